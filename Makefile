@@ -1,0 +1,49 @@
+PYTHON ?= python3
+VENV := .venv
+NODES := 1000000
+
+RUN := $(VENV)/bin/python -m
+ROOMS := $(wildcard core sim transports plugins)
+# Inside the environment and written last: an interrupted installation has none, and starts afresh.
+STAMP := $(VENV)/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help sim test lint bench test-all clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@echo 'The environment is $(VENV), made with PYTHON=$(PYTHON) (3.11 or newer) when first needed.'
+
+sim: $(STAMP)  ## simulate a million nodes (fewer: make sim NODES=1000)
+	$(RUN) sim --nodes $(NODES)
+
+test: lint  ## all checks and the whole test suite
+	$(RUN) pytest
+
+lint: $(STAMP)  ## ruff and mypy only
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy $(ROOMS)
+
+bench: $(STAMP)  ## the measured figures
+	$(RUN) tests.benchmarks
+
+test-all:  ## make test with each of Python 3.11, 3.12 and 3.13 that is installed
+	@set -e; found=; for version in 3.11 3.12 3.13; do \
+		if python$$version -c '' 2>/dev/null; then \
+			found="$$found $$version"; \
+			$(MAKE) test PYTHON=python$$version VENV=.venv-$$version; \
+		else echo "python$$version is not to be found: skipped"; fi; \
+	done; echo "tested with:$${found:- nothing}"; test -n "$$found"
+
+clean:  ## remove the environments and everything generated
+	rm -f .venv*/.complete
+	rm -rf .venv .venv-3.* *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(STAMP): pyproject.toml
+	$(if $(shell $(PYTHON) -c 'import sys; print("ok" * (sys.version_info >= (3, 11)))' 2>/dev/null),,\
+		$(error '$(PYTHON)' is not Python 3.11 or newer; name one that is: make PYTHON=python3.12))
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --editable '.[dev]'
+	touch $@

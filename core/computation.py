@@ -1,0 +1,383 @@
+"""The model of one session: who is in it, who does what, what is done.
+
+Rules it keeps:
+- Only `apply` changes it, one ordered message at a time; what follows is a function of the
+  state, the message and its time alone. Replicas that saw the same messages are equal.
+- The first to join leads; when the leader goes, the next in join order leads.
+- A slot is *free*, *taken* (it has a worker) or *done*, and done is for ever: the first output
+  counts, whoever brings it, and later ones change nothing. So a message that comes twice,
+  or from somebody who was believed lost, does no harm.
+- A participant holds slots, or is idle. Idle people and free slots never stay side by side,
+  except before the inputs of a leaf session are there, and where a node would be handed
+  again the very slot that it failed, while others are there to try it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import assert_never
+
+import attrs
+
+from core import messages as m
+from core.cutting import Shape
+from core.messages import Address, Command, Message, Node, Value
+
+BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
+TRIES = 3  # of a function that raises
+
+
+@attrs.define
+class Slot:
+    """A partition (leaf session) or a child session (interior session)."""
+
+    input: Value = None
+    output: Value = None
+    done: bool = False
+    worker: Node | None = None
+    helper: Node | None = None
+    epoch: int = 0  # grows with each assignment, in every incarnation
+    started: float = 0.0
+    seconds: float = 0.0  # from given to done
+    failed: tuple[Node, ...] = ()
+
+
+@attrs.define
+class Participant:
+    """One who has joined."""
+
+    address: Address | None
+    pace: float | None  # seconds a piece
+    observes: bool = False
+
+
+@attrs.define
+class Computation:
+    """The replicated state of one session."""
+
+    shape: Shape
+    epoch: int = 1  # of the assignment that opened it
+    seq: int = 0
+    given: bool = False
+    input: Value = None
+    prepared: bool = False
+    slots: list[Slot] = attrs.Factory(
+        lambda self: [Slot() for _ in range(self.shape.slots)], takes_self=True
+    )
+    queue: deque[int] = attrs.Factory(  # the free ones in order, and some that no longer are
+        lambda self: deque(range(self.shape.slots)), takes_self=True
+    )
+    free: int = attrs.Factory(lambda self: self.shape.slots, takes_self=True)
+    remaining: int = attrs.Factory(lambda self: self.shape.slots, takes_self=True)
+    people: dict[Node, Participant] = attrs.Factory(dict)
+    idle: dict[Node, None] = attrs.Factory(dict)
+    leader: Node | None = None
+    failures: int = 0  # of prepare and collect
+    failure: m.Failure | None = None
+    moved: m.Place | None = None
+    ended: m.Ended | None = None
+    _told: list[tuple[Node, Command]] = attrs.Factory(list)
+
+    def apply(self, now: float, message: Message) -> list[tuple[Node, Command]]:
+        """Change by one message, ordered at `now` seconds. Returns who is to do what."""
+        self.seq += 1
+        self._told = told = list[tuple[Node, Command]]()
+        match message:
+            case m.Finished():
+                self._finished(message, now)
+            case m.Joined():
+                self._joined(message, now)
+            case m.Left():
+                self._left(message.node, now)
+            case m.Given():
+                if not self.given:
+                    self.given, self.input = True, message.input
+                    self._direct()
+            case m.Prepared():
+                self._prepare(message.inputs, now)
+            case m.Failed():
+                self._failed(message, now)
+            case m.Restored():
+                self._restored(message.snapshot, now)
+            case m.Late():
+                self._double(now)
+            case m.Moved():
+                self.moved = message.place
+                told += [(n, m.Go(message.place)) for n in self.people if n != message.node]
+                self.people.clear()
+                self.idle.clear()
+                self.leader = None
+            case m.Ended():
+                if not self.ended:
+                    self.ended = message
+                    told += [(n, m.Stop(message)) for n in self.people]
+            case _:
+                assert_never(message)
+        return told
+
+    # -- coming and going ------------------------------------------------------------------
+
+    def _joined(self, joined: m.Joined, now: float) -> None:
+        node = joined.node
+        self.people[node] = Participant(joined.address, joined.pace, joined.observes)
+        if self.leader is None:
+            self._appoint(node)
+        if joined.observes or (joined.holding and self._keeps(joined, now)):
+            return
+        self._employ(node, now)
+
+    def _keeps(self, joined: m.Joined, now: float) -> bool:
+        """Let the newcomer keep, or take, those slots that nobody else has by now."""
+        kept = False
+        for i in joined.holding:
+            if not self.slots[i].done and self.slots[i].worker is None:
+                kept = True
+                self._take(i, joined.node, now)
+                if not self.shape.leaf:
+                    self._lead(i, joined.node)
+        return kept
+
+    def _left(self, node: Node, now: float) -> None:
+        self.people.pop(node, None)
+        self.idle.pop(node, None)
+        self._drop(node)
+        if self.leader == node:
+            self.leader = None
+            if self.people:
+                self._appoint(next(iter(self.people)))
+        self._employ_idle(now)
+
+    def _appoint(self, node: Node) -> None:
+        self.leader = node
+        self._tell(node, m.TakeOver())
+        self._direct()
+
+    def _direct(self) -> None:
+        """Tell the leader what is for a leader to do."""
+        if self.leader is None:
+            return
+        if self.failure:
+            self._tell(self.leader, m.Abort(self.failure))
+        elif self.given and not self.prepared:
+            self._tell(self.leader, m.Prepare(self.input))
+        elif self.prepared and not self.remaining:
+            self._tell(self.leader, m.Collect())
+
+    # -- slots -----------------------------------------------------------------------------
+
+    def _prepare(self, inputs: list[Value], now: float) -> None:
+        if self.prepared:
+            return
+        self.prepared = True
+        for i, slot in enumerate(self.slots):
+            slot.input = inputs[i]
+            if slot.worker is not None and not slot.done and not self.shape.leaf:
+                self._tell(slot.worker, m.Supply(i, slot.input))
+        self._employ_idle(now)
+        if not self.remaining:  # the outputs came first, from a replica
+            self._direct()
+
+    def _employ(self, node: Node, now: float) -> None:
+        """Give `node` free slots, or leave it idle."""
+        self.idle.pop(node, None)
+        count = self._share(node) if self.free else 0
+        taken: list[int] = []
+        while len(taken) < count and (i := self._next_free(node)) is not None:
+            self._take(i, node, now)
+            taken.append(i)
+        if not taken:
+            self.idle[node] = None
+        elif self.shape.leaf:
+            self._compute(node, tuple(taken))
+        else:
+            self._lead(taken[0], node)
+
+    def _share(self, node: Node) -> int:
+        """How many slots `node` may have at once (guided self-scheduling)."""
+        if not self.shape.leaf:
+            return min(1, self.free)
+        if not self.prepared:
+            return 0
+        pace = self.people[node].pace
+        if pace is None or self.free < 2:
+            return min(1, self.free)
+        likely = self.free if pace * self.free <= BATCH_SECONDS else int(BATCH_SECONDS / pace)
+        observers = self.people[next(iter(self.people))].observes
+        return max(1, min(likely, -(-self.free // (len(self.people) - observers))))
+
+    def _next_free(self, node: Node) -> int | None:
+        """Take the next slot for `node` off the queue, not one that it failed if others may try."""
+        refused: list[int] = []
+        found = None
+        while self.queue and found is None:
+            slot = self.slots[i := self.queue.popleft()]
+            if slot.done or slot.worker is not None:
+                continue  # no longer free
+            if slot.failed and self._others_may_try(slot, node):
+                refused.append(i)
+            else:
+                found = i
+        self.queue.extendleft(reversed(refused))
+        return found
+
+    def _others_may_try(self, slot: Slot, node: Node) -> bool:
+        untried = (n for n, p in self.people.items() if not p.observes and n not in slot.failed)
+        return node in slot.failed and any(untried)
+
+    def _take(self, i: int, node: Node, now: float) -> None:
+        slot = self.slots[i]
+        slot.worker = node
+        slot.started = now
+        slot.epoch = max(slot.epoch, self.epoch) + 1
+        self.free -= 1
+
+    def _compute(self, node: Node, slots: tuple[int, ...]) -> None:
+        inputs = tuple([self.slots[i].input for i in slots])
+        self._tell(node, m.Compute(self.shape.session, self.shape.first, slots, inputs))
+
+    def _lead(self, i: int, node: Node) -> None:
+        slot = self.slots[i]
+        self._tell(node, m.Lead(i, slot.epoch, self.prepared, slot.input))
+
+    def _drop(self, node: Node) -> None:
+        """`node` holds nothing any more."""
+        for i, slot in enumerate(self.slots):
+            if slot.helper == node:
+                slot.helper = None
+            if slot.worker == node and not slot.done:
+                self._release(i)
+
+    def _release(self, i: int) -> None:
+        """Nobody holds slot `i` any more, unless its helper carries on."""
+        slot = self.slots[i]
+        helper, slot.worker, slot.helper = slot.helper, None, None
+        if self.shape.leaf and helper is not None:
+            slot.worker = helper
+            return
+        self.free += 1
+        self.queue.appendleft(i)
+        if helper is not None:
+            self.idle[helper] = None
+
+    def _employ_idle(self, now: float) -> None:
+        for node in list(self.idle):
+            if not self.free:
+                break
+            self._employ(node, now)
+
+    # -- outcomes --------------------------------------------------------------------------
+
+    def _finished(self, finished: m.Finished, now: float) -> None:
+        node = finished.node
+        for i, output in zip(finished.slots, finished.outputs, strict=True):
+            self._accept(i, output, now)
+        if self.shape.leaf:
+            self.people[node].pace = finished.seconds / len(finished.slots)
+        self._employ(node, now)
+        if node in self.idle:
+            self._tell(node, m.Rest())
+        if not self.remaining:
+            self._direct()
+
+    def _accept(self, i: int, output: Value, now: float) -> None:
+        slot = self.slots[i]
+        if slot.done:
+            return
+        if slot.worker is None:
+            self.free -= 1  # the queue forgets it when it comes by
+        slot.output, slot.done, slot.seconds = output, True, now - slot.started
+        self.remaining -= 1
+        if slot.helper is not None and not self.shape.leaf:
+            self.idle[slot.helper] = None
+            slot.helper = None
+            self._employ_idle(now)
+
+    def _failed(self, failed: m.Failed, now: float) -> None:
+        if failed.slot is None:
+            self.failures += 1
+        elif not self.slots[failed.slot].done:
+            self.slots[failed.slot].failed += (failed.node,)
+            self.failures = max(self.failures, len(self.slots[failed.slot].failed))
+        if self.failure is None and (failed.final or self.failures >= TRIES):
+            self.failure = failed.failure
+        if self.failure or failed.slot is None:
+            self._direct()
+            return
+        self._drop(failed.node)
+        self.idle[failed.node] = None  # behind those that were idle before
+        self._employ_idle(now)
+        if failed.node in self.idle:
+            self._tell(failed.node, m.Rest())
+
+    def _restored(self, snapshot: dict[str, Value], now: float) -> None:
+        other = Computation.restore(snapshot)
+        if other.given and not self.given:
+            self.given, self.input = True, other.input
+        if other.prepared:
+            self._prepare([slot.input for slot in other.slots], now)
+        for i, slot in enumerate(other.slots):
+            self.slots[i].epoch = max(self.slots[i].epoch, slot.epoch)
+            if slot.done and not self.slots[i].done:
+                self._accept(i, slot.output, now)
+                self.slots[i].seconds = slot.seconds
+        self._direct()
+
+    # -- lateness --------------------------------------------------------------------------
+
+    def overdue(self) -> tuple[float, int] | None:
+        """When which slot becomes late: in progress for twice the median of those done.
+
+        None where nothing is done yet, or nothing is in progress without a helper.
+        """
+        took = sorted(slot.seconds for slot in self.slots if slot.done)
+        running = [
+            (slot.started, i)
+            for i, slot in enumerate(self.slots)
+            if slot.worker is not None and slot.helper is None and not slot.done
+        ]
+        if not took or not running:
+            return None
+        started, i = min(running)
+        return started + max(2 * took[len(took) // 2], BATCH_SECONDS), i
+
+    def _double(self, now: float) -> None:
+        """Put the idle on late slots, one each."""
+        for node in list(self.idle):
+            if self.free or not (due := self.overdue()) or due[0] > now:
+                return
+            slot = self.slots[i := due[1]]
+            del self.idle[node]
+            slot.helper = node
+            if self.shape.leaf:
+                self._compute(node, (i,))
+            elif slot.worker is not None:
+                self._tell(node, m.Reinforce(i, self.people[slot.worker].address))
+
+    def _tell(self, node: Node, command: Command) -> None:
+        self._told.append((node, command))
+
+    # -- copies ----------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Value]:
+        """The whole content as plain data, from which `restore` makes an equal model."""
+        plain = attrs.asdict(self, filter=lambda field, _: field.name != "_told")
+        return {**plain, "people": list(plain["people"].items()), "idle": list(self.idle)}
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Value]) -> Computation:
+        """The model of a snapshot, which may have travelled as msgpack or JSON."""
+        ended, moved, failure = snapshot["ended"], snapshot["moved"], snapshot["failure"]
+        return cls(
+            **{
+                **snapshot,
+                "shape": Shape(**snapshot["shape"]),
+                "slots": [Slot(**{**s, "failed": tuple(s["failed"])}) for s in snapshot["slots"]],
+                "queue": deque(snapshot["queue"]),
+                "people": {node: Participant(**p) for node, p in snapshot["people"]},
+                "idle": dict.fromkeys(snapshot["idle"]),
+                "failure": failure and m.Failure(**failure),
+                "moved": moved and m.Place(moved["session"], tuple(moved["route"])),
+                "ended": ended
+                and m.Ended(ended["result"], ended["failure"] and m.Failure(**ended["failure"])),
+            }
+        )

@@ -1,0 +1,388 @@
+"""One order for all: the reflector, the replicas that follow it, and the host that holds them.
+
+Rules it keeps:
+- A message gets the next sequence number and the host's time, changes the host's own replica
+  at once, and only then goes out. So every decision here is made on the newest state.
+- An arrival is admitted where a slot is free, else sent on (interior) or kept as a spare
+  (leaf), without a word to the model. A session has at most `fanout` spares.
+- A reopened session first hears those who bring a replica that knows more.
+- Nothing ticks while nobody waits: a timer is set when somebody is idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from core import messages as m
+from core.computation import Computation
+from core.messages import Address, Call, Command, Message, Node, Reply
+from core.worker import Worker
+
+ASK_AGAIN_SECONDS = 5.0
+OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
+
+Link = Any  # the transport's handle of one participant
+
+
+class Carrier(Protocol):
+    """What a reflector asks of a transport."""
+
+    @property
+    def now(self) -> float:
+        """The host's time in seconds."""
+
+    def reply(self, host: Host, link: Link, session: str, reply: Reply) -> None:
+        """Answer an arrival."""
+
+    def welcome(self, reflector: Reflector, link: Link, node: Node) -> None:
+        """Make `link` follow the session from its present state on."""
+
+    def broadcast(
+        self,
+        reflector: Reflector,
+        message: Message,
+        commands: list[tuple[Node, Command]],
+    ) -> None:
+        """Bring an ordered message, already applied here, to every replica that follows."""
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Call `action` after some seconds."""
+
+
+class Replica:
+    """One process's copy of a session's model, and the views of it there."""
+
+    def __init__(self, model: Computation) -> None:
+        self.model = model
+        self.views: dict[Node, Worker] = {}
+
+    def apply(self, seq: int, now: float, message: Message) -> None:
+        """Apply the next message and have the views do what follows from it.
+
+        A message that was seen already is passed over. Raises ValueError for a gap.
+        """
+        if seq <= self.model.seq:
+            return
+        if seq != self.model.seq + 1:
+            raise ValueError(
+                f"session {self.model.shape.session}: message {seq} came after {self.model.seq}"
+            )
+        commands = self.model.apply(now, message)
+        newcomer = message.node if isinstance(message, m.Joined) else None
+        if newcomer in self.views:
+            own = [command for node, command in commands if node == newcomer]
+            self.views[newcomer].seated(self, own)
+        for node, command in commands:
+            if node != newcomer and node in self.views:
+                self.views[node].on(self, command)
+
+
+class Reflector:
+    """Gives every message of one session its place and time; admits and redirects arrivals."""
+
+    __slots__ = (
+        "_leaf",
+        "_passing",
+        "_quotas",
+        "_redirects",
+        "_turns",
+        "alarm",
+        "bringing",
+        "carrier",
+        "closed",
+        "early",
+        "host",
+        "known",
+        "members",
+        "model",
+        "opener",
+        "place",
+        "spares",
+    )
+
+    def __init__(self, host: Host, opening: m.Open, opener: Node, carrier: Carrier) -> None:
+        self.host = host
+        self.place = opening.place
+        self.model = Computation(opening.shape, opening.epoch)
+        self.opener = opener
+        self.carrier = carrier
+        self.members: dict[Node, Link] = {}
+        self.spares: dict[Node, tuple[Link, m.Arrive]] = {}
+        self.early: list[tuple[Link, m.Arrive]] | None = []  # until the opener has joined
+        self.bringing: dict[Node, tuple[Link, m.Arrive]] = {}
+        self.known: dict[int, int] = {}  # epoch -> how much of that replica was brought
+        self.alarm = False
+        self.closed = False
+        self._leaf = opening.shape.leaf
+        self._passing = False  # interior, and every arrival that is new here is just sent on
+        self._redirects: list[tuple[Node | None, m.Redirect] | None] = [None] * opening.shape.slots
+        self._quotas = [] if self._leaf else [size - 1 for size in opening.shape.sizes()]
+        self._turns = self._round_robin()
+
+    # -- arrivals --------------------------------------------------------------------------
+
+    def arrive(self, link: Link, arrival: m.Arrive) -> None:
+        """Admit, redirect, keep as a spare or turn away."""
+        node, past = arrival.node, arrival.past
+        if self._passing and past is None and node not in self.members:
+            self.carrier.reply(self.host, link, self.place.session, self._next_child())
+            return
+        if node in self.members or node in self.spares:  # it comes again: it was away
+            self.lose(node)
+        if past and past.seq > self.known.get(past.epoch, 0) and not self.model.moved:
+            self.known[past.epoch] = past.seq
+            self.bringing[node] = link, arrival
+            self.carrier.reply(self.host, link, self.place.session, m.Bring())
+        elif self.early is not None and node != self.opener:
+            self.early.append((link, arrival))
+        else:
+            self._seat(link, arrival)
+
+    def _seat(self, link: Link, arrival: m.Arrive) -> None:
+        model, past = self.model, arrival.past
+        slot = self._slot_of(past.bound) if past and past.bound else None
+        reply: Reply
+        if model.ended:
+            reply = m.Stop(model.ended)
+        elif model.moved:
+            reply = m.Redirect(model.moved)
+        elif slot is not None and model.slots[slot].worker is None:
+            return self._admit(link, arrival, (slot,))
+        elif slot is not None:
+            reply = self._redirect(slot)
+        elif model.free > len(model.idle) or arrival.observes or arrival.node == self.opener:
+            return self._admit(link, arrival, past.holding if past and self._leaf else ())
+        elif not self._leaf:
+            reply = self._next_child()
+        elif len(self.spares) < model.shape.fanout and model.remaining:
+            self.spares[arrival.node] = link, arrival
+            reply = m.Wait()
+        else:
+            reply = m.TurnedAway(ASK_AGAIN_SECONDS)
+        self.carrier.reply(self.host, link, self.place.session, reply)
+        if self.spares and not self.alarm:
+            self._watch()
+        return None
+
+    def _slot_of(self, bound: str) -> int | None:
+        """The slot, not done yet, under which the session `bound` lies."""
+        if not self.place.leads_to(bound):
+            return None
+        slot = int(bound[len(self.place.session) + 1 :].partition("-")[0])
+        return None if self.model.slots[slot].done else slot
+
+    def _admit(self, link: Link, arrival: m.Arrive, holding: tuple[int, ...]) -> None:
+        node = arrival.node
+        self.carrier.welcome(self, link, node)
+        self.members[node] = link
+        self.order(m.Joined(node, arrival.address, arrival.pace, holding, arrival.observes))
+        if self.early is not None and node == self.opener:
+            early, self.early = self.early, None
+            self._passing = not self._leaf and self.model.free <= len(self.model.idle)
+            for waiting in early:
+                self._seat(*waiting)
+
+    def _redirect(self, slot: int) -> m.Redirect:
+        """Where the child session of a taken slot is; made once for each of its leaders."""
+        worker = self.model.slots[slot].worker
+        cached = self._redirects[slot]
+        if cached is None or cached[0] != worker:
+            assert worker is not None
+            address = self.model.people[worker].address
+            if address is None:
+                address = self.place.address
+            cached = worker, m.Redirect(self.place.child(slot, address))
+            self._redirects[slot] = cached
+        return cached[1]
+
+    def _next_child(self) -> Reply:
+        if turn := next(self._turns, None):
+            return turn
+        self._turns = self._round_robin()
+        return m.TurnedAway(ASK_AGAIN_SECONDS)
+
+    def _round_robin(self) -> Iterator[m.Redirect]:
+        """The child sessions not done in turn, first as often as each has partitions to offer.
+
+        Ends where there is none.
+        """
+        slots, quotas = self.model.slots, self._quotas
+        left, anyone = sum(quotas), True
+        while anyone or left:
+            if not anyone:
+                left = 0  # what is left of it belongs to slots that are done
+            anyone = False
+            for i, slot in enumerate(slots):
+                if slot.done or slot.worker is None or (left and not quotas[i]):
+                    continue
+                if left:
+                    left -= 1
+                    quotas[i] -= 1
+                anyone = True
+                yield self._redirect(i)
+
+    # -- messages --------------------------------------------------------------------------
+
+    def receive(self, node: Node, call: Call) -> None:
+        """A call, other than an arrival, of somebody who has a place here."""
+        match call:
+            case m.Leave():
+                self.lose(node)
+            case m.Brought():
+                self._brought(node, call)
+            case m.Arrive() | m.Open():
+                raise TypeError(call)
+            case _:
+                if node in self.members or node == self.opener:
+                    self.order(call)
+
+    def _brought(self, node: Node, brought: m.Brought) -> None:
+        if node not in self.bringing:
+            return
+        link, arrival = self.bringing.pop(node)
+        self.order(m.Restored(brought.snapshot))
+        self.arrive(link, arrival)
+
+    def order(self, message: Message) -> None:
+        """Give `message` its place and time, apply it here, send it out."""
+        if self.closed:
+            return
+        model, carrier = self.model, self.carrier
+        commands = model.apply(carrier.now, message)
+        carrier.broadcast(self, message, commands)
+        if model.moved or model.ended:
+            self._over()
+        elif not self._leaf:
+            self._passing = self.early is None and model.free <= len(model.idle)
+        elif self.spares:
+            while self.spares and model.free > len(model.idle):
+                self._call_spare()
+        if model.idle and not self.alarm:
+            self._watch()
+
+    def _over(self) -> None:
+        """The team has gone elsewhere, or the computation is over."""
+        self._passing = False
+        if self.model.moved:
+            self.members.clear()
+            self._dismiss_spares(m.Redirect(self.model.moved))
+        elif self.model.ended:
+            self._dismiss_spares(m.Stop(self.model.ended))
+
+    def lose(self, node: Node) -> None:
+        """`node` has gone from this session."""
+        self.bringing.pop(node, None)
+        if self.early:
+            for link, _ in self.early if node == self.opener else ():
+                self.carrier.reply(self.host, link, self.place.session, m.Absent())
+            self.early = [e for e in self.early if node not in (self.opener, e[1].node)]
+        if not self.spares.pop(node, None) and self.members.pop(node, None) is not None:
+            self.order(m.Left(node))
+
+    def _call_spare(self) -> None:
+        link, arrival = self.spares.pop(next(iter(self.spares)))
+        self._admit(link, arrival, ())
+
+    def _dismiss_spares(self, reply: Reply) -> None:
+        for link, _ in self.spares.values():
+            self.carrier.reply(self.host, link, self.place.session, reply)
+        self.spares.clear()
+
+    def restore(self, model: Computation) -> None:
+        """Begin with what another replica of this session knows."""
+        self.known[model.epoch] = model.seq
+        self.order(m.Restored(model.snapshot()))
+
+    def close(self) -> None:
+        """Send everybody to the session that has taken this one's place, at the same address."""
+        again = m.Redirect(self.place)
+        for link in self.members.values():
+            self.carrier.reply(self.host, link, self.place.session, again)
+        self._dismiss_spares(again)
+        self.closed = True
+
+    # -- lateness --------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Somebody is idle: see to it that late slots are noticed."""
+        model = self.model
+        if model.free or model.remaining in (0, len(model.slots)) or self.alarm:
+            return
+        if due := model.overdue():
+            self.alarm = True
+            self.carrier.call_later(due[0] - self.carrier.now, self._ring)
+
+    def _ring(self) -> None:
+        self.alarm = False
+        model = self.model
+        if not (model.idle or self.spares) or model.free or model.moved:
+            return
+        due = model.overdue()
+        if due and due[0] <= self.carrier.now:
+            if not model.idle:
+                self._call_spare()
+            self.order(m.Late())
+        self._watch()
+
+
+class Host:
+    """The reflectors of one process, and the arrivals that wait for one to be opened."""
+
+    __slots__ = ("address", "carrier", "reflectors", "waiting")
+
+    def __init__(self, address: Address, carrier: Carrier) -> None:
+        self.address = address
+        self.carrier = carrier
+        self.reflectors: dict[str, Reflector] = {}
+        self.waiting: dict[str, list[tuple[Link, m.Arrive]]] = {}
+
+    def open(self, opener: Node, opening: m.Open) -> None:
+        """Open a session here and let those in that waited for it.
+
+        Where it is open under an older assignment, its people come over to the new one.
+        """
+        session = opening.shape.session
+        old = self.reflectors.get(session)
+        if old is not None and old.model.epoch >= opening.epoch:
+            return
+        reflector = Reflector(self, opening, opener, self.carrier)
+        self.reflectors[session] = reflector
+        if old is not None and not old.model.moved:
+            reflector.restore(old.model)
+            old.close()
+        for link, arrival in self.waiting.pop(session, ()):
+            reflector.arrive(link, arrival)
+
+    def receive(self, link: Link, node: Node, session: str, call: Call) -> None:
+        """A call from `node`, which `link` leads to."""
+        reflector = self.reflectors.get(session)
+        if isinstance(call, m.Arrive):
+            if reflector is None:
+                self._wait(link, session, call)
+            else:
+                reflector.arrive(link, call)
+        elif isinstance(call, m.Open):
+            self.open(node, call)
+        elif reflector is not None:
+            reflector.receive(node, call)
+
+    def close(self) -> None:
+        """The process ends: nothing is ordered here any more."""
+        for reflector in self.reflectors.values():
+            reflector.closed = True
+
+    def lose(self, node: Node) -> None:
+        """`node` is not connected any more."""
+        for reflector in list(self.reflectors.values()):
+            reflector.lose(node)
+
+    def _wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
+        if session not in self.waiting:
+            self.waiting[session] = []
+            self.carrier.call_later(OPENING_SECONDS, lambda: self._give_up(session))
+        self.waiting[session].append((link, arrival))
+
+    def _give_up(self, session: str) -> None:
+        for link, _ in self.waiting.pop(session, ()):
+            self.carrier.reply(self, link, session, m.Absent())

@@ -1,0 +1,345 @@
+"""The view: one node's own side of one session.
+
+Rules it keeps:
+- It reads no state but its own and what commands bring; it changes a session only through
+  messages, and what it sent counts when the answer comes back in order. Until then it holds
+  the message and sends it again wherever it is seated next.
+- A node is a chain of views, one a level: a view that was given a slot of an interior session
+  leads the child session with the view `below`. A view whose session lost its host is adrift:
+  it puts a seeker `above` itself, which asks one level up where the session is now, or gets to
+  lead it anew.
+- Whoever is sent to a place outside of the session it led takes its team along.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Protocol, assert_never
+
+from core import messages as m
+from core.computation import Computation
+from core.messages import Address, Call, Command, Node, Place, Reply, Value
+
+RETRY_SECONDS = 0.5
+
+
+class Seat(Protocol):
+    """What a participant has of a session: a replica of its model."""
+
+    @property
+    def model(self) -> Computation: ...
+
+
+class Port(Protocol):
+    """What the core asks of a transport. Nothing here waits for an answer."""
+
+    def send(self, worker: Worker, place: Place, call: Call) -> None:
+        """Carry `call` to the host of `place`; `worker.lost(address)` if nobody is there."""
+
+    def open(self, worker: Worker, opening: m.Open) -> None:
+        """Have the host at the opening's address open a session; before what is sent later."""
+
+    def compute(self, worker: Worker, command: m.Compute) -> None:
+        """Run compute on each input; then `worker.computed(...)` or `worker.raised(...)`."""
+
+    def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
+        """Run prepare; then `worker.prepared(...)` or `worker.raised(...)`."""
+
+    def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
+        """Run collect; then `worker.collected(...)` or `worker.raised(...)`."""
+
+    def later(self, worker: Worker, seconds: float, place: Place) -> None:
+        """Call `worker.enter(place)` after some seconds, if it still seeks then."""
+
+    def ended(self, worker: Worker, ended: m.Ended) -> None:
+        """The computation is over for this node."""
+
+
+class State(Enum):
+    SEEKING = auto()  # asked for a place, no answer yet
+    WAITING = auto()  # a spare
+    SEATED = auto()  # a participant
+    ADRIFT = auto()  # a participant whose host is gone
+    GONE = auto()
+
+
+SEEKING, WAITING, SEATED, ADRIFT, GONE = State
+
+
+class Worker:
+    """A participant's view of one session."""
+
+    __slots__ = (
+        "above",
+        "address",
+        "below",
+        "holding",
+        "leads",
+        "node",
+        "observes",
+        "pace",
+        "place",
+        "port",
+        "seat",
+        "state",
+        "unacknowledged",
+    )
+
+    def __init__(
+        self, port: Port, node: Node, address: Address | None, place: Place, observes: bool = False
+    ) -> None:
+        self.port = port
+        self.node = node
+        self.address = address
+        self.place = place
+        self.observes = observes
+        self.leads = False
+        self.state = SEEKING
+        self.pace: float | None = None
+        self.seat: Seat | None = None
+        self.holding: tuple[int, ...] = ()
+        self.unacknowledged: m.Finished | m.Failed | None = None
+        self.above: Worker | None = None
+        self.below: Worker | None = None
+
+    # -- finding a place -------------------------------------------------------------------
+
+    def enter(self, place: Place) -> None:
+        """Ask for a place in the session at `place`."""
+        past = None
+        if self.seat is not None or self.below is not None:
+            past = self._past(place)
+        self.place = place
+        self.state = SEEKING
+        self.port.send(
+            self, place, m.Arrive(self.node, self.address, self.pace, past, self.observes)
+        )
+
+    def _past(self, place: Place) -> m.Past:
+        """What this view brings along to `place`, and forget what belongs elsewhere."""
+        bound = self.below.place.session if self.below else ""
+        if place.session != self.place.session:
+            self.seat, self.holding, self.unacknowledged = None, (), None
+        if self.seat is None:
+            return m.Past(bound, (), 0, 0)
+        model = self.seat.model
+        return m.Past(bound, self.holding, model.epoch, model.seq)
+
+    def answered(self, session: str, reply: Reply) -> None:
+        """The reflector of `session` answered this arrival."""
+        if session != self.place.session or self.state is GONE:
+            return  # it has gone elsewhere meanwhile
+        match reply:
+            case m.Redirect():
+                self._redirected(reply.place)
+            case m.Wait():
+                self.state = WAITING
+            case m.TurnedAway():
+                self.port.later(self, reply.seconds, self._root())
+            case m.Absent():
+                self._look_one_level_up()
+            case m.Stop():
+                self._stop(reply.ended)
+            case m.Bring():
+                if self.seat is not None:
+                    self.port.send(self, self.place, m.Brought(self.seat.model.snapshot()))
+            case _:
+                assert_never(reply)
+
+    def _root(self) -> Place:
+        return Place(self.place.session.partition("-")[0], self.place.route[:1])
+
+    def _redirected(self, place: Place) -> None:
+        below = self.below
+        if below is None or place.leads_to(below.place.session):
+            self.enter(place)
+        elif below.state is SEATED and place == below.place:
+            # where this node leads already: one level up its predecessor is not missed yet
+            self.port.later(self, RETRY_SECONDS, self.place)
+        else:  # the node's place is there, and this view was only to look for it
+            self.retire()
+            below.follow(place)
+
+    def retire(self) -> None:
+        """Leave the chain of views to the one below."""
+        self.state = GONE
+        if self.below:
+            self.below.above = self.above
+        if self.above:
+            self.above.below = self.below
+        self.above = None  # `below` stays, for whoever still knows the node by this view
+
+    def follow(self, place: Place) -> None:
+        """Go to `place`, with the team where there is one."""
+        if self.state is SEATED and self.leads:
+            self.port.send(self, self.place, m.Moved(self.node, place))
+        elif self.state in (SEATED, WAITING):
+            self.port.send(self, self.place, m.Leave())
+        self.enter(place)
+
+    def lost(self, address: Address) -> None:
+        """The host at `address` is gone, or could not be reached."""
+        if address == self.place.address and self.state is not GONE:
+            self._look_one_level_up()
+
+    def _look_one_level_up(self) -> None:
+        up = self.place.parent()
+        if up is None:
+            self.state = SEEKING
+            self.port.later(self, RETRY_SECONDS, self.place)
+        elif self.seat is None:
+            self.enter(up)
+        else:
+            self.state = ADRIFT
+            if self.above is None:
+                self._seek_above(up)
+
+    def _seek_above(self, place: Place) -> None:
+        seeker = Worker(self.port, self.node, self.address, place)
+        seeker.below, self.above = self, seeker
+        seeker.enter(place)
+
+    # -- taking part -----------------------------------------------------------------------
+
+    def seated(self, seat: Seat, commands: list[Command]) -> None:
+        """The reflector admitted this arrival; `commands` are what its joining brought."""
+        if seat.model.shape.session != self.place.session or self.state is GONE:
+            return  # it has gone elsewhere meanwhile
+        self.state = SEATED
+        self.seat = seat
+        self.leads = False
+        unacknowledged = self.unacknowledged
+        for command in commands:
+            self.on(seat, command)
+        if self.above and self.above.state is SEEKING and not self.leads:
+            self.above.retire()  # somebody else leads now
+        if unacknowledged:  # joining did not acknowledge what was sent elsewhere before
+            self.unacknowledged = unacknowledged
+            self.port.send(self, self.place, unacknowledged)
+
+    def on(self, seat: Seat, command: Command) -> None:
+        """Do what the model of `seat` says, if this is where it sits."""
+        if seat is not self.seat or self.state is not SEATED:
+            return
+        match command:
+            case m.Compute():
+                self.holding, self.unacknowledged = command.slots, None
+                self.port.compute(self, command)
+            case m.Rest():
+                self.holding, self.unacknowledged = (), None
+            case m.Lead():
+                self.holding, self.unacknowledged = (command.slot,), None
+                self._lead(command)
+            case m.Supply():
+                self._supply(command.slot, command.input)
+            case m.Reinforce():
+                self._send_below(self._child(command.slot, command.address))
+            case m.TakeOver():
+                self.leads = True
+                up = self.place.parent()
+                if self.above is None and up is not None:
+                    self._seek_above(up)
+            case m.Prepare():
+                shape = self._model.shape
+                self.port.prepare(self, shape.session, command.input, shape.sizes())
+            case m.Collect():
+                outputs = [slot.output for slot in self._model.slots]
+                self.port.collect(self, self.place.session, outputs)
+            case m.Abort():
+                self._pass_up(None, command.failure)
+            case m.Go():
+                self.enter(command.place)
+            case m.Stop():
+                self._stop(command.ended)
+            case _:
+                assert_never(command)
+
+    def _stop(self, ended: m.Ended) -> None:
+        self.state = GONE
+        if self.below and self.below.leads:
+            self.port.send(self.below, self.below.place, ended)
+        elif self.below:
+            self.below._stop(ended)
+        else:
+            self.port.ended(self, ended)
+
+    @property
+    def _model(self) -> Computation:
+        assert self.seat is not None
+        return self.seat.model
+
+    # -- leading ---------------------------------------------------------------------------
+
+    def _child(self, slot: int, address: Address | None) -> Place:
+        return self.place.child(slot, self.place.address if address is None else address)
+
+    def _lead(self, lead: m.Lead) -> None:
+        place = self._child(lead.slot, self.address)
+        below = self.below
+        if below is None or below.place.session != place.session or below.state != SEATED:
+            shape = self._model.shape.child(lead.slot)
+            self.port.open(self, m.Open(shape, lead.epoch, place))
+            self._send_below(place)
+        if lead.given:
+            self._supply(lead.slot, lead.input)
+
+    def _send_below(self, place: Place) -> None:
+        if self.below is None:
+            self.below = Worker(self.port, self.node, self.address, place)
+            self.below.above, self.below.pace = self, self.pace
+            self.below.enter(place)
+        else:
+            self.below.follow(place)
+
+    def _supply(self, slot: int, value: Value) -> None:
+        if self.below and self.below.place.session == f"{self.place.session}-{slot}":
+            self.port.send(self.below, self.below.place, m.Given(value))
+
+    def _pass_up(self, output: Value, failure: m.Failure | None) -> None:
+        """Hand the session's outcome to the parent session, or to whoever asked."""
+        if self.observes:
+            self.port.send(self, self.place, m.Ended(output, failure))
+        elif self.above:
+            slot = int(self.place.session.rpartition("-")[2])
+            if failure:
+                self.above.publish(m.Failed(self.node, slot, failure, final=True))
+            else:
+                self.above.publish(m.Finished(self.node, (slot,), [output], 0.0))
+
+    # -- outcomes of the job's functions ---------------------------------------------------
+
+    def publish(self, message: m.Finished | m.Failed) -> None:
+        """Say what came of a slot, now or when seated again."""
+        self.unacknowledged = message
+        if self.state is SEATED:
+            self.port.send(self, self.place, message)
+
+    def computed(
+        self, session: str, slots: tuple[int, ...], outputs: list[Value], seconds: float
+    ) -> None:
+        """Outputs of all `slots`, after `seconds` of work for all of them."""
+        if session == self.place.session and self.state is not GONE:
+            self.pace = seconds / len(slots)
+            self.publish(m.Finished(self.node, slots, outputs, seconds))
+
+    def prepared(self, session: str, inputs: list[Value]) -> None:
+        """An input for each slot."""
+        if session != self.place.session or self.state is not SEATED:
+            return
+        if len(inputs) != self._model.shape.slots:
+            wanted = self._model.shape.slots
+            self.raised(session, None, f"prepare returned {len(inputs)} inputs for {wanted} slots")
+        else:
+            self.port.send(self, self.place, m.Prepared(inputs))
+
+    def collected(self, session: str, output: Value) -> None:
+        """The combined output of the session."""
+        if session == self.place.session and self.state is not GONE:
+            self._pass_up(output, None)
+
+    def raised(self, session: str, slot: int | None, error: str) -> None:
+        """A function of the job raised, computing `slot` or (None) in prepare or collect."""
+        if session == self.place.session and self.state is not GONE:
+            partition = None if slot is None else self._model.shape.first + slot
+            failure = m.Failure(session, partition, error)
+            self.publish(m.Failed(self.node, slot, failure, final=False))

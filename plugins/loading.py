@@ -1,0 +1,160 @@
+"""Turns the name of a job into its functions, or says in one line why that is not possible.
+
+A job is anything that has these functions, usually a module:
+
+    prepare(input, sizes)  -> a sequence of len(sizes) inputs, one a slot
+    compute(input, index)  -> the output of one partition
+    collect(outputs)       -> the combined output, associative in slot order
+    cost(input, index)     -> optional: the seconds that compute takes, for the simulator's clock
+
+A job file is not put into Python's name space of modules under its own name: two files called
+`job.py` in two folders are two jobs, and a file that was edited is loaded anew.
+"""
+
+import hashlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from attrs import frozen
+
+PARTS = "a job has prepare(input, sizes), compute(input, index) and collect(outputs)"
+NAMES = "give a dotted module name, or the path of a .py file"
+
+
+class JobError(ValueError):
+    """A job cannot be loaded. The message is one line: what was given, what is wrong with it, and
+    what would be right."""
+
+
+@frozen
+class Job:
+    """The functions of a job. Inputs and outputs are plain data: None, bool, int, float, str,
+    bytes, and lists and dicts (with str keys) of these."""
+
+    name: str
+    prepare: Callable[[Any, Sequence[int]], Sequence[Any]]
+    compute: Callable[[Any, int], Any]
+    collect: Callable[[Sequence[Any]], Any]
+    cost: Callable[[Any, int], float] | None = None
+
+
+def load(
+    spec: object,
+    prepare: str | None = None,
+    compute: str | None = None,
+    collect: str | None = None,
+) -> Job:
+    """The job called `spec`: a dotted module name, or the path of a Python file (a string that
+    ends in .py or contains a path separator, or a pathlib.Path). From Python, `spec` may also be
+    the module itself or any other object with a job's functions.
+
+    Each of the others replaces one function: `MODULE_OR_FILE[:NAME]`, where NAME is the part's own
+    name unless given. `cost` is taken from where `compute` comes from, as that is what it is about.
+
+    Raises JobError.
+    """
+    home = _resolved(spec)
+    places = {
+        part: (home, _name(spec), part) if override is None else _override(override, part)
+        for part, override in (("prepare", prepare), ("compute", compute), ("collect", collect))
+    }
+    functions = {part: _function(*place) for part, place in places.items()}
+    worker, worker_name, _ = places["compute"]
+    return Job(name=_name(spec), **functions, cost=_cost(worker, worker_name))
+
+
+def _name(spec: object) -> str:
+    if isinstance(spec, str | os.PathLike):
+        return os.fsdecode(spec)
+    return str(getattr(spec, "__name__", repr(spec)))
+
+
+def _resolved(spec: object) -> object:
+    """The object that has the functions."""
+    if isinstance(spec, os.PathLike):
+        return _from_file(os.fsdecode(spec))
+    if not isinstance(spec, str):
+        return spec
+    return _from_file(spec) if _is_path(spec) else _from_name(spec)
+
+
+def _is_path(spec: str) -> bool:
+    return spec.endswith(".py") or os.sep in spec or bool(os.altsep and os.altsep in spec)
+
+
+def _override(override: str, part: str) -> tuple[object, str, str]:
+    """Where one function is to be found: the object, what to call it in errors, the attribute."""
+    place, colon, name = override.rpartition(":")
+    if not colon or _is_path(name):  # no NAME; the colon, if any, is within the path (C:\job.py)
+        place, name = override, part
+    return _resolved(place), place, name
+
+
+def _function(home: object, home_name: str, name: str) -> Callable[..., Any]:
+    found = getattr(home, name, None)
+    if found is None:
+        raise JobError(f"job {home_name!r} has no function {name!r}: {PARTS}")
+    if not callable(found):
+        kind = type(found).__name__
+        raise JobError(f"{name!r} of job {home_name!r} is no function, but of type {kind}: {PARTS}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _cost(home: object, home_name: str) -> Callable[..., float] | None:
+    return None if getattr(home, "cost", None) is None else _function(home, home_name, "cost")
+
+
+def _from_name(name: str) -> ModuleType:
+    if not all(name.split(".")):  # importlib has other exceptions for these
+        raise JobError(f"no module {name!r} to load a job from: {NAMES}")
+    importlib.invalidate_caches()  # the file may be younger than Python's list of the folder
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # Of the module itself or a package above it; any other is one that the module asks for.
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise JobError(f"no module {name!r} to load a job from ({error}): {NAMES}") from error
+        raise _raising(name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _raising(name, error) from error
+
+
+def _from_file(path: str) -> ModuleType:
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise JobError(f"no file {path!r} to load a job from ({reason}): {NAMES}") from error
+    # Same place and content, same module: what a job keeps in its globals is then kept once.
+    place = os.path.realpath(path)
+    digest = hashlib.sha256(os.fsencode(place) + b"\0" + source).hexdigest()
+    name = f"{os.path.basename(place).removesuffix('.py')}_{digest[:16]}"
+    return sys.modules.get(name) or _executed(name, path, place, source)
+
+
+def _executed(name: str, path: str, place: str, source: bytes) -> ModuleType:
+    """A new module. Compiled here, since Python's own cache of compiled files takes an edit
+    within the same second that keeps the length for no edit."""
+    module = ModuleType(name)
+    module.__file__ = place
+    sys.modules[name] = module  # classes look their module up while they are being made
+    try:
+        code = compile(source, place, "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102  the file that this user named, like an import
+    except BaseException as error:
+        del sys.modules[name]  # half a module
+        if isinstance(error, Exception | SystemExit):
+            raise _raising(path, error) from error
+        raise
+    return module
+
+
+def _raising(name: str, error: BaseException) -> JobError:
+    what = " ".join(f"{type(error).__name__}: {error}".split())  # some span several lines
+    return JobError(f"job {name!r} cannot be imported, it raises {what}: correct it, then load it")

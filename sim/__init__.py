@@ -1,0 +1,13 @@
+"""The simulator: a world of nodes in one process, on a SimPy clock.
+
+from sim import World
+
+world = World(nodes=10_000, fanout=100, job="plugins.primes", input=10**7, seed=1)
+world.run(until=3.0)          # stop anywhere, look at anything, go on
+world.session("0-3").model    # real objects
+report = world.run()
+"""
+
+from sim.world import Report, World
+
+__all__ = ["Report", "World"]

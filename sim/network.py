@@ -1,0 +1,197 @@
+"""Hosts and links: carries what the core says from node to node, each link with its delay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from core import Host, Reflector, Worker
+from core import messages as m
+from core.messages import Address, Call, Command, Message, Node, Place, Reply
+from core.worker import GONE, SEEKING
+from sim.clock import Clock, Entry
+from sim.distributions import DRAWS
+from sim.record import Record
+from sim.work import Work
+
+MASK = DRAWS - 1
+
+
+class Network:
+    """The core's port and carrier in the simulator. A node's address is its number."""
+
+    def __init__(
+        self, nodes: int, clock: Clock, link_ticks: list[int], work: Work, record: Record
+    ) -> None:
+        self.clock = clock
+        self.record = record
+        self.work = work
+        self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
+        self.alive = bytearray(nodes + 1)
+        self.views: list[Worker | None] = [None] * (nodes + 1)  # one view of each node's chain
+        self.hosts: dict[Address, Host] = {}
+        self.outcome: m.Ended | None = None
+        self._link_ticks = link_ticks
+
+    def host(self, address: Address) -> Host | None:
+        """The host at `address`, if that node is there."""
+        host = self.hosts.get(address)
+        if host is None and self.alive[address]:
+            self.hosts[address] = host = Host(address, self)
+        return host
+
+    def _carry(self, address: Address, node: Node, entry: Entry) -> int:
+        """Deliver `entry` when it has passed the link between the two; returns the tick."""
+        clock = self.clock
+        tick = clock.tick
+        if address != node:
+            tick += self._link_ticks[(address + node) & MASK]
+        due = clock.due.get(tick)
+        if due is None:
+            due = clock.open_tick(tick)
+        due.append(entry)
+        return tick
+
+    # -- the port of the views -------------------------------------------------------------
+
+    def send(self, worker: Worker, place: Place, call: Call) -> None:
+        self._carry(place.route[-1], worker.node, (self._receive, place, worker, call))
+
+    def open(self, worker: Worker, opening: m.Open) -> None:
+        self.send(worker, opening.place, opening)
+
+    def later(self, worker: Worker, seconds: float, place: Place) -> None:
+        due = self.clock.tick + self.clock.ticks(seconds)
+        self.clock.at(due, (_retry, worker, place, None))
+
+    def ended(self, worker: Worker, ended: m.Ended) -> None:
+        if worker.observes:
+            self.outcome = ended
+            self.clock.stopped = True
+
+    # -- the carrier of the reflectors -----------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        return self.clock.now
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        self.clock.call_later(seconds, action)
+
+    def reply(self, host: Host, link: Worker, session: str, reply: Reply) -> None:
+        tick = self._carry(host.address, link.node, (Worker.answered, link, session, reply))
+        if type(reply) is m.Wait:
+            self.record.connected(host)
+            self.record.placed(link.node, tick)
+
+    def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
+        pass  # the newcomer shares the host's replica
+
+    def broadcast(
+        self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
+    ) -> None:
+        model, members = reflector.model, reflector.members
+        self.record.ordered.append((model.shape.session, model.seq, self.clock.now, message))
+        if type(message) is m.Joined:
+            return self._seat(reflector, message.node, commands)
+        if type(message) is m.Finished:
+            self.record.finished(model, message)
+        elif type(message) is m.Left:
+            self.record.leads(model)
+        if len(commands) > 1:  # in the order in which everyone else would hear it
+            place = {node: i for i, node in enumerate(members)}
+            commands.sort(key=lambda told: place[told[0]])
+        address = reflector.host.address
+        for node, command in commands:
+            link = members[node]
+            self._carry(address, node, (Worker.on, link, reflector, command))
+        return None
+
+    def _seat(
+        self, reflector: Reflector, newcomer: Node, commands: list[tuple[Node, Command]]
+    ) -> None:
+        """Tell the newcomer, who is the only one whom its joining concerns."""
+        link = reflector.members[newcomer]
+        own = [command for _, command in commands]
+        entry = (Worker.seated, link, reflector, own)
+        self.record.placed(newcomer, self._carry(reflector.host.address, newcomer, entry))
+        self.record.joined(reflector, newcomer)
+
+    # -- deliveries ------------------------------------------------------------------------
+
+    def _receive(self, place: Place, worker: Worker, call: Call) -> None:
+        address = place.route[-1]
+        host = self.hosts.get(address) or self.host(address)
+        if host is not None:
+            host.receive(worker, worker.node, place.session, call)
+        elif type(call) is m.Arrive:
+            self._notice(address, worker.node, (_lost, worker, address, None))
+
+    def _miss(self, address: Address, node: Node, _: None) -> None:
+        if address in self.hosts:
+            self.hosts[address].lose(node)
+
+    def _notice(self, address: Address, node: Node, entry: Entry) -> None:
+        """A connection broke: not a message, but it takes as long."""
+        self._carry(address, node, entry)
+        self.clock.timers += 1
+
+    # -- nodes come and go -----------------------------------------------------------------
+
+    def arrive(self, node: Node, place: Place, listens: bool, observes: bool = False) -> Worker:
+        """Node `node` is there, and asks at `place`."""
+        self.alive[node] = 1
+        self.views[node] = worker = Worker(self, node, node if listens else None, place, observes)
+        worker.enter(place)
+        return worker
+
+    def leave(self, node: Node) -> None:
+        """Node `node` is gone, and so are its connections: each other end notices in time."""
+        self.alive[node] = 0
+        addresses: dict[Address, None] = {}
+        for view in self.chain(node):
+            addresses[view.place.address] = None
+            view.state = GONE
+        for address in addresses:
+            if address != node:
+                self._notice(address, node, (self._miss, address, node, None))
+        host = self.hosts.pop(node, None)
+        if host is not None:
+            host.close()
+            for link in connected(host):
+                self._notice(node, link.node, (_lost, link, node, None))
+
+    def chain(self, node: Node) -> list[Worker]:
+        """The views of a node, from the highest level down."""
+        view = self.views[node]
+        while view is not None and view.state is GONE:  # it gave way to the one below
+            view = view.below
+        while view is not None and view.above is not None:
+            view = view.above
+        views = []
+        while view is not None:
+            views.append(view)
+            view = view.below
+        return views
+
+
+def _retry(worker: Worker, place: Place, _: None) -> None:
+    if worker.state is SEEKING:
+        worker.enter(place)
+
+
+def _lost(worker: Worker, address: Address, _: None) -> None:
+    worker.lost(address)
+
+
+def connected(host: Host) -> list[Any]:
+    """The links of all who are connected to a host."""
+    links: list[Any] = []
+    for reflector in host.reflectors.values():
+        links += reflector.members.values()
+        for waiting in (reflector.spares, reflector.bringing):
+            links += [link for link, _ in waiting.values()]
+        links += [link for link, _ in reflector.early or ()]
+    for arrivals in host.waiting.values():
+        links += [link for link, _ in arrivals]
+    return links

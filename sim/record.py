@@ -1,0 +1,107 @@
+"""What happened in a world, counted while it runs."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from core import Computation, Host, Reflector
+from core import messages as m
+from core.digest import canonical
+from core.messages import Message, Node
+from core.worker import Worker
+from sim.clock import Clock
+
+
+class Record:
+    """Counters and the digest of a run. Times are simulated seconds."""
+
+    def __init__(self, nodes: int, clock: Clock) -> None:
+        self.clock = clock
+        self.arrived = 0
+        self.left = 0
+        self.accepted = 0
+        self.formed_tick = 0
+        self.connections_max = 0
+        self.sessions: dict[str, None] = {}
+        self.leaders: dict[Node, None] = {}  # the submitter is not counted
+        self.computed = bytearray(nodes + 1)
+        self._placed = bytearray(nodes + 1)
+        self._done: dict[str, bytearray] = {}
+        self._load: dict[Any, int] = {}
+        self.ordered: list[tuple[str, int, float, Message]] = []  # since the last tick
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._hash = blake2b(digest_size=16)
+        clock.after_tick.append(self.flush)
+
+    def joined(self, reflector: Reflector, node: Node) -> None:
+        """`node` was admitted."""
+        model = reflector.model
+        if len(reflector.members) == 1:
+            self.sessions[model.shape.session] = None
+        if model.leader == node:
+            self.leads(model)
+        self.connected(reflector.host)
+
+    def leads(self, model: Computation) -> None:
+        """The session has its leader, maybe a new one."""
+        if model.leader:
+            self.leaders[model.leader] = None
+
+    def finished(self, model: Computation, finished: m.Finished) -> None:
+        """Outputs of a session were accepted."""
+        if model.shape.levels > 1:
+            return
+        session = model.shape.session
+        done = self._done.get(session)
+        if done is None:
+            self._done[session] = done = bytearray(len(model.slots))
+        for slot in finished.slots:
+            if not done[slot]:
+                done[slot] = 1
+                self.accepted += 1
+        self.computed[finished.node] = 1
+
+    def placed(self, node: Node, tick: int) -> None:
+        """`node` hears at `tick` that it has a seat, or waits as a spare."""
+        if not self._placed[node]:
+            self._placed[node] = 1
+            self.formed_tick = max(self.formed_tick, tick)
+
+    def connected(self, host: Host) -> None:
+        """One more is connected to `host`. Counted exactly where it might be a new maximum."""
+        load = self._load.get(host.address, 0) + 1
+        if load > self.connections_max:
+            load = len(connections(host))
+            self.connections_max = max(self.connections_max, load)
+        self._load[host.address] = load
+
+    def flush(self) -> None:
+        """Add a tick's ordered messages to the digest."""
+        if not self.ordered:
+            return
+        try:
+            encoded = self._encode(self.ordered)
+        except (OverflowError, TypeError):  # integers beyond 64 bits, say
+            encoded = canonical(self.ordered)
+        self._hash.update(encoded)
+        self.ordered.clear()
+
+    def digest(self) -> str:
+        self.flush()
+        return self._hash.hexdigest()
+
+
+def connections(host: Host) -> set[Node]:
+    """The others a host's process is connected to."""
+    others: set[Node] = set()
+    for reflector in host.reflectors.values():
+        others.update(reflector.members, reflector.spares)
+        own = reflector.members.get(host.address)
+        while isinstance(own, Worker):
+            others.add(own.place.address)
+            own = own.above
+    others.discard(host.address)
+    return others

@@ -1,0 +1,95 @@
+"""Runs the functions of a job at the moment that the simulated clock says they are done."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+
+from core import Worker
+from core import messages as m
+from core.messages import Node, Value
+from core.worker import GONE
+from plugins.loading import Job
+from sim.clock import Clock
+from sim.distributions import DRAWS
+
+MASK = DRAWS - 1
+
+
+class Work:
+    """A job, and how long each of its functions takes in simulated time.
+
+    `delay_ticks` is a table of draws for every call; without one, compute takes what the job's
+    own `cost` says, and the rest no time.
+    """
+
+    def __init__(self, job: Job, clock: Clock, delay_ticks: list[int] | None) -> None:
+        self.job = job
+        self.clock = clock
+        self.delay_ticks = delay_ticks
+        self.calls = {"prepare": 0, "compute": 0, "collect": 0}
+
+    def compute(self, worker: Worker, command: m.Compute) -> None:
+        ticks = self._compute_ticks(worker.node, command)
+        self.clock.at(self.clock.tick + ticks, (self._computed, worker, command, ticks))
+
+    def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
+        due = self.clock.tick + self._leader_ticks(worker, 1)
+        self.clock.at(due, (self._prepared, worker, session, (value, sizes)))
+
+    def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
+        due = self.clock.tick + self._leader_ticks(worker, 2)
+        self.clock.at(due, (self._collected, worker, session, outputs))
+
+    def _leader_ticks(self, worker: Worker, kind: int) -> int:
+        if self.delay_ticks is None:
+            return 0
+        return self.delay_ticks[(worker.node * 3 + len(worker.place.route) * 101 + kind) & MASK]
+
+    def _compute_ticks(self, node: Node, command: m.Compute) -> int:
+        table, cost = self.delay_ticks, self.job.cost
+        if table is None and cost is None:
+            return 0
+        partitions = [command.first + slot for slot in command.slots]
+        if table is not None:
+            return sum([table[(node * 3 + partition) & MASK] for partition in partitions])
+        assert cost is not None
+        return self.clock.ticks(sum(map(cost, command.inputs, partitions)))
+
+    def _computed(self, worker: Worker, command: m.Compute, ticks: int) -> None:
+        if worker.state is GONE:
+            return
+        compute, partition = self.job.compute, command.first
+        outputs: list[Value] = []
+        self.calls["compute"] += len(command.slots)
+        try:
+            for slot, value in zip(command.slots, command.inputs, strict=True):
+                outputs.append(compute(value, partition + slot))
+        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
+            slot = command.slots[len(outputs)]
+            worker.raised(command.session, slot, traceback.format_exc())
+        else:
+            seconds = ticks * self.clock.tick_seconds
+            worker.computed(command.session, command.slots, outputs, seconds)
+
+    def _prepared(self, worker: Worker, session: str, arguments: tuple[Value, list[int]]) -> None:
+        if worker.state is GONE:
+            return
+        self.calls["prepare"] += 1
+        try:
+            inputs = list(self.job.prepare(*arguments))
+        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
+            worker.raised(session, None, traceback.format_exc())
+        else:
+            worker.prepared(session, inputs)
+
+    def _collected(self, worker: Worker, session: str, outputs: Sequence[Value]) -> None:
+        if worker.state is GONE:
+            return
+        self.calls["collect"] += 1
+        try:
+            output = self.job.collect(outputs)
+        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
+            worker.raised(session, None, traceback.format_exc())
+        else:
+            worker.collected(session, output)

@@ -1,0 +1,207 @@
+"""A world of nodes in one process: the core on a SimPy clock, over links with delays.
+
+Every node is a process of its own that others can connect to. A link has one delay, so what
+passes between two nodes never overtakes itself, as on TCP. With `replicas="shared"` the
+participants of a session share the replica of its host and are told only what is for them to
+do; with `"each"` everyone has a replica of its own, which gets every message, and whose digest
+is compared with the host's after each. Both order the same messages at the same times.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+import time
+from math import ceil
+from typing import Any
+
+import attrs
+
+from core import Reflector, Shape, choose_fanout
+from core import messages as m
+from core.messages import Place
+from plugins.loading import load
+from sim.clock import Clock
+from sim.distributions import DRAWS, parse
+from sim.network import Network
+from sim.record import Record
+from sim.work import Work
+
+SUBMITTER = 0
+ROOT = Place("0", (SUBMITTER,))
+ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
+MASK = DRAWS - 1
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+
+
+@attrs.frozen
+class Report:
+    """How a run went. Times in simulated seconds, except `wall_seconds`; sizes in bytes."""
+
+    result: Any
+    failure: m.Failure | None
+    nodes: int
+    partitions: int
+    fanout: int
+    levels: int
+    sessions: int
+    control_nodes: int
+    computation_nodes: int
+    arrived: int
+    left: int
+    formed_seconds: float
+    finished_seconds: float | None
+    messages: int
+    root_messages: int
+    connections_max: int
+    accepted: int
+    digest: str
+    seed: int
+    wall_seconds: float
+    peak_rss_bytes: int
+
+
+class World:
+    """A simulated deployment. Raises ValueError with one clear line for a bad option."""
+
+    def __init__(
+        self,
+        nodes: int = 1000,
+        partitions: int | None = None,
+        fanout: int | None = None,
+        job: Any = "plugins.demo",
+        prepare: str | None = None,
+        compute: str | None = None,
+        collect: str | None = None,
+        input: Any = None,
+        seed: int = 0,
+        latency: str | float = "uniform:0.02,0.08",
+        arrival_rate: float | None = None,
+        lifetime: str | float | None = None,
+        service_time: float = 0.0,
+        delay: str | float | None = None,
+        tick: float = 0.001,
+        replicas: str = "shared",
+        listening: float = 1.0,
+    ) -> None:
+        self.nodes = nodes
+        partitions = nodes if partitions is None else partitions
+        self.shape = Shape.root(partitions, choose_fanout(partitions) if fanout is None else fanout)
+        self.input = input
+        self.seed = seed
+        self.clock = Clock(tick)
+        self.record = Record(nodes, self.clock)
+        delays = None if delay is None else self._table("delay", delay)
+        self.work = Work(load(job, prepare, compute, collect), self.clock, delays)
+        self.network = Network(
+            nodes, self.clock, self._table("latency", latency), self.work, self.record
+        )
+        self._lifetimes = None if lifetime is None else self._table("lifetime", lifetime)
+        self._listening = round(listening / tick)
+        self._listens = self._table("listens", "uniform:0,1")
+        self._rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
+        self._wall_seconds = 0.0
+        self._submit()
+        self.clock.at(0, (self._arrivals, None, None, None))
+
+    def _table(self, what: str, distribution: str | float) -> list[int]:
+        return parse(distribution).ticks(f"{self.seed}/{what}", self.clock.tick_seconds)
+
+    def _submit(self) -> None:
+        """The submitter opens the root on its own host, joins and leads it, and gives the input."""
+        network = self.network
+        network.alive[SUBMITTER] = 1
+        host = network.host(SUBMITTER)
+        assert host is not None
+        host.open(SUBMITTER, m.Open(self.shape, 1, ROOT))
+        submitter = network.arrive(SUBMITTER, ROOT, listens=True, observes=True)
+        network.send(submitter, ROOT, m.Given(self.input))
+
+    def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
+        """Let those arrive who are due in this tick, evenly spaced, node 1 first."""
+        clock, network, arrived = self.clock, self.network, self.record.arrived
+        per_tick = self._rate * clock.tick_seconds
+        due = min(self.nodes, int((clock.tick + 1) * per_tick + 1e-9))
+        self.record.arrived = max(arrived, due)
+        for node in range(arrived + 1, due + 1):
+            network.arrive(node, ROOT, self._listens[node & MASK] < self._listening)
+            if self._lifetimes is not None:
+                leaving = clock.tick + self._lifetimes[node & MASK]
+                clock.at(leaving, (self._leave, node, None, None))
+        if due < self.nodes:
+            upcoming = ceil((due + 1) / per_tick - 1e-9) - 1
+            clock.at(max(clock.tick + 1, upcoming), (self._arrivals, None, None, None))
+
+    def _leave(self, node: int, _b: None, _c: None) -> None:
+        self.record.left += 1
+        self.network.leave(node)
+
+    # -- running and looking ---------------------------------------------------------------
+
+    def run(self, until: float | None = None) -> Report:
+        """Go on until the submitter has the answer, nothing more can happen, or `until` seconds.
+
+        Returns how things stand then; run again to go on.
+        """
+        began = time.perf_counter()
+        collecting = gc.isenabled()
+        gc.disable()  # views refer to each other for as long as they live: nothing to find
+        try:
+            self.clock.run(until)
+        finally:
+            if collecting:
+                gc.enable()
+        self._wall_seconds += time.perf_counter() - began
+        return self.report()
+
+    def drain(self) -> None:
+        """After the answer: run on until everyone has heard that it is over."""
+        self.clock.stopped = False
+        self.run()
+
+    @property
+    def now(self) -> float:
+        """Simulated seconds."""
+        return self.clock.now
+
+    def session(self, name: str) -> Reflector:
+        """The reflector of a session that is open now: its model, members and spares.
+
+        Raises KeyError where no host holds such a session.
+        """
+        newest: Reflector | None = None
+        for host in self.network.hosts.values():
+            found = host.reflectors.get(name)
+            if found and (newest is None or found.model.epoch > newest.model.epoch):
+                newest = found
+        if newest is None:
+            raise KeyError(f"session {name} is not open")
+        return newest
+
+    def report(self) -> Report:
+        """How things stand now."""
+        record, outcome = self.record, self.network.outcome
+        return Report(
+            result=outcome.result if outcome else None,
+            failure=outcome.failure if outcome else None,
+            nodes=self.nodes,
+            partitions=self.shape.partitions,
+            fanout=self.shape.fanout,
+            levels=self.shape.levels,
+            sessions=len(record.sessions),
+            control_nodes=len(record.leaders),
+            computation_nodes=record.computed.count(1),
+            arrived=record.arrived,
+            left=record.left,
+            formed_seconds=record.formed_tick * self.clock.tick_seconds,
+            finished_seconds=self.clock.now if outcome else None,
+            messages=self.clock.entries - self.clock.timers,
+            root_messages=self.session("0").model.seq,
+            connections_max=record.connections_max,
+            accepted=record.accepted,
+            digest=record.digest(),
+            seed=self.seed,
+            wall_seconds=self._wall_seconds,
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
+        )
