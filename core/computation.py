@@ -21,7 +21,7 @@ import attrs
 
 from core import messages as m
 from core.cutting import Shape
-from core.messages import Address, Command, Message, Node, Value
+from core.messages import Address, Command, Epoch, Message, Node, Value
 
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 TRIES = 3  # of a function that raises
@@ -34,9 +34,9 @@ class Slot:
     input: Value = None
     output: Value = None
     done: bool = False
-    worker: Node | None = None
+    worker: Node | None = None  # who works on it; on a done one: still, in vain
     helper: Node | None = None
-    epoch: int = 0  # grows with each assignment, in every incarnation
+    assigned: int = 0  # how often
     started: float = 0.0
     seconds: float = 0.0  # from given to done
     failed: tuple[Node, ...] = ()
@@ -56,7 +56,7 @@ class Computation:
     """The replicated state of one session."""
 
     shape: Shape
-    epoch: int = 1  # of the assignment that opened it
+    epoch: Epoch = (1,)  # of the assignment that opened it
     seq: int = 0
     given: bool = False
     input: Value = None
@@ -64,9 +64,8 @@ class Computation:
     slots: list[Slot] = attrs.Factory(
         lambda self: [Slot() for _ in range(self.shape.slots)], takes_self=True
     )
-    queue: deque[int] = attrs.Factory(  # the free ones in order, and some that no longer are
-        lambda self: deque(range(self.shape.slots)), takes_self=True
-    )
+    fresh: int = 0  # the first slot that was never given to anybody, nor any after it
+    queue: deque[int] = attrs.Factory(deque)  # given back, and maybe taken or done since
     free: int = attrs.Factory(lambda self: self.shape.slots, takes_self=True)
     remaining: int = attrs.Factory(lambda self: self.shape.slots, takes_self=True)
     people: dict[Node, Participant] = attrs.Factory(dict)
@@ -76,7 +75,9 @@ class Computation:
     failure: m.Failure | None = None
     moved: m.Place | None = None
     ended: m.Ended | None = None
+    # What is not replicated: derived, or of one message only.
     _told: list[tuple[Node, Command]] = attrs.Factory(list)
+    _leaf: bool = attrs.Factory(lambda self: self.shape.leaf, takes_self=True)
 
     def apply(self, now: float, message: Message) -> list[tuple[Node, Command]]:
         """Change by one message, ordered at `now` seconds. Returns who is to do what."""
@@ -133,7 +134,7 @@ class Computation:
             if not self.slots[i].done and self.slots[i].worker is None:
                 kept = True
                 self._take(i, joined.node, now)
-                if not self.shape.leaf:
+                if not self._leaf:
                     self._lead(i, joined.node)
         return kept
 
@@ -171,7 +172,7 @@ class Computation:
         self.prepared = True
         for i, slot in enumerate(self.slots):
             slot.input = inputs[i]
-            if slot.worker is not None and not slot.done and not self.shape.leaf:
+            if slot.worker is not None and not slot.done and not self._leaf:
                 self._tell(slot.worker, m.Supply(i, slot.input))
         self._employ_idle(now)
         if not self.remaining:  # the outputs came first, from a replica
@@ -182,42 +183,48 @@ class Computation:
         self.idle.pop(node, None)
         count = self._share(node) if self.free else 0
         taken: list[int] = []
-        while len(taken) < count and (i := self._next_free(node)) is not None:
-            self._take(i, node, now)
+        while len(taken) < count and (i := self._take_next(node, now)) is not None:
             taken.append(i)
         if not taken:
             self.idle[node] = None
-        elif self.shape.leaf:
+        elif self._leaf:
             self._compute(node, tuple(taken))
         else:
             self._lead(taken[0], node)
 
     def _share(self, node: Node) -> int:
-        """How many slots `node` may have at once (guided self-scheduling)."""
-        if not self.shape.leaf:
-            return min(1, self.free)
+        """How many slots `node` may have at once, where there are any (guided self-scheduling)."""
+        if not self._leaf:
+            return 1
         if not self.prepared:
             return 0
         pace = self.people[node].pace
-        if pace is None or self.free < 2:
-            return min(1, self.free)
+        if pace is None or pace > BATCH_SECONDS / 2:
+            return 1
         likely = self.free if pace * self.free <= BATCH_SECONDS else int(BATCH_SECONDS / pace)
         observers = self.people[next(iter(self.people))].observes
-        return max(1, min(likely, -(-self.free // (len(self.people) - observers))))
+        return min(likely, -(-self.free // (len(self.people) - observers)))
 
-    def _next_free(self, node: Node) -> int | None:
-        """Take the next slot for `node` off the queue, not one that it failed if others may try."""
+    def _take_next(self, node: Node, now: float) -> int | None:
+        """Take the next free slot for `node`, but none that it failed if others may try it."""
+        slots, queue = self.slots, self.queue
         refused: list[int] = []
         found = None
-        while self.queue and found is None:
-            slot = self.slots[i := self.queue.popleft()]
+        while found is None and (queue or self.fresh < len(slots)):
+            if queue:
+                i = queue.popleft()
+            else:
+                i, self.fresh = self.fresh, self.fresh + 1
+            slot = slots[i]
             if slot.done or slot.worker is not None:
                 continue  # no longer free
             if slot.failed and self._others_may_try(slot, node):
                 refused.append(i)
             else:
                 found = i
-        self.queue.extendleft(reversed(refused))
+                self._take(i, node, now)
+        if refused:
+            queue.extendleft(reversed(refused))
         return found
 
     def _others_may_try(self, slot: Slot, node: Node) -> bool:
@@ -228,7 +235,7 @@ class Computation:
         slot = self.slots[i]
         slot.worker = node
         slot.started = now
-        slot.epoch = max(slot.epoch, self.epoch) + 1
+        slot.assigned += 1
         self.free -= 1
 
     def _compute(self, node: Node, slots: tuple[int, ...]) -> None:
@@ -237,21 +244,23 @@ class Computation:
 
     def _lead(self, i: int, node: Node) -> None:
         slot = self.slots[i]
-        self._tell(node, m.Lead(i, slot.epoch, self.prepared, slot.input))
+        self._tell(node, m.Lead(i, (*self.epoch, slot.assigned), self.prepared, slot.input))
 
     def _drop(self, node: Node) -> None:
         """`node` holds nothing any more."""
         for i, slot in enumerate(self.slots):
             if slot.helper == node:
                 slot.helper = None
-            if slot.worker == node and not slot.done:
+            if slot.worker == node:
                 self._release(i)
 
     def _release(self, i: int) -> None:
         """Nobody holds slot `i` any more, unless its helper carries on."""
         slot = self.slots[i]
         helper, slot.worker, slot.helper = slot.helper, None, None
-        if self.shape.leaf and helper is not None:
+        if slot.done:
+            return
+        if self._leaf and helper is not None:
             slot.worker = helper
             return
         self.free += 1
@@ -268,26 +277,31 @@ class Computation:
     # -- outcomes --------------------------------------------------------------------------
 
     def _finished(self, finished: m.Finished, now: float) -> None:
-        node = finished.node
-        for i, output in zip(finished.slots, finished.outputs, strict=True):
-            self._accept(i, output, now)
-        if self.shape.leaf:
-            self.people[node].pace = finished.seconds / len(finished.slots)
-        self._employ(node, now)
+        node, slots, held = finished.node, finished.slots, False
+        for i, output in zip(slots, finished.outputs, strict=True):
+            slot = self.slots[i]
+            if not slot.done:
+                self._accept(slot, output, now)
+            if slot.worker == node:
+                held, slot.worker = True, None
+            elif slot.helper == node:
+                held, slot.helper = True, None
+        pace = finished.seconds / len(slots)
+        if self._leaf and (len(slots) > 1 or pace <= BATCH_SECONDS / 2):
+            self.people[node].pace = pace  # that a single one is slow would change nothing
+        if held:  # else it came twice, or from one who was away and has other work by now
+            self._employ(node, now)
         if node in self.idle:
             self._tell(node, m.Rest())
         if not self.remaining:
             self._direct()
 
-    def _accept(self, i: int, output: Value, now: float) -> None:
-        slot = self.slots[i]
-        if slot.done:
-            return
+    def _accept(self, slot: Slot, output: Value, now: float) -> None:
         if slot.worker is None:
-            self.free -= 1  # the queue forgets it when it comes by
+            self.free -= 1  # `_take_next` passes it over
         slot.output, slot.done, slot.seconds = output, True, now - slot.started
         self.remaining -= 1
-        if slot.helper is not None and not self.shape.leaf:
+        if slot.helper is not None and not self._leaf:
             self.idle[slot.helper] = None
             slot.helper = None
             self._employ_idle(now)
@@ -316,9 +330,8 @@ class Computation:
         if other.prepared:
             self._prepare([slot.input for slot in other.slots], now)
         for i, slot in enumerate(other.slots):
-            self.slots[i].epoch = max(self.slots[i].epoch, slot.epoch)
             if slot.done and not self.slots[i].done:
-                self._accept(i, slot.output, now)
+                self._accept(self.slots[i], slot.output, now)
                 self.slots[i].seconds = slot.seconds
         self._direct()
 
@@ -348,7 +361,7 @@ class Computation:
             slot = self.slots[i := due[1]]
             del self.idle[node]
             slot.helper = node
-            if self.shape.leaf:
+            if self._leaf:
                 self._compute(node, (i,))
             elif slot.worker is not None:
                 self._tell(node, m.Reinforce(i, self.people[slot.worker].address))
@@ -360,8 +373,9 @@ class Computation:
 
     def snapshot(self) -> dict[str, Value]:
         """The whole content as plain data, from which `restore` makes an equal model."""
-        plain = attrs.asdict(self, filter=lambda field, _: field.name != "_told")
-        return {**plain, "people": list(plain["people"].items()), "idle": list(self.idle)}
+        plain = attrs.asdict(self, filter=lambda field, _: not field.name.startswith("_"))
+        people = list(plain["people"].items())
+        return {**plain, "queue": list(self.queue), "people": people, "idle": list(self.idle)}
 
     @classmethod
     def restore(cls, snapshot: dict[str, Value]) -> Computation:
@@ -371,6 +385,7 @@ class Computation:
             **{
                 **snapshot,
                 "shape": Shape(**snapshot["shape"]),
+                "epoch": tuple(snapshot["epoch"]),
                 "slots": [Slot(**{**s, "failed": tuple(s["failed"])}) for s in snapshot["slots"]],
                 "queue": deque(snapshot["queue"]),
                 "people": {node: Participant(**p) for node, p in snapshot["people"]},

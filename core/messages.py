@@ -20,6 +20,9 @@ else:  # mypy keeps them frozen; at run time that check would double the cost of
 
 Node = int
 Address = Any  # what the transport connects to: plain data
+# Of one assignment of a session: how often it was given to somebody, and before that the same of
+# each session above it. So whatever the parent's newer incarnation assigns is newer, too.
+Epoch = tuple[int, ...]
 Value = Any  # plain data: None, bool, int, float, str, bytes, list, dict
 
 
@@ -65,7 +68,7 @@ class Past:
 
     bound: str  # the session below this one that it leads or looks for, or ""
     holding: tuple[int, ...]  # slots of this session it is still working on
-    epoch: int  # of the replica that it brings of this session
+    epoch: Epoch  # of the replica that it brings of this session
     seq: int  # 0: it brings none
 
 
@@ -121,7 +124,7 @@ class Open:
     """Leader -> its host, before it arrives there: open this session."""
 
     shape: Shape
-    epoch: int
+    epoch: Epoch
     place: Place
 
 
@@ -238,7 +241,7 @@ class Lead:
     """To a participant of an interior session: this slot is yours, lead its child session."""
 
     slot: int
-    epoch: int
+    epoch: Epoch
     given: bool
     input: Value
 

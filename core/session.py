@@ -55,6 +55,7 @@ class Replica:
 
     def __init__(self, model: Computation) -> None:
         self.model = model
+        self.session = model.shape.session
         self.views: dict[Node, Worker] = {}
 
     def apply(self, seq: int, now: float, message: Message) -> None:
@@ -98,12 +99,14 @@ class Reflector:
         "model",
         "opener",
         "place",
+        "session",
         "spares",
     )
 
     def __init__(self, host: Host, opening: m.Open, opener: Node, carrier: Carrier) -> None:
         self.host = host
         self.place = opening.place
+        self.session = opening.shape.session
         self.model = Computation(opening.shape, opening.epoch)
         self.opener = opener
         self.carrier = carrier
@@ -111,12 +114,12 @@ class Reflector:
         self.spares: dict[Node, tuple[Link, m.Arrive]] = {}
         self.early: list[tuple[Link, m.Arrive]] | None = []  # until the opener has joined
         self.bringing: dict[Node, tuple[Link, m.Arrive]] = {}
-        self.known: dict[int, int] = {}  # epoch -> how much of that replica was brought
+        self.known: dict[m.Epoch, int] = {}  # epoch -> how much of that replica was brought
         self.alarm = False
         self.closed = False
         self._leaf = opening.shape.leaf
         self._passing = False  # interior, and every arrival that is new here is just sent on
-        self._redirects: list[tuple[Node | None, m.Redirect] | None] = [None] * opening.shape.slots
+        self._redirects: list[tuple[Node, m.Redirect] | None] = [None] * opening.shape.slots
         self._quotas = [] if self._leaf else [size - 1 for size in opening.shape.sizes()]
         self._turns = self._round_robin()
 
@@ -126,18 +129,19 @@ class Reflector:
         """Admit, redirect, keep as a spare or turn away."""
         node, past = arrival.node, arrival.past
         if self._passing and past is None and node not in self.members:
-            self.carrier.reply(self.host, link, self.place.session, self._next_child())
-            return
+            reply = next(self._turns, None) or self._no_turn()
+            return self.carrier.reply(self.host, link, self.session, reply)
         if node in self.members or node in self.spares:  # it comes again: it was away
             self.lose(node)
         if past and past.seq > self.known.get(past.epoch, 0) and not self.model.moved:
             self.known[past.epoch] = past.seq
             self.bringing[node] = link, arrival
-            self.carrier.reply(self.host, link, self.place.session, m.Bring())
+            self.carrier.reply(self.host, link, self.session, m.Bring())
         elif self.early is not None and node != self.opener:
             self.early.append((link, arrival))
         else:
             self._seat(link, arrival)
+        return None
 
     def _seat(self, link: Link, arrival: m.Arrive) -> None:
         model, past = self.model, arrival.past
@@ -154,13 +158,13 @@ class Reflector:
         elif model.free > len(model.idle) or arrival.observes or arrival.node == self.opener:
             return self._admit(link, arrival, past.holding if past and self._leaf else ())
         elif not self._leaf:
-            reply = self._next_child()
+            reply = next(self._turns, None) or self._no_turn()
         elif len(self.spares) < model.shape.fanout and model.remaining:
             self.spares[arrival.node] = link, arrival
             reply = m.Wait()
         else:
             reply = m.TurnedAway(ASK_AGAIN_SECONDS)
-        self.carrier.reply(self.host, link, self.place.session, reply)
+        self.carrier.reply(self.host, link, self.session, reply)
         if self.spares and not self.alarm:
             self._watch()
         return None
@@ -184,21 +188,17 @@ class Reflector:
                 self._seat(*waiting)
 
     def _redirect(self, slot: int) -> m.Redirect:
-        """Where the child session of a taken slot is; made once for each of its leaders."""
+        """Where the child session of a taken slot is."""
         worker = self.model.slots[slot].worker
-        cached = self._redirects[slot]
-        if cached is None or cached[0] != worker:
-            assert worker is not None
-            address = self.model.people[worker].address
-            if address is None:
-                address = self.place.address
-            cached = worker, m.Redirect(self.place.child(slot, address))
-            self._redirects[slot] = cached
-        return cached[1]
+        assert worker is not None
+        address = self.model.people[worker].address
+        if address is None:
+            address = self.place.address
+        redirect = m.Redirect(self.place.child(slot, address))
+        self._redirects[slot] = worker, redirect
+        return redirect
 
-    def _next_child(self) -> Reply:
-        if turn := next(self._turns, None):
-            return turn
+    def _no_turn(self) -> Reply:
         self._turns = self._round_robin()
         return m.TurnedAway(ASK_AGAIN_SECONDS)
 
@@ -220,22 +220,19 @@ class Reflector:
                     left -= 1
                     quotas[i] -= 1
                 anyone = True
-                yield self._redirect(i)
+                cached = self._redirects[i]
+                yield cached[1] if cached and cached[0] == slot.worker else self._redirect(i)
 
     # -- messages --------------------------------------------------------------------------
 
-    def receive(self, node: Node, call: Call) -> None:
+    def receive(self, node: Node, call: m.Leave | m.Brought | Message) -> None:
         """A call, other than an arrival, of somebody who has a place here."""
-        match call:
-            case m.Leave():
-                self.lose(node)
-            case m.Brought():
-                self._brought(node, call)
-            case m.Arrive() | m.Open():
-                raise TypeError(call)
-            case _:
-                if node in self.members or node == self.opener:
-                    self.order(call)
+        if isinstance(call, m.Leave):
+            self.lose(node)
+        elif isinstance(call, m.Brought):
+            self._brought(node, call)
+        elif node in self.members or node == self.opener:
+            self.order(call)
 
     def _brought(self, node: Node, brought: m.Brought) -> None:
         if node not in self.bringing:
@@ -275,7 +272,7 @@ class Reflector:
         self.bringing.pop(node, None)
         if self.early:
             for link, _ in self.early if node == self.opener else ():
-                self.carrier.reply(self.host, link, self.place.session, m.Absent())
+                self.carrier.reply(self.host, link, self.session, m.Absent())
             self.early = [e for e in self.early if node not in (self.opener, e[1].node)]
         if not self.spares.pop(node, None) and self.members.pop(node, None) is not None:
             self.order(m.Left(node))
@@ -286,7 +283,7 @@ class Reflector:
 
     def _dismiss_spares(self, reply: Reply) -> None:
         for link, _ in self.spares.values():
-            self.carrier.reply(self.host, link, self.place.session, reply)
+            self.carrier.reply(self.host, link, self.session, reply)
         self.spares.clear()
 
     def restore(self, model: Computation) -> None:
@@ -298,7 +295,7 @@ class Reflector:
         """Send everybody to the session that has taken this one's place, at the same address."""
         again = m.Redirect(self.place)
         for link in self.members.values():
-            self.carrier.reply(self.host, link, self.place.session, again)
+            self.carrier.reply(self.host, link, self.session, again)
         self._dismiss_spares(again)
         self.closed = True
 
@@ -316,7 +313,7 @@ class Reflector:
     def _ring(self) -> None:
         self.alarm = False
         model = self.model
-        if not (model.idle or self.spares) or model.free or model.moved:
+        if self.closed or model.free or not (model.idle or self.spares):
             return
         due = model.overdue()
         if due and due[0] <= self.carrier.now:

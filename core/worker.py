@@ -26,6 +26,8 @@ RETRY_SECONDS = 0.5
 class Seat(Protocol):
     """What a participant has of a session: a replica of its model."""
 
+    session: str
+
     @property
     def model(self) -> Computation: ...
 
@@ -77,6 +79,7 @@ class Worker:
         "leads",
         "node",
         "observes",
+        "outcome",
         "pace",
         "place",
         "port",
@@ -99,6 +102,7 @@ class Worker:
         self.seat: Seat | None = None
         self.holding: tuple[int, ...] = ()
         self.unacknowledged: m.Finished | m.Failed | None = None
+        self.outcome: m.Finished | m.Failed | None = None  # of this session, for its parent
         self.above: Worker | None = None
         self.below: Worker | None = None
 
@@ -119,9 +123,9 @@ class Worker:
         """What this view brings along to `place`, and forget what belongs elsewhere."""
         bound = self.below.place.session if self.below else ""
         if place.session != self.place.session:
-            self.seat, self.holding, self.unacknowledged = None, (), None
+            self.seat, self.holding, self.unacknowledged, self.outcome = None, (), None, None
         if self.seat is None:
-            return m.Past(bound, (), 0, 0)
+            return m.Past(bound, (), (), 0)
         model = self.seat.model
         return m.Past(bound, self.holding, model.epoch, model.seq)
 
@@ -131,7 +135,10 @@ class Worker:
             return  # it has gone elsewhere meanwhile
         match reply:
             case m.Redirect():
-                self._redirected(reply.place)
+                if self.below is None:
+                    self.enter(reply.place)
+                else:
+                    self._redirected(reply.place, self.below)
             case m.Wait():
                 self.state = WAITING
             case m.TurnedAway():
@@ -149,9 +156,8 @@ class Worker:
     def _root(self) -> Place:
         return Place(self.place.session.partition("-")[0], self.place.route[:1])
 
-    def _redirected(self, place: Place) -> None:
-        below = self.below
-        if below is None or place.leads_to(below.place.session):
+    def _redirected(self, place: Place, below: Worker) -> None:
+        if place.leads_to(below.place.session):
             self.enter(place)
         elif below.state is SEATED and place == below.place:
             # where this node leads already: one level up its predecessor is not missed yet
@@ -203,7 +209,7 @@ class Worker:
 
     def seated(self, seat: Seat, commands: list[Command]) -> None:
         """The reflector admitted this arrival; `commands` are what its joining brought."""
-        if seat.model.shape.session != self.place.session or self.state is GONE:
+        if seat.session != self.place.session or self.state is GONE:
             return  # it has gone elsewhere meanwhile
         self.state = SEATED
         self.seat = seat
@@ -280,16 +286,23 @@ class Worker:
             shape = self._model.shape.child(lead.slot)
             self.port.open(self, m.Open(shape, lead.epoch, place))
             self._send_below(place)
+        elif below.outcome:
+            self.port.send(self, self.place, below.outcome)
         if lead.given:
             self._supply(lead.slot, lead.input)
 
     def _send_below(self, place: Place) -> None:
-        if self.below is None:
-            self.below = Worker(self.port, self.node, self.address, place)
-            self.below.above, self.below.pace = self, self.pace
-            self.below.enter(place)
-        else:
-            self.below.follow(place)
+        """Have the node's next view down at `place`."""
+        below = self.below
+        if below is not None and not place.leads_to(below.place.session):
+            below.follow(place)
+            return
+        # None yet, or it leads a session further down, which is to keep its leader.
+        self.below = view = Worker(self.port, self.node, self.address, place)
+        view.above, view.below, view.pace = self, below, self.pace
+        if below is not None:
+            below.above = view
+        view.enter(place)
 
     def _supply(self, slot: int, value: Value) -> None:
         if self.below and self.below.place.session == f"{self.place.session}-{slot}":
@@ -297,18 +310,21 @@ class Worker:
 
     def _pass_up(self, output: Value, failure: m.Failure | None) -> None:
         """Hand the session's outcome to the parent session, or to whoever asked."""
-        if self.observes:
+        up, above = self.place.parent(), self.above
+        if up is None:
             self.port.send(self, self.place, m.Ended(output, failure))
-        elif self.above:
-            slot = int(self.place.session.rpartition("-")[2])
-            if failure:
-                self.above.publish(m.Failed(self.node, slot, failure, final=True))
-            else:
-                self.above.publish(m.Finished(self.node, (slot,), [output], 0.0))
+            return
+        slot = int(self.place.session.rpartition("-")[2])
+        if failure:
+            self.outcome = m.Failed(self.node, slot, failure, final=True)
+        else:
+            self.outcome = m.Finished(self.node, (slot,), [output], 0.0)
+        if above is not None and above.state is SEATED and above.place.session == up.session:
+            self.port.send(above, above.place, self.outcome)
 
     # -- outcomes of the job's functions ---------------------------------------------------
 
-    def publish(self, message: m.Finished | m.Failed) -> None:
+    def _publish(self, message: m.Finished | m.Failed) -> None:
         """Say what came of a slot, now or when seated again."""
         self.unacknowledged = message
         if self.state is SEATED:
@@ -320,7 +336,7 @@ class Worker:
         """Outputs of all `slots`, after `seconds` of work for all of them."""
         if session == self.place.session and self.state is not GONE:
             self.pace = seconds / len(slots)
-            self.publish(m.Finished(self.node, slots, outputs, seconds))
+            self._publish(m.Finished(self.node, slots, outputs, seconds))
 
     def prepared(self, session: str, inputs: list[Value]) -> None:
         """An input for each slot."""
@@ -342,4 +358,4 @@ class Worker:
         if session == self.place.session and self.state is not GONE:
             partition = None if slot is None else self._model.shape.first + slot
             failure = m.Failure(session, partition, error)
-            self.publish(m.Failed(self.node, slot, failure, final=False))
+            self._publish(m.Failed(self.node, slot, failure, final=False))

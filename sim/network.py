@@ -49,13 +49,21 @@ class Network:
         due = clock.due.get(tick)
         if due is None:
             due = clock.open_tick(tick)
-        due.append(entry)
+        due += entry
         return tick
 
     # -- the port of the views -------------------------------------------------------------
 
     def send(self, worker: Worker, place: Place, call: Call) -> None:
-        self._carry(place.route[-1], worker.node, (self._receive, place, worker, call))
+        # As in _carry: this and `reply` are most of what a run does.
+        clock, address, node = self.clock, place.route[-1], worker.node
+        tick = clock.tick
+        if address != node:
+            tick += self._link_ticks[(address + node) & MASK]
+        due = clock.due.get(tick)
+        if due is None:
+            due = clock.open_tick(tick)
+        due += (self._receive, place, worker, call)
 
     def open(self, worker: Worker, opening: m.Open) -> None:
         self.send(worker, opening.place, opening)
@@ -79,10 +87,17 @@ class Network:
         self.clock.call_later(seconds, action)
 
     def reply(self, host: Host, link: Worker, session: str, reply: Reply) -> None:
-        tick = self._carry(host.address, link.node, (Worker.answered, link, session, reply))
+        clock, address, node = self.clock, host.address, link.node
+        tick = clock.tick
+        if address != node:
+            tick += self._link_ticks[(address + node) & MASK]
+        due = clock.due.get(tick)
+        if due is None:
+            due = clock.open_tick(tick)
+        due += (Worker.answered, link, session, reply)
         if type(reply) is m.Wait:
             self.record.connected(host)
-            self.record.placed(link.node, tick)
+            self.record.placed(node, tick)
 
     def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
         pass  # the newcomer shares the host's replica
@@ -91,7 +106,7 @@ class Network:
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
         model, members = reflector.model, reflector.members
-        self.record.ordered.append((model.shape.session, model.seq, self.clock.now, message))
+        self.record.ordered.append((reflector.session, model.seq, self.clock.now, message))
         if type(message) is m.Joined:
             return self._seat(reflector, message.node, commands)
         if type(message) is m.Finished:
@@ -120,12 +135,16 @@ class Network:
     # -- deliveries ------------------------------------------------------------------------
 
     def _receive(self, place: Place, worker: Worker, call: Call) -> None:
+        seat = worker.seat
+        if type(call) is m.Finished and type(seat) is Reflector and seat.session == place.session:
+            return seat.receive(worker.node, call)  # most publications; the rest find their way
         address = place.route[-1]
         host = self.hosts.get(address) or self.host(address)
         if host is not None:
             host.receive(worker, worker.node, place.session, call)
         elif type(call) is m.Arrive:
             self._notice(address, worker.node, (_lost, worker, address, None))
+        return None
 
     def _miss(self, address: Address, node: Node, _: None) -> None:
         if address in self.hosts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
+import attrs
 import msgspec
 
 from core import Computation, Host, Reflector
@@ -18,7 +19,7 @@ from sim.clock import Clock
 class Record:
     """Counters and the digest of a run. Times are simulated seconds."""
 
-    def __init__(self, nodes: int, clock: Clock) -> None:
+    def __init__(self, nodes: int, partitions: int, clock: Clock) -> None:
         self.clock = clock
         self.arrived = 0
         self.left = 0
@@ -29,7 +30,7 @@ class Record:
         self.leaders: dict[Node, None] = {}  # the submitter is not counted
         self.computed = bytearray(nodes + 1)
         self._placed = bytearray(nodes + 1)
-        self._done: dict[str, bytearray] = {}
+        self._done = bytearray(partitions)
         self._load: dict[Any, int] = {}
         self.ordered: list[tuple[str, int, float, Message]] = []  # since the last tick
         self._encode = msgspec.msgpack.Encoder().encode
@@ -51,18 +52,14 @@ class Record:
             self.leaders[model.leader] = None
 
     def finished(self, model: Computation, finished: m.Finished) -> None:
-        """Outputs of a session were accepted."""
-        if model.shape.levels > 1:
-            return
-        session = model.shape.session
-        done = self._done.get(session)
-        if done is None:
-            self._done[session] = done = bytearray(len(model.slots))
-        for slot in finished.slots:
-            if not done[slot]:
-                done[slot] = 1
-                self.accepted += 1
-        self.computed[finished.node] = 1
+        """Outputs came; those of partitions count, the first time that they are accepted."""
+        if model.shape.levels == 1:
+            first, done = model.shape.first, self._done
+            for slot in finished.slots:
+                if not done[first + slot]:
+                    done[first + slot] = 1
+                    self.accepted += 1
+            self.computed[finished.node] = 1
 
     def placed(self, node: Node, tick: int) -> None:
         """`node` hears at `tick` that it has a seat, or waits as a spare."""
@@ -85,7 +82,9 @@ class Record:
         try:
             encoded = self._encode(self.ordered)
         except (OverflowError, TypeError):  # integers beyond 64 bits, say
-            encoded = canonical(self.ordered)
+            encoded = canonical(
+                [(*where, attrs.asdict(message)) for *where, message in self.ordered]
+            )
         self._hash.update(encoded)
         self.ordered.clear()
 

@@ -91,7 +91,7 @@ class World:
         self.input = input
         self.seed = seed
         self.clock = Clock(tick)
-        self.record = Record(nodes, self.clock)
+        self.record = Record(nodes, partitions, self.clock)
         delays = None if delay is None else self._table("delay", delay)
         self.work = Work(load(job, prepare, compute, collect), self.clock, delays)
         self.network = Network(
@@ -114,7 +114,7 @@ class World:
         network.alive[SUBMITTER] = 1
         host = network.host(SUBMITTER)
         assert host is not None
-        host.open(SUBMITTER, m.Open(self.shape, 1, ROOT))
+        host.open(SUBMITTER, m.Open(self.shape, (1,), ROOT))
         submitter = network.arrive(SUBMITTER, ROOT, listens=True, observes=True)
         network.send(submitter, ROOT, m.Given(self.input))
 
@@ -150,9 +150,9 @@ class World:
         try:
             self.clock.run(until)
         finally:
+            self._wall_seconds += time.perf_counter() - began
             if collecting:
                 gc.enable()
-        self._wall_seconds += time.perf_counter() - began
         return self.report()
 
     def drain(self) -> None:

@@ -1,0 +1,364 @@
+"""Processes, hosts and lanes between them, in memory: the test says what is delivered next.
+
+A lane leads from one process to another and keeps its order, as a connection does; a process
+does the work of a job in a lane of its own. Every participant has a replica of its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Container, Hashable, Iterable
+from itertools import count
+from random import Random
+from typing import Any
+
+import attrs
+import msgspec
+
+from core import Computation, Host, Reflector, Replica, Shape, Worker
+from core import messages as m
+from core.digest import digest
+from core.messages import Address, Call, Command, Message, Node, Place, Reply, Value
+from core.worker import GONE, SEATED, SEEKING, WAITING
+
+SUBMITTER = 0
+ROOT = Place("0", (SUBMITTER,))
+PIECE_SECONDS = 0.03
+STEPS_MAX = 10_000  # several times what the slowest of these trees takes
+
+Action = Callable[[], None]
+Lane = tuple[Hashable, Node]  # from whom (or what), and to whom
+
+
+class Spans:
+    """A job whose output shows which partitions were computed, in which order combined."""
+
+    def prepare(self, input: Value, sizes: list[int]) -> list[Value]:
+        firsts = [input[0] + sum(sizes[:i]) for i in range(len(sizes))]
+        return [[first, size] for first, size in zip(firsts, sizes, strict=True)]
+
+    def compute(self, input: Value, index: int) -> Value:
+        return [[*input, index]]
+
+    def collect(self, outputs: list[Value]) -> Value:
+        return [item for output in outputs for item in output]
+
+
+def sequential(partitions: int, first: int = 0) -> Value:
+    """What `Spans` gives for the input [first, partitions]."""
+    return [[first + index, 1, index] for index in range(partitions)]
+
+
+def wired(value: Value) -> Value:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+
+
+@attrs.define(eq=False)
+class Process:
+    """What one node is made of."""
+
+    node: Node
+    host: Host | None = None
+    views: list[Worker] = attrs.Factory(list)
+    replicas: dict[Reflector, Replica] = attrs.Factory(dict)
+    ended: list[m.Ended] = attrs.Factory(list)
+    alive: bool = True
+
+
+class Net:
+    """The port of every view and the carrier of every reflector."""
+
+    def __init__(self, shape: Shape, job: Any = None, compare: bool = False) -> None:
+        self.now = 0.0
+        self.shape = shape
+        self.job = job or Spans()
+        self.compare = compare  # the digests of all replicas, after every message
+        self.lanes: dict[Lane, deque[tuple[Action, Action | None]]] = {}
+        self.timers: list[tuple[float, int, Action]] = []
+        self.processes: dict[Node, Process] = {}
+        self.connected: dict[tuple[Node, Address], None] = {}
+        self.cut: set[Lane] = set()  # until their sender has noticed
+        self.computed: list[tuple[Node, int]] = []  # who computed which partition, in order
+        self.calls: list[tuple[Node, str, Call]] = []  # who said what to which session
+        self.ordered: list[tuple[str, Message]] = []
+        self.accepted: dict[tuple[Reflector, int], Value] = {}
+        self.piece_seconds = PIECE_SECONDS
+        self.steps = 0
+        self._count = count()
+
+    # -- nodes come and go -----------------------------------------------------------------
+
+    def submit(self, input: Value = None) -> Process:
+        process = self.arrive(SUBMITTER, observes=True, open=True)
+        self.send(process.views[0], ROOT, m.Given([0, self.shape.partitions]))
+        return process
+
+    def arrive(
+        self, node: Node, listens: bool = True, observes: bool = False, open: bool = False
+    ) -> Process:
+        self.processes[node] = process = Process(node)
+        if listens:
+            process.host = Host(node, self)
+        worker = Worker(self, node, node if listens else None, ROOT, observes)
+        if open:
+            self.open(worker, m.Open(self.shape, 1, ROOT))
+        worker.enter(ROOT)
+        return process
+
+    def leave(self, node: Node, keep: Callable[[int], int] = lambda sent: sent) -> None:
+        """`node` is gone; of what it sent on each lane and had not arrived, `keep` arrives."""
+        process = self.processes[node]
+        process.alive = False
+        if process.host is not None:
+            process.host.close()
+        for view in process.views:
+            view.state = GONE
+        self._sever([pair for pair in self.connected if node in pair], node, keep)
+
+    def disconnect(self, node: Node, address: Address) -> None:
+        """Their connection breaks and takes what was on its way with it; both stay."""
+        self._sever([(node, address)], None, lambda sent: 0)
+
+    def _sever(
+        self, pairs: list[tuple[Node, Address]], dead: Node | None, keep: Callable[[int], int]
+    ) -> None:
+        for node, address in pairs:
+            del self.connected[node, address]
+            if node == address:
+                continue
+            for lane in ((node, address), (address, node)):
+                on_its_way = self.lanes.get(lane)
+                if on_its_way and dead in (None, lane[0]):
+                    kept = keep(len(on_its_way))
+                    while len(on_its_way) > kept:
+                        on_its_way.pop()
+                    if not on_its_way:
+                        del self.lanes[lane]
+            host = self.processes[address].host
+            if host is not None and address != dead:
+                self._put((node, address), lambda h=host, n=node: self._miss(h, n))
+            if node != dead:
+                self._put((address, node), lambda n=node, a=address: self._lost(n, a))
+            if dead is None:
+                self.cut |= {(node, address), (address, node)}
+
+    def _miss(self, host: Host, node: Node) -> None:
+        self.cut.discard((host.address, node))
+        host.lose(node)
+
+    def _lost(self, node: Node, address: Address) -> None:
+        self.cut.discard((node, address))
+        for view in list(self.processes[node].views):
+            view.lost(address)
+
+    def live(self) -> list[Process]:
+        return [process for process in self.processes.values() if process.alive]
+
+    @property
+    def outcome(self) -> m.Ended | None:
+        return next(iter(self.processes[SUBMITTER].ended), None)
+
+    # -- the port of the views -------------------------------------------------------------
+
+    def send(self, worker: Worker, place: Place, call: Call) -> None:
+        node, address = worker.node, place.address
+        process = self.processes[node]
+        if worker not in process.views:
+            process.views = [view for view in process.views if view.state is not GONE]
+            process.views.append(worker)
+        self.connected[node, address] = None
+        self.calls.append((node, place.session, call))
+
+        def receive() -> None:
+            host = self.processes[address].host
+            assert host is not None, f"{node} sent to {address}, who does not listen: {call}"
+            host.receive(worker, node, place.session, call)
+
+        def nobody_there() -> None:
+            self.connected.pop((node, address), None)
+            self._put((address, node), lambda: self._lost(node, address))
+
+        self._put((node, address), receive, nobody_there)
+
+    def open(self, worker: Worker, opening: m.Open) -> None:
+        self.send(worker, opening.place, opening)
+
+    def later(self, worker: Worker, seconds: float, place: Place) -> None:
+        def retry() -> None:
+            if worker.state is SEEKING and self.processes[worker.node].alive:
+                worker.enter(place)
+
+        self.call_later(seconds, retry)
+
+    def ended(self, worker: Worker, ended: m.Ended) -> None:
+        self.processes[worker.node].ended.append(ended)
+
+    def compute(self, worker: Worker, command: m.Compute) -> None:
+        def work() -> None:
+            outputs: list[Value] = []
+            for slot, value in zip(command.slots, command.inputs, strict=True):
+                self.computed.append((worker.node, command.first + slot))
+                try:
+                    outputs.append(wired(self.job.compute(wired(value), command.first + slot)))
+                except ArithmeticError as error:
+                    return worker.raised(command.session, slot, repr(error))
+            seconds = self.piece_seconds * len(outputs)
+            return worker.computed(command.session, command.slots, outputs, seconds)
+
+        self._put(("compute", worker.node), work)
+
+    def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
+        def work() -> None:
+            try:
+                inputs = wired(self.job.prepare(wired(value), sizes))
+            except ArithmeticError as error:
+                return worker.raised(session, None, repr(error))
+            return worker.prepared(session, inputs)
+
+        self._put(("prepare", worker.node), work)
+
+    def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
+        def work() -> None:
+            try:
+                output = wired(self.job.collect(wired(outputs)))
+            except ArithmeticError as error:
+                return worker.raised(session, None, repr(error))
+            return worker.collected(session, output)
+
+        self._put(("collect", worker.node), work)
+
+    # -- the carrier of the reflectors -----------------------------------------------------
+
+    def call_later(self, seconds: float, action: Action) -> None:
+        heapq.heappush(self.timers, (self.now + max(0.0, seconds), next(self._count), action))
+
+    def reply(self, host: Host, link: Worker, session: str, reply: Reply) -> None:
+        if self.processes[host.address].alive:
+            self._put((host.address, link.node), lambda: link.answered(session, reply))
+
+    def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
+        snapshot = wired(reflector.model.snapshot())
+
+        def follow() -> None:
+            replica = Replica(Computation.restore(snapshot))
+            replica.views[node] = link
+            self.processes[node].replicas[reflector] = replica
+
+        self._put((reflector.host.address, node), follow)
+
+    def broadcast(
+        self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
+    ) -> None:
+        model, now, seq = reflector.model, self.now, reflector.model.seq
+        self.ordered.append((model.shape.session, message))
+        self._check(reflector, message)
+        expected = digest(model.snapshot()) if self.compare else None
+
+        def follow(node: Node) -> None:
+            replica = self.processes[node].replicas[reflector]
+            replica.apply(seq, now, message)
+            if self.compare and replica.model.seq == seq:
+                assert digest(replica.model.snapshot()) == expected, (model.shape.session, seq)
+
+        for node in reflector.members:
+            self._put((reflector.host.address, node), lambda node=node: follow(node))
+
+    def _check(self, reflector: Reflector, message: Message) -> None:
+        """What has to hold of a session whenever something was ordered."""
+        model = reflector.model
+        for i, slot in enumerate(model.slots):
+            if slot.done:
+                assert self.accepted.setdefault((reflector, i), slot.output) == slot.output
+            else:
+                assert (reflector, i) not in self.accepted
+        if not isinstance(message, m.Moved):
+            assert model.people.keys() == reflector.members.keys()
+        if not model.shape.leaf:
+            assert not reflector.spares
+        assert len(reflector.spares) <= model.shape.fanout
+
+    # -- deliveries ------------------------------------------------------------------------
+
+    def _put(self, lane: Lane, action: Action, otherwise: Action | None = None) -> None:
+        if lane not in self.cut:
+            self.lanes.setdefault(lane, deque()).append((action, otherwise))
+
+    def busy(self, hold: Container[Hashable] = ()) -> list[Lane]:
+        """The lanes with something on its way, but those in `hold`, or from somebody in it."""
+        return [lane for lane in self.lanes if lane not in hold and lane[0] not in hold]
+
+    def step(self, lane: Lane) -> None:
+        """Deliver what comes next on a lane."""
+        self.steps += 1
+        self.now += 0.001
+        action, otherwise = self.lanes[lane].popleft()
+        if not self.lanes[lane]:
+            del self.lanes[lane]
+        if self.processes[lane[1]].alive:
+            action()
+        elif otherwise is not None:
+            otherwise()
+
+    def tick(self) -> None:
+        """Let the time pass until the next timer is due."""
+        self.steps += 1
+        due, _, action = heapq.heappop(self.timers)
+        self.now = max(self.now, due)
+        action()
+
+    def settle(self, hold: Container[Hashable] = ()) -> None:
+        """Deliver all that is on its way, and what comes of it, before any timer is due."""
+        while lanes := self.busy(hold):
+            assert self.steps < STEPS_MAX, f"no end after {self.steps} steps"
+            for lane in lanes:
+                if lane in self.lanes:
+                    self.step(lane)
+
+    def run(
+        self, random: Random, events: Iterable[Action] = (), steps_max: int = STEPS_MAX
+    ) -> None:
+        """Deliver in random order, with a timer and one of `events` now and then.
+
+        To the answer, or where there is one already until nothing is on its way.
+        """
+        over, upcoming = self.outcome is not None, deque(events)
+        while over or not self.outcome:
+            assert self.steps < steps_max, f"no end after {self.steps} steps"
+            lanes = self.busy()
+            if upcoming and (random.random() < 0.1 or not (lanes or self.timers)):
+                upcoming.popleft()()
+            elif lanes and not (self.timers and random.random() < 0.02):
+                self.step(lanes[int(random.random() * len(lanes))])
+            elif self.timers:
+                self.tick()
+            else:
+                assert over, "nothing is on its way, and nobody will ask again"
+                return
+
+    # -- what can be seen ------------------------------------------------------------------
+
+    def open_reflectors(self) -> list[Reflector]:
+        """Those of live processes that order messages."""
+        hosts = [process.host for process in self.live() if process.host]
+        found = [reflector for host in hosts for reflector in host.reflectors.values()]
+        return [reflector for reflector in found if not reflector.closed]
+
+    def reflector(self, session: str) -> Reflector:
+        """That of the newest assignment."""
+        found = [r for r in self.open_reflectors() if r.place.session == session]
+        return max(found, key=lambda reflector: reflector.model.epoch)
+
+    def seated(self, node: Node) -> list[str]:
+        """The sessions that a node has a seat in, from the root down."""
+        views = self.processes[node].views
+        return sorted((view.place.session for view in views if view.state is SEATED), key=len)
+
+    def others(self, node: Node) -> set[Node]:
+        """Whom a node is connected to; not those whom it is just sending on."""
+        process = self.processes[node]
+        found = {view.place.address for view in process.views if view.state in (SEATED, WAITING)}
+        for reflector in process.host.reflectors.values() if process.host else ():
+            if not reflector.closed:
+                found.update(reflector.members, reflector.spares)
+        return found - {node}

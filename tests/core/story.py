@@ -1,0 +1,224 @@
+"""A session's model with people around it, who do what they are told, in any order.
+
+An event is three integers: what happens, to whom, and how. So hypothesis can draw and shrink
+a story, and a seed can repeat one anywhere.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import strategies as st
+
+from core import Computation, Shape
+from core import messages as m
+from core.digest import digest
+from core.messages import Command, Message, Node, Value
+
+OBSERVER = 0
+Event = tuple[int, int, int]
+
+KINDS = (  # as often as they stand here
+    *("finish",) * 16,
+    *("join",) * 6,
+    *("late",) * 4,
+    *("leave",) * 4,
+    *("come back", "repeat", "prepared") * 2,
+    *("fail", "given", "restored"),
+)
+
+shapes = st.builds(  # of leaf and interior sessions, here and there in a tree
+    lambda root, slot: root if root.leaf or slot is None else root.child(slot % root.slots),
+    st.builds(Shape.root, st.integers(1, 40), st.integers(2, 20)),
+    st.none() | st.integers(0, 19),
+)
+events = st.lists(
+    st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 99), st.integers(0, 99)),
+    max_size=60,
+)
+
+
+def drawn(seed: int, length: int = 150) -> list[Event]:
+    random = Random(seed)
+    return [
+        (int(random.random() * len(KINDS)), int(random.random() * 100), int(random.random() * 100))
+        for _ in range(length)
+    ]
+
+
+class Story:
+    """What was ordered, and what a model has to show for it."""
+
+    def __init__(self, shape: Shape, observed: bool = False) -> None:
+        self.model = Computation(shape)
+        self.now = 0.0
+        self.log: list[tuple[float, Message]] = []
+        self.people: list[Node] = []  # in join order
+        self.gone: list[Node] = []
+        self.work: dict[Node, list[tuple[int, ...]]] = {}  # told, and not answered yet
+        self.accepted: dict[int, Value] = {}
+        self.answers: list[m.Finished] = []
+        self.told: list[tuple[Node, Command]] = []
+        self.newest = OBSERVER
+        if observed:
+            self._join(OBSERVER, observes=True)
+
+    def play(self, events: list[Event]) -> None:
+        for event in events:
+            self.happen(event)
+
+    def happen(self, event: Event) -> None:
+        """Have one thing happen, if it can."""
+        kind, a, b = event
+        self.now += b / 100
+        match KINDS[kind]:
+            case "join":
+                self.newest += 1
+                self._join(self.newest, pace=(None, 0.0, 0.001, 0.02, 1.0)[b % 5])
+            case "come back" if self.gone:
+                node = self.gone.pop(a % len(self.gone))
+                holding = [i for slots in self.work.get(node, ()) for i in slots]
+                self._join(node, holding=tuple(dict.fromkeys(holding)))
+            case "leave" if self.people:
+                self._leave(self.people[a % len(self.people)])
+            case "finish" if tasks := self._tasks():
+                self.finish(*tasks[a % len(tasks)], seconds=b / 1000)
+            case "fail" if (tasks := self._tasks()) and self.model.shape.leaf:
+                self._fail(*tasks[a % len(tasks)], b)
+            case "repeat" if self.answers:
+                self.order(self.answers[a % len(self.answers)])
+            case "late":
+                self.now += a / 10
+                self.order(m.Late())
+            case "given" if self.people:
+                self.order(m.Given(["all", a]))
+            case "prepared" if self.people and self.model.given:
+                self.order(m.Prepared([["in", i, a] for i in range(self.model.shape.slots)]))
+            case "restored" if b < 40:
+                self.order(m.Restored(self._other_replica(a, b)))
+
+    def order(self, message: Message) -> None:
+        self.log.append((self.now, message))
+        self.told = list(self.model.apply(self.now, message))
+        for node, command in self.told:
+            match command:
+                case m.Compute():
+                    self.work.setdefault(node, []).append(command.slots)
+                case m.Lead() | m.Reinforce():
+                    self.work.setdefault(node, []).append((command.slot,))
+
+    # -- what people do --------------------------------------------------------------------
+
+    def _tasks(self) -> list[tuple[Node, tuple[int, ...]]]:
+        return [(node, slots) for node in self.people for slots in self.work.get(node, ())]
+
+    def _join(
+        self,
+        node: Node,
+        pace: float | None = None,
+        holding: tuple[int, ...] = (),
+        observes: bool = False,
+    ) -> None:
+        self.people.append(node)
+        self.order(m.Joined(node, node % 3 or None, pace, holding, observes))
+
+    def _leave(self, node: Node) -> None:
+        self.people.remove(node)
+        if node != OBSERVER:
+            self.gone.append(node)
+        self.order(m.Left(node))
+
+    def finish(self, node: Node, slots: tuple[int, ...], seconds: float = 0.0) -> None:
+        self.work[node].remove(slots)
+        outputs: list[Value] = [[slot, node, len(self.log)] for slot in slots]
+        for slot, output in zip(slots, outputs, strict=True):
+            self.accepted.setdefault(slot, output)
+        self.answers.append(m.Finished(node, slots, outputs, seconds))
+        self.order(self.answers[-1])
+
+    def _fail(self, node: Node, slots: tuple[int, ...], b: int) -> None:
+        self.work[node].remove(slots)
+        slot = slots[b % len(slots)]
+        failure = m.Failure(self.model.shape.session, self.model.shape.first + slot, f"error {b}")
+        self.order(m.Failed(node, slot, failure, final=b == 0))
+
+    def _other_replica(self, a: int, b: int) -> dict[str, Value]:
+        """A replica of another incarnation, that has the outputs of some slots."""
+        other = Computation(self.model.shape, self.model.epoch + a % 2)
+        slots = self.model.shape.slots
+        other.apply(0.0, m.Given(["all", a]))
+        other.apply(0.0, m.Prepared([["in", i, a] for i in range(slots)]))
+        for slot in range(slots):
+            if (a + slot * (b + 1)) % 7 == 0:
+                output = self.accepted.setdefault(slot, [slot, "restored", len(self.log)])
+                other.apply(0.0, m.Finished(99, (slot,), [output], 1.0))
+        return other.snapshot()
+
+    def complete(self) -> None:
+        """Everyone who is there finishes what they hold, until nobody holds anything."""
+        if not any(node != OBSERVER for node in self.people):
+            self._join(self.newest + 1)
+        self.order(m.Given("all"))
+        self.order(m.Prepared(["in"] * self.model.shape.slots))
+        while tasks := self._tasks():
+            self.now += 1.0
+            self.finish(*tasks[0])
+
+    # -- what must hold --------------------------------------------------------------------
+
+    def check(self) -> None:
+        model = self.model
+        slots, idle = model.slots, model.idle
+        assert list(model.people) == self.people
+        assert model.leader == next(iter(self.people), None)
+        assert {i: slot.output for i, slot in enumerate(slots) if slot.done} == self.accepted
+        open_slots = [(i, slot) for i, slot in enumerate(slots) if not slot.done]
+        assert model.remaining == len(open_slots)
+        assert model.free == sum(slot.worker is None for _, slot in open_slots)
+        for _, slot in open_slots:
+            assert {slot.worker, slot.helper} - {None} <= model.people.keys()
+            assert slot.helper is None or slot.worker not in (None, slot.helper)
+            assert slot.worker not in idle
+            assert slot.helper not in idle
+            assert slot.worker != OBSERVER
+        assert idle.keys() <= model.people.keys() - {OBSERVER}
+        held = [slot.worker for _, slot in open_slots if slot.worker is not None]
+        if not model.shape.leaf:
+            assert len(held) == len(set(held))
+        for node in [] if model.failure else self.people:
+            assert node == OBSERVER or node in idle or self.work.get(node) or node in held
+        self._check_told()
+        if model.prepared or not model.shape.leaf:
+            for _, slot in open_slots:
+                if slot.worker is None:
+                    assert all(self._others_may_try(slot.failed, node) for node in idle)
+
+    def _others_may_try(self, failed: tuple[Node, ...], node: Node) -> bool:
+        others = set(self.people) - {OBSERVER} - set(failed)
+        return node in failed and bool(others)
+
+    def _check_told(self) -> None:
+        for node, command in self.told:
+            assert node in self.people
+            match command:
+                case m.Compute():
+                    assert self.model.prepared
+                    assert command.session == self.model.shape.session
+                    assert command.first == self.model.shape.first
+                    assert command.slots
+                    inputs = tuple(self.model.slots[i].input for i in command.slots)
+                    assert command.inputs == inputs
+                case m.Lead():
+                    assert self.model.slots[command.slot].worker == node
+                case m.TakeOver() | m.Prepare() | m.Collect() | m.Abort():
+                    assert node == self.model.leader
+
+
+def digests(story: Story) -> list[str]:
+    """That of a fresh model after each message of a story."""
+    model = Computation(story.model.shape)
+    found = []
+    for now, message in story.log:
+        model.apply(now, message)
+        found.append(digest(model.snapshot()))
+    return found

@@ -1,0 +1,439 @@
+"""Forming, working, moving and losing nodes, one step after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from core import Shape
+from core import messages as m
+from core.worker import WAITING
+from tests.core.harness import ROOT, SUBMITTER, Net, sequential
+
+WORK = {"compute"}  # to hold back what computes
+
+
+def tree(partitions: int, fanout: int, nodes: int = 0, listens: bool = True) -> Net:
+    """A tree with its nodes seated, before any of them has computed anything."""
+    net = Net(Shape.root(partitions, fanout))
+    net.submit()
+    net.settle(WORK)
+    for node in range(1, nodes + 1):
+        net.arrive(node, listens)
+        net.settle(WORK)
+    return net
+
+
+def compute(net: Net, *nodes: int) -> None:
+    """Let these nodes finish what they are at, and hear what comes of it."""
+    for node in nodes:
+        net.step(("compute", node))
+        net.settle(WORK)
+
+
+def finish(net: Net) -> None:
+    net.run(Random(1))
+    assert net.outcome == m.Ended(sequential(net.shape.partitions), None)
+    net.run(Random(1))
+    assert all(process.ended for process in net.live())
+
+
+def again(net: Net) -> list[int]:
+    """The partitions that were computed more than once."""
+    return sorted(i for i, times in Counter(i for _, i in net.computed).items() if times > 1)
+
+
+# -- forming -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("partitions", "fanout"), [(1, 2), (5, 5), (7, 2), (16, 4), (40, 3)])
+@pytest.mark.parametrize("seed", range(5))
+def test_with_a_node_for_each_partition_everyone_computes_exactly_one(
+    partitions: int, fanout: int, seed: int
+) -> None:
+    net = Net(Shape.root(partitions, fanout))
+    net.submit()
+    random = Random(seed)
+    for node in range(1, partitions + 1):
+        net.arrive(node)
+        for _ in range(random.randrange(4)):
+            if lanes := net.busy(WORK):
+                net.step(random.choice(lanes))
+    while lanes := net.busy(WORK):
+        net.step(random.choice(lanes))
+    at_work = [lane for lane in net.lanes if lane[0] == "compute"]
+    assert sorted(node for _, node in at_work) == list(range(1, partitions + 1))
+    finish(net)
+    assert sorted(net.computed) == sorted(zip(*zip(*net.computed, strict=True), strict=True))
+    assert sorted(index for _, index in net.computed) == list(range(partitions))
+
+
+def test_who_is_given_a_slot_leads_its_child_session_and_is_its_first_participant() -> None:
+    net = tree(8, 2, 8)
+    assert net.seated(1) == ["0", "0-0", "0-0-0"]
+    assert net.seated(2) == ["0", "0-1", "0-1-0"]
+    for session in ("0-0", "0-1", "0-0-0", "0-0-1", "0-1-0", "0-1-1"):
+        reflector = net.reflector(session)
+        leader = reflector.model.leader
+        assert leader == next(iter(reflector.model.people)) == reflector.host.address
+        assert len(reflector.members) == 2
+
+
+def test_a_leader_that_does_not_listen_leads_on_its_parents_host() -> None:
+    net = tree(4, 2, 4, listens=False)
+    assert net.reflector("0-0").host.address == SUBMITTER
+    assert net.reflector("0-1").model.leader == 2
+    finish(net)
+
+
+def test_an_arrival_is_sent_on_without_a_word_to_the_model() -> None:
+    net = tree(16, 2, 2)
+    before = net.reflector("0").model.seq
+    for node in range(3, 11):
+        net.arrive(node)
+        net.settle(WORK)
+    assert net.reflector("0").model.seq == before
+    assert list(net.reflector("0").members) == [SUBMITTER, 1, 2]
+    below = [
+        len([n for n in range(3, 11) if net.seated(n)[0].startswith(s)]) for s in ("0-0", "0-1")
+    ]
+    assert below == [4, 4]  # in turn
+
+
+def test_a_leaf_session_keeps_as_many_spares_as_its_fanout_and_turns_others_away() -> None:
+    net = tree(3, 3, 9)
+    reflector = net.reflector("0")
+    assert list(reflector.members) == [SUBMITTER, 1, 2, 3]
+    assert list(reflector.spares) == [4, 5, 6]
+    assert [net.processes[node].views[0].state for node in (4, 5, 6)] == [WAITING] * 3
+    assert len(net.timers) == 3  # 7, 8 and 9 ask again
+    assert all(due > net.now for due, _, _ in net.timers)
+    finish(net)
+
+
+def test_a_spare_takes_the_place_of_one_who_left() -> None:
+    net = tree(2, 2, 4)
+    net.leave(1)
+    net.settle(WORK)
+    assert list(net.reflector("0").members) == [SUBMITTER, 2, 3]
+    assert list(net.reflector("0").spares) == [4]
+    compute(net, 3)
+    assert net.computed == [(3, 0)]
+
+
+def test_a_spare_that_leaves_is_forgotten() -> None:
+    net = tree(1, 2, 3)
+    net.leave(2)
+    net.settle(WORK)
+    assert list(net.reflector("0").spares) == [3]
+    finish(net)
+
+
+def test_an_arrival_waits_a_bounded_time_for_its_session_to_be_opened() -> None:
+    net = tree(4, 2)
+    net.arrive(1)
+    net.arrive(2)
+    net.settle({(SUBMITTER, 1)})  # 1 does not hear that it has the slot
+    net.arrive(3)
+    net.settle({(SUBMITTER, 1)})
+    host = net.processes[1].host
+    assert host is not None
+    assert list(host.waiting) == ["0-0"]
+    assert net.calls[-1][:2] == (3, "0-0")
+    net.tick()
+    net.settle({(SUBMITTER, 1)})
+    asked = [(node, session) for node, session, call in net.calls if isinstance(call, m.Arrive)]
+    assert (3, "0") in asked[asked.index((3, "0-0")) :]
+    finish(net)
+
+
+def test_one_who_left_while_it_waited_for_its_session_has_no_seat_there() -> None:
+    net = tree(4, 2)
+    net.arrive(1)
+    net.arrive(2)
+    net.settle({(SUBMITTER, 1), *WORK})
+    net.arrive(3)
+    net.settle({(SUBMITTER, 1), *WORK})
+    net.leave(3)
+    net.settle({(SUBMITTER, 1), *WORK})
+    net.settle(WORK)
+    assert 3 not in net.reflector("0-0").members
+    assert 3 not in net.reflector("0-0").model.people
+    finish(net)
+
+
+@pytest.mark.parametrize("arrived", [0, 1])
+def test_those_who_wait_for_an_opener_that_never_comes_are_not_forgotten(arrived: int) -> None:
+    net = tree(4, 2)
+    net.arrive(1, listens=False)
+    net.settle({(1, SUBMITTER), *WORK})
+    net.settle({(1, SUBMITTER), *WORK})
+    net.step((1, SUBMITTER))  # that it arrives at the root
+    net.settle({(1, SUBMITTER), *WORK})
+    net.arrive(2)
+    net.settle({(1, SUBMITTER), *WORK})
+    net.step((1, SUBMITTER))  # that it opens 0-0; its arrival there is lost
+    if arrived:
+        net.arrive(3)
+        net.settle({(1, SUBMITTER), *WORK})
+    net.leave(1, keep=lambda sent: 0)
+    net.settle(WORK)
+    if not arrived:
+        net.arrive(3)
+        net.settle(WORK)
+    net.arrive(4)
+    finish(net)
+
+
+def test_whoever_comes_when_it_is_over_is_told_so() -> None:
+    net = tree(2, 2, 1)
+    finish(net)
+    net.arrive(9)
+    net.settle()
+    assert net.processes[9].ended == [net.outcome]
+
+
+# -- working and going up ------------------------------------------------------------------
+
+
+def test_the_parent_hears_from_one_node_for_each_child_session() -> None:
+    net = tree(64, 4, 64)
+    net.settle()
+    assert net.outcome == m.Ended(sequential(64), None)
+    at_root = [message for session, message in net.ordered if session == "0"]
+    kinds = Counter(type(message).__name__ for message in at_root)
+    assert kinds == {"Joined": 5, "Given": 1, "Prepared": 1, "Finished": 4, "Ended": 1}
+    finished = [message for message in at_root if isinstance(message, m.Finished)]
+    assert {message.node for message in finished} == {1, 2, 3, 4}
+
+
+def test_prepare_and_collect_run_once_a_session() -> None:
+    net = tree(27, 3, 27)
+    net.settle()
+    assert net.outcome == m.Ended(sequential(27), None)
+    prepared = Counter(
+        session for session, message in net.ordered if isinstance(message, m.Prepared)
+    )
+    assert set(prepared.values()) == {1}
+    assert len(prepared) == 13
+    assert again(net) == []
+
+
+def test_a_team_goes_with_its_leader_to_the_next_child_session() -> None:
+    net = tree(8, 4, 0)
+    for node in (1, 2):
+        net.arrive(node)
+        net.settle(WORK)
+    net = tree(12, 4, 1)  # three child sessions of four partitions each
+    assert net.seated(1) == ["0", "0-0"]
+    net.settle({"compute", "prepare"})
+    for node in (2, 3):
+        net.arrive(node)
+    net.settle(WORK)
+    leaders = [net.reflector(session).model.leader for session in ("0-0", "0-1", "0-2")]
+    assert leaders == [1, 2, 3]
+    for node in (4, 5, 6):
+        net.arrive(node)
+    net.settle(WORK)
+    net.leave(3)
+    net.settle(WORK)
+    asked_root = len(
+        [1 for _, session, call in net.calls if (session, type(call)) == ("0", m.Arrive)]
+    )
+    team = next(node for node in (4, 5, 6) if net.seated(node) == ["0-0"])
+    while not net.reflector("0").model.slots[0].done:
+        compute(net, *[n for n in (1, team) if ("compute", n) in net.lanes])
+    finish(net)
+    asked_root -= len(
+        [1 for _, session, call in net.calls if (session, type(call)) == ("0", m.Arrive)]
+    )
+    assert asked_root == 0
+
+
+def test_one_node_does_all_of_it() -> None:
+    net = tree(27, 3, 1)
+    finish(net)
+    assert again(net) == []
+    assert [index for _, index in net.computed] == list(range(27))
+
+
+def test_short_pieces_are_answered_many_at_a_time() -> None:
+    net = Net(Shape.root(1000, 1000))
+    net.piece_seconds = 0.0001
+    net.submit()
+    net.arrive(1)
+    net.arrive(2)
+    finish(net)
+    assert again(net) == []
+    assert len([1 for _, message in net.ordered if isinstance(message, m.Finished)]) < 40
+
+
+def test_an_idle_worker_doubles_up_on_a_late_slot_and_the_first_result_counts() -> None:
+    net = tree(3, 3, 3)
+    compute(net, 1, 2)
+    net.tick()
+    net.settle(WORK)
+    assert ("compute", 1) in net.lanes
+    compute(net, 1)
+    net.settle(WORK)
+    assert net.outcome == m.Ended(sequential(3), None)
+    assert net.computed == [(1, 0), (2, 1), (1, 2)]
+    finish(net)
+
+
+def test_a_spare_doubles_up_where_nobody_is_idle() -> None:
+    net = tree(3, 3, 4)
+    compute(net, 1)
+    net.leave(1)
+    net.settle(WORK)
+    assert list(net.reflector("0").spares) == [4]
+    net.tick()
+    net.settle(WORK)
+    assert ("compute", 4) in net.lanes
+    finish(net)
+
+
+def test_nothing_ticks_while_nobody_waits() -> None:
+    net = tree(3, 3, 3)
+    assert net.timers == []
+    net = tree(9, 3, 9)
+    assert net.timers == []
+
+
+def test_spares_that_help_do_not_make_room_for_more_connections() -> None:
+    fanout = 5
+    net = tree(fanout, fanout, 4 * fanout)
+    compute(net, 1)
+    net.leave(1)
+    net.settle(WORK)
+    for _ in range(40):
+        net.tick()
+        net.settle(WORK)
+        assert len(net.others(SUBMITTER)) <= 2 * fanout
+    finish(net)
+
+
+def test_the_idle_leader_and_its_team_reinforce_a_late_child_session() -> None:
+    net = tree(8, 4, 2)
+    compute(net, 1, 1, 1, 1)
+    assert net.reflector("0").model.slots[0].done
+    net.tick()
+    net.settle(WORK)
+    assert net.seated(1) == ["0", "0-1"]
+    compute(net, 1, 1, 1)
+    compute(net, 2)
+    finish(net)
+    assert again(net) == []
+
+
+# -- losing nodes --------------------------------------------------------------------------
+
+
+def test_what_was_acknowledged_outlives_its_host() -> None:
+    net = tree(8, 4, 8)
+    assert net.reflector("0-0").host.address == 1
+    team = list(net.reflector("0-0").members)
+    compute(net, *team[1:3])
+    net.leave(1)
+    net.settle(WORK)
+    finish(net)
+    assert again(net) == []  # 1 itself had not begun
+    assert not [index for node, index in net.computed if node == 1]
+
+
+def test_a_member_that_was_computing_when_its_host_died_delivers_to_the_next() -> None:
+    net = tree(8, 4, 8)
+    team = list(net.reflector("0-0").members)
+    net.leave(1)
+    for node in team[1:]:
+        net.step(("compute", node))  # before it has heard of it
+    finish(net)
+    assert again(net) == []
+
+
+def test_the_death_of_one_process_costs_no_more_than_the_leaf_sessions_it_held_alone() -> None:
+    net = tree(8, 2, 1)  # 1 alone leads 0-0, and 0-0-0 below it
+    compute(net, 1, 1, 1)
+    assert [index for _, index in net.computed] == [0, 1, 2]
+    assert net.reflector("0-0").model.slots[0].done
+    net.leave(1)
+    net.settle(WORK)
+    net.arrive(2)
+    finish(net)
+    assert again(net) == [2]  # of 0-0-1, which 1 held alone
+
+
+def test_a_new_leader_takes_the_link_to_the_parent_over() -> None:
+    net = tree(4, 2, 4, listens=False)
+    below = [node for node in net.reflector("0-0").members if node != 1]
+    net.leave(1)
+    net.settle(WORK)
+    assert net.reflector("0-0").model.leader in below
+    assert net.reflector("0").model.slots[0].worker in below
+    finish(net)
+
+
+def test_a_session_outlives_its_participants() -> None:
+    net = tree(4, 4, 2)
+    compute(net, 1, 2)
+    net.leave(1)
+    net.leave(2)
+    net.settle(WORK)
+    assert list(net.reflector("0").members) == [SUBMITTER]
+    net.arrive(3)
+    finish(net)
+    assert again(net) == []
+
+
+def test_a_broken_connection_loses_nothing_that_was_sent() -> None:
+    net = tree(4, 4, 2)
+    net.step(("compute", 1))
+    net.disconnect(1, SUBMITTER)  # with the output on its way
+    finish(net)
+    assert net.computed.count((1, 0)) == 1
+
+
+def test_a_failure_is_not_doubled_by_reconnections() -> None:
+    class Once:
+        raised = False
+
+        def prepare(self, input: object, sizes: list[int]) -> list[int]:
+            return [0] * len(sizes)
+
+        def compute(self, input: object, index: int) -> list[int]:
+            if not self.raised:
+                self.raised = True
+                raise ArithmeticError("once")
+            return [index]
+
+        def collect(self, outputs: list[list[int]]) -> list[int]:
+            return sum(outputs, [])
+
+    net = Net(Shape.root(1, 2), Once())
+    net.submit()
+    net.arrive(1)
+    net.settle(WORK)
+    for _ in range(4):
+        net.settle({"compute", (SUBMITTER, 1)})
+        if ("compute", 1) in net.lanes and not net.computed:
+            net.step(("compute", 1))
+            net.settle({"compute", (SUBMITTER, 1)})  # it is counted, but 1 does not hear of it
+        net.disconnect(1, SUBMITTER)
+        net.settle({"compute", (SUBMITTER, 1)})
+        net.settle({"compute"})
+        if net.timers:
+            net.tick()
+            net.settle({"compute", (SUBMITTER, 1)})
+    net.run(Random(0))
+    assert net.outcome == m.Ended([0], None)
+
+
+def test_the_submitter_alone_waits_for_somebody_to_come() -> None:
+    net = tree(3, 3)
+    assert net.lanes == {}
+    assert net.outcome is None
+    assert net.reflector("0").place == ROOT
+    net.arrive(1)
+    finish(net)

@@ -1,0 +1,282 @@
+"""Small trees of hosts, replicas and views: what they come to, whatever comes first.
+
+A failing example names the nodes, partitions, fanout and seed that repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import Shape
+from core import messages as m
+from tests.core.harness import SUBMITTER, Action, Net, Spans, sequential
+
+NODES = st.integers(1, 20)
+PARTITIONS = st.integers(1, 40)
+FANOUTS = st.integers(2, 5)
+SEEDS = st.integers(0, 2**32 - 1)
+busy_machine = settings(deadline=None)
+
+
+class Life:
+    """Nodes that arrive, leave and lose connections at random."""
+
+    def __init__(self, net: Net, random: Random, listening: float = 1.0) -> None:
+        self.net = net
+        self.random = random
+        self.listening = listening
+
+    def events(self, nodes: int, leaving: float = 0.0, breaking: float = 0.0) -> Iterator[Action]:
+        for node in range(1, nodes + 1):
+            yield lambda node=node: self._arrive(node)
+            if self.random.random() < leaving:
+                yield self._leave
+            if self.random.random() < breaking:
+                yield self._break
+
+    def _arrive(self, node: int) -> None:
+        self.net.arrive(node, listens=self.random.random() < self.listening)
+
+    def _leave(self) -> None:
+        """Somebody goes, but never the submitter nor the last; what it had sent may be lost."""
+        nodes = [process.node for process in self.net.live() if process.node != SUBMITTER]
+        keep: Callable[[int], int] = self.random.choice(
+            [lambda sent: sent, lambda sent: 0, lambda sent: self.random.randint(0, sent)]
+        )
+        if len(nodes) > 1:
+            self.net.leave(self.random.choice(nodes), keep)
+
+    def _break(self) -> None:
+        live = {process.node for process in self.net.live()}
+        pairs = [pair for pair in self.net.connected if pair[0] != pair[1] and live >= {*pair}]
+        if pairs:
+            self.net.disconnect(*self.random.choice(pairs))
+
+
+def grown(
+    nodes: int,
+    partitions: int,
+    fanout: int,
+    seed: int,
+    job: Any = None,
+    compare: bool = False,
+    listening: float = 1.0,
+    **troubles: float,
+) -> Net:
+    """A tree that ran to its answer, and until everyone had heard of it."""
+    random = Random(seed)
+    net = Net(Shape.root(partitions, fanout), job, compare)
+    net.submit()
+    net.run(random, list(Life(net, random, listening).events(nodes, **troubles)))
+    net.run(random)
+    return net
+
+
+def check_result(net: Net) -> None:
+    assert net.outcome == m.Ended(sequential(net.shape.partitions), None)
+    assert {index for _, index in net.computed} >= set(range(net.shape.partitions))
+
+
+def check_released(net: Net) -> None:
+    """Everyone alive has been told that it is over, once, and nobody dead has a seat."""
+    live = {process.node for process in net.live()}
+    told = {process.node: len(process.ended) for process in net.live()}
+    assert told == dict.fromkeys(live, 1)
+    for reflector in net.open_reflectors():
+        assert reflector.members.keys() <= live
+        assert reflector.spares.keys() <= live
+
+
+# -- any order of deliveries ---------------------------------------------------------------
+
+
+@settings(busy_machine, max_examples=150)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS)
+def test_the_result_is_the_sequential_one_in_any_order_of_deliveries(
+    nodes: int, partitions: int, fanout: int, seed: int
+) -> None:
+    net = grown(nodes, partitions, fanout, seed)
+    check_result(net)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=150)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS)
+def test_nodes_that_do_not_listen_lead_on_their_parents_host(
+    nodes: int, partitions: int, fanout: int, seed: int
+) -> None:
+    net = grown(nodes, partitions, fanout, seed, listening=0.3)
+    check_result(net)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=200)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS)
+def test_nodes_may_leave_at_any_time(nodes: int, partitions: int, fanout: int, seed: int) -> None:
+    net = grown(nodes, partitions, fanout, seed, leaving=0.5)
+    check_result(net)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=200)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS)
+def test_nodes_that_do_not_listen_may_leave_too(
+    nodes: int, partitions: int, fanout: int, seed: int
+) -> None:
+    net = grown(nodes, partitions, fanout, seed, listening=0.5, leaving=0.5)
+    check_result(net)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=200)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS)
+def test_connections_may_break_at_any_time(
+    nodes: int, partitions: int, fanout: int, seed: int
+) -> None:
+    net = grown(nodes, partitions, fanout, seed, breaking=0.5)
+    check_result(net)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=30)
+@given(NODES, st.integers(1, 16), FANOUTS, SEEDS, st.sampled_from([0.0, 0.4]))
+def test_all_replicas_are_the_same_after_every_message(
+    nodes: int, partitions: int, fanout: int, seed: int, leaving: float
+) -> None:
+    check_result(grown(nodes, partitions, fanout, seed, compare=True, leaving=leaving))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_the_same_with_fixed_seeds(seed: int) -> None:
+    random = Random(seed)
+    nodes, partitions, fanout = random.randint(1, 20), random.randint(1, 40), random.randint(2, 5)
+    listening, leaving = (1.0, 0.5)[seed % 2], (0.0, 0.3, 0.6)[seed % 3]
+    net = grown(nodes, partitions, fanout, seed, listening=listening, leaving=leaving)
+    check_result(net)
+    check_released(net)
+
+
+def test_the_same_seed_gives_the_same_history() -> None:
+    one, other = (grown(12, 30, 3, 7, leaving=0.5) for _ in range(2))
+    assert one.ordered == other.ordered
+    assert one.computed == other.computed
+    assert one.now == other.now
+
+
+@settings(busy_machine, max_examples=100)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS)
+def test_nobody_is_connected_to_more_than_fanout_times_levels_and_as_many_spares(
+    nodes: int, partitions: int, fanout: int, seed: int
+) -> None:
+    random = Random(seed)
+    net = Net(Shape.root(partitions, fanout))
+    bound = 2 * fanout * net.shape.levels
+
+    def look() -> None:
+        for process in net.live():
+            assert len(net.others(process.node)) <= bound
+
+    net.submit()
+    events = [event for arrival in Life(net, random).events(nodes) for event in (arrival, look)]
+    net.run(random, events + [look] * 10)
+    look()
+
+
+# -- jobs that fail ------------------------------------------------------------------------
+
+
+class Faulty(Spans):
+    """Raises in one of its functions, `times` times, where it meets partition `at`."""
+
+    def __init__(self, part: str, at: int, times: int) -> None:
+        self.part, self.at, self.times = part, at, times
+
+    def _meet(self, part: str, first: int, size: int) -> None:
+        if part == self.part and self.times and first <= self.at < first + size:
+            self.times -= 1
+            raise ArithmeticError(f"{part} met {self.at}")
+
+    def prepare(self, input: Any, sizes: list[int]) -> Any:
+        self._meet("prepare", *input)
+        return super().prepare(input, sizes)
+
+    def compute(self, input: Any, index: int) -> Any:
+        self._meet("compute", index, 1)
+        return super().compute(input, index)
+
+    def collect(self, outputs: list[Any]) -> Any:
+        self._meet("collect", outputs[0][0][0], sum(map(len, outputs)))
+        return super().collect(outputs)
+
+
+PARTS = st.sampled_from(["prepare", "compute", "collect"])
+
+
+@settings(busy_machine, max_examples=150)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
+def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
+    nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
+) -> None:
+    at %= partitions
+    net = grown(nodes, partitions, fanout, seed, Faulty(part, at, -1))
+    assert net.outcome is not None
+    assert net.outcome.result is None
+    failure = net.outcome.failure
+    assert failure is not None
+    assert f"{part} met {at}" in failure.error
+    assert failure.partition == (at if part == "compute" else None)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=100)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
+def test_a_job_that_always_fails_ends_while_nodes_leave_too(
+    nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
+) -> None:
+    at %= partitions
+    net = grown(nodes, partitions, fanout, seed, Faulty(part, at, -1), leaving=0.5)
+    assert net.outcome is not None
+    assert net.outcome.failure is not None
+    assert f"{part} met {at}" in net.outcome.failure.error
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=100)
+@given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
+def test_what_fails_once_or_twice_is_tried_again(
+    nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
+) -> None:
+    net = grown(nodes, partitions, fanout, seed, Faulty(part, at % partitions, 1 + seed % 2))
+    check_result(net)
+    check_released(net)
+
+
+def test_a_failure_names_its_session_partition_and_error() -> None:
+    net = grown(3, 8, 2, 5, Faulty("compute", 5, -1))
+    assert net.outcome is not None
+    assert net.outcome.failure == m.Failure("0-1-0", 5, "ArithmeticError('compute met 5')")
+
+
+@pytest.mark.parametrize("session", ["0", "0-1"])
+def test_a_prepare_that_cuts_wrongly_is_a_failure(session: str) -> None:
+    class Wrong(Spans):
+        def prepare(self, input: Any, sizes: list[int]) -> Any:
+            whole = super().prepare(input, sizes)
+            return whole if (input == [0, 4]) == (session == "0-1") else whole[:1]
+
+    net = Net(Shape.root(4, 2), Wrong())
+    net.submit()
+    for node in range(1, 5):
+        net.arrive(node)
+    net.settle()
+    assert net.outcome is not None
+    assert net.outcome.failure is not None
+    assert net.outcome.failure.session == session
+    assert "prepare returned 1 inputs for 2 slots" in net.outcome.failure.error
+    check_released(net)
