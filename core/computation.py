@@ -103,11 +103,7 @@ class Computation:
             case m.Late():
                 self._double(now)
             case m.Moved():
-                self.moved = message.place
-                told += [(n, m.Go(message.place)) for n in self.people if n != message.node]
-                self.people.clear()
-                self.idle.clear()
-                self.leader = None
+                self._move(message.node, message.place)
             case m.Ended():
                 if not self.ended:
                     self.ended = message
@@ -147,6 +143,16 @@ class Computation:
             if self.people:
                 self._appoint(next(iter(self.people)))
         self._employ_idle(now)
+
+    def _move(self, node: Node, place: m.Place) -> None:
+        """The leader goes on, and everyone with it. It knows the way itself."""
+        if node != self.leader or place.session == self.shape.session:
+            return  # said by one who led an earlier incarnation
+        self.moved = place
+        self._told += [(person, m.Go(place)) for person in self.people if person != node]
+        self.people.clear()
+        self.idle.clear()
+        self.leader = None
 
     def _appoint(self, node: Node) -> None:
         self.leader = node

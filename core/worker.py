@@ -62,10 +62,11 @@ class State(Enum):
     WAITING = auto()  # a spare
     SEATED = auto()  # a participant
     ADRIFT = auto()  # a participant whose host is gone
+    RESTING = auto()  # nowhere, until the view above has something for it
     GONE = auto()
 
 
-SEEKING, WAITING, SEATED, ADRIFT, GONE = State
+SEEKING, WAITING, SEATED, ADRIFT, RESTING, GONE = State
 
 
 class Worker:
@@ -136,13 +137,16 @@ class Worker:
         match reply:
             case m.Redirect():
                 if self.below is None:
-                    self.enter(reply.place)
+                    self._go(reply.place)
                 else:
                     self._redirected(reply.place, self.below)
             case m.Wait():
                 self.state = WAITING
             case m.TurnedAway():
-                self.port.later(self, reply.seconds, self._root())
+                if self.above is None:
+                    self.port.later(self, reply.seconds, self._root())
+                else:
+                    self.state = RESTING
             case m.Absent():
                 self._look_one_level_up()
             case m.Stop():
@@ -153,12 +157,22 @@ class Worker:
             case _:
                 assert_never(reply)
 
+    def _go(self, place: Place) -> None:
+        """Go to `place`; below a view that takes part, only if that is below its session.
+
+        A node has one view of a session at most, and is not in two teams.
+        """
+        if self.above is None or self.above.place.leads_to(place.session):
+            self.enter(place)
+        else:
+            self.state = RESTING
+
     def _root(self) -> Place:
         return Place(self.place.session.partition("-")[0], self.place.route[:1])
 
     def _redirected(self, place: Place, below: Worker) -> None:
-        if place.leads_to(below.place.session):
-            self.enter(place)
+        if place.leads_to(below.place.session) or self.above is not None:
+            self._go(place)
         elif below.state is SEATED and place == below.place:
             # where this node leads already: one level up its predecessor is not missed yet
             self.port.later(self, RETRY_SECONDS, self.place)
@@ -193,6 +207,8 @@ class Worker:
         if up is None:
             self.state = SEEKING
             self.port.later(self, RETRY_SECONDS, self.place)
+        elif self.seat is None and self.above is not None:
+            self.state = RESTING
         elif self.seat is None:
             self.enter(up)
         else:
@@ -254,7 +270,7 @@ class Worker:
             case m.Abort():
                 self._pass_up(None, command.failure)
             case m.Go():
-                self.enter(command.place)
+                self._go(command.place)
             case m.Stop():
                 self._stop(command.ended)
             case _:

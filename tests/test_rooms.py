@@ -26,14 +26,56 @@ BARRED = {  # for each room those that it must not import
     "plugins": {"sim", "transports", "tests"},
 }
 CORE_MAY_IMPORT = {"attr", "attrs", "core"}  # and the standard library, except
-IMPURE = set(
-    """
-    _thread asyncio builtins concurrent contextvars ctypes datetime fcntl fileinput ftplib getpass
-    glob http importlib inspect io locale logging mmap multiprocessing os pathlib pickle platform
-    queue random resource runpy sched secrets select selectors shelve shutil signal smtplib socket
-    socketserver sqlite3 ssl subprocess tempfile threading time tkinter urllib uuid warnings
-    """.split()
-)
+IMPURE = {
+    "_thread",
+    "asyncio",
+    "builtins",
+    "concurrent",
+    "contextvars",
+    "ctypes",
+    "datetime",
+    "fcntl",
+    "fileinput",
+    "ftplib",
+    "getpass",
+    "glob",
+    "http",
+    "importlib",
+    "inspect",
+    "io",
+    "locale",
+    "logging",
+    "mmap",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "pickle",
+    "platform",
+    "queue",
+    "random",
+    "resource",
+    "runpy",
+    "sched",
+    "secrets",
+    "select",
+    "selectors",
+    "shelve",
+    "shutil",
+    "signal",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "tkinter",
+    "urllib",
+    "uuid",
+    "warnings",
+}
 IMPURE_CALLS = {"__import__", "breakpoint", "eval", "exec", "hash", "id", "input", "open", "print"}
 
 

@@ -102,7 +102,7 @@ class Net:
             process.host = Host(node, self)
         worker = Worker(self, node, node if listens else None, ROOT, observes)
         if open:
-            self.open(worker, m.Open(self.shape, 1, ROOT))
+            self.open(worker, m.Open(self.shape, (1,), ROOT))
         worker.enter(ROOT)
         return process
 

@@ -144,7 +144,9 @@ class Story:
 
     def _other_replica(self, a: int, b: int) -> dict[str, Value]:
         """A replica of another incarnation, that has the outputs of some slots."""
-        other = Computation(self.model.shape, self.model.epoch + a % 2)
+        other = Computation(
+            self.model.shape, (*self.model.epoch[:-1], self.model.epoch[-1] + a % 2)
+        )
         slots = self.model.shape.slots
         other.apply(0.0, m.Given(["all", a]))
         other.apply(0.0, m.Prepared([["in", i, a] for i in range(slots)]))

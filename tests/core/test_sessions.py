@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from core import Shape
 from core import messages as m
+from core.messages import Node
 from core.worker import WAITING
 from tests.core.harness import ROOT, SUBMITTER, Net, sequential
 
@@ -40,6 +42,17 @@ def finish(net: Net) -> None:
     assert all(process.ended for process in net.live())
 
 
+def wait(net: Net, until: Callable[[], bool]) -> None:
+    """Let time pass, while nobody finishes anything."""
+    while not until():
+        net.tick()
+        net.settle(WORK)
+
+
+def arrivals(net: Net, session: str) -> list[Node]:
+    return [n for n, to, call in net.calls if to == session and isinstance(call, m.Arrive)]
+
+
 def again(net: Net) -> list[int]:
     """The partitions that were computed more than once."""
     return sorted(i for i, times in Counter(i for _, i in net.computed).items() if times > 1)
@@ -65,8 +78,9 @@ def test_with_a_node_for_each_partition_everyone_computes_exactly_one(
         net.step(random.choice(lanes))
     at_work = [lane for lane in net.lanes if lane[0] == "compute"]
     assert sorted(node for _, node in at_work) == list(range(1, partitions + 1))
-    finish(net)
-    assert sorted(net.computed) == sorted(zip(*zip(*net.computed, strict=True), strict=True))
+    net.settle()
+    assert net.outcome == m.Ended(sequential(partitions), None)
+    assert sorted(node for node, _ in net.computed) == list(range(1, partitions + 1))
     assert sorted(index for _, index in net.computed) == list(range(partitions))
 
 
@@ -133,29 +147,24 @@ def test_a_spare_that_leaves_is_forgotten() -> None:
 
 def test_an_arrival_waits_a_bounded_time_for_its_session_to_be_opened() -> None:
     net = tree(4, 2)
-    net.arrive(1)
-    net.arrive(2)
-    net.settle({(SUBMITTER, 1)})  # 1 does not hear that it has the slot
-    net.arrive(3)
-    net.settle({(SUBMITTER, 1)})
-    host = net.processes[1].host
-    assert host is not None
-    assert list(host.waiting) == ["0-0"]
-    assert net.calls[-1][:2] == (3, "0-0")
+    unheard = {(SUBMITTER, 1), *WORK}  # 1 does not hear that it is to lead 0-0
+    for node in (1, 2, 3):
+        net.arrive(node)
+        net.settle(unheard)
+    assert arrivals(net, "0-0") == [3]
+    assert arrivals(net, "0") == [SUBMITTER, 1, 2, 3]
+    assert len(net.timers) == 1
     net.tick()
-    net.settle({(SUBMITTER, 1)})
-    asked = [(node, session) for node, session, call in net.calls if isinstance(call, m.Arrive)]
-    assert (3, "0") in asked[asked.index((3, "0-0")) :]
+    net.settle(unheard)
+    assert arrivals(net, "0") == [SUBMITTER, 1, 2, 3, 3]
     finish(net)
 
 
 def test_one_who_left_while_it_waited_for_its_session_has_no_seat_there() -> None:
     net = tree(4, 2)
-    net.arrive(1)
-    net.arrive(2)
-    net.settle({(SUBMITTER, 1), *WORK})
-    net.arrive(3)
-    net.settle({(SUBMITTER, 1), *WORK})
+    for node in (1, 2, 3):
+        net.arrive(node)
+        net.settle({(SUBMITTER, 1), *WORK})
     net.leave(3)
     net.settle({(SUBMITTER, 1), *WORK})
     net.settle(WORK)
@@ -164,26 +173,24 @@ def test_one_who_left_while_it_waited_for_its_session_has_no_seat_there() -> Non
     finish(net)
 
 
-@pytest.mark.parametrize("arrived", [0, 1])
-def test_those_who_wait_for_an_opener_that_never_comes_are_not_forgotten(arrived: int) -> None:
+@pytest.mark.parametrize("in_time", [True, False])
+def test_those_who_wait_for_an_opener_that_never_comes_are_not_forgotten(in_time: bool) -> None:
     net = tree(4, 2)
     net.arrive(1, listens=False)
-    net.settle({(1, SUBMITTER), *WORK})
-    net.settle({(1, SUBMITTER), *WORK})
     net.step((1, SUBMITTER))  # that it arrives at the root
     net.settle({(1, SUBMITTER), *WORK})
     net.arrive(2)
     net.settle({(1, SUBMITTER), *WORK})
-    net.step((1, SUBMITTER))  # that it opens 0-0; its arrival there is lost
-    if arrived:
-        net.arrive(3)
-        net.settle({(1, SUBMITTER), *WORK})
+    net.step((1, SUBMITTER))  # that it opens 0-0 there; that it arrives at 0-0 will be lost
+    net.arrive(3)
+    net.step((3, SUBMITTER))
+    net.step((SUBMITTER, 3))  # that 3 is to go to 0-0
+    if in_time:
+        net.step((3, SUBMITTER))
     net.leave(1, keep=lambda sent: 0)
+    net.settle({(3, SUBMITTER), *WORK})
     net.settle(WORK)
-    if not arrived:
-        net.arrive(3)
-        net.settle(WORK)
-    net.arrive(4)
+    net.arrive(4, listens=False)
     finish(net)
 
 
@@ -222,34 +229,24 @@ def test_prepare_and_collect_run_once_a_session() -> None:
 
 
 def test_a_team_goes_with_its_leader_to_the_next_child_session() -> None:
-    net = tree(8, 4, 0)
-    for node in (1, 2):
+    net = tree(9, 3, 3)
+    assert [net.seated(node) for node in (1, 2, 3)] == [["0", f"0-{i}"] for i in range(3)]
+    for node in (4, 5, 6):  # one more for each child session
         net.arrive(node)
         net.settle(WORK)
-    net = tree(12, 4, 1)  # three child sessions of four partitions each
-    assert net.seated(1) == ["0", "0-0"]
-    net.settle({"compute", "prepare"})
-    for node in (2, 3):
-        net.arrive(node)
-    net.settle(WORK)
-    leaders = [net.reflector(session).model.leader for session in ("0-0", "0-1", "0-2")]
-    assert leaders == [1, 2, 3]
-    for node in (4, 5, 6):
-        net.arrive(node)
-    net.settle(WORK)
+    assert net.seated(4) == ["0-0"]
     net.leave(3)
+    net.leave(6)  # so that 0-2 is free
     net.settle(WORK)
-    asked_root = len(
-        [1 for _, session, call in net.calls if (session, type(call)) == ("0", m.Arrive)]
-    )
-    team = next(node for node in (4, 5, 6) if net.seated(node) == ["0-0"])
-    while not net.reflector("0").model.slots[0].done:
-        compute(net, *[n for n in (1, team) if ("compute", n) in net.lanes])
+    at_root = arrivals(net, "0")
+    compute(net, 1, 4, 1)
+    assert net.reflector("0").model.slots[0].done
+    assert net.seated(1) == ["0", "0-2"]
+    assert net.seated(4) == ["0-2"]
+    assert net.reflector("0-0").members == {}
+    assert arrivals(net, "0") == at_root
     finish(net)
-    asked_root -= len(
-        [1 for _, session, call in net.calls if (session, type(call)) == ("0", m.Arrive)]
-    )
-    assert asked_root == 0
+    assert again(net) == []
 
 
 def test_one_node_does_all_of_it() -> None:
@@ -273,11 +270,8 @@ def test_short_pieces_are_answered_many_at_a_time() -> None:
 def test_an_idle_worker_doubles_up_on_a_late_slot_and_the_first_result_counts() -> None:
     net = tree(3, 3, 3)
     compute(net, 1, 2)
-    net.tick()
-    net.settle(WORK)
-    assert ("compute", 1) in net.lanes
+    wait(net, lambda: ("compute", 1) in net.lanes)
     compute(net, 1)
-    net.settle(WORK)
     assert net.outcome == m.Ended(sequential(3), None)
     assert net.computed == [(1, 0), (2, 1), (1, 2)]
     finish(net)
@@ -289,9 +283,9 @@ def test_a_spare_doubles_up_where_nobody_is_idle() -> None:
     net.leave(1)
     net.settle(WORK)
     assert list(net.reflector("0").spares) == [4]
-    net.tick()
-    net.settle(WORK)
-    assert ("compute", 4) in net.lanes
+    wait(net, lambda: ("compute", 4) in net.lanes)
+    compute(net, 4)
+    assert net.computed == [(1, 0), (4, 1)]
     finish(net)
 
 
@@ -319,9 +313,7 @@ def test_the_idle_leader_and_its_team_reinforce_a_late_child_session() -> None:
     net = tree(8, 4, 2)
     compute(net, 1, 1, 1, 1)
     assert net.reflector("0").model.slots[0].done
-    net.tick()
-    net.settle(WORK)
-    assert net.seated(1) == ["0", "0-1"]
+    wait(net, lambda: net.seated(1) == ["0", "0-1"])
     compute(net, 1, 1, 1)
     compute(net, 2)
     finish(net)
@@ -409,7 +401,7 @@ def test_a_failure_is_not_doubled_by_reconnections() -> None:
             return [index]
 
         def collect(self, outputs: list[list[int]]) -> list[int]:
-            return sum(outputs, [])
+            return [index for output in outputs for index in output]
 
     net = Net(Shape.root(1, 2), Once())
     net.submit()
