@@ -120,6 +120,14 @@ class Brought:
 
 
 @frozen
+class Vote:
+    """Participant -> reflector, every so often: the digest of each field of its replica."""
+
+    seq: int
+    digests: dict[str, str]
+
+
+@frozen
 class Open:
     """Leader -> its host, before it arrives there: open this session."""
 
@@ -220,7 +228,7 @@ class Ended:
 
 
 Message = Joined | Left | Given | Prepared | Finished | Failed | Restored | Late | Moved | Ended
-Call = Arrive | Leave | Brought | Open | Message
+Call = Arrive | Leave | Brought | Vote | Open | Message
 
 
 # -- commands ------------------------------------------------------------------------------

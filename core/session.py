@@ -17,9 +17,11 @@ from typing import Any, Protocol
 from core import messages as m
 from core.computation import Computation
 from core.messages import Address, Call, Command, Message, Node, Reply
+from core.votes import HOST, Ballot, digests
 from core.worker import Worker
 
 ASK_AGAIN_SECONDS = 5.0
+BALLOTS_MAX = 100  # that are open at a time
 OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
 
 Link = Any  # the transport's handle of one participant
@@ -49,6 +51,16 @@ class Carrier(Protocol):
     def call_later(self, seconds: float, action: Callable[[], None]) -> None:
         """Call `action` after some seconds."""
 
+    @property
+    def vote_every(self) -> int:
+        """Replicas are compared whenever so many messages were ordered; 0: never."""
+
+    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        """The replica of `node` (HOST: the host's own) was wrong, and is being repaired."""
+
+    def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
+        """Replace the replica that `link` leads to by a copy of the present one here."""
+
 
 class Replica:
     """One process's copy of a session's model, and the views of it there."""
@@ -57,6 +69,10 @@ class Replica:
         self.model = model
         self.session = model.shape.session
         self.views: dict[Node, Worker] = {}
+
+    def vote(self) -> m.Vote:
+        """What this replica holds now."""
+        return m.Vote(self.model.seq, digests(self.model.snapshot()))
 
     def apply(self, seq: int, now: float, message: Message) -> None:
         """Apply the next message and have the views do what follows from it.
@@ -84,11 +100,13 @@ class Reflector:
 
     __slots__ = (
         "_leaf",
+        "_log",
         "_passing",
         "_quotas",
         "_redirects",
         "_turns",
         "alarm",
+        "ballots",
         "bringing",
         "carrier",
         "closed",
@@ -117,6 +135,8 @@ class Reflector:
         self.known: dict[m.Epoch, int] = {}  # epoch -> how much of that replica was brought
         self.alarm = False
         self.closed = False
+        self.ballots: dict[int, Ballot] = {}
+        self._log: list[tuple[int, float, Message]] = []  # since everyone last agreed
         self._leaf = opening.shape.leaf
         self._passing = False  # interior, and every arrival that is new here is just sent on
         self._redirects: list[tuple[Node, m.Redirect] | None] = [None] * opening.shape.slots
@@ -225,16 +245,20 @@ class Reflector:
 
     # -- messages --------------------------------------------------------------------------
 
-    def receive(self, node: Node, call: m.Leave | m.Brought | Message) -> None:
+    def receive(self, node: Node, call: m.Leave | m.Brought | m.Vote | Message) -> None:
         """A call, other than an arrival, of somebody who has a place here."""
         if isinstance(call, m.Leave):
             self.lose(node)
         elif isinstance(call, m.Brought):
             self._brought(node, call)
+        elif isinstance(call, m.Vote):
+            self._count(node, call)
         elif node in self.members or node == self.opener:
             self.order(call)
 
     def _brought(self, node: Node, brought: m.Brought) -> None:
+        if node in self.members:
+            self._mend(Computation.restore(brought.snapshot))
         if node not in self.bringing:
             return
         link, arrival = self.bringing.pop(node)
@@ -248,6 +272,8 @@ class Reflector:
         model, carrier = self.model, self.carrier
         commands = model.apply(carrier.now, message)
         carrier.broadcast(self, message, commands)
+        if carrier.vote_every:
+            self._open_ballot(message)
         if model.moved or model.ended:
             self._over()
         elif not self._leaf:
@@ -298,6 +324,44 @@ class Reflector:
             self.carrier.reply(self.host, link, self.session, again)
         self._dismiss_spares(again)
         self.closed = True
+
+    # -- replicas that differ --------------------------------------------------------------
+
+    def _open_ballot(self, message: Message) -> None:
+        model = self.model
+        self._log.append((model.seq, self.carrier.now, message))
+        if model.seq % self.carrier.vote_every == 0:
+            ballot = Ballot(len(self.members) + 1)
+            ballot.votes[HOST] = digests(model.snapshot())
+            self.ballots[model.seq] = ballot
+            if len(self.ballots) > BALLOTS_MAX:  # somebody left without a vote
+                del self.ballots[next(iter(self.ballots))]
+
+    def _count(self, node: Node, vote: m.Vote) -> None:
+        ballot = self.ballots.get(vote.seq)
+        if ballot is None or node not in self.members:
+            return
+        ballot.votes[node] = vote.digests
+        wrong = ballot.outvoted()
+        for outvoted, fields in wrong.items():
+            self.carrier.diverged(self, vote.seq, outvoted, fields)
+            if outvoted != HOST:
+                self.carrier.repair(self, self.members[outvoted], outvoted)
+            else:
+                right = next(n for n in ballot.votes if n not in wrong)
+                self.carrier.reply(self.host, self.members[right], self.session, m.Bring())
+        if wrong:
+            self.ballots.clear()  # what was said before the repair is no news
+        elif ballot.complete:
+            self.ballots = {seq: b for seq, b in self.ballots.items() if seq > vote.seq}
+            self._log = [entry for entry in self._log if entry[0] > vote.seq]
+
+    def _mend(self, model: Computation) -> None:
+        """Continue from a replica that was right, with all that was ordered since."""
+        for seq, now, message in self._log:
+            if seq > model.seq:
+                model.apply(now, message)
+        self.model = model
 
     # -- lateness --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from core.messages import Address, Call, Command, Message, Node, Place, Reply
 from core.worker import GONE, SEEKING
 from sim.clock import Clock, Entry
 from sim.distributions import DRAWS
-from sim.record import Record
+from sim.record import Divergence, Record
 from sim.work import Work
 
 MASK = DRAWS - 1
@@ -105,14 +105,10 @@ class Network:
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        model, members = reflector.model, reflector.members
-        self.record.ordered.append((reflector.session, model.seq, self.clock.now, message))
+        self._note(reflector, message)
         if type(message) is m.Joined:
             return self._seat(reflector, message.node, commands)
-        if type(message) is m.Finished:
-            self.record.finished(model, message)
-        elif type(message) is m.Left:
-            self.record.leads(model)
+        members = reflector.members
         if len(commands) > 1:  # in the order in which everyone else would hear it
             place = {node: i for i, node in enumerate(members)}
             commands.sort(key=lambda told: place[told[0]])
@@ -122,6 +118,26 @@ class Network:
             self._carry(address, node, (Worker.on, link, reflector, command))
         return None
 
+    def _note(self, reflector: Reflector, message: Message) -> None:
+        model, record = reflector.model, self.record
+        record.ordered.append((reflector.session, model.seq, self.clock.now, message))
+        if type(message) is m.Finished:
+            record.finished(model, message)
+        elif type(message) is m.Joined:
+            record.joined(reflector, message.node)
+        elif type(message) is m.Left:
+            record.leads(model)
+
+    @property
+    def vote_every(self) -> int:
+        return 0  # there is but one replica
+
+    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        self.record.divergences.append(Divergence(reflector.session, seq, node, fields))
+
+    def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
+        raise AssertionError("a shared replica cannot differ from itself")
+
     def _seat(
         self, reflector: Reflector, newcomer: Node, commands: list[tuple[Node, Command]]
     ) -> None:
@@ -130,7 +146,6 @@ class Network:
         own = [command for _, command in commands]
         entry = (Worker.seated, link, reflector, own)
         self.record.placed(newcomer, self._carry(reflector.host.address, newcomer, entry))
-        self.record.joined(reflector, newcomer)
 
     # -- deliveries ------------------------------------------------------------------------
 

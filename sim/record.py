@@ -16,6 +16,16 @@ from core.worker import Worker
 from sim.clock import Clock
 
 
+@attrs.frozen
+class Divergence:
+    """A replica that was wrong: `node`'s, or the host's own (core.votes.HOST)."""
+
+    session: str
+    seq: int
+    node: Node
+    fields: list[str]
+
+
 class Record:
     """Counters and the digest of a run. Times are simulated seconds."""
 
@@ -29,6 +39,7 @@ class Record:
         self.sessions: dict[str, None] = {}
         self.leaders: dict[Node, None] = {}  # the submitter is not counted
         self.computed = bytearray(nodes + 1)
+        self.divergences: list[Divergence] = []
         self._placed = bytearray(nodes + 1)
         self._done = bytearray(partitions)
         self._load: dict[Any, int] = {}

@@ -24,6 +24,7 @@ from core.messages import Place
 from plugins.loading import load
 from sim.clock import Clock
 from sim.distributions import DRAWS, parse
+from sim.each import EachNetwork
 from sim.network import Network
 from sim.record import Record
 from sim.work import Work
@@ -94,7 +95,10 @@ class World:
         self.record = Record(nodes, partitions, self.clock)
         delays = None if delay is None else self._table("delay", delay)
         self.work = Work(load(job, prepare, compute, collect), self.clock, delays)
-        self.network = Network(
+        networks = {"shared": Network, "each": EachNetwork}
+        if replicas not in networks:
+            raise ValueError(f"replicas must be shared or each, not {replicas!r}")
+        self.network = networks[replicas](
             nodes, self.clock, self._table("latency", latency), self.work, self.record
         )
         self._lifetimes = None if lifetime is None else self._table("lifetime", lifetime)

@@ -1,0 +1,67 @@
+"""Everyone with a replica of its own: what `shared` assumes, done and compared.
+
+The same network, but a message goes to every participant, each applies it to its own replica, and
+then votes on what that holds.
+"""
+
+from __future__ import annotations
+
+from core import Reflector, Replica, Worker
+from core import messages as m
+from core.computation import Computation
+from core.messages import Command, Message, Node, Value
+from core.worker import GONE, SEATED
+from sim.network import Network
+
+
+class EachNetwork(Network):
+    """Carries every ordered message to every participant."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.replicas: dict[tuple[Reflector, Node], Replica] = {}
+
+    @property
+    def vote_every(self) -> int:
+        return 1
+
+    def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
+        replica = Replica(Computation.restore(reflector.model.snapshot()))
+        replica.views[node] = link
+        self.replicas[reflector, node] = replica
+        # What it is a copy of travels to it now, so that it counts as a message.
+        self._carry(reflector.host.address, node, (_nothing, None, None, None))
+
+    def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
+        snapshot = reflector.model.snapshot()
+        entry = (_adopt, self.replicas[reflector, node], snapshot, None)
+        self._carry(reflector.host.address, node, entry)
+
+    def broadcast(
+        self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
+    ) -> None:
+        self._note(reflector, message)
+        address, ordered = reflector.host.address, (reflector.model.seq, self.clock.now, message)
+        for node in reflector.members:
+            replica = self.replicas[reflector, node]
+            tick = self._carry(address, node, (self._apply, replica, node, ordered))
+            if type(message) is m.Joined and message.node == node:
+                self.record.placed(node, tick)
+        if type(message) is m.Left:
+            self.replicas.pop((reflector, message.node), None)
+
+    def _apply(self, replica: Replica, node: Node, ordered: tuple[int, float, Message]) -> None:
+        worker = replica.views[node]
+        if worker.state is GONE:
+            return
+        replica.apply(*ordered)
+        if worker.seat is replica and worker.state is SEATED:
+            self.send(worker, worker.place, replica.vote())
+
+
+def _adopt(replica: Replica, snapshot: dict[str, Value], _: None) -> None:
+    replica.model = Computation.restore(snapshot)
+
+
+def _nothing(_a: None, _b: None, _c: None) -> None:
+    pass
