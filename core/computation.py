@@ -71,7 +71,7 @@ class Computation:
     people: dict[Node, Participant] = attrs.Factory(dict)
     idle: dict[Node, None] = attrs.Factory(dict)
     leader: Node | None = None
-    failures: int = 0  # of prepare and collect
+    failures: int = 0  # of prepare, and then of collect
     failure: m.Failure | None = None
     moved: m.Place | None = None
     ended: m.Ended | None = None
@@ -175,7 +175,7 @@ class Computation:
     def _prepare(self, inputs: list[Value], now: float) -> None:
         if self.prepared:
             return
-        self.prepared = True
+        self.prepared, self.failures = True, 0
         for i, slot in enumerate(self.slots):
             slot.input = inputs[i]
             if slot.worker is not None and not slot.done and not self._leaf:
@@ -283,7 +283,7 @@ class Computation:
     # -- outcomes --------------------------------------------------------------------------
 
     def _finished(self, finished: m.Finished, now: float) -> None:
-        node, slots, held = finished.node, finished.slots, False
+        node, slots, held, before = finished.node, finished.slots, False, self.remaining
         for i, output in zip(slots, finished.outputs, strict=True):
             slot = self.slots[i]
             if not slot.done:
@@ -292,14 +292,14 @@ class Computation:
                 held, slot.worker = True, None
             elif slot.helper == node:
                 held, slot.helper = True, None
-        pace = finished.seconds / len(slots)
-        if self._leaf and (len(slots) > 1 or pace <= BATCH_SECONDS / 2):
-            self.people[node].pace = pace  # that a single one is slow would change nothing
         if held:  # else it came twice, or from one who was away and has other work by now
+            pace = finished.seconds / len(slots)
+            if self._leaf and (len(slots) > 1 or pace <= BATCH_SECONDS / 2):
+                self.people[node].pace = pace  # that a single one is slow would change nothing
             self._employ(node, now)
         if node in self.idle:
             self._tell(node, m.Rest())
-        if not self.remaining:
+        if before and not self.remaining:
             self._direct()
 
     def _accept(self, slot: Slot, output: Value, now: float) -> None:
@@ -313,32 +313,35 @@ class Computation:
             self._employ_idle(now)
 
     def _failed(self, failed: m.Failed, now: float) -> None:
-        if failed.slot is None:
+        node, slot = failed.node, None if failed.slot is None else self.slots[failed.slot]
+        if node not in ((self.leader,) if slot is None else (slot.worker, slot.helper)):
+            return  # it came twice, or from one who is no longer concerned
+        if slot is None:
             self.failures += 1
-        elif not self.slots[failed.slot].done:
-            self.slots[failed.slot].failed += (failed.node,)
-            self.failures = max(self.failures, len(self.slots[failed.slot].failed))
-        if self.failure is None and (failed.final or self.failures >= TRIES):
+        else:
+            slot.failed += (node,)
+        tries = self.failures if slot is None else len(slot.failed)
+        if self.failure is None and (failed.final or tries >= TRIES):
             self.failure = failed.failure
-        if self.failure or failed.slot is None:
+        if self.failure or slot is None:
             self._direct()
             return
-        self._drop(failed.node)
-        self.idle[failed.node] = None  # behind those that were idle before
+        self._drop(node)
+        self.idle[node] = None  # behind those that were idle before
         self._employ_idle(now)
-        if failed.node in self.idle:
-            self._tell(failed.node, m.Rest())
+        if node in self.idle:
+            self._tell(node, m.Rest())
 
     def _restored(self, snapshot: dict[str, Value], now: float) -> None:
         other = Computation.restore(snapshot)
         if other.given and not self.given:
             self.given, self.input = True, other.input
+        for mine, theirs in zip(self.slots, other.slots, strict=True):
+            if theirs.done and not mine.done:
+                self._accept(mine, theirs.output, now)
+                mine.seconds = theirs.seconds
         if other.prepared:
             self._prepare([slot.input for slot in other.slots], now)
-        for i, slot in enumerate(other.slots):
-            if slot.done and not self.slots[i].done:
-                self._accept(self.slots[i], slot.output, now)
-                self.slots[i].seconds = slot.seconds
         self._direct()
 
     # -- lateness --------------------------------------------------------------------------

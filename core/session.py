@@ -24,6 +24,8 @@ ASK_AGAIN_SECONDS = 5.0
 BALLOTS_MAX = 100  # that are open at a time
 OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
 
+NOBODY: Node = -1
+
 Link = Any  # the transport's handle of one participant
 
 
@@ -101,6 +103,7 @@ class Reflector:
     __slots__ = (
         "_leaf",
         "_log",
+        "_mender",
         "_passing",
         "_quotas",
         "_redirects",
@@ -136,12 +139,18 @@ class Reflector:
         self.alarm = False
         self.closed = False
         self.ballots: dict[int, Ballot] = {}
+        self._mender = NOBODY  # who was asked for the right replica
         self._log: list[tuple[int, float, Message]] = []  # since everyone last agreed
         self._leaf = opening.shape.leaf
         self._passing = False  # interior, and every arrival that is new here is just sent on
         self._redirects: list[tuple[Node, m.Redirect] | None] = [None] * opening.shape.slots
         self._quotas = [] if self._leaf else [size - 1 for size in opening.shape.sizes()]
         self._turns = self._round_robin()
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the opener has gone before it came: the next one will open anew."""
+        return self.early is not None and self.opener == NOBODY
 
     # -- arrivals --------------------------------------------------------------------------
 
@@ -179,7 +188,7 @@ class Reflector:
             return self._admit(link, arrival, past.holding if past and self._leaf else ())
         elif not self._leaf:
             reply = next(self._turns, None) or self._no_turn()
-        elif len(self.spares) < model.shape.fanout and model.remaining:
+        elif model.remaining and self._has_room():
             self.spares[arrival.node] = link, arrival
             reply = m.Wait()
         else:
@@ -188,6 +197,13 @@ class Reflector:
         if self.spares and not self.alarm:
             self._watch()
         return None
+
+    def _has_room(self) -> bool:
+        """For one more spare: those that became helpers count as spares, too."""
+        fanout, people = self.model.shape.fanout, len(self.members)
+        if self.place.parent() is None:
+            people -= 1  # the submitter takes no slot
+        return len(self.spares) < min(fanout, 2 * fanout - people)
 
     def _slot_of(self, bound: str) -> int | None:
         """The slot, not done yet, under which the session `bound` lies."""
@@ -257,13 +273,13 @@ class Reflector:
             self.order(call)
 
     def _brought(self, node: Node, brought: m.Brought) -> None:
-        if node in self.members:
+        if node == self._mender:
             self._mend(Computation.restore(brought.snapshot))
-        if node not in self.bringing:
-            return
-        link, arrival = self.bringing.pop(node)
-        self.order(m.Restored(brought.snapshot))
-        self.arrive(link, arrival)
+        elif node in self.bringing:
+            link, arrival = self.bringing.pop(node)
+            self.order(m.Restored(brought.snapshot))
+            if node not in self.members:
+                self.arrive(link, arrival)
 
     def order(self, message: Message) -> None:
         """Give `message` its place and time, apply it here, send it out."""
@@ -296,10 +312,12 @@ class Reflector:
     def lose(self, node: Node) -> None:
         """`node` has gone from this session."""
         self.bringing.pop(node, None)
-        if self.early:
-            for link, _ in self.early if node == self.opener else ():
-                self.carrier.reply(self.host, link, self.session, m.Absent())
-            self.early = [e for e in self.early if node not in (self.opener, e[1].node)]
+        if self.early is not None:
+            if node == self.opener:
+                for link, _ in self.early:
+                    self.carrier.reply(self.host, link, self.session, m.Absent())
+                self.early, self.opener = [], NOBODY
+            self.early = [entry for entry in self.early if entry[1].node != node]
         if not self.spares.pop(node, None) and self.members.pop(node, None) is not None:
             self.order(m.Left(node))
 
@@ -348,8 +366,8 @@ class Reflector:
             if outvoted != HOST:
                 self.carrier.repair(self, self.members[outvoted], outvoted)
             else:
-                right = next(n for n in ballot.votes if n not in wrong)
-                self.carrier.reply(self.host, self.members[right], self.session, m.Bring())
+                self._mender = next(n for n in ballot.votes if n not in wrong)
+                self.carrier.reply(self.host, self.members[self._mender], self.session, m.Bring())
         if wrong:
             self.ballots.clear()  # what was said before the repair is no news
         elif ballot.complete:
@@ -361,7 +379,7 @@ class Reflector:
         for seq, now, message in self._log:
             if seq > model.seq:
                 model.apply(now, message)
-        self.model = model
+        self.model, self._mender = model, NOBODY
 
     # -- lateness --------------------------------------------------------------------------
 
@@ -419,7 +437,7 @@ class Host:
         """A call from `node`, which `link` leads to."""
         reflector = self.reflectors.get(session)
         if isinstance(call, m.Arrive):
-            if reflector is None:
+            if reflector is None or reflector.orphaned:
                 self._wait(link, session, call)
             else:
                 reflector.arrive(link, call)
@@ -437,6 +455,8 @@ class Host:
         """`node` is not connected any more."""
         for reflector in list(self.reflectors.values()):
             reflector.lose(node)
+        for session, arrivals in self.waiting.items():
+            self.waiting[session] = [entry for entry in arrivals if entry[1].node != node]
 
     def _wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
         if session not in self.waiting:

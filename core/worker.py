@@ -278,7 +278,7 @@ class Worker:
 
     def _stop(self, ended: m.Ended) -> None:
         self.state = GONE
-        if self.below and self.below.leads:
+        if self.below and self.below.leads and self.below.state is SEATED:
             self.port.send(self.below, self.below.place, ended)
         elif self.below:
             self.below._stop(ended)

@@ -21,7 +21,13 @@ class Network:
     """The core's port and carrier in the simulator. A node's address is its number."""
 
     def __init__(
-        self, nodes: int, clock: Clock, link_ticks: list[int], work: Work, record: Record
+        self,
+        nodes: int,
+        clock: Clock,
+        link_ticks: list[int],
+        service_seconds: float,
+        work: Work,
+        record: Record,
     ) -> None:
         self.clock = clock
         self.record = record
@@ -32,6 +38,9 @@ class Network:
         self.hosts: dict[Address, Host] = {}
         self.outcome: m.Ended | None = None
         self._link_ticks = link_ticks
+        self._service_seconds = service_seconds
+        self._busy_until: dict[Address, float] = {}
+        self._receive = self._queue if service_seconds else self._handle
 
     def host(self, address: Address) -> Host | None:
         """The host at `address`, if that node is there."""
@@ -149,7 +158,15 @@ class Network:
 
     # -- deliveries ------------------------------------------------------------------------
 
-    def _receive(self, place: Place, worker: Worker, call: Call) -> None:
+    def _queue(self, place: Place, worker: Worker, call: Call) -> None:
+        """A host handles one message after the other, each for its service time."""
+        clock, address = self.clock, place.route[-1]
+        done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
+        self._busy_until[address] = done
+        due = clock.tick + clock.ticks(done - clock.now)
+        clock.at(due, (self._handle, place, worker, call))
+
+    def _handle(self, place: Place, worker: Worker, call: Call) -> None:
         seat = worker.seat
         if type(call) is m.Finished and type(seat) is Reflector and seat.session == place.session:
             return seat.receive(worker.node, call)  # most publications; the rest find their way

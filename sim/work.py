@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from core import Worker
 from core import messages as m
+from core.digest import canonical
 from core.messages import Node, Value
 from core.worker import GONE
 from plugins.loading import Job
@@ -64,8 +65,8 @@ class Work:
         self.calls["compute"] += len(command.slots)
         try:
             for slot, value in zip(command.slots, command.inputs, strict=True):
-                outputs.append(compute(value, partition + slot))
-        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
+                outputs.append(_plain(compute(value, partition + slot)))
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
             slot = command.slots[len(outputs)]
             worker.raised(command.session, slot, traceback.format_exc())
         else:
@@ -77,8 +78,8 @@ class Work:
             return
         self.calls["prepare"] += 1
         try:
-            inputs = list(self.job.prepare(*arguments))
-        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
+            inputs = _plain(list(self.job.prepare(*arguments)))
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, traceback.format_exc())
         else:
             worker.prepared(session, inputs)
@@ -88,8 +89,15 @@ class Work:
             return
         self.calls["collect"] += 1
         try:
-            output = self.job.collect(outputs)
-        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
+            output = _plain(self.job.collect(outputs))
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, traceback.format_exc())
         else:
             worker.collected(session, output)
+
+
+def _plain(value: Value) -> Value:
+    """The value, if it could travel as it is. Raises TypeError if it is not plain data."""
+    if type(value) is not int:
+        canonical(value)
+    return value

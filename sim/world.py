@@ -32,6 +32,8 @@ from sim.work import Work
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
 ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
+FANOUT_MAX = 1000
+NETWORKS = {"shared": Network, "each": EachNetwork}
 MASK = DRAWS - 1
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
@@ -86,25 +88,36 @@ class World:
         replicas: str = "shared",
         listening: float = 1.0,
     ) -> None:
-        self.nodes = nodes
         partitions = nodes if partitions is None else partitions
-        self.shape = Shape.root(partitions, choose_fanout(partitions) if fanout is None else fanout)
+        fanout = choose_fanout(partitions) if fanout is None else fanout
+        rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
+        _require("nodes", nodes, nodes >= 1, "1 or more")
+        _require("fanout", fanout, fanout <= FANOUT_MAX, f"from 2 to {FANOUT_MAX}")
+        _require("arrival_rate", rate, rate > 0, "above 0")
+        _require("service_time", service_time, service_time >= 0, "0 or more seconds")
+        _require("tick", tick, tick > 0, "above 0 seconds")
+        _require("listening", listening, 0 <= listening <= 1, "from 0 to 1")
+        _require("replicas", replicas, replicas in NETWORKS, "shared or each")
+        self.nodes = nodes
+        self.shape = Shape.root(partitions, fanout)
         self.input = input
         self.seed = seed
         self.clock = Clock(tick)
         self.record = Record(nodes, partitions, self.clock)
         delays = None if delay is None else self._table("delay", delay)
         self.work = Work(load(job, prepare, compute, collect), self.clock, delays)
-        networks = {"shared": Network, "each": EachNetwork}
-        if replicas not in networks:
-            raise ValueError(f"replicas must be shared or each, not {replicas!r}")
-        self.network = networks[replicas](
-            nodes, self.clock, self._table("latency", latency), self.work, self.record
+        self.network = NETWORKS[replicas](
+            nodes,
+            self.clock,
+            self._table("latency", latency),
+            service_time,
+            self.work,
+            self.record,
         )
         self._lifetimes = None if lifetime is None else self._table("lifetime", lifetime)
         self._listening = round(listening / tick)
         self._listens = self._table("listens", "uniform:0,1")
-        self._rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
+        self._rate = rate
         self._wall_seconds = 0.0
         self._submit()
         self.clock.at(0, (self._arrivals, None, None, None))
@@ -183,6 +196,9 @@ class World:
             raise KeyError(f"session {name} is not open")
         return newest
 
+    def _seconds(self, tick: int) -> float:
+        return round(tick * self.clock.tick_seconds, 9)
+
     def report(self) -> Report:
         """How things stand now."""
         record, outcome = self.record, self.network.outcome
@@ -198,8 +214,8 @@ class World:
             computation_nodes=record.computed.count(1),
             arrived=record.arrived,
             left=record.left,
-            formed_seconds=record.formed_tick * self.clock.tick_seconds,
-            finished_seconds=self.clock.now if outcome else None,
+            formed_seconds=self._seconds(min(record.formed_tick, self.clock.tick)),
+            finished_seconds=self._seconds(self.clock.tick) if outcome else None,
             messages=self.clock.entries - self.clock.timers,
             root_messages=self.session("0").model.seq,
             connections_max=record.connections_max,
@@ -209,3 +225,8 @@ class World:
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
         )
+
+
+def _require(name: str, value: object, good: bool, wanted: str) -> None:
+    if not good:
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")

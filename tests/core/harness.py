@@ -19,7 +19,7 @@ import msgspec
 from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.digest import digest
-from core.messages import Address, Call, Command, Message, Node, Place, Reply, Value
+from core.messages import Call, Command, Message, Node, Place, Reply, Value
 from core.worker import GONE, SEATED, SEEKING, WAITING
 
 SUBMITTER = 0
@@ -28,7 +28,7 @@ PIECE_SECONDS = 0.03
 STEPS_MAX = 10_000  # several times what the slowest of these trees takes
 
 Action = Callable[[], None]
-Lane = tuple[Hashable, Node]  # from whom (or what), and to whom
+Lane = tuple[Any, Node]  # from whom, or what of a job, and to whom
 
 
 class Spans:
@@ -69,15 +69,19 @@ class Process:
 class Net:
     """The port of every view and the carrier of every reflector."""
 
-    def __init__(self, shape: Shape, job: Any = None, compare: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, job: Any = None, compare: bool = False, vote_every: int = 0
+    ) -> None:
         self.now = 0.0
         self.shape = shape
         self.job = job or Spans()
         self.compare = compare  # the digests of all replicas, after every message
+        self.vote_every = vote_every
+        self.differences: list[tuple[str, int, Node, list[str]]] = []
         self.lanes: dict[Lane, deque[tuple[Action, Action | None]]] = {}
         self.timers: list[tuple[float, int, Action]] = []
         self.processes: dict[Node, Process] = {}
-        self.connected: dict[tuple[Node, Address], None] = {}
+        self.connected: dict[tuple[Node, Node], None] = {}
         self.cut: set[Lane] = set()  # until their sender has noticed
         self.computed: list[tuple[Node, int]] = []  # who computed which partition, in order
         self.calls: list[tuple[Node, str, Call]] = []  # who said what to which session
@@ -114,43 +118,35 @@ class Net:
             process.host.close()
         for view in process.views:
             view.state = GONE
-        self._sever([pair for pair in self.connected if node in pair], node, keep)
+        others = [other for pair in self.connected if node in pair for other in pair]
+        self._sever([(node, other) for other in others if other != node], keep)
 
-    def disconnect(self, node: Node, address: Address) -> None:
+    def disconnect(self, one: Node, other: Node) -> None:
         """Their connection breaks and takes what was on its way with it; both stay."""
-        self._sever([(node, address)], None, lambda sent: 0)
+        if not self.cut & {(one, other), (other, one)}:
+            self._sever([(one, other)], lambda sent: 0)
 
-    def _sever(
-        self, pairs: list[tuple[Node, Address]], dead: Node | None, keep: Callable[[int], int]
-    ) -> None:
-        for node, address in pairs:
-            del self.connected[node, address]
-            if node == address:
-                continue
-            for lane in ((node, address), (address, node)):
-                on_its_way = self.lanes.get(lane)
-                if on_its_way and dead in (None, lane[0]):
-                    kept = keep(len(on_its_way))
-                    while len(on_its_way) > kept:
-                        on_its_way.pop()
-                    if not on_its_way:
-                        del self.lanes[lane]
-            host = self.processes[address].host
-            if host is not None and address != dead:
-                self._put((node, address), lambda h=host, n=node: self._miss(h, n))
-            if node != dead:
-                self._put((address, node), lambda n=node, a=address: self._lost(n, a))
-            if dead is None:
-                self.cut |= {(node, address), (address, node)}
+    def _sever(self, pairs: list[Lane], keep: Callable[[int], int]) -> None:
+        for one, other in pairs:
+            del self.connected[min(one, other), max(one, other)]
+            for lane in ((one, other), (other, one)):
+                self.cut.discard(lane)
+                if lane[0] == one or self.processes[one].alive:
+                    sent = list(self.lanes.pop(lane, ()))
+                    if kept := sent[: keep(len(sent))]:
+                        self.lanes[lane] = deque(kept)
+                self._put(lane, lambda lane=lane: self._lost(lane[1], lane[0]))
+            if self.processes[one].alive:
+                self.cut |= {(one, other), (other, one)}
 
-    def _miss(self, host: Host, node: Node) -> None:
-        self.cut.discard((host.address, node))
-        host.lose(node)
-
-    def _lost(self, node: Node, address: Address) -> None:
-        self.cut.discard((node, address))
-        for view in list(self.processes[node].views):
-            view.lost(address)
+    def _lost(self, node: Node, other: Node) -> None:
+        """`node` notices that its connection to the other is gone."""
+        process = self.processes[node]
+        self.cut.discard((node, other))
+        if process.host is not None:
+            process.host.lose(other)
+        for view in list(process.views):
+            view.lost(other)
 
     def live(self) -> list[Process]:
         return [process for process in self.processes.values() if process.alive]
@@ -167,7 +163,8 @@ class Net:
         if worker not in process.views:
             process.views = [view for view in process.views if view.state is not GONE]
             process.views.append(worker)
-        self.connected[node, address] = None
+        if node != address:
+            self.connected[min(node, address), max(node, address)] = None
         self.calls.append((node, place.session, call))
 
         def receive() -> None:
@@ -176,7 +173,7 @@ class Net:
             host.receive(worker, node, place.session, call)
 
         def nobody_there() -> None:
-            self.connected.pop((node, address), None)
+            self.connected.pop((min(node, address), max(node, address)), None)
             self._put((address, node), lambda: self._lost(node, address))
 
         self._put((node, address), receive, nobody_there)
@@ -260,9 +257,23 @@ class Net:
             replica.apply(seq, now, message)
             if self.compare and replica.model.seq == seq:
                 assert digest(replica.model.snapshot()) == expected, (model.shape.session, seq)
+            view = replica.views[node]
+            if self.vote_every and seq % self.vote_every == 0 and view.seat is replica:
+                self.send(view, reflector.place, replica.vote())
 
         for node in reflector.members:
             self._put((reflector.host.address, node), lambda node=node: follow(node))
+
+    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        self.differences.append((reflector.place.session, seq, node, fields))
+
+    def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
+        snapshot = wired(reflector.model.snapshot())
+
+        def adopt() -> None:
+            self.processes[node].replicas[reflector].model = Computation.restore(snapshot)
+
+        self._put((reflector.host.address, node), adopt)
 
     def _check(self, reflector: Reflector, message: Message) -> None:
         """What has to hold of a session whenever something was ordered."""

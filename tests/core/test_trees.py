@@ -54,7 +54,7 @@ class Life:
 
     def _break(self) -> None:
         live = {process.node for process in self.net.live()}
-        pairs = [pair for pair in self.net.connected if pair[0] != pair[1] and live >= {*pair}]
+        pairs = [pair for pair in self.net.connected if live >= {*pair}]
         if pairs:
             self.net.disconnect(*self.random.choice(pairs))
 
@@ -152,7 +152,7 @@ def test_all_replicas_are_the_same_after_every_message(
     check_result(grown(nodes, partitions, fanout, seed, compare=True, leaving=leaving))
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(30))
 def test_the_same_with_fixed_seeds(seed: int) -> None:
     random = Random(seed)
     nodes, partitions, fanout = random.randint(1, 20), random.randint(1, 40), random.randint(2, 5)

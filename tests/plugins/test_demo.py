@@ -23,7 +23,7 @@ def test_without_an_input_it_counts_the_partitions(count: int, fanout: int) -> N
 
 def test_a_piece_takes_ten_simulated_seconds() -> None:
     assert demo.cost is not None
-    assert demo.cost(1, 0) == 10.0
+    assert demo.cost(1, 0) == 12.0
 
 
 @pytest.mark.parametrize("input", ["7", 7.0, True, [7], {}])

@@ -1,0 +1,182 @@
+"""Frames: everything that the core says survives the journey, and nothing else does."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+
+from core import Computation, Shape
+from core import messages as m
+from core.messages import Place
+from transports import wire
+from transports.wire import (
+    FRAME_BYTES_MAX,
+    HEADER,
+    Answer,
+    Call,
+    Follow,
+    Frames,
+    Hello,
+    LocalProtocolError,
+    Ordered,
+    RemoteProtocolError,
+    Unfollow,
+)
+
+HERE, THERE = "127.0.0.1:4000", "127.0.0.1:65535"
+PLACE = Place("0-3", (HERE, THERE))
+SHAPE = Shape("0-3", 10, 30, 2, 4)
+FAILURE = m.Failure("0-3", None, "Traceback ...")
+VALUE = [None, True, -(2**63), 2**64 - 1, 0.1, "é", b"\0\xff", [], {"key": [1, {"deep": None}]}]
+SNAPSHOT = Computation(SHAPE).snapshot()
+
+CALLS: list[Any] = [
+    m.Arrive(1 << 20, HERE, 0.25, m.Past("0-3-1", (1, 2), (1, 2), 7), True),
+    m.Arrive(0, None, None),
+    m.Leave(),
+    m.Brought({"slots": [], "seq": 3}),
+    m.Vote(3, {"slots": "00ff"}),
+    m.Open(SHAPE, (1, 2, 1), PLACE),
+    m.Given(VALUE),
+    m.Prepared([VALUE, 1]),
+    m.Finished(5, (1, 2), [VALUE, None], 0.5),
+    m.Failed(5, None, FAILURE, True),
+    m.Moved(5, PLACE),
+    m.Ended(VALUE, None),
+    m.Ended(None, m.Failure("0", 4, "")),
+]
+REPLIES: list[Any] = [
+    m.Redirect(PLACE),
+    m.Wait(),
+    m.TurnedAway(5.0),
+    m.Absent(),
+    m.Bring(),
+    m.Stop(m.Ended(None, FAILURE)),
+]
+MESSAGES: list[Any] = [
+    m.Joined(1, HERE, None, (1, 2), False),
+    m.Joined(1, None, 0.5, (), True),
+    m.Left(1),
+    m.Given(VALUE),
+    m.Prepared([VALUE, 1]),
+    m.Finished(5, (1, 2), [VALUE, None], 0.5),
+    m.Failed(5, 3, FAILURE, False),
+    m.Restored({"slots": [VALUE]}),
+    m.Late(),
+    m.Moved(5, PLACE),
+    m.Ended(VALUE, FAILURE),
+]
+ENVELOPES: list[Any] = [
+    Hello(1, HERE),
+    Follow("0", {"slots": VALUE}),
+    Unfollow("0-1"),
+    *[Call("0-3", 1 << 40, call) for call in CALLS],
+    *[Answer("0", 0, reply) for reply in REPLIES],
+    *[Ordered("0-3-99", 2**40, 1.5, message) for message in MESSAGES],
+]
+
+
+def payload(envelope: Any) -> bytes:
+    return wire.encode(envelope)[HEADER.size :]
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES, ids=repr)
+def test_everything_arrives_as_it_was_sent(envelope: Any) -> None:
+    (arrived,) = Frames().feed(wire.encode(envelope))
+    assert arrived == envelope
+    assert type(arrived) is type(envelope)
+
+
+def test_nothing_of_the_core_is_missing_above() -> None:
+    assert {type(call) for call in CALLS} == set(wire.Said.__args__)
+    assert {type(reply) for reply in REPLIES} == set(m.Reply.__args__)
+    assert {type(message) for message in MESSAGES} == set(m.Message.__args__)
+    assert {type(envelope) for envelope in ENVELOPES} == set(wire.Envelope.__args__)
+
+
+def test_a_model_arrives_as_it_was_sent() -> None:
+    model = Computation(SHAPE)
+    model.apply(0.5, m.Joined(7, HERE, None, (), False))
+    model.apply(1.5, m.Given(VALUE))
+    model.apply(2.5, m.Failed(7, 0, FAILURE, True))
+    (arrived,) = Frames().feed(wire.encode(Follow("0-3", model.snapshot())))
+    assert isinstance(arrived, Follow)
+    assert Computation.restore(arrived.snapshot).snapshot() == model.snapshot()
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_frames_are_found_however_the_stream_is_cut(size: int) -> None:
+    stream = b"".join(map(wire.encode, ENVELOPES))
+    frames, arrived = Frames(), list[Any]()
+    for start in range(0, len(stream), size):
+        arrived += frames.feed(stream[start : start + size])
+    assert arrived == ENVELOPES
+
+
+def test_a_frame_above_the_limit_is_refused_before_it_is_there() -> None:
+    with pytest.raises(RemoteProtocolError, match="above the limit"):
+        list(Frames().feed(HEADER.pack(FRAME_BYTES_MAX + 1)))
+
+
+def test_a_frame_above_the_limit_is_not_sent() -> None:
+    with pytest.raises(LocalProtocolError, match="above the limit"):
+        wire.encode(Call("0", 1, m.Given(b"\0" * FRAME_BYTES_MAX)))
+
+
+@pytest.mark.parametrize(
+    "value", [2**64, [{1, 2}], object(), {1: 2}], ids=["big", "set", "object", "key"]
+)
+def test_what_is_not_plain_is_no_value(value: object) -> None:
+    with pytest.raises(LocalProtocolError, match="not plain data"):
+        wire.plain(value)
+
+
+def test_a_value_is_the_same_here_as_elsewhere() -> None:
+    assert wire.plain(VALUE) == VALUE
+    assert wire.plain((1, [(2,)])) == [1, [[2]]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["Nothing", 1],
+        ["Call", "0", 1, ["Joined", 1, None, None, [], False]],  # for a reflector to say
+        ["Call", "0", 1, ["Late"]],
+        ["Call", "0", 1, ["Given", 1, 2]],
+        ["Call", "0", 1, ["Given"]],
+        ["Call", "0", "1", ["Given", 1]],
+        ["Call", "../0", 1, ["Given", 1]],
+        ["Call", "0", 1, ["Moved", 1, ["0", ["198.51.100.1:80"]]]],
+        ["Call", "0", 1, ["Moved", 1, ["0", []]]],
+        ["Call", "0", 1, ["Moved", 1, ["0", [{}]]]],
+        {"type": "Hello"},
+        None,
+    ],
+    ids=repr,
+)
+def test_what_is_not_in_the_language_is_refused(content: object) -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        wire.decode(msgspec.msgpack.encode(content))
+
+
+def test_garbage_is_refused_and_nothing_else_happens() -> None:
+    rng = random.Random(1)
+    originals = [payload(envelope) for envelope in ENVELOPES]
+    for _ in range(20_000):
+        data = bytearray(rng.choice(originals))
+        for _ in range(rng.randint(1, 3)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        del data[rng.randint(len(data) // 2, len(data)) :]
+        with suppress(RemoteProtocolError):
+            assert attrs.has(type(wire.decode(bytes(data))))
+
+
+def test_depth_is_refused() -> None:
+    deep = payload(Call("0", 1, m.Given(1)))[:-1] + b"\x91" * 1_000_000 + b"\x01"
+    with pytest.raises(RemoteProtocolError):
+        wire.decode(deep)

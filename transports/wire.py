@@ -1,0 +1,258 @@
+"""What travels between two processes: frames of length-prefixed msgpack, each one envelope.
+
+An envelope, and every message of the core in it, is an array that begins with the name of its
+class. What may arrive is checked against the types of the core's own fields, so a class that is
+added or changed in the core needs nothing here. Nothing that arrives names code to run.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import msgspec
+
+from core import Shape
+from core import messages as m
+from core.messages import Message, Node, Reply, Value
+
+FRAME_BYTES_MAX = 2**24
+HEADER = struct.Struct(">I")
+VERSION = 1
+
+_ADDRESS = Annotated[str, msgspec.Meta(pattern=r"^127\.0\.0\.1:[0-9]{1,5}$")]
+_SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?$", max_length=1000)]
+_BY_NAME: dict[str, Any] = {
+    "address": _ADDRESS,
+    "route": Annotated[tuple[_ADDRESS, ...], msgspec.Meta(min_length=1)],
+    "session": _SESSION,
+    "bound": _SESSION,
+}
+
+
+class ProtocolError(Exception):
+    """Something that cannot be said between two processes."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This process was about to say it."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other process said it; the connection cannot be trusted any more."""
+
+
+# What a participant may say; what else is ordered, only a reflector says.
+Said = (
+    m.Arrive | m.Leave | m.Brought | m.Vote | m.Open | m.Given | m.Prepared
+    | m.Finished | m.Failed | m.Moved | m.Ended
+)  # fmt: skip
+
+
+@attrs.frozen
+class Hello:
+    """Either end, first of all: where this process listens, which is also its name."""
+
+    version: int
+    address: str
+
+
+@attrs.frozen
+class Call:
+    """Node -> host."""
+
+    session: str
+    node: Node
+    call: Said
+
+
+@attrs.frozen
+class Answer:
+    """Host -> node."""
+
+    session: str
+    node: Node
+    reply: Reply
+
+
+@attrs.frozen
+class Follow:
+    """Host -> process, when the first of its nodes is admitted: the session as it is now."""
+
+    session: str
+    snapshot: dict[str, Value]
+
+
+@attrs.frozen
+class Ordered:
+    """Host -> each process that follows: the next message."""
+
+    session: str
+    seq: int
+    time: float
+    message: Message
+
+
+@attrs.frozen
+class Unfollow:
+    """Host -> process, when none of its nodes is left in the session."""
+
+    session: str
+
+
+Envelope = Hello | Call | Answer | Follow | Ordered | Unfollow
+
+# -- every class, as an array --------------------------------------------------------------
+
+
+@attrs.frozen
+class _Form:
+    """How one class is written: as a struct with the same fields, some of which are classes too."""
+
+    struct: type[msgspec.Struct]
+    names: tuple[str, ...]
+    nested: frozenset[str]
+
+
+_CLASSES: dict[Any, _Form] = {}  # by class of the core, or of an envelope
+_STRUCTS: dict[Any, tuple[type, _Form]] = {}  # by struct
+
+
+def _form(cls: type, tag: bool) -> type[msgspec.Struct]:
+    if cls not in _CLASSES:
+        hints = get_type_hints(cls)
+        names = tuple(field.name for field in attrs.fields(cls))
+        types = {name: _typed(name, hints[name]) for name in names}
+        made = msgspec.defstruct(
+            cls.__name__, list(types.items()), array_like=True, forbid_unknown_fields=True, tag=tag
+        )
+        nested = frozenset(name for name in names if types[name] != hints[name]) - {*_BY_NAME}
+        _CLASSES[cls] = form = _Form(made, names, nested)
+        _STRUCTS[made] = cls, form
+    return _CLASSES[cls].struct
+
+
+def _typed(name: str, hint: Any) -> Any:
+    """The type to decode a field as."""
+    known = _BY_NAME.get(name)
+    if known is None:
+        return _wired(hint)
+    return Union[known, None] if type(None) in get_args(hint) else known  # noqa: UP007  made here
+
+
+def _wired(hint: Any) -> Any:
+    if attrs.has(hint):
+        return _form(hint, tag=hint not in (m.Place, m.Failure, m.Past, Shape))
+    if get_origin(hint) in (UnionType, Union):
+        return Union[tuple(_wired(one) for one in get_args(hint))]  # noqa: UP007  made here
+    return hint
+
+
+_DECODER = msgspec.msgpack.Decoder(_wired(Envelope))
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def _array(item: Any) -> Any:
+    form = _CLASSES.get(type(item))
+    if form is None:
+        return item
+    nested = form.nested
+    return form.struct(
+        *[
+            _array(getattr(item, name)) if name in nested else getattr(item, name)
+            for name in form.names
+        ]
+    )
+
+
+def _object(item: Any) -> Any:
+    found = _STRUCTS.get(type(item))
+    if found is None:
+        return item
+    cls, form = found
+    nested = form.nested
+    return cls(
+        *[
+            _object(getattr(item, name)) if name in nested else getattr(item, name)
+            for name in form.names
+        ]
+    )
+
+
+# -- frames --------------------------------------------------------------------------------
+
+
+def plain(value: Value) -> Value:
+    """A job's value as it would arrive elsewhere. Raises LocalProtocolError if it would not."""
+    try:
+        _insist(value)
+        data = _ENCODER.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LocalProtocolError(f"not plain data: {error}") from error
+    if len(data) > FRAME_BYTES_MAX // 2:
+        raise LocalProtocolError(f"{len(data)} bytes do not fit, {FRAME_BYTES_MAX // 2} do")
+    return msgspec.msgpack.decode(data)
+
+
+def _insist(value: Value) -> None:
+    """Raises TypeError for what msgspec would make plain: sets, whose order differs, and more."""
+    match value:
+        case None | bool() | int() | float() | str() | bytes() | bytearray():
+            pass
+        case list() | tuple():
+            for item in value:
+                _insist(item)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    raise TypeError(f"the key {key!r:.80} is no str")
+                _insist(item)
+        case _:
+            raise TypeError(f"{type(value).__name__}: {value!r:.80}")
+
+
+def encode(envelope: Envelope) -> bytes:
+    """One frame. Raises LocalProtocolError for what does not fit."""
+    try:
+        data = _ENCODER.encode(_array(envelope))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LocalProtocolError(f"{type(envelope).__name__}: {error}") from error
+    if len(data) > FRAME_BYTES_MAX:
+        name, size = type(envelope).__name__, len(data)
+        raise LocalProtocolError(f"{name} of {size} bytes, above the limit of {FRAME_BYTES_MAX}")
+    return HEADER.pack(len(data)) + data
+
+
+def decode(data: bytes) -> Envelope:
+    """The envelope in a frame, without its header. Raises RemoteProtocolError."""
+    try:
+        envelope: Envelope = _object(_DECODER.decode(data))
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise RemoteProtocolError(f"malformed frame of {len(data)} bytes: {error}") from error
+    return envelope
+
+
+class Frames:
+    """Cuts a stream of bytes into envelopes."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes | bytearray) -> Iterator[Envelope]:
+        """The envelopes that are complete now. Raises RemoteProtocolError."""
+        self._data += data
+        start, size = 0, HEADER.size
+        while len(self._data) >= start + size:
+            (length,) = HEADER.unpack_from(self._data, start)
+            if length > FRAME_BYTES_MAX:
+                limit = FRAME_BYTES_MAX
+                raise RemoteProtocolError(f"frame of {length} bytes, above the limit of {limit}")
+            end = start + size + length
+            if len(self._data) < end:
+                break
+            yield decode(bytes(self._data[start + size : end]))
+            start = end
+        del self._data[:start]
