@@ -269,6 +269,12 @@ class Reflector:
             self._brought(node, call)
         elif isinstance(call, m.Vote):
             self._count(node, call)
+        elif (
+            isinstance(call, m.Moved)
+            and call.place.route[-1:] == self.place.route[-1:]
+            and (call.place.session == self.session)
+        ):
+            pass  # meant for an earlier incarnation of this one here
         elif node in self.members or node == self.opener:
             self.order(call)
 

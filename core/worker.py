@@ -278,12 +278,13 @@ class Worker:
 
     def _stop(self, ended: m.Ended) -> None:
         self.state = GONE
-        if self.below and self.below.leads and self.below.state is SEATED:
-            self.port.send(self.below, self.below.place, ended)
-        elif self.below:
-            self.below._stop(ended)
-        else:
+        below = self.below
+        if below is None:
             self.port.ended(self, ended)
+            return
+        if below.state in (SEEKING, SEATED):  # whoever is there is to know, too
+            self.port.send(below, below.place, ended)
+        below._stop(ended)
 
     @property
     def _model(self) -> Computation:

@@ -360,6 +360,12 @@ class Net:
         found = [r for r in self.open_reflectors() if r.place.session == session]
         return max(found, key=lambda reflector: reflector.model.epoch)
 
+    def reflector_at(self, session: str, address: Node) -> Reflector:
+        """That on a certain host."""
+        host = self.processes[address].host
+        assert host is not None
+        return host.reflectors[session]
+
     def seated(self, node: Node) -> list[str]:
         """The sessions that a node has a seat in, from the root down."""
         views = self.processes[node].views

@@ -387,6 +387,39 @@ def test_a_broken_connection_loses_nothing_that_was_sent() -> None:
     assert net.computed.count((1, 0)) == 1
 
 
+def test_a_healed_split_sends_the_older_leaders_people_over() -> None:
+    net = tree(8, 4, 8)
+    team = [node for node in net.reflector("0-0").members if node != 1]
+    net.disconnect(1, SUBMITTER)
+    net.settle(WORK)
+    net.arrive(9)  # is given 0-0 anew
+    net.settle(WORK)
+    older, newer = net.reflector_at("0-0", 1), net.reflector_at("0-0", 9)
+    assert newer.model.epoch > older.model.epoch
+    wait(net, lambda: older.model.moved is not None or not net.timers)
+    assert not older.members
+    assert {*newer.members, *newer.spares} & {*team}
+    finish(net)
+
+
+def test_spares_of_a_session_that_everyone_left_are_not_forgotten() -> None:
+    net = tree(4, 2)
+    for node in (1, 2, 3, 4, 5):
+        net.arrive(node, listens=False)
+        net.settle(WORK)
+    older = net.reflector_at("0-0", SUBMITTER)
+    assert list(older.members) == [1, 3]
+    assert list(older.spares) == [5]
+    for node in (1, 3):
+        net.step(("compute", node))
+        net.settle({*WORK, "collect"})
+    net.leave(3)
+    net.leave(1)  # before it could hand the output up
+    net.settle({*WORK, "collect"})
+    net.arrive(6)
+    finish(net)
+
+
 def test_a_failure_is_not_doubled_by_reconnections() -> None:
     class Once:
         raised = False
