@@ -167,6 +167,7 @@ class Reflector:
             self.bringing[node] = link, arrival
             self.carrier.reply(self.host, link, self.session, m.Bring())
         elif self.early is not None and node != self.opener:
+            self.early = [entry for entry in self.early if entry[1].node != node]
             self.early.append((link, arrival))
         else:
             self._seat(link, arrival)
@@ -301,7 +302,7 @@ class Reflector:
         elif not self._leaf:
             self._passing = self.early is None and model.free <= len(model.idle)
         elif self.spares:
-            while self.spares and model.free > len(model.idle):
+            while self.spares and (model.free > len(model.idle) or not self.members):
                 self._call_spare()
         if model.idle and not self.alarm:
             self._watch()
@@ -451,6 +452,8 @@ class Host:
             self.open(node, call)
         elif reflector is not None:
             reflector.receive(node, call)
+        elif isinstance(call, m.Leave):
+            self._forget(session, node)
 
     def close(self) -> None:
         """The process ends: nothing is ordered here any more."""
@@ -461,13 +464,18 @@ class Host:
         """`node` is not connected any more."""
         for reflector in list(self.reflectors.values()):
             reflector.lose(node)
-        for session, arrivals in self.waiting.items():
-            self.waiting[session] = [entry for entry in arrivals if entry[1].node != node]
+        for session in self.waiting:
+            self._forget(session, node)
+
+    def _forget(self, session: str, node: Node) -> None:
+        waiting = self.waiting.get(session, [])
+        waiting[:] = [entry for entry in waiting if entry[1].node != node]
 
     def _wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
         if session not in self.waiting:
             self.waiting[session] = []
             self.carrier.call_later(OPENING_SECONDS, lambda: self._give_up(session))
+        self._forget(session, arrival.node)
         self.waiting[session].append((link, arrival))
 
     def _give_up(self, session: str) -> None:

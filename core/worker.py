@@ -51,7 +51,7 @@ class Port(Protocol):
         """Run collect; then `worker.collected(...)` or `worker.raised(...)`."""
 
     def later(self, worker: Worker, seconds: float, place: Place) -> None:
-        """Call `worker.enter(place)` after some seconds, if it still seeks then."""
+        """Call `worker.retry(place)` after some seconds."""
 
     def ended(self, worker: Worker, ended: m.Ended) -> None:
         """The computation is over for this node."""
@@ -62,7 +62,7 @@ class State(Enum):
     WAITING = auto()  # a spare
     SEATED = auto()  # a participant
     ADRIFT = auto()  # a participant whose host is gone
-    RESTING = auto()  # nowhere, until the view above has something for it
+    RESTING = auto()  # nowhere, for a while or until the view above has something for it
     GONE = auto()
 
 
@@ -143,10 +143,9 @@ class Worker:
             case m.Wait():
                 self.state = WAITING
             case m.TurnedAway():
+                self.state = RESTING
                 if self.above is None:
                     self.port.later(self, reply.seconds, self._root())
-                else:
-                    self.state = RESTING
             case m.Absent():
                 self._look_one_level_up()
             case m.Stop():
@@ -156,6 +155,11 @@ class Worker:
                     self.port.send(self, self.place, m.Brought(self.seat.model.snapshot()))
             case _:
                 assert_never(reply)
+
+    def retry(self, place: Place) -> None:
+        """The time for which this view was to rest is over."""
+        if self.state is RESTING and self.above is None:
+            self.enter(place)
 
     def _go(self, place: Place) -> None:
         """Go to `place`; below a view that takes part, only if that is below its session.
@@ -175,6 +179,7 @@ class Worker:
             self._go(place)
         elif below.state is SEATED and place == below.place:
             # where this node leads already: one level up its predecessor is not missed yet
+            self.state = RESTING
             self.port.later(self, RETRY_SECONDS, self.place)
         else:  # the node's place is there, and this view was only to look for it
             self.retire()
@@ -193,7 +198,7 @@ class Worker:
         """Go to `place`, with the team where there is one."""
         if self.state is SEATED and self.leads:
             self.port.send(self, self.place, m.Moved(self.node, place))
-        elif self.state in (SEATED, WAITING):
+        elif self.state in (SEATED, WAITING, SEEKING):
             self.port.send(self, self.place, m.Leave())
         self.enter(place)
 
@@ -205,7 +210,7 @@ class Worker:
     def _look_one_level_up(self) -> None:
         up = self.place.parent()
         if up is None:
-            self.state = SEEKING
+            self.state = RESTING
             self.port.later(self, RETRY_SECONDS, self.place)
         elif self.seat is None and self.above is not None:
             self.state = RESTING
@@ -233,7 +238,7 @@ class Worker:
         unacknowledged = self.unacknowledged
         for command in commands:
             self.on(seat, command)
-        if self.above and self.above.state is SEEKING and not self.leads:
+        if self.above and self.above.seat is None and not self.leads:
             self.above.retire()  # somebody else leads now
         if unacknowledged:  # joining did not acknowledge what was sent elsewhere before
             self.unacknowledged = unacknowledged
@@ -299,7 +304,8 @@ class Worker:
     def _lead(self, lead: m.Lead) -> None:
         place = self._child(lead.slot, self.address)
         below = self.below
-        if below is None or below.place.session != place.session or below.state != SEATED:
+        kept = below is not None and below.leads and below.state is SEATED
+        if below is None or below.place.session != place.session or not kept:
             shape = self._model.shape.child(lead.slot)
             self.port.open(self, m.Open(shape, lead.epoch, place))
             self._send_below(place)

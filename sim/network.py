@@ -8,7 +8,7 @@ from typing import Any
 from core import Host, Reflector, Worker
 from core import messages as m
 from core.messages import Address, Call, Command, Message, Node, Place, Reply
-from core.worker import GONE, SEEKING
+from core.worker import GONE
 from sim.clock import Clock, Entry
 from sim.distributions import DRAWS
 from sim.record import Divergence, Record
@@ -227,8 +227,7 @@ class Network:
 
 
 def _retry(worker: Worker, place: Place, _: None) -> None:
-    if worker.state is SEEKING:
-        worker.enter(place)
+    worker.retry(place)
 
 
 def _lost(worker: Worker, address: Address, _: None) -> None:

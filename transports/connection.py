@@ -39,6 +39,7 @@ class Peer:
     waiting_bytes: int = 0
     more: trio.lowlevel.ParkingLot = attrs.Factory(trio.lowlevel.ParkingLot)
     closing: bool = False  # everything was said
+    gone: bool = False  # nothing more is heard
 
     def keep(self, frame: bytes) -> None:
         """Have `frame` sent, after those before it."""
@@ -188,5 +189,6 @@ class Connections:
     def _forget(self, peer: Peer) -> None:
         if self.peers.get(peer.address) is peer:
             del self.peers[peer.address]
+            peer.gone = True
             self._lost(peer)
             peer.more.unpark_all()

@@ -112,8 +112,7 @@ class Process:
 
     def later(self, worker: Worker, seconds: float, place: Place) -> None:
         def retry() -> None:
-            if worker.state is SEEKING:
-                worker.enter(place)
+            worker.retry(place)
 
         self.call_later(seconds, retry)
 
@@ -207,7 +206,14 @@ class Process:
     async def _take(self, peer: Peer, envelope: wire.Envelope) -> None:
         while len(self._queue) >= QUEUE_MAX:
             await self._room.park()
-        self.post(self._received, peer, envelope)
+        if not peer.gone:  # a second stream may have had something when the first was lost
+            self.post(self._heard, peer, envelope)
+
+    def _heard(self, peer: Peer, envelope: wire.Envelope) -> None:
+        try:
+            self._received(peer, envelope)
+        except wire.RemoteProtocolError as error:
+            self.connections.complain(peer, error)
 
     def _received(self, peer: Peer, envelope: wire.Envelope) -> None:
         address = peer.address
@@ -225,15 +231,18 @@ class Process:
             case wire.Unfollow(session):
                 self.replicas.pop((address, session), None)
             case wire.Hello():
-                error = wire.RemoteProtocolError("it greets for a second time")
-                self.connections.complain(peer, error)
+                raise wire.RemoteProtocolError("it greets for a second time")
             case _:
                 assert_never(envelope)
 
     def _ordered(self, address: str, session: str, seq: int, time: float, message: Message) -> None:
-        replica = self.replicas[address, session]
+        replica = self.replicas.get((address, session))
+        if replica is None:
+            raise wire.RemoteProtocolError(f"session {session} is not followed")
         if type(message) is m.Joined and (view := self._view(message.node, session)):
             replica.views[message.node] = view
+        if seq > replica.model.seq + 1:
+            raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.model.seq}")
         replica.apply(seq, time, message)
         if type(message) is m.Left:
             replica.views.pop(message.node, None)

@@ -183,8 +183,8 @@ class Net:
 
     def later(self, worker: Worker, seconds: float, place: Place) -> None:
         def retry() -> None:
-            if worker.state is SEEKING and self.processes[worker.node].alive:
-                worker.enter(place)
+            if self.processes[worker.node].alive:
+                worker.retry(place)
 
         self.call_later(seconds, retry)
 

@@ -32,7 +32,17 @@ HERE, THERE = "127.0.0.1:4000", "127.0.0.1:65535"
 PLACE = Place("0-3", (HERE, THERE))
 SHAPE = Shape("0-3", 10, 30, 2, 4)
 FAILURE = m.Failure("0-3", None, "Traceback ...")
-VALUE = [None, True, -(2**63), 2**64 - 1, 0.1, "é", b"\0\xff", [], {"key": [1, {"deep": None}]}]
+VALUE: list[Any] = [
+    None,
+    True,
+    -(2**63),
+    2**64 - 1,
+    0.1,
+    "é",
+    b"\0\xff",
+    [],
+    {"key": [1, {"deep": None}]},
+]
 SNAPSHOT = Computation(SHAPE).snapshot()
 
 CALLS: list[Any] = [
