@@ -136,10 +136,7 @@ class Worker:
             return  # it has gone elsewhere meanwhile
         match reply:
             case m.Redirect():
-                if self.below is None:
-                    self._go(reply.place)
-                else:
-                    self._redirected(reply.place, self.below)
+                self._go(reply.place)
             case m.Wait():
                 self.state = WAITING
             case m.TurnedAway():
@@ -162,28 +159,26 @@ class Worker:
             self.enter(place)
 
     def _go(self, place: Place) -> None:
-        """Go to `place`; below a view that takes part, only if that is below its session.
+        """Go where a reflector or the leader of a team says.
 
-        A node has one view of a session at most, and is not in two teams.
+        A node has one view of a session at most, and is in one team: below a view that takes
+        part, only what is below its session will do.
         """
-        if self.above is None or self.above.place.leads_to(place.session):
-            self.enter(place)
-        else:
+        below = self.below
+        if self.above is not None and not self.above.place.leads_to(place.session):
             self.state = RESTING
-
-    def _root(self) -> Place:
-        return Place(self.place.session.partition("-")[0], self.place.route[:1])
-
-    def _redirected(self, place: Place, below: Worker) -> None:
-        if place.leads_to(below.place.session) or self.above is not None:
-            self._go(place)
+        elif below is None or len(place.route) < len(below.place.route):
+            self.enter(place)
         elif below.state is SEATED and place == below.place:
             # where this node leads already: one level up its predecessor is not missed yet
             self.state = RESTING
             self.port.later(self, RETRY_SECONDS, self.place)
-        else:  # the node's place is there, and this view was only to look for it
+        else:  # this view was to look for a place, and that is one for the next view down
             self.retire()
             below.follow(place)
+
+    def _root(self) -> Place:
+        return Place(self.place.session.partition("-")[0], self.place.route[:1])
 
     def retire(self) -> None:
         """Leave the chain of views to the one below."""

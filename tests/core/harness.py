@@ -20,7 +20,7 @@ from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.digest import digest
 from core.messages import Call, Command, Message, Node, Place, Reply, Value
-from core.worker import GONE, SEATED, SEEKING, WAITING
+from core.worker import GONE, SEATED, WAITING
 
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
