@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from core import messages as m
 from core.computation import Computation
-from core.messages import Address, Call, Command, Message, Node, Reply
+from core.messages import Address, Call, Command, Message, Node, Place, Reply
 from core.votes import HOST, Ballot, digests
 from core.worker import Worker
 
@@ -36,8 +36,8 @@ class Carrier(Protocol):
     def now(self) -> float:
         """The host's time in seconds."""
 
-    def reply(self, host: Host, link: Link, session: str, reply: Reply) -> None:
-        """Answer an arrival."""
+    def reply(self, host: Host, link: Link, place: Place, reply: Reply) -> None:
+        """Answer one who arrived at `place`."""
 
     def welcome(self, reflector: Reflector, link: Link, node: Node) -> None:
         """Make `link` follow the session from its present state on."""
@@ -67,8 +67,9 @@ class Carrier(Protocol):
 class Replica:
     """One process's copy of a session's model, and the views of it there."""
 
-    def __init__(self, model: Computation) -> None:
+    def __init__(self, model: Computation, place: Place) -> None:
         self.model = model
+        self.place = place
         self.session = model.shape.session
         self.views: dict[Node, Worker] = {}
 
@@ -159,13 +160,13 @@ class Reflector:
         node, past = arrival.node, arrival.past
         if self._passing and past is None and node not in self.members:
             reply = next(self._turns, None) or self._no_turn()
-            return self.carrier.reply(self.host, link, self.session, reply)
+            return self.carrier.reply(self.host, link, self.place, reply)
         if node in self.members or node in self.spares:  # it comes again: it was away
             self.lose(node)
         if past and past.seq > self.known.get(past.epoch, 0) and not self.model.moved:
             self.known[past.epoch] = past.seq
             self.bringing[node] = link, arrival
-            self.carrier.reply(self.host, link, self.session, m.Bring())
+            self.carrier.reply(self.host, link, self.place, m.Bring())
         elif self.early is not None and node != self.opener:
             self.early = [entry for entry in self.early if entry[1].node != node]
             self.early.append((link, arrival))
@@ -194,7 +195,7 @@ class Reflector:
             reply = m.Wait()
         else:
             reply = m.TurnedAway(ASK_AGAIN_SECONDS)
-        self.carrier.reply(self.host, link, self.session, reply)
+        self.carrier.reply(self.host, link, self.place, reply)
         if self.spares and not self.alarm:
             self._watch()
         return None
@@ -322,7 +323,7 @@ class Reflector:
         if self.early is not None:
             if node == self.opener:
                 for link, _ in self.early:
-                    self.carrier.reply(self.host, link, self.session, m.Absent())
+                    self.carrier.reply(self.host, link, self.place, m.Absent())
                 self.early, self.opener = [], NOBODY
             self.early = [entry for entry in self.early if entry[1].node != node]
         if not self.spares.pop(node, None) and self.members.pop(node, None) is not None:
@@ -334,7 +335,7 @@ class Reflector:
 
     def _dismiss_spares(self, reply: Reply) -> None:
         for link, _ in self.spares.values():
-            self.carrier.reply(self.host, link, self.session, reply)
+            self.carrier.reply(self.host, link, self.place, reply)
         self.spares.clear()
 
     def restore(self, model: Computation) -> None:
@@ -346,7 +347,7 @@ class Reflector:
         """Send everybody to the session that has taken this one's place, at the same address."""
         again = m.Redirect(self.place)
         for link in self.members.values():
-            self.carrier.reply(self.host, link, self.session, again)
+            self.carrier.reply(self.host, link, self.place, again)
         self._dismiss_spares(again)
         self.closed = True
 
@@ -374,7 +375,7 @@ class Reflector:
                 self.carrier.repair(self, self.members[outvoted], outvoted)
             else:
                 self._mender = next(n for n in ballot.votes if n not in wrong)
-                self.carrier.reply(self.host, self.members[self._mender], self.session, m.Bring())
+                self.carrier.reply(self.host, self.members[self._mender], self.place, m.Bring())
         if wrong:
             self.ballots.clear()  # what was said before the repair is no news
         elif ballot.complete:
@@ -480,4 +481,4 @@ class Host:
 
     def _give_up(self, session: str) -> None:
         for link, _ in self.waiting.pop(session, ()):
-            self.carrier.reply(self, link, session, m.Absent())
+            self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())

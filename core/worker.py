@@ -26,7 +26,7 @@ RETRY_SECONDS = 0.5
 class Seat(Protocol):
     """What a participant has of a session: a replica of its model."""
 
-    session: str
+    place: Place
 
     @property
     def model(self) -> Computation: ...
@@ -130,10 +130,10 @@ class Worker:
         model = self.seat.model
         return m.Past(bound, self.holding, model.epoch, model.seq)
 
-    def answered(self, session: str, reply: Reply) -> None:
-        """The reflector of `session` answered this arrival."""
-        if session != self.place.session or self.state is GONE:
-            return  # it has gone elsewhere meanwhile
+    def answered(self, place: Place, reply: Reply) -> None:
+        """The host of `place` answered this arrival."""
+        if not self._expects(place):
+            return
         match reply:
             case m.Redirect():
                 self._go(reply.place)
@@ -152,6 +152,12 @@ class Worker:
                     self.port.send(self, self.place, m.Brought(self.seat.model.snapshot()))
             case _:
                 assert_never(reply)
+
+    def _expects(self, place: Place) -> bool:
+        """Whether what comes from there is for this view: it may have gone elsewhere meanwhile."""
+        here = self.place
+        same = place.session == here.session and place.route[-1] == here.route[-1]
+        return same and self.state is not GONE
 
     def retry(self, place: Place) -> None:
         """The time for which this view was to rest is over."""
@@ -225,8 +231,8 @@ class Worker:
 
     def seated(self, seat: Seat, commands: list[Command]) -> None:
         """The reflector admitted this arrival; `commands` are what its joining brought."""
-        if seat.session != self.place.session or self.state is GONE:
-            return  # it has gone elsewhere meanwhile
+        if not self._expects(seat.place):
+            return
         self.state = SEATED
         self.seat = seat
         self.leads = False

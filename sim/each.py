@@ -26,7 +26,7 @@ class EachNetwork(Network):
         return 1
 
     def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
-        replica = Replica(Computation.restore(reflector.model.snapshot()))
+        replica = Replica(Computation.restore(reflector.model.snapshot()), reflector.place)
         replica.views[node] = link
         self.replicas[reflector, node] = replica
         # What it is a copy of travels to it now, so that it counts as a message.

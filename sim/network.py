@@ -95,7 +95,7 @@ class Network:
     def call_later(self, seconds: float, action: Callable[[], None]) -> None:
         self.clock.call_later(seconds, action)
 
-    def reply(self, host: Host, link: Worker, session: str, reply: Reply) -> None:
+    def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
         clock, address, node = self.clock, host.address, link.node
         tick = clock.tick
         if address != node:
@@ -103,7 +103,7 @@ class Network:
         due = clock.due.get(tick)
         if due is None:
             due = clock.open_tick(tick)
-        due += (Worker.answered, link, session, reply)
+        due += (Worker.answered, link, place, reply)
         if type(reply) is m.Wait:
             self.record.connected(host)
             self.record.placed(node, tick)

@@ -137,12 +137,12 @@ class Process:
 
         self._nursery.start_soon(wait)
 
-    def reply(self, host: Host, link: Link, session: str, reply: Reply) -> None:
+    def reply(self, host: Host, link: Link, place: Place, reply: Reply) -> None:
         address, node = link
         if address == self.address:
-            self.post(self._answered, node, session, reply)
+            self.post(self._answered, node, place, reply)
         else:
-            self._tell(link, wire.Answer(session, node, reply))
+            self._tell(link, wire.Answer(place.session, node, reply))
 
     def welcome(self, reflector: Reflector, link: Link, node: Node) -> None:
         address = link[0]
@@ -223,9 +223,10 @@ class Process:
                     peer.nodes[node] = None
                     self.host.receive((address, node), node, session, call)
             case wire.Answer(session, node, reply):
-                self._answered(node, session, reply)
+                self._answered(node, Place(session, (address,)), reply)
             case wire.Follow(session, snapshot):
-                self.replicas[address, session] = Replica(Computation.restore(snapshot))
+                model = Computation.restore(snapshot)
+                self.replicas[address, session] = Replica(model, Place(session, (address,)))
             case wire.Ordered(session, seq, time, message):
                 self._ordered(address, session, seq, time, message)
             case wire.Unfollow(session):
@@ -255,9 +256,9 @@ class Process:
             return None
         return view
 
-    def _answered(self, node: Node, session: str, reply: Reply) -> None:
-        if view := self._view(node, session):
-            view.answered(session, reply)
+    def _answered(self, node: Node, place: Place, reply: Reply) -> None:
+        if view := self._view(node, place.session):
+            view.answered(place, reply)
 
     def _seated(self, node: Node, reflector: Reflector, commands: list[Command]) -> None:
         if view := self._view(node, reflector.session):

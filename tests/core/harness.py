@@ -230,15 +230,15 @@ class Net:
     def call_later(self, seconds: float, action: Action) -> None:
         heapq.heappush(self.timers, (self.now + max(0.0, seconds), next(self._count), action))
 
-    def reply(self, host: Host, link: Worker, session: str, reply: Reply) -> None:
+    def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
         if self.processes[host.address].alive:
-            self._put((host.address, link.node), lambda: link.answered(session, reply))
+            self._put((host.address, link.node), lambda: link.answered(place, reply))
 
     def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
         snapshot = wired(reflector.model.snapshot())
 
         def follow() -> None:
-            replica = Replica(Computation.restore(snapshot))
+            replica = Replica(Computation.restore(snapshot), reflector.place)
             replica.views[node] = link
             self.processes[node].replicas[reflector] = replica
 

@@ -218,7 +218,7 @@ class View:
 
 
 def replica(*nodes: int) -> tuple[Replica, dict[int, Any]]:
-    found = Replica(Computation(Shape.root(2, 2)))
+    found = Replica(Computation(Shape.root(2, 2)), m.Place("0", (0,)))
     views: dict[int, Any] = {node: View() for node in nodes}
     found.views.update(views)
     return found, views
