@@ -343,11 +343,14 @@ class Reflector:
         self.known[model.epoch] = model.seq
         self.order(m.Restored(model.snapshot()))
 
-    def close(self) -> None:
-        """Send everybody to the session that has taken this one's place, at the same address."""
+    def close(self, opener: Node) -> None:
+        """Send everybody to the session that `opener` opened in this one's place, right here."""
         again = m.Redirect(self.place)
-        for link in self.members.values():
-            self.carrier.reply(self.host, link, self.place, again)
+        waiting = [(arrival.node, link) for link, arrival in self.bringing.values()]
+        waiting += [(arrival.node, link) for link, arrival in self.early or ()]
+        for node, link in [*self.members.items(), *waiting]:
+            if node != opener:
+                self.carrier.reply(self.host, link, self.place, again)
         self._dismiss_spares(again)
         self.closed = True
 
@@ -398,7 +401,7 @@ class Reflector:
             return
         if due := model.overdue():
             self.alarm = True
-            self.carrier.call_later(due[0] - self.carrier.now, self._ring)
+            self.carrier.call_later(max(0.0, due[0] - self.carrier.now), self._ring)
 
     def _ring(self) -> None:
         self.alarm = False
@@ -437,7 +440,7 @@ class Host:
         self.reflectors[session] = reflector
         if old is not None and not old.model.moved:
             reflector.restore(old.model)
-            old.close()
+            old.close(opener)
         for link, arrival in self.waiting.pop(session, ()):
             reflector.arrive(link, arrival)
 

@@ -197,7 +197,9 @@ class Worker:
 
     def follow(self, place: Place) -> None:
         """Go to `place`, with the team where there is one."""
-        if self.state is SEATED and self.leads:
+        if place.session == self.place.session and place.route[-1] == self.place.route[-1]:
+            pass  # opened anew where it was: the old reflector has sent its people on
+        elif self.state is SEATED and self.leads:
             self.port.send(self, self.place, m.Moved(self.node, place))
         elif self.state in (SEATED, WAITING, SEEKING):
             self.port.send(self, self.place, m.Leave())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, assert_never
 
 import trio
@@ -21,7 +22,7 @@ import trio
 from core import Computation, Host, Reflector, Replica, Worker
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
-from core.worker import GONE, SEEKING
+from core.worker import GONE
 from plugins.loading import Job
 from transports import wire
 from transports.connection import Connections, Peer
@@ -150,7 +151,7 @@ class Process:
             return  # its view reads the reflector's own model
         following = self.followers.setdefault(reflector, {})
         if address not in following:
-            follow = wire.Follow(reflector.session, reflector.model.snapshot())
+            follow = wire.Follow(reflector.place, reflector.model.snapshot())
             if not self._tell(link, follow):
                 return
             following[address] = {}

@@ -82,7 +82,7 @@ class Answer:
 class Follow:
     """Host -> process, when the first of its nodes is admitted: the session as it is now."""
 
-    session: str
+    place: m.Place
     snapshot: dict[str, Value]
 
 

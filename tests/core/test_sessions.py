@@ -345,18 +345,6 @@ def test_a_member_that_was_computing_when_its_host_died_delivers_to_the_next() -
     assert again(net) == []
 
 
-def test_the_death_of_one_process_costs_no_more_than_the_leaf_sessions_it_held_alone() -> None:
-    net = tree(8, 2, 1)  # 1 alone leads 0-0, and 0-0-0 below it
-    compute(net, 1, 1, 1)
-    assert [index for _, index in net.computed] == [0, 1, 2]
-    assert net.reflector("0-0").model.slots[0].done
-    net.leave(1)
-    net.settle(WORK)
-    net.arrive(2)
-    finish(net)
-    assert again(net) == [2]  # of 0-0-1, which 1 held alone
-
-
 def test_a_new_leader_takes_the_link_to_the_parent_over() -> None:
     net = tree(4, 2, 4, listens=False)
     below = [node for node in net.reflector("0-0").members if node != 1]

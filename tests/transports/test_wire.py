@@ -83,7 +83,7 @@ MESSAGES: list[Any] = [
 ]
 ENVELOPES: list[Any] = [
     Hello(1, HERE),
-    Follow("0", {"slots": VALUE}),
+    Follow(PLACE, {"slots": VALUE}),
     Unfollow("0-1"),
     *[Call("0-3", 1 << 40, call) for call in CALLS],
     *[Answer("0", 0, reply) for reply in REPLIES],
@@ -114,7 +114,7 @@ def test_a_model_arrives_as_it_was_sent() -> None:
     model.apply(0.5, m.Joined(7, HERE, None, (), False))
     model.apply(1.5, m.Given(VALUE))
     model.apply(2.5, m.Failed(7, 0, FAILURE, True))
-    (arrived,) = Frames().feed(wire.encode(Follow("0-3", model.snapshot())))
+    (arrived,) = Frames().feed(wire.encode(Follow(PLACE, model.snapshot())))
     assert isinstance(arrived, Follow)
     assert Computation.restore(arrived.snapshot).snapshot() == model.snapshot()
 
