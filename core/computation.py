@@ -42,13 +42,16 @@ class Slot:
     failed: tuple[Node, ...] = ()
 
 
-@attrs.define
+@attrs.frozen
 class Participant:
-    """One who has joined."""
+    """One who has joined. Where it listens matters, and is kept, in interior sessions only."""
 
-    address: Address | None
-    pace: float | None  # seconds a piece
+    address: Address | None = None
+    pace: float | None = None  # seconds a piece
     observes: bool = False
+
+
+_NEWCOMER = Participant()  # most of the people of leaf sessions, who need not be an object each
 
 
 @attrs.define
@@ -116,7 +119,11 @@ class Computation:
 
     def _joined(self, joined: m.Joined, now: float) -> None:
         node = joined.node
-        self.people[node] = Participant(joined.address, joined.pace, joined.observes)
+        if self._leaf and joined.pace is None and not joined.observes:
+            self.people[node] = _NEWCOMER
+        else:
+            address = None if self._leaf else joined.address
+            self.people[node] = Participant(address, joined.pace, joined.observes)
         if self.leader is None:
             self._appoint(node)
         if joined.observes or (joined.holding and self._keeps(joined, now)):
@@ -295,7 +302,8 @@ class Computation:
         if held:  # else it came twice, or from one who was away and has other work by now
             pace = finished.seconds / len(slots)
             if self._leaf and (len(slots) > 1 or pace <= BATCH_SECONDS / 2):
-                self.people[node].pace = pace  # that a single one is slow would change nothing
+                # that a single one is slow would change nothing
+                self.people[node] = attrs.evolve(self.people[node], pace=pace)
             self._employ(node, now)
         if node in self.idle:
             self._tell(node, m.Rest())

@@ -96,8 +96,16 @@ class Work:
             worker.collected(session, output)
 
 
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+
+
 def _plain(value: Value) -> Value:
     """The value, if it could travel as it is. Raises TypeError if it is not plain data."""
-    if type(value) is not int:
+    kind = type(value)
+    if kind is list or kind is tuple:
+        for item in value:
+            if type(item) not in _SCALARS:
+                _plain(item)
+    elif kind not in _SCALARS:
         canonical(value)
     return value

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any, assert_never
 
 import trio
@@ -225,9 +224,9 @@ class Process:
                     self.host.receive((address, node), node, session, call)
             case wire.Answer(session, node, reply):
                 self._answered(node, Place(session, (address,)), reply)
-            case wire.Follow(session, snapshot):
-                model = Computation.restore(snapshot)
-                self.replicas[address, session] = Replica(model, Place(session, (address,)))
+            case wire.Follow(place, snapshot):
+                replica = Replica(Computation.restore(snapshot), place)
+                self.replicas[address, place.session] = replica
             case wire.Ordered(session, seq, time, message):
                 self._ordered(address, session, seq, time, message)
             case wire.Unfollow(session):

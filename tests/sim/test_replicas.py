@@ -1,0 +1,240 @@
+"""Replicas of their own for everyone: the same run, and whoever differs is named and repaired."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core import Computation, Reflector, Replica
+from core.digest import differing, digest
+from core.messages import Node
+from core.votes import HOST
+from sim import World
+from sim.each import EachNetwork
+
+STEP_SECONDS = 0.05
+SETTLING_SECONDS = 1.0  # ten messages one way
+
+
+def drawn(seed: int) -> dict[str, Any]:
+    r = random.Random(seed)
+    return {
+        "nodes": r.randint(1, 30),
+        "partitions": r.randint(1, 60),
+        "fanout": r.randint(2, 6),
+        "delay": r.choice([0, "uniform:0.1,2", "exponential:1"]),
+        "lifetime": r.choice([None, None, "exponential:20", "uniform:1,30"]),
+        "arrival_rate": r.choice([None, 5, 1000]),
+        "listening": r.choice([1.0, 0.5, 0.0]),
+        "latency": r.choice(["uniform:0.02,0.08", "exponential:0.2", 0]),
+        "input": r.randint(1, 9),
+        "seed": seed,
+    }
+
+
+def same_run(options: dict[str, Any]) -> None:
+    shared, each = (World(**options, replicas=replicas) for replicas in ("shared", "each"))
+    one, other = shared.run(until=2000), each.run(until=2000)
+    assert other.result == one.result
+    assert other.finished_seconds == one.finished_seconds
+    assert other.digest == one.digest
+    assert each.record.divergences == []
+    if one.result is not None:
+        assert one.result == options["input"] * options["partitions"]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_everyone_with_a_replica_is_the_same_run(seed: int) -> None:
+    same_run(drawn(seed))
+
+
+@pytest.mark.parametrize("seed", range(80, 90))
+def test_comparing_replicas_takes_a_host_no_time(seed: int) -> None:
+    same_run({**drawn(seed), "service_time": 0.001})
+
+
+def test_replicas_at_one_sequence_number_are_equal() -> None:
+    world = each(lifetime="exponential:40", seed=3)
+    compared = 0
+    for step in range(1, 200):
+        world.run(until=step * STEP_SECONDS)
+        for (reflector, node), replica in replicas(world).items():
+            if node in reflector.members and replica.model.seq == reflector.model.seq:
+                assert digest(replica.model.snapshot()) == digest(reflector.model.snapshot())
+                compared += 1
+    assert compared > 1000
+
+
+# -- models that are made to misbehave -----------------------------------------------------
+
+Corruption = Callable[[Computation], None]
+
+
+def other_input(model: Computation) -> None:
+    model.input = 999
+
+
+def other_slot_input(model: Computation) -> None:
+    model.slots[-1].input = 999
+
+
+def other_output(model: Computation) -> None:
+    done = next(slot for slot in model.slots if slot.done)
+    done.output = -1
+
+
+def other_free(model: Computation) -> None:
+    model.free += 1
+
+
+def other_leader(model: Computation) -> None:
+    model.leader = next(reversed(model.people))
+
+
+def other_remaining(model: Computation) -> None:
+    model.remaining -= 1
+
+
+def stranger(model: Computation) -> None:
+    model.idle[987] = None
+
+
+CORRUPTIONS = [
+    (other_input, "input"),
+    (other_slot_input, "slots"),
+    (other_output, "slots"),
+    (other_free, "free"),
+    (other_leader, "leader"),
+    (other_remaining, "remaining"),
+    (stranger, "idle"),
+]
+corruptions = pytest.mark.parametrize(
+    ("corrupt", "field"), CORRUPTIONS, ids=[c.__name__ for c, _ in CORRUPTIONS]
+)
+
+
+def each(**options: Any) -> World:
+    """Twenty partitions at each of three sessions, taken one after the other by a few."""
+    small = {
+        "nodes": 12,
+        "partitions": 48,
+        "fanout": 16,
+        "delay": "uniform:0.5,1.5",
+        "arrival_rate": 1000,
+        "input": 2,
+        "replicas": "each",
+    }
+    return World(**{**small, **options})
+
+
+def replicas(world: World) -> dict[tuple[Reflector, Node], Replica]:
+    assert isinstance(world.network, EachNetwork)
+    return world.network.replicas
+
+
+def running(**options: Any) -> tuple[World, Reflector]:
+    """A world in the midst of its work, and a leaf session of at least three people."""
+    world = each(**options)
+    seconds = 0.0
+    while True:
+        world.run(until=(seconds := seconds + STEP_SECONDS))
+        reflector = world.session("0-0") if seconds > 1 else None
+        if reflector and any(slot.done for slot in reflector.model.slots):
+            break
+    assert len(reflector.members) >= 3
+    assert reflector.model.remaining > 5
+    return world, reflector
+
+
+def settled(world: World, reflector: Reflector, node: Node) -> None:
+    """Until the replica of `node` is where its host is, it has the host's digest there."""
+    start = world.now
+    replica = replicas(world)[reflector, node]
+    while replica.model.seq != reflector.model.seq or world.now < start + SETTLING_SECONDS:
+        world.run(until=world.now + STEP_SECONDS)
+        assert world.now < start + 60, "the replica never caught up"
+    assert differing(replica.model.snapshot(), reflector.model.snapshot()) == []
+
+
+def named(world: World, reflector: Reflector, node: Node, field: str, seq: int) -> None:
+    """The one found wrong is `node`, in the right field, at the next message after `seq`."""
+    assert {d.node for d in world.record.divergences} == {node}
+    first = world.record.divergences[0]
+    assert first.session == reflector.session
+    assert seq < first.seq <= seq + 2
+    assert field in first.fields
+
+
+@corruptions
+@pytest.mark.parametrize("leading", [False, True], ids=["member", "leader"])
+def test_a_participant_that_differs_is_named_and_repaired(
+    corrupt: Corruption, field: str, leading: bool
+) -> None:
+    world, reflector = running()
+    people = [n for n in reflector.members if (n == reflector.model.leader) == leading]
+    replica = replicas(world)[reflector, people[-1]]
+    corrupt(replica.model)
+    seq = replica.model.seq
+    settled(world, reflector, people[-1])
+    named(world, reflector, people[-1], field, seq)
+    report = world.run(until=300.0)
+    assert report.result == 96
+    assert report.accepted == 48
+    named(world, reflector, people[-1], field, seq)
+
+
+@corruptions
+def test_a_host_that_differs_is_named_and_repaired_by_the_majority(
+    corrupt: Corruption, field: str
+) -> None:
+    world, reflector = running()
+    corrupt(reflector.model)
+    seq = reflector.model.seq
+    for node in list(reflector.members):
+        settled(world, reflector, node)
+    named(world, reflector, HOST, field, seq)
+    report = world.run(until=300.0)
+    assert report.result == 96
+    assert report.accepted == 48
+
+
+def test_two_that_differ_alike_are_outvoted() -> None:
+    world, reflector = running(nodes=15)
+    assert len(reflector.members) >= 4
+    two = list(reflector.members)[-2:]
+    for node in two:
+        replicas(world)[reflector, node].model.input = 999
+    for node in two:
+        settled(world, reflector, node)
+    assert {d.node for d in world.record.divergences} == set(two)
+    assert {tuple(d.fields) for d in world.record.divergences} == {("input",)}
+    assert world.run(until=300.0).result == 96
+
+
+def test_the_root_is_compared_as_well() -> None:
+    world = each(partitions=36, fanout=6, nodes=20)
+    world.run(until=2.0)
+    reflector = world.session("0")
+    assert len(reflector.members) == 7  # the submitter, too
+    node = list(reflector.members)[3]
+    replicas(world)[reflector, node].model.slots[2].assigned += 1
+    settled_at = reflector.model.seq
+    while not world.record.divergences and not world.clock.stopped:
+        world.run(until=world.now + STEP_SECONDS)
+    named(world, reflector, node, "slots", settled_at)
+    settled(world, reflector, node)
+    assert world.run(until=300.0).result == 72
+
+
+def test_a_repaired_run_is_as_deterministic() -> None:
+    digests = set()
+    for _ in range(2):
+        world, reflector = running()
+        other_output(reflector.model)
+        report = world.run(until=300.0)
+        assert world.record.divergences
+        digests.add((report.digest, len(world.record.divergences)))
+    assert len(digests) == 1
