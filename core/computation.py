@@ -194,10 +194,7 @@ class Computation:
     def _employ(self, node: Node, now: float) -> None:
         """Give `node` free slots, or leave it idle."""
         self.idle.pop(node, None)
-        count = self._share(node) if self.free else 0
-        taken: list[int] = []
-        while len(taken) < count and (i := self._take_next(node, now)) is not None:
-            taken.append(i)
+        taken = self._take_free(node, self._share(node), now) if self.free else []
         if not taken:
             self.idle[node] = None
         elif self._leaf:
@@ -218,12 +215,10 @@ class Computation:
         observers = self.people[next(iter(self.people))].observes
         return min(likely, -(-self.free // (len(self.people) - observers)))
 
-    def _take_next(self, node: Node, now: float) -> int | None:
-        """Take the next free slot for `node`, but none that it failed if others may try it."""
-        slots, queue = self.slots, self.queue
-        refused: list[int] = []
-        found = None
-        while found is None and (queue or self.fresh < len(slots)):
+    def _take_free(self, node: Node, count: int, now: float) -> list[int]:
+        """Give `node` the next `count` free slots, but none that it failed if others may try it."""
+        slots, queue, taken, refused = self.slots, self.queue, list[int](), list[int]()
+        while len(taken) < count and (queue or self.fresh < len(slots)):
             if queue:
                 i = queue.popleft()
             else:
@@ -234,11 +229,11 @@ class Computation:
             if slot.failed and self._others_may_try(slot, node):
                 refused.append(i)
             else:
-                found = i
+                taken.append(i)
                 self._take(i, node, now)
         if refused:
             queue.extendleft(reversed(refused))
-        return found
+        return taken
 
     def _others_may_try(self, slot: Slot, node: Node) -> bool:
         untried = (n for n, p in self.people.items() if not p.observes and n not in slot.failed)
@@ -246,8 +241,7 @@ class Computation:
 
     def _take(self, i: int, node: Node, now: float) -> None:
         slot = self.slots[i]
-        slot.worker = node
-        slot.started = now
+        slot.worker, slot.started = node, now
         slot.assigned += 1
         self.free -= 1
 
@@ -312,7 +306,7 @@ class Computation:
 
     def _accept(self, slot: Slot, output: Value, now: float) -> None:
         if slot.worker is None:
-            self.free -= 1  # `_take_next` passes it over
+            self.free -= 1  # `_take_free` passes it over
         slot.output, slot.done, slot.seconds = output, True, now - slot.started
         self.remaining -= 1
         if slot.helper is not None and not self._leaf:

@@ -55,7 +55,8 @@ class Record:
             self.sessions[model.shape.session] = None
         if model.leader == node:
             self.leads(model)
-        self.connected(reflector.host)
+        if node != reflector.host.address:
+            self.connected(reflector.host)
 
     def leads(self, model: Computation) -> None:
         """The session has its leader, maybe a new one."""

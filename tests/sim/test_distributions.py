@@ -63,7 +63,9 @@ def test_text_and_numbers_are_read(
     ],
 )
 def test_what_is_none_is_refused_by_its_name_in_one_line(text: str | float) -> None:
-    with pytest.raises(ValueError, match=r"is not a distribution; write|must be 0 or more") as error:
+    with pytest.raises(
+        ValueError, match=r"is not a distribution; write|must be 0 or more"
+    ) as error:
         parse(text)
     assert repr(text) in str(error.value)
     assert "\n" not in str(error.value)

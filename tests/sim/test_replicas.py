@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -59,8 +59,7 @@ def test_comparing_replicas_takes_a_host_no_time(seed: int) -> None:
 def test_replicas_at_one_sequence_number_are_equal() -> None:
     world = each(lifetime="exponential:40", seed=3)
     compared = 0
-    for step in range(1, 200):
-        world.run(until=step * STEP_SECONDS)
+    for _ in steps(world):
         for (reflector, node), replica in replicas(world).items():
             if node in reflector.members and replica.model.seq == reflector.model.seq:
                 assert digest(replica.model.snapshot()) == digest(reflector.model.snapshot())
@@ -117,7 +116,7 @@ corruptions = pytest.mark.parametrize(
 
 
 def each(**options: Any) -> World:
-    """Twenty partitions at each of three sessions, taken one after the other by a few."""
+    """Sixteen partitions in each of three sessions, taken one after the other by a few."""
     small = {
         "nodes": 12,
         "partitions": 48,
@@ -135,28 +134,44 @@ def replicas(world: World) -> dict[tuple[Reflector, Node], Replica]:
     return world.network.replicas
 
 
+def steps(world: World, seconds: float = 60.0) -> Iterator[None]:
+    """Run on in small steps, until the end or for so many seconds."""
+    until = world.now
+    for _ in range(round(seconds / STEP_SECONDS)):
+        until += STEP_SECONDS
+        world.run(until=until)
+        yield
+        if world.clock.stopped:
+            return
+
+
 def running(**options: Any) -> tuple[World, Reflector]:
     """A world in the midst of its work, and a leaf session of at least three people."""
     world = each(**options)
-    seconds = 0.0
-    while True:
-        world.run(until=(seconds := seconds + STEP_SECONDS))
-        reflector = world.session("0-0") if seconds > 1 else None
-        if reflector and any(slot.done for slot in reflector.model.slots):
+    world.run(until=1.0)
+    reflector = world.session("0-0")
+    for _ in steps(world):
+        if any(slot.done for slot in reflector.model.slots):
             break
     assert len(reflector.members) >= 3
     assert reflector.model.remaining > 5
     return world, reflector
 
 
-def settled(world: World, reflector: Reflector, node: Node) -> None:
-    """Until the replica of `node` is where its host is, it has the host's digest there."""
-    start = world.now
-    replica = replicas(world)[reflector, node]
-    while replica.model.seq != reflector.model.seq or world.now < start + SETTLING_SECONDS:
-        world.run(until=world.now + STEP_SECONDS)
-        assert world.now < start + 60, "the replica never caught up"
-    assert differing(replica.model.snapshot(), reflector.model.snapshot()) == []
+def settled(world: World, reflector: Reflector, *nodes: Node) -> None:
+    """Some time on, where the replicas of `nodes` are as far as their host, they are as it is."""
+    for _ in steps(world, SETTLING_SECONDS):
+        pass
+    late = set(nodes)
+    for _ in steps(world):
+        for node in list(late):
+            replica = replicas(world)[reflector, node]
+            if replica.model.seq == reflector.model.seq:
+                assert differing(replica.model.snapshot(), reflector.model.snapshot()) == []
+                late.remove(node)
+        if not late:
+            break
+    assert not late
 
 
 def named(world: World, reflector: Reflector, node: Node, field: str, seq: int) -> None:
@@ -193,8 +208,7 @@ def test_a_host_that_differs_is_named_and_repaired_by_the_majority(
     world, reflector = running()
     corrupt(reflector.model)
     seq = reflector.model.seq
-    for node in list(reflector.members):
-        settled(world, reflector, node)
+    settled(world, reflector, *reflector.members)
     named(world, reflector, HOST, field, seq)
     report = world.run(until=300.0)
     assert report.result == 96
@@ -207,8 +221,7 @@ def test_two_that_differ_alike_are_outvoted() -> None:
     two = list(reflector.members)[-2:]
     for node in two:
         replicas(world)[reflector, node].model.input = 999
-    for node in two:
-        settled(world, reflector, node)
+    settled(world, reflector, *two)
     assert {d.node for d in world.record.divergences} == set(two)
     assert {tuple(d.fields) for d in world.record.divergences} == {("input",)}
     assert world.run(until=300.0).result == 96
@@ -222,8 +235,9 @@ def test_the_root_is_compared_as_well() -> None:
     node = list(reflector.members)[3]
     replicas(world)[reflector, node].model.slots[2].assigned += 1
     settled_at = reflector.model.seq
-    while not world.record.divergences and not world.clock.stopped:
-        world.run(until=world.now + STEP_SECONDS)
+    for _ in steps(world):
+        if world.record.divergences:
+            break
     named(world, reflector, node, "slots", settled_at)
     settled(world, reflector, node)
     assert world.run(until=300.0).result == 72

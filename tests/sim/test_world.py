@@ -470,9 +470,7 @@ def test_a_partition_that_raises_is_named(
 ) -> None:
     index = partitions * 2 // 3
     raising = job(compute=raising_at(index))
-    world = World(
-        nodes=nodes, partitions=partitions, fanout=fanout, job=raising, replicas=replicas
-    )
+    world = World(nodes=nodes, partitions=partitions, fanout=fanout, job=raising, replicas=replicas)
     report = world.run(until=300.0)
     assert report.result is None
     assert report.failure is not None
