@@ -155,9 +155,25 @@ class Worker:
 
     def _expects(self, place: Place) -> bool:
         """Whether what comes from there is for this view: it may have gone elsewhere meanwhile."""
+        return self.state is not GONE and self.at(place)
+
+    def at(self, place: Place) -> bool:
+        """Whether this view is, or asked to be, in that very incarnation of a session."""
         here = self.place
-        same = place.session == here.session and place.route[-1] == here.route[-1]
-        return same and self.state is not GONE
+        return place.session == here.session and place.route[-1] == here.route[-1]
+
+    def chain(self) -> list[Worker]:
+        """The views that this node has now, from the highest level down."""
+        view: Worker | None = self
+        while view is not None and view.state is GONE:  # it gave way to the one below
+            view = view.below
+        while view is not None and view.above is not None:
+            view = view.above
+        views = []
+        while view is not None:
+            views.append(view)
+            view = view.below
+        return views
 
     def retry(self, place: Place) -> None:
         """The time for which this view was to rest is over."""
@@ -197,7 +213,7 @@ class Worker:
 
     def follow(self, place: Place) -> None:
         """Go to `place`, with the team where there is one."""
-        if place.session == self.place.session and place.route[-1] == self.place.route[-1]:
+        if self.at(place):
             pass  # opened anew where it was: the old reflector has sent its people on
         elif self.state is SEATED and self.leads:
             self.port.send(self, self.place, m.Moved(self.node, place))
@@ -234,6 +250,9 @@ class Worker:
     def seated(self, seat: Seat, commands: list[Command]) -> None:
         """The reflector admitted this arrival; `commands` are what its joining brought."""
         if not self._expects(seat.place):
+            chain = self.chain()
+            if chain and not any(view.at(seat.place) for view in chain):
+                self.port.send(self, seat.place, m.Leave())  # an arrival of which nothing came
             return
         self.state = SEATED
         self.seat = seat

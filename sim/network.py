@@ -215,15 +215,7 @@ class Network:
     def chain(self, node: Node) -> list[Worker]:
         """The views of a node, from the highest level down."""
         view = self.views[node]
-        while view is not None and view.state is GONE:  # it gave way to the one below
-            view = view.below
-        while view is not None and view.above is not None:
-            view = view.above
-        views = []
-        while view is not None:
-            views.append(view)
-            view = view.below
-        return views
+        return view.chain() if view else []
 
 
 def _retry(worker: Worker, place: Place, _: None) -> None:

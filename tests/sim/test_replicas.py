@@ -151,7 +151,8 @@ def running(**options: Any) -> tuple[World, Reflector]:
     world.run(until=1.0)
     reflector = world.session("0-0")
     for _ in steps(world):
-        if any(slot.done for slot in reflector.model.slots):
+        models = [replicas(world)[reflector, node].model for node in reflector.members]
+        if all(any(slot.done for slot in model.slots) for model in models):
             break
     assert len(reflector.members) >= 3
     assert reflector.model.remaining > 5

@@ -273,7 +273,9 @@ def test_a_job_that_is_not_there_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"nodes": 300}, CHURNING, {**CHURNING, "replicas": "each", "nodes": 60}], ids=str
+    "options",
+    [{"nodes": 300}, CHURNING, {**CHURNING, "replicas": "each", "nodes": 30, "partitions": 90}],
+    ids=str,
 )
 def test_a_seed_gives_one_run_and_another_seed_another(options: dict[str, Any]) -> None:
     first, second = (World(**options, seed=5).run() for _ in range(2))
