@@ -260,8 +260,9 @@ class Worker:
         unacknowledged = self.unacknowledged
         for command in commands:
             self.on(seat, command)
-        if self.above and self.above.seat is None and not self.leads:
-            self.above.retire()  # somebody else leads now
+        above = self.above
+        if above and above.seat is None and above.above is None and not self.leads:
+            above.retire()  # it was to find the parent, but somebody else leads now
         if unacknowledged:  # joining did not acknowledge what was sent elsewhere before
             self.unacknowledged = unacknowledged
             self.port.send(self, self.place, unacknowledged)
