@@ -309,13 +309,18 @@ class Reflector:
             self._watch()
 
     def _over(self) -> None:
-        """The team has gone elsewhere, or the computation is over."""
+        """The team has gone elsewhere, or the computation is over: nobody is to wait here."""
         self._passing = False
         if self.model.moved:
+            reply: Reply = m.Redirect(self.model.moved)
             self.members.clear()
-            self._dismiss_spares(m.Redirect(self.model.moved))
-        elif self.model.ended:
-            self._dismiss_spares(m.Stop(self.model.ended))
+        else:
+            assert self.model.ended is not None
+            reply = m.Stop(self.model.ended)
+        self._dismiss_spares(reply)
+        for link, _ in self.early or ():
+            self.carrier.reply(self.host, link, self.place, reply)
+        self.early = None
 
     def lose(self, node: Node) -> None:
         """`node` has gone from this session."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -259,7 +260,7 @@ def test_a_wrong_option_is_named_with_its_value(option: str, value: Any) -> None
 @pytest.mark.parametrize("option", ["latency", "lifetime", "delay"])
 @pytest.mark.parametrize("value", ["soon", "uniform:2,1", "exponential:-1", -1, "uniform:1"])
 def test_a_wrong_distribution_is_named(option: str, value: str | float) -> None:
-    with pytest.raises(ValueError, match="distribution|seconds") as error:
+    with pytest.raises(ValueError, match=r"distribution|seconds") as error:
         World(**{option: value})  # type: ignore[arg-type]
     assert repr(value) in str(error.value)
 
@@ -353,7 +354,7 @@ def test_messages_of_one_moment_are_a_service_time_apart(service_time: float) ->
     joined = [now for now, _, what in log if isinstance(what, m.Joined) and what.node]
     assert len(joined) == 4
     assert joined[0] >= 0.5 + service_time
-    gaps = [round(later - now, 9) for now, later in zip(joined, joined[1:], strict=False)]
+    gaps = [round(later - now, 9) for now, later in pairwise(joined)]
     assert gaps == [service_time] * 3
 
 
