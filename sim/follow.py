@@ -13,7 +13,7 @@ from typing import Any
 from core import Worker
 from core import messages as m
 from core.messages import Call, Node, Place, Value
-from core.worker import ADRIFT, GONE, SEATED, SEEKING, WAITING, Port, State
+from core.worker import ADRIFT, GONE, RESTING, SEATED, SEEKING, WAITING, Port, State
 from sim.summary import failure_line, short
 from sim.world import SUBMITTER, World
 
@@ -67,6 +67,7 @@ _STANDS: dict[State, str] = {
     WAITING: "is a spare of",
     SEATED: "has a place in",
     ADRIFT: "has lost the host of",
+    RESTING: "rests near",
     GONE: "is done with",
 }
 
@@ -169,6 +170,7 @@ _BECOMES: dict[State, str] = {
     WAITING: "waits as a spare",
     SEATED: "has a place",
     ADRIFT: "has lost the host of this session",
+    RESTING: "rests, as there is no place now",
     GONE: "is done here",
 }
 

@@ -17,7 +17,7 @@ import attrs
 
 from plugins.loading import NAMES
 from sim.distributions import KINDS, parse
-from sim.world import ARRIVAL_SECONDS, World
+from sim.world import ARRIVAL_SECONDS, SETTLING_SECONDS, World
 
 PROGRAM = "python -m sim"
 FANOUT_MAX = 1000
@@ -292,7 +292,10 @@ def _add_times(group: argparse._ArgumentGroup) -> None:
         metavar="DIST",
         type=_distribution,
         help="seconds that each prepare, compute and collect is made to take (default: for "
-        "compute what the job's cost says, for the others 0)",
+        "compute what the job's cost says, for the others 0; where the job has no cost and there "
+        "are as many partitions as nodes by default, compute takes "
+        f"{SETTLING_SECONDS:g} seconds longer than the nodes take to arrive, so that each node "
+        "computes one)",
     )
     group.add_argument(
         "--tick",

@@ -21,13 +21,16 @@ class Work:
     """A job, and how long each of its functions takes in simulated time.
 
     `delay_ticks` is a table of draws for every call; without one, compute takes what the job's
-    own `cost` says, and the rest no time.
+    own `cost` says, else `piece_seconds`, and the rest no time.
     """
 
-    def __init__(self, job: Job, clock: Clock, delay_ticks: list[int] | None) -> None:
+    def __init__(
+        self, job: Job, clock: Clock, delay_ticks: list[int] | None, piece_seconds: float = 0.0
+    ) -> None:
         self.job = job
         self.clock = clock
         self.delay_ticks = delay_ticks
+        self._piece_ticks = clock.ticks(piece_seconds)
         self.calls = {"prepare": 0, "compute": 0, "collect": 0}
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
@@ -50,7 +53,7 @@ class Work:
     def _compute_ticks(self, node: Node, command: m.Compute) -> int:
         table, cost = self.delay_ticks, self.job.cost
         if table is None and cost is None:
-            return 0
+            return self._piece_ticks * len(command.slots)
         partitions = [command.first + slot for slot in command.slots]
         if table is not None:
             return sum([table[(node * 3 + partition) & MASK] for partition in partitions])

@@ -32,6 +32,7 @@ from sim.work import Work
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
 ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
+SETTLING_SECONDS = 2.0  # for the last to find its place
 FANOUT_MAX = 1000
 NETWORKS = {"shared": Network, "each": EachNetwork}
 MASK = DRAWS - 1
@@ -88,6 +89,7 @@ class World:
         replicas: str = "shared",
         listening: float = 1.0,
     ) -> None:
+        one_each = partitions is None
         partitions = nodes if partitions is None else partitions
         fanout = choose_fanout(partitions) if fanout is None else fanout
         rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
@@ -105,7 +107,10 @@ class World:
         self.clock = Clock(tick)
         self.record = Record(nodes, partitions, self.clock)
         delays = None if delay is None else self._table("delay", delay)
-        self.work = Work(load(job, prepare, compute, collect), self.clock, delays)
+        # One partition each is for watching all of them take part: nobody is done before the
+        # last has arrived, unless it is said how long a piece takes.
+        piece_seconds = nodes / rate + SETTLING_SECONDS if one_each else 0.0
+        self.work = Work(load(job, prepare, compute, collect), self.clock, delays, piece_seconds)
         self.network = NETWORKS[replicas](
             nodes,
             self.clock,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 # Lines of code: no blank lines, comments or docstrings.
-TOGETHER_LINES_MAX = 420
+TOGETHER_LINES_MAX = 720
 TOGETHER = ("computation.py", "worker.py")
-CORE_LINES_MAX = 800
+CORE_LINES_MAX = 1320
 
 TOP = Path(__file__).parent.parent
 ROOMS = ("core", "sim", "transports", "plugins")

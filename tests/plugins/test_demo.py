@@ -21,11 +21,6 @@ def test_without_an_input_it_counts_the_partitions(count: int, fanout: int) -> N
     assert run(demo, None, balanced(count, fanout)) == count
 
 
-def test_a_piece_takes_ten_simulated_seconds() -> None:
-    assert demo.cost is not None
-    assert demo.cost(1, 0) == 12.0
-
-
 @pytest.mark.parametrize("input", ["7", 7.0, True, [7], {}])
 def test_any_other_input_is_refused(input: object) -> None:
     with pytest.raises(ValueError, match="demo: the input is to be an int, not "):

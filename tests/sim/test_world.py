@@ -323,7 +323,7 @@ def test_the_root_hears_no_more_from_more_nodes() -> None:
     assert {report.root_messages for report in crowds} == {2 * 10 + 4}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("fanout", [2, 4, 10, 40])
 @pytest.mark.parametrize("nodes", [40, 1000, 4000])
 def test_nobody_is_connected_to_many(nodes: int, fanout: int, seed: int) -> None:
