@@ -342,8 +342,13 @@ class Computation:
             if theirs.done and not mine.done:
                 self._accept(mine, theirs.output, now)
                 mine.seconds = theirs.seconds
+                if mine.worker is not None and not self._leaf:  # it need not begin
+                    self.idle[mine.worker] = None
+                    self._tell(mine.worker, m.Rest())
+                    mine.worker = None
         if other.prepared:
             self._prepare([slot.input for slot in other.slots], now)
+        self._employ_idle(now)
         self._direct()
 
     # -- lateness --------------------------------------------------------------------------

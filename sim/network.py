@@ -159,12 +159,18 @@ class Network:
     # -- deliveries ------------------------------------------------------------------------
 
     def _queue(self, place: Place, worker: Worker, call: Call) -> None:
-        """A host handles one message after the other, each for its service time."""
+        """A host handles one message after the other, each for its service time.
+
+        Votes take none: a run is to be the same whether replicas are compared or not.
+        """
+        if type(call) is m.Vote:
+            return self._handle(place, worker, call)
         clock, address = self.clock, place.route[-1]
         done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
         self._busy_until[address] = done
         due = clock.tick + clock.ticks(done - clock.now)
         clock.at(due, (self._handle, place, worker, call))
+        return None
 
     def _handle(self, place: Place, worker: Worker, call: Call) -> None:
         seat = worker.seat

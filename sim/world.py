@@ -13,7 +13,7 @@ import gc
 import resource
 import sys
 import time
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import attrs
@@ -89,17 +89,20 @@ class World:
         replicas: str = "shared",
         listening: float = 1.0,
     ) -> None:
+        _require("nodes", nodes, _whole(nodes) and nodes >= 1, "a whole number, 1 or more")
         one_each = partitions is None
         partitions = nodes if partitions is None else partitions
+        good = _whole(partitions) and partitions >= 1
+        _require("partitions", partitions, good, "a whole number, 1 or more")
         fanout = choose_fanout(partitions) if fanout is None else fanout
+        good = _whole(fanout) and 2 <= fanout <= FANOUT_MAX
+        _require("fanout", fanout, good, f"a whole number from 2 to {FANOUT_MAX}")
         rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
-        _require("nodes", nodes, nodes >= 1, "1 or more")
-        _require("fanout", fanout, fanout <= FANOUT_MAX, f"from 2 to {FANOUT_MAX}")
-        _require("arrival_rate", rate, rate > 0, "above 0")
-        _require("service_time", service_time, service_time >= 0, "0 or more seconds")
-        _require("tick", tick, tick > 0, "above 0 seconds")
+        _require("arrival_rate", rate, 0 < rate < inf, "above 0, and finite")
+        _require("service_time", service_time, 0 <= service_time < inf, "0 or more seconds")
+        _require("tick", tick, 0 < tick < inf, "above 0 seconds, and finite")
         _require("listening", listening, 0 <= listening <= 1, "from 0 to 1")
-        _require("replicas", replicas, replicas in NETWORKS, "shared or each")
+        _require("replicas", replicas, replicas in ("shared", "each"), "shared or each")
         self.nodes = nodes
         self.shape = Shape.root(partitions, fanout)
         self.input = input
@@ -124,6 +127,7 @@ class World:
         self._listens = self._table("listens", "uniform:0,1")
         self._rate = rate
         self._wall_seconds = 0.0
+        self._until = 0.0
         self._submit()
         self.clock.at(0, (self._arrivals, None, None, None))
 
@@ -167,6 +171,8 @@ class World:
         Returns how things stand then; run again to go on.
         """
         began = time.perf_counter()
+        if until is not None and not self.clock.stopped:
+            self._until = until
         collecting = gc.isenabled()
         gc.disable()  # views refer to each other for as long as they live: nothing to find
         try:
@@ -184,8 +190,8 @@ class World:
 
     @property
     def now(self) -> float:
-        """Simulated seconds."""
-        return self.clock.now
+        """Simulated seconds: of the last event, or up to where the last `run` was to go."""
+        return max(self.clock.now, self._until)
 
     def session(self, name: str) -> Reflector:
         """The reflector of a session that is open now: its model, members and spares.
@@ -230,6 +236,10 @@ class World:
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
         )
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int)
 
 
 def _require(name: str, value: object, good: bool, wanted: str) -> None:

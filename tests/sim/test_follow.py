@@ -97,7 +97,7 @@ def test_a_node_that_never_arrives() -> None:
 
 
 def test_a_spare_waits() -> None:
-    events, end, _ = followed(4, nodes=4, partitions=2)
+    events, end, _ = followed(4, nodes=4, partitions=2, delay=12.0)
     assert "spare" in events[-1]["what"]
     assert "spare of 0" in end
 
