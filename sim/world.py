@@ -171,12 +171,12 @@ class World:
         Returns how things stand then; run again to go on.
         """
         began = time.perf_counter()
-        if until is not None and not self.clock.stopped:
-            self._until = until
         collecting = gc.isenabled()
         gc.disable()  # views refer to each other for as long as they live: nothing to find
         try:
             self.clock.run(until)
+            if until is not None and not self.clock.stopped:
+                self._until = until
         finally:
             self._wall_seconds += time.perf_counter() - began
             if collecting:

@@ -77,10 +77,10 @@ TREES = [
 
 @pytest.mark.parametrize(("nodes", "partitions", "fanout"), TREES)
 def test_every_partition_counts_once(nodes: int, partitions: int, fanout: int) -> None:
-    report = World(nodes=nodes, partitions=partitions, fanout=fanout, input=3).run()
+    report = World(nodes=nodes, partitions=partitions, fanout=fanout, input=3, delay=12.0).run()
     verified(report, 3 * partitions)
     assert report.finished_seconds is not None
-    assert report.finished_seconds >= 12  # what a piece of this job is said to take
+    assert report.finished_seconds >= 12  # what a piece is said to take
 
 
 @pytest.mark.parametrize(("nodes", "partitions", "fanout"), [*TREES, (100, 3000, 15)])
@@ -152,7 +152,7 @@ def test_the_fanout_is_chosen_where_none_is_given() -> None:
 
 
 def test_nobody_waits_for_nodes_that_are_not_needed() -> None:
-    report = World(nodes=5000, partitions=50, fanout=5).run()
+    report = World(nodes=5000, partitions=50, fanout=5, delay=12.0).run()
     verified(report, 50)
     assert report.computation_nodes == 50
     assert report.sessions == World(nodes=50, fanout=5).run().sessions
@@ -319,7 +319,9 @@ def test_the_root_hears_no_more_from_more_nodes() -> None:
     for report in reports:
         verified(report, report.nodes)
     assert {report.root_messages for report in reports} == {2 * 10 + 4}
-    crowds = [World(nodes=n, partitions=1000, fanout=10).run() for n in (1_000, 2_000, 8_000)]
+    crowds = [
+        World(nodes=n, partitions=1000, fanout=10, delay=12.0).run() for n in (1_000, 2_000, 8_000)
+    ]
     assert {report.root_messages for report in crowds} == {2 * 10 + 4}
 
 
