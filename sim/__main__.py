@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -120,6 +121,7 @@ def _leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    gc.disable()  # one search through a million objects, which are all needed, takes seconds
     for _stream in (sys.stdout, sys.stderr):
         if isinstance(_stream, TextIOWrapper):  # a result may have what a terminal cannot show
             _stream.reconfigure(errors="backslashreplace")
