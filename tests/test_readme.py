@@ -1,0 +1,71 @@
+"""What the README shows is run: its commands, its jobs and its Python, a million made a thousand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (TOP / "README.md").read_text(), re.M | re.S)
+COMMANDS = [
+    line.removeprefix("$ ")
+    for kind, text in BLOCKS
+    if kind == "console"
+    for line in text.splitlines()
+    if line.startswith("$ ")
+]
+PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
+FILES = {name: text for text in PROGRAMS for name in re.findall(r"\A# (\w+\.py):", text)}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with the README and the files that it tells to write."""
+    (tmp_path / "README.md").write_text((TOP / "README.md").read_text())
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def run(here: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    return subprocess.run(
+        command, cwd=here, env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("python ")])
+def test_a_command_runs(here: Path, line: str) -> None:
+    words = shlex.split(line)[1:]
+    assert run(here, sys.executable, *words).stdout
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("make ")])
+def test_a_target_is_there(line: str) -> None:
+    target = line.removeprefix("make ")
+    assert re.search(rf"^{target}:", (TOP / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.parametrize("text", [text for text in PROGRAMS if text not in FILES.values()])
+def test_a_program_runs(here: Path, text: str) -> None:
+    run(here, sys.executable, "-c", text)
+
+
+def test_the_life_of_a_node_is_as_it_is_told(here: Path) -> None:
+    (command,) = (line for line in COMMANDS if "--follow" in line)
+    (told,) = (text for kind, text in BLOCKS if kind == "console" and "--follow" in text)
+    told_lines = told.splitlines()[1:-1]
+    shown = run(here, sys.executable, *shlex.split(command)[1:]).stdout.splitlines()
+    assert shown[: len(told_lines)] == told_lines
+
+
+def test_nothing_is_left_out() -> None:
+    assert len(COMMANDS) >= 8
+    assert FILES
+    assert len(PROGRAMS) > len(FILES)
