@@ -64,15 +64,7 @@ class Network:
     # -- the port of the views -------------------------------------------------------------
 
     def send(self, worker: Worker, place: Place, call: Call) -> None:
-        # As in _carry: this and `reply` are most of what a run does.
-        clock, address, node = self.clock, place.route[-1], worker.node
-        tick = clock.tick
-        if address != node:
-            tick += self._link_ticks[(address + node) & MASK]
-        due = clock.due.get(tick)
-        if due is None:
-            due = clock.open_tick(tick)
-        due += (self._receive, place, worker, call)
+        self._carry(place.route[-1], worker.node, (self._receive, place, worker, call))
 
     def open(self, worker: Worker, opening: m.Open) -> None:
         self.send(worker, opening.place, opening)
@@ -96,14 +88,8 @@ class Network:
         self.clock.call_later(seconds, action)
 
     def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
-        clock, address, node = self.clock, host.address, link.node
-        tick = clock.tick
-        if address != node:
-            tick += self._link_ticks[(address + node) & MASK]
-        due = clock.due.get(tick)
-        if due is None:
-            due = clock.open_tick(tick)
-        due += (Worker.answered, link, place, reply)
+        node = link.node
+        tick = self._carry(host.address, node, (Worker.answered, link, place, reply))
         if type(reply) is m.Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
