@@ -6,7 +6,9 @@ No clock, no sockets, no randomness: time comes in as an argument, actions go ou
 
 from core.computation import Computation
 from core.cutting import Shape, choose_fanout
-from core.session import Host, Reflector, Replica
+from core.host import Host
+from core.reflector import Reflector
+from core.replica import Replica
 from core.worker import Port, Worker
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What the README shows is run: its commands, its jobs and its Python, a million made a thousand."""
+"""What the README shows is run: its commands, its jobs and its Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One order for all: the reflector, the replicas that follow it, and the host that holds them.
+"""The reflector: one order for all, and who is let in.
 
 Rules it keeps:
 - A message gets the next sequence number and the host's time, changes the host's own replica
@@ -12,17 +12,18 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core import messages as m
 from core.computation import Computation
-from core.messages import Address, Call, Command, Message, Node, Place, Reply
+from core.messages import Command, Message, Node, Place, Reply
 from core.votes import HOST, Ballot, digests
-from core.worker import Worker
+
+if TYPE_CHECKING:
+    from core.host import Host
 
 ASK_AGAIN_SECONDS = 5.0
 BALLOTS_MAX = 100  # that are open at a time
-OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
 
 NOBODY: Node = -1
 
@@ -62,40 +63,6 @@ class Carrier(Protocol):
 
     def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
         """Replace the replica that `link` leads to by a copy of the present one here."""
-
-
-class Replica:
-    """One process's copy of a session's model, and the views of it there."""
-
-    def __init__(self, model: Computation, place: Place) -> None:
-        self.model = model
-        self.place = place
-        self.session = model.shape.session
-        self.views: dict[Node, Worker] = {}
-
-    def vote(self) -> m.Vote:
-        """What this replica holds now."""
-        return m.Vote(self.model.seq, digests(self.model.snapshot()))
-
-    def apply(self, seq: int, now: float, message: Message) -> None:
-        """Apply the next message and have the views do what follows from it.
-
-        A message that was seen already is passed over. Raises ValueError for a gap.
-        """
-        if seq <= self.model.seq:
-            return
-        if seq != self.model.seq + 1:
-            raise ValueError(
-                f"session {self.model.shape.session}: message {seq} came after {self.model.seq}"
-            )
-        commands = self.model.apply(now, message)
-        newcomer = message.node if isinstance(message, m.Joined) else None
-        if newcomer in self.views:
-            own = [command for node, command in commands if node == newcomer]
-            self.views[newcomer].seated(self, own)
-        for node, command in commands:
-            if node != newcomer and node in self.views:
-                self.views[node].on(self, command)
 
 
 class Reflector:
@@ -419,74 +386,3 @@ class Reflector:
                 self._call_spare()
             self.order(m.Late())
         self._watch()
-
-
-class Host:
-    """The reflectors of one process, and the arrivals that wait for one to be opened."""
-
-    __slots__ = ("address", "carrier", "reflectors", "waiting")
-
-    def __init__(self, address: Address, carrier: Carrier) -> None:
-        self.address = address
-        self.carrier = carrier
-        self.reflectors: dict[str, Reflector] = {}
-        self.waiting: dict[str, list[tuple[Link, m.Arrive]]] = {}
-
-    def open(self, opener: Node, opening: m.Open) -> None:
-        """Open a session here and let those in that waited for it.
-
-        Where it is open under an older assignment, its people come over to the new one.
-        """
-        session = opening.shape.session
-        old = self.reflectors.get(session)
-        if old is not None and old.model.epoch >= opening.epoch:
-            return
-        reflector = Reflector(self, opening, opener, self.carrier)
-        self.reflectors[session] = reflector
-        if old is not None and not old.model.moved:
-            reflector.restore(old.model)
-            old.close(opener)
-        for link, arrival in self.waiting.pop(session, ()):
-            reflector.arrive(link, arrival)
-
-    def receive(self, link: Link, node: Node, session: str, call: Call) -> None:
-        """A call from `node`, which `link` leads to."""
-        reflector = self.reflectors.get(session)
-        if isinstance(call, m.Arrive):
-            if reflector is None or reflector.orphaned:
-                self._wait(link, session, call)
-            else:
-                reflector.arrive(link, call)
-        elif isinstance(call, m.Open):
-            self.open(node, call)
-        elif reflector is not None:
-            reflector.receive(node, call)
-        elif isinstance(call, m.Leave):
-            self._forget(session, node)
-
-    def close(self) -> None:
-        """The process ends: nothing is ordered here any more."""
-        for reflector in self.reflectors.values():
-            reflector.closed = True
-
-    def lose(self, node: Node) -> None:
-        """`node` is not connected any more."""
-        for reflector in list(self.reflectors.values()):
-            reflector.lose(node)
-        for session in self.waiting:
-            self._forget(session, node)
-
-    def _forget(self, session: str, node: Node) -> None:
-        waiting = self.waiting.get(session, [])
-        waiting[:] = [entry for entry in waiting if entry[1].node != node]
-
-    def _wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
-        if session not in self.waiting:
-            self.waiting[session] = []
-            self.carrier.call_later(OPENING_SECONDS, lambda: self._give_up(session))
-        self._forget(session, arrival.node)
-        self.waiting[session].append((link, arrival))
-
-    def _give_up(self, session: str) -> None:
-        for link, _ in self.waiting.pop(session, ()):
-            self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())
