@@ -261,10 +261,11 @@ class Reflector:
         if self.closed:
             return
         model, carrier = self.model, self.carrier
-        commands = model.apply(carrier.now, message)
+        now = carrier.now
+        commands = model.apply(now, message)
         carrier.broadcast(self, message, commands)
         if carrier.vote_every:
-            self._open_ballot(message)
+            self._open_ballot(now, message)
         if model.moved or model.ended:
             self._over()
         elif not self._leaf:
@@ -328,9 +329,9 @@ class Reflector:
 
     # -- replicas that differ --------------------------------------------------------------
 
-    def _open_ballot(self, message: Message) -> None:
+    def _open_ballot(self, now: float, message: Message) -> None:
         model = self.model
-        self._log.append((model.seq, self.carrier.now, message))
+        self._log.append((model.seq, now, message))
         if model.seq % self.carrier.vote_every == 0:
             ballot = Ballot(len(self.members) + 1)
             ballot.votes[HOST] = digests(model.snapshot())
