@@ -21,8 +21,8 @@ test: lint  ## all checks and the whole test suite
 	$(RUN) pytest
 
 lint: $(STAMP)  ## ruff and mypy only
-	$(RUN) ruff check .
-	$(RUN) ruff format --check .
+	$(RUN) ruff check $(ROOMS) tests README.md
+	$(RUN) ruff format --check $(ROOMS) tests README.md
 	$(RUN) mypy $(ROOMS)
 
 bench: $(STAMP)  ## the measured figures

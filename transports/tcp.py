@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--partitions", type=_count, help="how many (as many as nodes)")
     parser.add_argument("--fanout", type=int, help="the most slots of a session")
     parser.add_argument("--job", default="plugins.primes", help="a module, or a .py file")
-    parser.add_argument("--input", type=_value, default=1_000_000, help="the job's, as JSON")
+    parser.add_argument("--input", type=_value, default=None, help="the job's, as JSON, else text")
     parser.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="of bots")
     parser.add_argument("--listen", default=LOOPBACK, help=f"only {LOOPBACK} for now")
     parser.add_argument("--json", action="store_true", help="print the summary as a JSON object")
