@@ -17,10 +17,9 @@ import attrs
 
 from plugins.loading import NAMES
 from sim.distributions import KINDS, parse
-from sim.world import ARRIVAL_SECONDS, SETTLING_SECONDS, World
+from sim.world import ARRIVAL_SECONDS, FANOUT_MAX, SETTLING_SECONDS, World
 
 PROGRAM = "python -m sim"
-FANOUT_MAX = 1000
 SECONDS_MAX = 1e9  # 31 years; what is longer than any run is a slip of the hand
 TICK_SECONDS_MIN, TICK_SECONDS_MAX = 1e-9, 60.0
 
