@@ -292,7 +292,9 @@ class Reflector:
 
     def lose(self, node: Node) -> None:
         """`node` has gone from this session."""
-        self.bringing.pop(node, None)
+        _, unbrought = self.bringing.pop(node, (None, None))
+        if unbrought and unbrought.past:  # ask the next who has it
+            self.known.pop(unbrought.past.epoch, None)
         if self.early is not None:
             if node == self.opener:
                 for link, _ in self.early:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 
-from core import Shape
+from core import Host, Shape
 from core import messages as m
 from core.messages import Node
 from core.worker import WAITING
@@ -450,3 +451,26 @@ def test_the_submitter_alone_waits_for_somebody_to_come() -> None:
     assert net.reflector("0").place == ROOT
     net.arrive(1)
     finish(net)
+
+
+class Replies:
+    """A carrier that only keeps what is answered."""
+
+    now, vote_every = 0.0, 0
+
+    def __init__(self) -> None:
+        self.replies: list[tuple[Any, Any]] = []
+
+    def reply(self, host: Any, link: Any, place: Any, reply: Any) -> None:
+        self.replies.append((link, reply))
+
+
+def test_a_replica_that_was_asked_for_but_never_came_is_asked_of_the_next() -> None:
+    carrier = Replies()
+    host = Host(0, carrier)  # type: ignore[arg-type]
+    host.open(1, m.Open(Shape.root(2, 2), (2,), m.Place("0", (0,))))
+    reflector, past = host.reflectors["0"], m.Past("", (), (1,), 5)
+    reflector.arrive(2, m.Arrive(2, None, None, past))
+    reflector.lose(2)
+    reflector.arrive(3, m.Arrive(3, None, None, past))
+    assert carrier.replies == [(2, m.Bring()), (3, m.Bring())]
