@@ -7,6 +7,8 @@ Rules it keeps:
 - A slot is *free*, *taken* (it has a worker) or *done*, and done is for ever: the first output
   counts, whoever brings it, and later ones change nothing. So a message that comes twice,
   or from somebody who was believed lost, does no harm.
+- What is done in an interior session all of whose people are in one process, its leader is to
+  have kept in another, so that it takes two deaths to lose it.
 - A participant holds slots, or is idle. Idle people and free slots never stay side by side,
   except before the inputs of a leaf session are there, and where a node would be handed
   again the very slot that it failed, while others are there to try it.
@@ -15,6 +17,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import assert_never
 
 import attrs
@@ -126,6 +129,7 @@ class Computation:
             self.people[node] = Participant(address, joined.pace, joined.observes)
         if self.leader is None:
             self._appoint(node)
+            self._keep()
         if joined.observes or (joined.holding and self._keeps(joined, now)):
             return
         self._employ(node, now)
@@ -149,6 +153,7 @@ class Computation:
             self.leader = None
             if self.people:
                 self._appoint(next(iter(self.people)))
+        self._keep()
         self._employ_idle(now)
 
     def _move(self, node: Node, place: m.Place) -> None:
@@ -289,6 +294,7 @@ class Computation:
             slot = self.slots[i]
             if not slot.done:
                 self._accept(slot, output, now)
+                self._keep((i,))
             if slot.worker == node:
                 held, slot.worker = True, None
             elif slot.helper == node:
@@ -348,8 +354,23 @@ class Computation:
                     mine.worker = None
         if other.prepared:
             self._prepare([slot.input for slot in other.slots], now)
+        self._keep()
         self._employ_idle(now)
         self._direct()
+
+    def _keep(self, slots: Iterable[int] | None = None) -> None:
+        """Have what is known of `slots`, or of all, kept elsewhere, where need be."""
+        if self._leaf or self.leader is None:
+            return
+        address = self.people[self.leader].address
+        together = address is not None and all(p.address == address for p in self.people.values())
+        if together and (outputs := self.outputs(slots)):
+            self._tell(self.leader, m.Keep(outputs))
+
+    def outputs(self, slots: Iterable[int] | None = None) -> m.Outputs:
+        """What is known of `slots`, or of all."""
+        chosen = enumerate(self.slots) if slots is None else [(i, self.slots[i]) for i in slots]
+        return {i: (slot.output, slot.seconds) for i, slot in chosen if slot.done}
 
     # -- lateness --------------------------------------------------------------------------
 

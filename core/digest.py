@@ -7,41 +7,55 @@ encoding; tuples count as lists, because a wire format does not tell them apart.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 
 from core.messages import Value
 
 
 def canonical(value: Value) -> bytes:
     """The one encoding of plain data. Raises TypeError for anything else."""
-    return b"".join(_encode(value))
+    parts: list[bytes] = []
+    _encode(value, parts.append)
+    return b"".join(parts)
 
 
-def _encode(value: Value) -> Iterator[bytes]:
-    match value:
-        case None | bool():
-            yield b"N" if value is None else b"T" if value else b"F"
+def _encode(value: Value, add: Callable[[bytes], None]) -> None:
+    match value:  # most frequent first
+        case bool():
+            add(b"T" if value else b"F")
         case int():
-            yield b"i%d;" % value
-        case float():
-            yield b"f" + struct.pack(">d", value)
+            add(b"i%d;" % value)
+        case None:
+            add(b"N")
         case str():
             encoded = value.encode("utf-8", "surrogatepass")
-            yield b"s%d:" % len(encoded) + encoded
-        case bytes() | bytearray():
-            yield b"b%d:" % len(value) + bytes(value)
+            add(b"s%d:" % len(encoded) + encoded)
         case list() | tuple():
-            yield b"l%d:" % len(value)
+            add(b"l%d:" % len(value))
             for item in value:
-                yield from _encode(item)
+                _encode(item, add)
+        case float():
+            add(b"f" + struct.pack(">d", value))
         case dict():
-            yield b"d%d:" % len(value)
-            for key, item in sorted((canonical(k), v) for k, v in value.items()):
-                yield key
-                yield from _encode(item)
+            add(b"d%d:" % len(value))
+            for key, item in sorted([(_key(k), v) for k, v in value.items()], key=_first):
+                add(key)
+                _encode(item, add)
+        case bytes() | bytearray():
+            add(b"b%d:" % len(value) + bytes(value))
         case _:
             raise TypeError(f"{type(value).__name__} is not plain data: {value!r:.80}")
+
+
+_first = itemgetter(0)
+_named = lru_cache(maxsize=1000)(canonical)  # mostly fields, again and again
+
+
+def _key(key: Value) -> bytes:
+    return _named(key) if type(key) is str else canonical(key)
 
 
 def digest(value: Value) -> str:

@@ -1,22 +1,33 @@
-"""What a process holds for others: its reflectors, and the arrivals that wait for one to open."""
+"""What a process holds for others.
+
+Its reflectors, the arrivals that wait for one to open, and what it keeps of sessions that are
+in one other process only.
+"""
 
 from __future__ import annotations
 
 from core import messages as m
 from core.messages import Address, Call, Node, Place
 from core.reflector import Carrier, Link, Reflector
+from core.store import Store
 
 OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
 
 
 class Host:
-    """The reflectors of one process, and the arrivals that wait for one to be opened."""
+    """The reflectors of one process, the arrivals that wait for one, and what else it keeps.
 
-    __slots__ = ("address", "carrier", "reflectors", "waiting")
+    With a `store`, sessions begin here with what that holds of them.
+    """
 
-    def __init__(self, address: Address, carrier: Carrier) -> None:
+    __slots__ = ("address", "carrier", "kept", "reflectors", "store", "stored", "waiting")
+
+    def __init__(self, address: Address, carrier: Carrier, store: Store | None = None) -> None:
         self.address = address
         self.carrier = carrier
+        self.store = store
+        self.stored = {model.shape.session: model for model in (store.load() if store else ())}
+        self.kept = {session: model.outputs() for session, model in self.stored.items()}
         self.reflectors: dict[str, Reflector] = {}
         self.waiting: dict[str, list[tuple[Link, m.Arrive]]] = {}
 
@@ -24,16 +35,21 @@ class Host:
         """Open a session here and let those in that waited for it.
 
         Where it is open under an older assignment, its people come over to the new one.
+        It begins with all that is known of it here.
         """
         session = opening.shape.session
         old = self.reflectors.get(session)
         if old is not None and old.model.epoch >= opening.epoch:
             return
+        known = old.model if old else self.stored.pop(session, None)
         reflector = Reflector(self, opening, opener, self.carrier)
         self.reflectors[session] = reflector
-        if old is not None and not old.model.moved:
-            reflector.restore(old.model)
+        if known is not None:
+            reflector.restore(known)
+        if old is not None:
             old.close(opener)
+        if session in self.kept:
+            reflector.learn(self.kept.pop(session))
         for link, arrival in self.waiting.pop(session, ()):
             reflector.arrive(link, arrival)
 
@@ -47,10 +63,32 @@ class Host:
                 reflector.arrive(link, call)
         elif isinstance(call, m.Open):
             self.open(node, call)
+        elif isinstance(call, m.Kept):
+            self._keep(call.session, call.outputs)
         elif reflector is not None:
             reflector.receive(node, call)
         elif isinstance(call, m.Leave):
             self._forget(session, node)
+
+    def _keep(self, session: str, outputs: m.Outputs) -> None:
+        for slot in outputs:
+            self.forget(f"{session}-{slot}")
+        reflector = self.reflectors.get(session)
+        if reflector is None or reflector.model.moved:
+            self.kept[session] = {**self.kept.get(session, {}), **outputs}
+        else:
+            reflector.learn(outputs)
+
+    def known(self, top: str) -> list[m.Kept]:
+        """All outputs that are known here of the session `top` and of those below it."""
+        found = [m.Kept(session, outputs) for session, outputs in self.kept.items()]
+        found += [m.Kept(s, r.model.outputs()) for s, r in self.reflectors.items() if under(s, top)]
+        return [kept for kept in found if kept.outputs and under(kept.session, top)]
+
+    def forget(self, top: str) -> None:
+        """Nobody will ask for the session `top` again, nor for those below it."""
+        for session in [session for session in self.kept if under(session, top)]:
+            del self.kept[session]
 
     def close(self) -> None:
         """The process ends: nothing is ordered here any more."""
@@ -78,3 +116,8 @@ class Host:
     def _give_up(self, session: str) -> None:
         for link, _ in self.waiting.pop(session, ()):
             self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())
+
+
+def under(session: str, top: str) -> bool:
+    """Whether `session` is `top` or lies somewhere below it."""
+    return f"{session}-".startswith(f"{top}-")

@@ -24,6 +24,7 @@ Address = Any  # what the transport connects to: plain data
 # each session above it. So whatever the parent's newer incarnation assigns is newer, too.
 Epoch = tuple[int, ...]
 Value = Any  # plain data: None, bool, int, float, str, bytes, list, dict
+Outputs = dict[int, tuple[Value, float]]  # by slot, each with the seconds it took
 
 
 @frozen
@@ -123,8 +124,20 @@ class Brought:
 class Vote:
     """Participant -> reflector, every so often: the digest of each field of its replica."""
 
+    epoch: Epoch
     seq: int
     digests: dict[str, str]
+
+
+@frozen
+class Kept:
+    """Leader of a session that is in one process only -> host of one above it: keep these.
+
+    Host -> whom it has lead that session, or one above it, and that node -> its own host: the same.
+    """
+
+    session: str
+    outputs: Outputs
 
 
 @frozen
@@ -134,6 +147,7 @@ class Open:
     shape: Shape
     epoch: Epoch
     place: Place
+    again: bool = False  # the root, whose host was lost: its people are about to come back
 
 
 @frozen
@@ -228,7 +242,7 @@ class Ended:
 
 
 Message = Joined | Left | Given | Prepared | Finished | Failed | Restored | Late | Moved | Ended
-Call = Arrive | Leave | Brought | Vote | Open | Message
+Call = Arrive | Leave | Brought | Vote | Kept | Open | Message
 
 
 # -- commands ------------------------------------------------------------------------------
@@ -293,6 +307,13 @@ class Collect:
 
 
 @frozen
+class Keep:
+    """To the leader: nobody here is in another process, have one know these outputs, too."""
+
+    outputs: Outputs
+
+
+@frozen
 class Abort:
     """To the leader: the retries are used up, carry the failure up."""
 
@@ -314,6 +335,7 @@ class Stop:
 
 
 Command = (
-    Compute | Lead | Supply | Reinforce | Rest | TakeOver | Prepare | Collect | Abort | Go | Stop
-)
-Reply = Redirect | Wait | TurnedAway | Absent | Bring | Stop
+    Compute | Lead | Supply | Reinforce | Rest | TakeOver | Prepare | Collect | Keep | Abort | Go
+    | Stop
+)  # fmt: skip
+Reply = Redirect | Wait | TurnedAway | Absent | Bring | Kept | Stop

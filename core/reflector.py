@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core import messages as m
-from core.computation import Computation
+from core.computation import Computation, Slot
 from core.messages import Command, Message, Node, Place, Reply
 from core.votes import HOST, Ballot, digests
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.host import Host
 
 ASK_AGAIN_SECONDS = 5.0
+RETURN_SECONDS = 1.0  # in which all who were in the root come back to it: two tries
 BALLOTS_MAX = 100  # that are open at a time
 
 NOBODY: Node = -1
@@ -76,12 +77,14 @@ class Reflector:
         "_quotas",
         "_redirects",
         "_turns",
+        "again",
         "alarm",
         "ballots",
         "bringing",
         "carrier",
         "closed",
         "early",
+        "epoch",
         "host",
         "known",
         "members",
@@ -96,8 +99,10 @@ class Reflector:
         self.host = host
         self.place = opening.place
         self.session = opening.shape.session
+        self.epoch = opening.epoch
         self.model = Computation(opening.shape, opening.epoch)
         self.opener = opener
+        self.again = opening.again
         self.carrier = carrier
         self.members: dict[Node, Link] = {}
         self.spares: dict[Node, tuple[Link, m.Arrive]] = {}
@@ -187,10 +192,19 @@ class Reflector:
         self.members[node] = link
         self.order(m.Joined(node, arrival.address, arrival.pace, holding, arrival.observes))
         if self.early is not None and node == self.opener:
-            early, self.early = self.early, None
-            self._passing = not self._leaf and self.model.free <= len(self.model.idle)
-            for waiting in early:
-                self._seat(*waiting)
+            if self.again:
+                self.carrier.call_later(RETURN_SECONDS, self._begin)
+            else:
+                self._begin()
+
+    def _begin(self) -> None:
+        """The opener has joined: seat those who came early, first who leads a session below."""
+        if self.early is None or self.closed:
+            return
+        early, self.early = self.early, None
+        self._passing = not self._leaf and self.model.free <= len(self.model.idle)
+        for waiting in sorted(early, key=lambda entry: not (entry[1].past and entry[1].past.bound)):
+            self._seat(*waiting)
 
     def _redirect(self, slot: int) -> m.Redirect:
         """Where the child session of a taken slot is."""
@@ -263,6 +277,10 @@ class Reflector:
         model, carrier = self.model, self.carrier
         now = carrier.now
         commands = model.apply(now, message)
+        if self.host.store is not None:
+            self.host.store.append(model, now, message)
+        if not self._leaf:
+            self._hand_over(message, commands)
         carrier.broadcast(self, message, commands)
         if carrier.vote_every:
             self._open_ballot(now, message)
@@ -275,6 +293,25 @@ class Reflector:
                 self._call_spare()
         if model.idle and not self.alarm:
             self._watch()
+
+    def _hand_over(self, message: Message, commands: list[tuple[Node, Command]]) -> None:
+        """Give what this host keeps of child sessions to who leads them now; forget the rest."""
+        host, model, people = self.host, self.model, self.model.people
+        if host.kept and isinstance(message, m.Finished | m.Restored):
+            for slot in message.slots if isinstance(message, m.Finished) else model.outputs():
+                host.forget(f"{self.session}-{slot}")
+        for node, command in commands:
+            if isinstance(command, m.Lead) and people[node].address not in (None, host.address):
+                self._pass_on(node, f"{self.session}-{command.slot}")
+        alone = isinstance(message, m.Left) and {p.address for p in people.values()}
+        if alone == {host.address} and model.leader is not None:
+            self._pass_on(model.leader, self.session)
+
+    def _pass_on(self, node: Node, top: str) -> None:
+        """Tell `node` what is known here of the session `top` and below, if anything is."""
+        if self.host.kept or top in self.host.reflectors:
+            for kept in self.host.known(top):
+                self.carrier.reply(self.host, self.members[node], self.place, kept)
 
     def _over(self) -> None:
         """The team has gone elsewhere, or the computation is over: nobody is to wait here."""
@@ -318,6 +355,14 @@ class Reflector:
         self.known[model.epoch] = model.seq
         self.order(m.Restored(model.snapshot()))
 
+    def learn(self, outputs: m.Outputs) -> None:
+        """Take in what was kept of this session elsewhere."""
+        known = Computation(self.model.shape)
+        for i, (output, seconds) in outputs.items():
+            known.slots[i] = Slot(output=output, done=True, seconds=seconds)
+        if outputs.keys() - self.model.outputs():
+            self.order(m.Restored(known.snapshot()))
+
     def close(self, opener: Node) -> None:
         """Send everybody to the session that `opener` opened in this one's place, right here."""
         again = m.Redirect(self.place)
@@ -343,22 +388,27 @@ class Reflector:
 
     def _count(self, node: Node, vote: m.Vote) -> None:
         ballot = self.ballots.get(vote.seq)
-        if ballot is None or node not in self.members:
+        if ballot is None or node not in self.members or vote.epoch != self.epoch:
             return
         ballot.votes[node] = vote.digests
         wrong = ballot.outvoted()
         for outvoted, fields in wrong.items():
             self.carrier.diverged(self, vote.seq, outvoted, fields)
-            if outvoted != HOST:
+            if outvoted in self.members:
                 self.carrier.repair(self, self.members[outvoted], outvoted)
-            else:
-                self._mender = next(n for n in ballot.votes if n not in wrong)
-                self.carrier.reply(self.host, self.members[self._mender], self.place, m.Bring())
+            elif outvoted == HOST:
+                self._ask(n for n in self.members if n in ballot.votes and n not in wrong)
         if wrong:
             self.ballots.clear()  # what was said before the repair is no news
         elif ballot.complete:
             self.ballots = {seq: b for seq, b in self.ballots.items() if seq > vote.seq}
             self._log = [entry for entry in self._log if entry[0] > vote.seq]
+
+    def _ask(self, right: Iterator[Node]) -> None:
+        """Have the first of those who are right bring its replica."""
+        self._mender = next(right, NOBODY)  # with none left, the next ballot will tell
+        if self._mender != NOBODY:
+            self.carrier.reply(self.host, self.members[self._mender], self.place, m.Bring())
 
     def _mend(self, model: Computation) -> None:
         """Continue from a replica that was right, with all that was ordered since."""

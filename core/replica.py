@@ -16,11 +16,12 @@ class Replica:
         self.model = model
         self.place = place
         self.session = model.shape.session
+        self.epoch = model.epoch
         self.views: dict[Node, Worker] = {}
 
     def vote(self) -> m.Vote:
         """What this replica holds now."""
-        return m.Vote(self.model.seq, digests(self.model.snapshot()))
+        return m.Vote(self.epoch, self.model.seq, digests(self.model.snapshot()))
 
     def apply(self, seq: int, now: float, message: Message) -> None:
         """Apply the next message and have the views do what follows from it.

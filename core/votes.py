@@ -36,6 +36,8 @@ class Ballot:
 
     def outvoted(self) -> dict[Node, list[str]]:
         """Who differs from what is right, as far as that is known, and in which fields."""
+        if all(vote == self.votes.get(HOST) for vote in self.votes.values()):
+            return {}
         counts = Counter(canonical(vote) for vote in self.votes.values())
         (most, count), *_ = counts.most_common(1)
         if 2 * count <= self.voters and not self.complete:

@@ -21,6 +21,7 @@ from core.computation import Computation
 from core.messages import Address, Call, Command, Node, Place, Reply, Value
 
 RETRY_SECONDS = 0.5
+NOTHING: m.Outputs = {}
 
 
 class Seat(Protocol):
@@ -77,6 +78,7 @@ class Worker:
         "address",
         "below",
         "holding",
+        "kept",
         "leads",
         "node",
         "observes",
@@ -104,6 +106,7 @@ class Worker:
         self.holding: tuple[int, ...] = ()
         self.unacknowledged: m.Finished | m.Failed | None = None
         self.outcome: m.Finished | m.Failed | None = None  # of this session, for its parent
+        self.kept = NOTHING  # of this session, in another process: so far as it was told
         self.above: Worker | None = None
         self.below: Worker | None = None
 
@@ -125,6 +128,7 @@ class Worker:
         bound = self.below.place.session if self.below else ""
         if place.session != self.place.session:
             self.seat, self.holding, self.unacknowledged, self.outcome = None, (), None, None
+            self.kept = NOTHING
         if self.seat is None:
             return m.Past(bound, (), (), 0)
         model = self.seat.model
@@ -150,6 +154,10 @@ class Worker:
             case m.Bring():
                 if self.seat is not None:
                     self.port.send(self, self.place, m.Brought(self.seat.model.snapshot()))
+            case m.Kept() if place.address == self.address:
+                self._keep(reply)
+            case m.Kept():  # before what makes this node open that session, or one above it
+                self.port.send(self, Place(reply.session, (self.address,)), reply)
             case _:
                 assert_never(reply)
 
@@ -295,6 +303,9 @@ class Worker:
             case m.Collect():
                 outputs = [slot.output for slot in self._model.slots]
                 self.port.collect(self, self.place.session, outputs)
+            case m.Keep():
+                self.kept = {**self.kept, **command.outputs}
+                self._keep(m.Kept(self.place.session, command.outputs))
             case m.Abort():
                 self._pass_up(None, command.failure)
             case m.Go():
@@ -332,10 +343,22 @@ class Worker:
             shape = self._model.shape.child(lead.slot)
             self.port.open(self, m.Open(shape, lead.epoch, place))
             self._send_below(place)
-        elif below.outcome:
-            self.port.send(self, self.place, below.outcome)
+        else:
+            if below.outcome:
+                self.port.send(self, self.place, below.outcome)
+            while below is not None and below.place.address == self.address:
+                below._keep(m.Kept(below.place.session, below.kept))  # who hosts above may be new
+                below = below.below
         if lead.given:
             self._supply(lead.slot, lead.input)
+
+    def _keep(self, kept: m.Kept) -> None:
+        """Have the nearest process above that is another one keep these, too."""
+        above: Worker | None = self
+        while above is not None and above.place.address == self.address:
+            above = above.above
+        if kept.outputs and above is not None and above is not self and above.state is SEATED:
+            self.port.send(above, above.place, kept)
 
     def _send_below(self, place: Place) -> None:
         """Have the node's next view down at `place`."""

@@ -31,6 +31,10 @@ class Clock:
     def at(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a timer, at `tick`; at the present one, after what is due there already."""
         self.timers += 1
+        self.put(tick, entry)
+
+    def put(self, tick: int, entry: Entry) -> None:
+        """Run `entry`, a message, at `tick`."""
         due = self.due.get(tick)
         if due is None:
             due = self.open_tick(tick)

@@ -14,15 +14,21 @@ from statistics import NormalDist
 
 import attrs
 
-DRAWS = 1 << 16
-KINDS = "a number, uniform:a,b, exponential:mean or lognormal:median,sigma"
+from sim import recorded
+
+DRAWS = 1 << 16  # at most; tables are looked up with a mask, so a power of two
+RECORDED = "recorded:FILE.csv[:COLUMN]"
+KINDS = f"a number, uniform:a,b, exponential:mean, lognormal:median,sigma or {RECORDED}"
 
 _NUMBERS_NEEDED = {"constant": 1, "uniform": 2, "exponential": 1, "lognormal": 2}
 
 
 @attrs.frozen
 class Distribution:
-    """A kind and its numbers, in seconds (sigma has no unit)."""
+    """A kind and its numbers, in seconds (sigma has no unit).
+
+    The numbers of `recorded` are all that were measured, in ascending order: each is as likely.
+    """
 
     kind: str
     numbers: tuple[float, ...]
@@ -37,25 +43,33 @@ class Distribution:
             case "lognormal", (median, sigma):
                 normal = NormalDist()
                 return lambda u: median * math.exp(sigma * normal.inv_cdf(u or 1e-9))
+            case "recorded", values:
+                return lambda u: values[int(u * len(values))]
             case _:
                 return lambda u: self.numbers[0]
 
-    def ticks(self, seed: str, tick_seconds: float) -> list[int]:
-        """A table of DRAWS draws in whole ticks, the same for the same seed."""
+    def ticks(self, seed: str, tick_seconds: float, draws: int = DRAWS) -> list[int]:
+        """A table of draws in whole ticks, the same for the same seed."""
         if self.kind == "constant":
-            return [round(self.numbers[0] / tick_seconds)] * DRAWS
+            return [round(self.numbers[0] / tick_seconds)] * draws
         random, quantile = Random(seed), self.quantile()
-        return [round(quantile(random.random()) / tick_seconds) for _ in range(DRAWS)]
+        return [round(quantile(random.random()) / tick_seconds) for _ in range(draws)]
 
 
 def parse(text: str | float | Distribution) -> Distribution:
     """A distribution from a number or text such as `uniform:0.02,0.08`.
 
-    Raises ValueError with one line that names the text and what would be right.
+    `recorded:FILE` draws from the seconds in a column of a CSV file, `recorded:FILE:COLUMN` tells
+    which of several; FILE ends in .csv or .csv.gz.
+
+    Raises ValueError with one line that names the text, or the file and its line, and what would
+    be right.
     """
     if isinstance(text, Distribution):
         return text
     kind, colon, rest = str(text).partition(":")
+    if kind == "recorded":
+        return _recorded(str(text), rest)
     if not colon:
         kind, rest = "constant", kind
     try:
@@ -67,3 +81,12 @@ def parse(text: str | float | Distribution) -> Distribution:
     if min(numbers) < 0 or (kind == "uniform" and numbers[1] < numbers[0]):
         raise ValueError(f"{text!r}: seconds must be 0 or more, and uniform:a,b needs a <= b")
     return Distribution(kind, numbers)
+
+
+def _recorded(text: str, rest: str) -> Distribution:
+    path, column = rest, None
+    if not rest.endswith(recorded.ENDINGS):
+        path, _, column = rest.rpartition(":")
+    if not path.endswith(recorded.ENDINGS):
+        raise ValueError(f"{text!r} names no .csv or .csv.gz file; write {RECORDED}")
+    return Distribution("recorded", recorded.times(path, column))

@@ -30,12 +30,12 @@ class EachNetwork(Network):
         replica.views[node] = link
         self.replicas[reflector, node] = replica
         # What it is a copy of travels to it now, so that it counts as a message.
-        self._carry(reflector.host.address, node, (_nothing, None, None, None))
+        self.carry(reflector.host.address, node, (_nothing, None, None, None))
 
     def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
         snapshot = reflector.model.snapshot()
         entry = (_adopt, self.replicas[reflector, node], snapshot, None)
-        self._carry(reflector.host.address, node, entry)
+        self.carry(reflector.host.address, node, entry)
 
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -44,7 +44,7 @@ class EachNetwork(Network):
         address, ordered = reflector.host.address, (reflector.model.seq, self.clock.now, message)
         for node in reflector.members:
             replica = self.replicas[reflector, node]
-            tick = self._carry(address, node, (self._apply, replica, node, ordered))
+            tick = self.carry(address, node, (self._apply, replica, node, ordered))
             if type(message) is m.Joined and message.node == node:
                 self.record.placed(node, tick)
         if type(message) is m.Left:

@@ -10,11 +10,8 @@ from core import messages as m
 from core.messages import Address, Call, Command, Message, Node, Place, Reply
 from core.worker import GONE
 from sim.clock import Clock, Entry
-from sim.distributions import DRAWS
 from sim.record import Divergence, Record
 from sim.work import Work
-
-MASK = DRAWS - 1
 
 
 class Network:
@@ -38,9 +35,13 @@ class Network:
         self.hosts: dict[Address, Host] = {}
         self.outcome: m.Ended | None = None
         self._link_ticks = link_ticks
+        self._mask = len(link_ticks) - 1
         self._service_seconds = service_seconds
         self._busy_until: dict[Address, float] = {}
-        self._receive = self._queue if service_seconds else self._handle
+        self._queued: dict[Address, int] = {}  # the tick at which the last in its queue is handled
+        self.receive = self._queue if service_seconds else self.handle
+        self.carry = self.deliver  # faults put themselves in between
+        self.watch: Callable[[Reflector, Message], None] | None = None  # told what is ordered
 
     def host(self, address: Address) -> Host | None:
         """The host at `address`, if that node is there."""
@@ -49,22 +50,26 @@ class Network:
             self.hosts[address] = host = Host(address, self)
         return host
 
-    def _carry(self, address: Address, node: Node, entry: Entry) -> int:
+    def deliver(self, sender: Node, receiver: Node, entry: Entry) -> int:
         """Deliver `entry` when it has passed the link between the two; returns the tick."""
         clock = self.clock
         tick = clock.tick
-        if address != node:
-            tick += self._link_ticks[(address + node) & MASK]
+        if sender != receiver:
+            tick += self._link_ticks[(sender + receiver) & self._mask]
         due = clock.due.get(tick)
         if due is None:
             due = clock.open_tick(tick)
         due += entry
         return tick
 
+    def link_ticks(self, one: Node, other: Node) -> int:
+        """How long a message takes from one to the other, either way."""
+        return self._link_ticks[(one + other) & self._mask]
+
     # -- the port of the views -------------------------------------------------------------
 
     def send(self, worker: Worker, place: Place, call: Call) -> None:
-        self._carry(place.route[-1], worker.node, (self._receive, place, worker, call))
+        self.carry(worker.node, place.route[-1], (self.receive, place, worker, call))
 
     def open(self, worker: Worker, opening: m.Open) -> None:
         self.send(worker, opening.place, opening)
@@ -89,7 +94,7 @@ class Network:
 
     def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
         node = link.node
-        tick = self._carry(host.address, node, (Worker.answered, link, place, reply))
+        tick = self.carry(host.address, node, (Worker.answered, link, place, reply))
         if type(reply) is m.Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
@@ -110,7 +115,7 @@ class Network:
         address = reflector.host.address
         for node, command in commands:
             link = members[node]
-            self._carry(address, node, (Worker.on, link, reflector, command))
+            self.carry(address, node, (Worker.on, link, reflector, command))
         return None
 
     def _note(self, reflector: Reflector, message: Message) -> None:
@@ -122,6 +127,8 @@ class Network:
             record.joined(reflector, message.node)
         elif type(message) is m.Left:
             record.leads(model)
+        if self.watch is not None:
+            self.watch(reflector, message)
 
     @property
     def vote_every(self) -> int:
@@ -140,7 +147,7 @@ class Network:
         link = reflector.members[newcomer]
         own = [command for _, command in commands]
         entry = (Worker.seated, link, reflector, own)
-        self.record.placed(newcomer, self._carry(reflector.host.address, newcomer, entry))
+        self.record.placed(newcomer, self.carry(reflector.host.address, newcomer, entry))
 
     # -- deliveries ------------------------------------------------------------------------
 
@@ -150,34 +157,53 @@ class Network:
         Votes take none: a run is to be the same whether replicas are compared or not.
         """
         if type(call) is m.Vote:
-            return self._handle(place, worker, call)
+            return self.handle(place, worker, call)
         clock, address = self.clock, place.route[-1]
         done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
         self._busy_until[address] = done
-        due = clock.tick + clock.ticks(done - clock.now)
-        clock.at(due, (self._handle, place, worker, call))
+        self._queued[address] = due = clock.tick + clock.ticks(done - clock.now)
+        clock.at(due, (self.handle, place, worker, call))
         return None
 
-    def _handle(self, place: Place, worker: Worker, call: Call) -> None:
+    def handle(self, place: Place, worker: Worker, call: Call) -> None:
+        """The host at `place` does with a call what is to be done."""
         seat = worker.seat
-        if type(call) is m.Finished and type(seat) is Reflector and seat.session == place.session:
-            return seat.receive(worker.node, call)  # most publications; the rest find their way
         address = place.route[-1]
+        if (
+            type(call) is m.Finished
+            and type(seat) is Reflector
+            and seat.session == place.session
+            and seat.host.address == address
+        ):
+            return seat.receive(worker.node, call)  # most publications; the rest find their way
         host = self.hosts.get(address) or self.host(address)
         if host is not None:
             host.receive(worker, worker.node, place.session, call)
+        elif worker.node == address and worker.state is not GONE:  # it was in its own queue
+            self.carry(address, address, (self.handle, place, worker, call))
         elif type(call) is m.Arrive:
-            self._notice(address, worker.node, (_lost, worker, address, None))
+            self._tell_loss(worker.node, address)
         return None
 
-    def _miss(self, address: Address, node: Node, _: None) -> None:
-        if address in self.hosts:
-            self.hosts[address].lose(node)
+    def _tell_loss(self, node: Node, other: Node) -> None:
+        """The connection between the two broke at the other's end: `node` notices in time."""
+        self.carry(other, node, (self.lose, node, other, None))
+        self.clock.timers += 1  # it is no message
 
-    def _notice(self, address: Address, node: Node, entry: Entry) -> None:
-        """A connection broke: not a message, but it takes as long."""
-        self._carry(address, node, entry)
-        self.clock.timers += 1
+    def lose(self, node: Node, other: Node, _: None = None) -> None:
+        """`node` notices that its connection to the other is gone."""
+        queued = self._queued.get(node, -1)
+        if queued >= self.clock.tick:  # what came before that is still to be handled
+            self.clock.at(queued, (self._lose, node, other, None))
+        else:
+            self._lose(node, other)
+
+    def _lose(self, node: Node, other: Node, _: None = None) -> None:
+        host = self.hosts.get(node)
+        if host is not None:
+            host.lose(other)
+        for view in self.chain(node):
+            view.lost(other)
 
     # -- nodes come and go -----------------------------------------------------------------
 
@@ -190,19 +216,32 @@ class Network:
 
     def leave(self, node: Node) -> None:
         """Node `node` is gone, and so are its connections: each other end notices in time."""
-        self.alive[node] = 0
-        addresses: dict[Address, None] = {}
+        self.part(node)
         for view in self.chain(node):
-            addresses[view.place.address] = None
             view.state = GONE
-        for address in addresses:
-            if address != node:
-                self._notice(address, node, (self._miss, address, node, None))
         host = self.hosts.pop(node, None)
         if host is not None:
             host.close()
-            for link in connected(host):
-                self._notice(node, link.node, (_lost, link, node, None))
+
+    def part(self, node: Node) -> None:
+        """All connections of `node` close, and it is not there any more."""
+        for peer in self.peers(node):
+            self._tell_loss(peer, node)
+        self.alive[node] = 0
+
+    def peers(self, node: Node) -> list[Node]:
+        """Those whom `node` is connected to, those included whom it is just sending on."""
+        found = dict.fromkeys(view.place.address for view in self.chain(node))
+        if node in self.hosts:
+            found |= dict.fromkeys(link.node for link in connected(self.hosts[node]))
+        found.pop(node, None)
+        return list(found)
+
+    def newest(self, session: str) -> Reflector | None:
+        """The reflector of the session's newest incarnation, of those that are open."""
+        hosts = [host for host in self.hosts.values() if session in host.reflectors]
+        found: list[Reflector] = [host.reflectors[session] for host in hosts]
+        return max(found, key=lambda reflector: reflector.model.epoch, default=None)
 
     def chain(self, node: Node) -> list[Worker]:
         """The views of a node, from the highest level down."""
@@ -212,10 +251,6 @@ class Network:
 
 def _retry(worker: Worker, place: Place, _: None) -> None:
     worker.retry(place)
-
-
-def _lost(worker: Worker, address: Address, _: None) -> None:
-    worker.lost(address)
 
 
 def connected(host: Host) -> list[Any]:

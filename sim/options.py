@@ -16,11 +16,12 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 
 from plugins.loading import NAMES
+from sim import places, recorded
 from sim.distributions import KINDS, parse
-from sim.world import ARRIVAL_SECONDS, FANOUT_MAX, SETTLING_SECONDS, World
+from sim.recorded import SECONDS_MAX
+from sim.world import ARRIVAL_SECONDS, FANOUT_MAX, NODES, SETTLING_SECONDS, World
 
 PROGRAM = "python -m sim"
-SECONDS_MAX = 1e9  # 31 years; what is longer than any run is a slip of the hand
 TICK_SECONDS_MIN, TICK_SECONDS_MAX = 1e-9, 60.0
 
 DEFAULTS = {name: option.default for name, option in inspect.signature(World).parameters.items()}
@@ -44,10 +45,16 @@ def read(arguments: Sequence[str]) -> Options:
     parser = _parser()
     named = vars(parser.parse_args(list(_joined(parser, arguments))))
     follow, as_json = named.pop("follow", None), named.pop("json")
-    nodes = named.get("nodes", DEFAULTS["nodes"])
-    if follow is not None and follow > nodes:
+    if follow is not None and follow > (nodes := _nodes(named)):
         raise BadOption(f"--follow: there is no node {follow}, give one from 0 to {nodes}")
     return Options(named, follow, as_json)
+
+
+def _nodes(named: dict[str, Any]) -> int:
+    """How many nodes there will be."""
+    if "nodes" in named or "arrivals" not in named:
+        return int(named.get("nodes", NODES))
+    return len(recorded.trace(named["arrivals"]).arrivals_seconds)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,6 +132,24 @@ def _distribution(text: str) -> str:
     return text
 
 
+def _latency(text: str) -> str:
+    if not text.startswith(places.PREFIX):
+        return _distribution(text)
+    try:
+        places.read(text.removeprefix(places.PREFIX))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _trace(text: str) -> str:
+    try:
+        recorded.trace(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _input(text: str) -> Any:
     """JSON, else the text itself."""
     try:
@@ -167,7 +192,10 @@ def _parser() -> argparse.ArgumentParser:
             "seed and options give the same run, bit for bit; its digest says so."
         ),
         epilog=_paragraphs(
-            f"DIST is a number of seconds, or a distribution of them: {KINDS.partition(', ')[2]}.",
+            f"DIST is a number of seconds, or a distribution of them: {KINDS.partition(', ')[2]}. "
+            "The last draws from the seconds in a column of a file, each row as likely as another; "
+            "COLUMN may be left out where there is but one.",
+            "FILE.csv has a header line. FILE.csv.gz will do too.",
             "MODULE_OR_FILE is a dotted module name or the path of a .py file.",
             "Exit codes: 0 the result is there; 1 the job failed, or the run could not finish; "
             "2 an option is wrong; 130 interrupted.",
@@ -192,7 +220,7 @@ def _add_tree(group: argparse._ArgumentGroup) -> None:
         "--nodes",
         metavar="N",
         type=_COUNT,
-        help=f"how many nodes arrive (default: {DEFAULTS['nodes']})",
+        help=f"how many nodes arrive (default: {NODES}, or all of --arrivals)",
     )
     group.add_argument(
         "--partitions",
@@ -262,8 +290,13 @@ def _add_times(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--latency",
         metavar="DIST",
-        type=_distribution,
-        help="seconds that a message takes one way; each link has one latency "
+        type=_latency,
+        help="seconds that a message takes one way; each link has one latency; or "
+        f"{places.PREFIX}FILE.csv, a table of measured round trips between places: columns cty1, "
+        "cty2, rtt_avg, in milliseconds, a row for both directions. Each node, the submitter too, "
+        "is at a place drawn from the seed, and a link takes half the round trip of its two "
+        "places. A pair that has no row is as far apart as the best way by other places; nodes at "
+        "one place that has no row of its own, as far as the place is from the nearest other "
         f"(default: {DEFAULTS['latency']})",
     )
     group.add_argument(
@@ -279,6 +312,15 @@ def _add_times(group: argparse._ArgumentGroup) -> None:
         type=_RATE,
         help="nodes that arrive each second (default: so many that all have arrived within "
         f"{ARRIVAL_SECONDS:g} seconds)",
+    )
+    group.add_argument(
+        "--arrivals",
+        metavar="FILE.csv",
+        type=_trace,
+        help="replay recorded nodes, a row a node: its seconds in column arrival, and in column "
+        "lifetime, if there is one, how long it stays (empty: to the end); with --nodes the first "
+        "so many. Where they leave early, give --partitions or --delay too "
+        "(default: nodes arrive at --arrival-rate)",
     )
     group.add_argument(
         "--lifetime",

@@ -44,6 +44,7 @@ class Record:
         self._done = bytearray(partitions)
         self._load: dict[Any, int] = {}
         self.ordered: list[tuple[str, int, float, Message]] = []  # since the last tick
+        self.ordered_count = 0  # before that
         self._encode = msgspec.msgpack.Encoder().encode
         self._hash = blake2b(digest_size=16)
         clock.after_tick.append(self.flush)
@@ -98,6 +99,7 @@ class Record:
                 [(*where, attrs.asdict(message)) for *where, message in self.ordered]
             )
         self._hash.update(encoded)
+        self.ordered_count += len(self.ordered)
         self.ordered.clear()
 
     def digest(self) -> str:

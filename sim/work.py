@@ -12,9 +12,6 @@ from core.messages import Node, Value
 from core.worker import GONE
 from plugins.loading import Job
 from sim.clock import Clock
-from sim.distributions import DRAWS
-
-MASK = DRAWS - 1
 
 
 class Work:
@@ -30,25 +27,35 @@ class Work:
         self.job = job
         self.clock = clock
         self.delay_ticks = delay_ticks
+        self._mask = len(delay_ticks or [0]) - 1
         self._piece_ticks = clock.ticks(piece_seconds)
         self.calls = {"prepare": 0, "compute": 0, "collect": 0}
+        self.running = 0  # calls that have begun and not ended
+        self.slow: dict[Node, float] = {}  # nodes on which all takes so many times as long
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
-        ticks = self._compute_ticks(worker.node, command)
+        self.running += 1
+        ticks = self._slowed(worker, self._compute_ticks(worker.node, command))
         self.clock.at(self.clock.tick + ticks, (self._computed, worker, command, ticks))
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
-        due = self.clock.tick + self._leader_ticks(worker, 1)
+        self.running += 1
+        due = self.clock.tick + self._slowed(worker, self._leader_ticks(worker, 1))
         self.clock.at(due, (self._prepared, worker, session, (value, sizes)))
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
-        due = self.clock.tick + self._leader_ticks(worker, 2)
+        self.running += 1
+        due = self.clock.tick + self._slowed(worker, self._leader_ticks(worker, 2))
         self.clock.at(due, (self._collected, worker, session, outputs))
+
+    def _slowed(self, worker: Worker, ticks: int) -> int:
+        return round(ticks * self.slow.get(worker.node, 1.0)) if self.slow else ticks
 
     def _leader_ticks(self, worker: Worker, kind: int) -> int:
         if self.delay_ticks is None:
             return 0
-        return self.delay_ticks[(worker.node * 3 + len(worker.place.route) * 101 + kind) & MASK]
+        draw = worker.node * 3 + len(worker.place.route) * 101 + kind
+        return self.delay_ticks[draw & self._mask]
 
     def _compute_ticks(self, node: Node, command: m.Compute) -> int:
         table, cost = self.delay_ticks, self.job.cost
@@ -56,11 +63,12 @@ class Work:
             return self._piece_ticks * len(command.slots)
         partitions = [command.first + slot for slot in command.slots]
         if table is not None:
-            return sum([table[(node * 3 + partition) & MASK] for partition in partitions])
+            return sum([table[(node * 3 + partition) & self._mask] for partition in partitions])
         assert cost is not None
         return self.clock.ticks(sum(map(cost, command.inputs, partitions)))
 
     def _computed(self, worker: Worker, command: m.Compute, ticks: int) -> None:
+        self.running -= 1
         if worker.state is GONE:
             return
         compute, partition = self.job.compute, command.first
@@ -77,6 +85,7 @@ class Work:
             worker.computed(command.session, command.slots, outputs, seconds)
 
     def _prepared(self, worker: Worker, session: str, arguments: tuple[Value, list[int]]) -> None:
+        self.running -= 1
         if worker.state is GONE:
             return
         self.calls["prepare"] += 1
@@ -88,6 +97,7 @@ class Work:
             worker.prepared(session, inputs)
 
     def _collected(self, worker: Worker, session: str, outputs: Sequence[Value]) -> None:
+        self.running -= 1
         if worker.state is GONE:
             return
         self.calls["collect"] += 1

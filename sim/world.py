@@ -13,29 +13,41 @@ import gc
 import resource
 import sys
 import time
-from math import ceil, inf
+from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any
 
 import attrs
 
-from core import Reflector, Shape, choose_fanout
+from core import Host, Reflector, Shape, choose_fanout
 from core import messages as m
 from core.messages import Place
 from plugins.loading import load
+from sim import arrivals as arriving
+from sim import places, recorded, script
+from sim.actions import Action, Fault
 from sim.clock import Clock
 from sim.distributions import DRAWS, parse
 from sim.each import EachNetwork
+from sim.faults import Faults
 from sim.network import Network
+from sim.plans import planned
 from sim.record import Record
+from sim.store import MemoryStore
 from sim.work import Work
 
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
+NODES = 1000  # by default
 ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
 SETTLING_SECONDS = 2.0  # for the last to find its place
+STANDSTILL_SECONDS = 600.0  # without a message ordered or a piece computed: no more will come
 FANOUT_MAX = 1000
-NETWORKS = {"shared": Network, "each": EachNetwork}
-MASK = DRAWS - 1
+NETWORKS: dict[str, type[Network]] = {"shared": Network, "each": EachNetwork}
+PLACED_NETWORKS: dict[str, type[places.PlacedNetwork]] = {
+    "shared": places.PlacedNetwork,
+    "each": places.PlacedEachNetwork,
+}
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
 
@@ -71,7 +83,7 @@ class World:
 
     def __init__(
         self,
-        nodes: int = 1000,
+        nodes: int | None = None,
         partitions: int | None = None,
         fanout: int | None = None,
         job: Any = "plugins.demo",
@@ -88,7 +100,13 @@ class World:
         tick: float = 0.001,
         replicas: str = "shared",
         listening: float = 1.0,
+        arrivals: str | None = None,
+        faults: str | Iterable[Fault] | None = None,
+        heartbeat: float = 5.0,
     ) -> None:
+        trace = None if arrivals is None else recorded.trace(arrivals)
+        if nodes is None:
+            nodes = NODES if trace is None else len(trace.arrivals_seconds)
         _require("nodes", nodes, _whole(nodes) and nodes >= 1, "a whole number, 1 or more")
         one_each = partitions is None
         partitions = nodes if partitions is None else partitions
@@ -102,66 +120,144 @@ class World:
         _require("service_time", service_time, 0 <= service_time < inf, "0 or more seconds")
         _require("tick", tick, 0 < tick < inf, "above 0 seconds, and finite")
         _require("listening", listening, 0 <= listening <= 1, "from 0 to 1")
+        _require("heartbeat", heartbeat, 0 < heartbeat < inf, "above 0 seconds, and finite")
         _require("replicas", replicas, replicas in ("shared", "each"), "shared or each")
+        if trace is not None:
+            _require_fit(trace, nodes, arrival_rate, lifetime)
         self.nodes = nodes
         self.shape = Shape.root(partitions, fanout)
         self.input = input
         self.seed = seed
+        wanted = 4 * max(nodes, partitions)
+        self._mask = min(DRAWS, 1 << wanted.bit_length()) - 1  # of the tables of draws
         self.clock = Clock(tick)
         self.record = Record(nodes, partitions, self.clock)
+        self._arriving: arriving.Evenly | arriving.Replayed
+        if trace is None:
+            self._arriving = arriving.Evenly(nodes, rate, tick)
+        else:
+            self._arriving = arriving.Replayed(nodes, trace, tick)
         delays = None if delay is None else self._table("delay", delay)
         # One partition each is for watching all of them take part: nobody is done before the
         # last has arrived, unless it is said how long a piece takes.
-        piece_seconds = nodes / rate + SETTLING_SECONDS if one_each else 0.0
+        piece_seconds = self._arriving.last_seconds + SETTLING_SECONDS if one_each else 0.0
         self.work = Work(load(job, prepare, compute, collect), self.clock, delays, piece_seconds)
-        self.network = NETWORKS[replicas](
-            nodes,
-            self.clock,
-            self._table("latency", latency),
-            service_time,
-            self.work,
-            self.record,
-        )
-        self._lifetimes = None if lifetime is None else self._table("lifetime", lifetime)
+        self.network = self._network(replicas, latency, service_time)
+        self._lifetimes: Sequence[int | None] | None = None
+        if lifetime is not None:
+            self._lifetimes = self._table("lifetime", lifetime)
+        elif trace is not None:
+            self._lifetimes = arriving.stays(trace, tick)
+        self.listening = listening
+        self.service_seconds = service_time
         self._listening = round(listening / tick)
         self._listens = self._table("listens", "uniform:0,1")
-        self._rate = rate
+        self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
         self._wall_seconds = 0.0
         self._until = 0.0
-        self._submit()
+        self.heartbeat = heartbeat
+        self._faults: Faults | None = None
+        self._planned = 0  # faults that are still to happen
+        # Where few nodes listen it would hold most of all messages: only if it may be needed.
+        stores = listening == 1 or faults is not None
+        self._store = MemoryStore() if stores else None
+        self._submit((1,))
         self.clock.at(0, (self._arrivals, None, None, None))
+        if faults is not None:
+            self._plan(faults)
 
     def _table(self, what: str, distribution: str | float) -> list[int]:
-        return parse(distribution).ticks(f"{self.seed}/{what}", self.clock.tick_seconds)
+        tick, draws = self.clock.tick_seconds, self._mask + 1
+        return parse(distribution).ticks(f"{self.seed}/{what}", tick, draws)
 
-    def _submit(self) -> None:
+    def _network(self, replicas: str, latency: str | float, service_time: float) -> Network:
+        others = (service_time, self.work, self.record)
+        if not str(latency).startswith(places.PREFIX):
+            ticks = self._table("latency", latency)
+            return NETWORKS[replicas](self.nodes, self.clock, ticks, *others)
+        table = places.read(str(latency).removeprefix(places.PREFIX))
+        seed, tick = f"{self.seed}/places", self.clock.tick_seconds
+        links = places.Links(table, self.nodes, seed, tick)
+        return PLACED_NETWORKS[replicas](self.nodes, self.clock, links, *others)
+
+    def _submit(self, epoch: m.Epoch, again: bool = False) -> None:
         """The submitter opens the root on its own host, joins and leads it, and gives the input."""
         network = self.network
         network.alive[SUBMITTER] = 1
-        host = network.host(SUBMITTER)
-        assert host is not None
-        host.open(SUBMITTER, m.Open(self.shape, (1,), ROOT))
+        network.hosts[SUBMITTER] = host = Host(SUBMITTER, network, self._store)
+        host.open(SUBMITTER, m.Open(self.shape, epoch, ROOT, again))
         submitter = network.arrive(SUBMITTER, ROOT, listens=True, observes=True)
         network.send(submitter, ROOT, m.Given(self.input))
 
     def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
-        """Let those arrive who are due in this tick, evenly spaced, node 1 first."""
+        """Let those arrive who are due in this tick, in the order of their numbers."""
         clock, network, arrived = self.clock, self.network, self.record.arrived
-        per_tick = self._rate * clock.tick_seconds
-        due = min(self.nodes, int((clock.tick + 1) * per_tick + 1e-9))
+        due = self._arriving.due(clock.tick)
         self.record.arrived = max(arrived, due)
+        lifetimes = self._lifetimes
         for node in range(arrived + 1, due + 1):
-            network.arrive(node, ROOT, self._listens[node & MASK] < self._listening)
-            if self._lifetimes is not None:
-                leaving = clock.tick + self._lifetimes[node & MASK]
-                clock.at(leaving, (self._leave, node, None, None))
+            network.arrive(node, ROOT, self._listens[node & self._mask] < self._listening)
+            stay = None if lifetimes is None else lifetimes[node % len(lifetimes)]
+            if stay is not None:
+                clock.at(clock.tick + stay, (self._leave, node, None, None))
         if due < self.nodes:
-            upcoming = ceil((due + 1) / per_tick - 1e-9) - 1
-            clock.at(max(clock.tick + 1, upcoming), (self._arrivals, None, None, None))
+            upcoming = max(clock.tick + 1, self._arriving.tick(due + 1))
+            clock.at(upcoming, (self._arrivals, None, None, None))
 
     def _leave(self, node: int, _b: None, _c: None) -> None:
-        self.record.left += 1
-        self.network.leave(node)
+        if self.network.alive[node] and not self.calm:
+            self.record.left += 1
+            self.network.leave(node)
+
+    # -- what goes wrong -------------------------------------------------------------------
+
+    @property
+    def faults(self) -> Faults:
+        """What has gone wrong so far. Asking for it first has the network care for faults."""
+        if self._faults is None:
+            self._faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
+            self._look_for_end(-1, None, None)
+        return self._faults
+
+    def do(self, action: str | Action) -> list[int]:
+        """Have something go wrong now: `crash the host of 0-3`, in the words of `sim.script`.
+
+        Returns the nodes that it concerned. Raises ValueError for words that say nothing.
+        """
+        if isinstance(action, str):
+            (fault,) = script.read(f"at 0 {action}")
+            action = fault.action
+        return self.faults.do(action)
+
+    def _plan(self, faults: str | Iterable[Fault]) -> None:
+        if isinstance(faults, str):
+            faults = planned(faults, self.nodes, self.shape, self.seed)
+        for fault in faults:
+            due = self.clock.ticks(fault.at)
+            self.clock.at(due, (self._do, self.faults, fault.action, None))
+            self._planned += 1
+
+    def _do(self, faults: Faults, action: Action, _: None) -> None:
+        self._planned -= 1
+        if not self.calm:
+            faults.do(action)
+
+    def _look_for_end(self, ordered: int, _b: None, _c: None) -> None:
+        """Stop where those who ask again and again are all that still happens."""
+        record, clock = self.record, self.clock
+        waits = self._planned or record.arrived < self.nodes or self.work.running
+        if not waits and record.ordered_count == ordered:
+            clock.stopped = True
+        due = clock.tick + clock.ticks(STANDSTILL_SECONDS)
+        clock.at(due, (self._look_for_end, record.ordered_count, None, None))
+
+    def _restart(self, node: int, memory: bool) -> None:
+        if node == SUBMITTER:
+            if not memory:
+                self._store = MemoryStore()
+            self._submit((self.clock.tick + 1,), again=True)
+        else:
+            self.network.arrive(node, ROOT, self._listens[node & self._mask] < self._listening)
 
     # -- running and looking ---------------------------------------------------------------
 
@@ -170,6 +266,8 @@ class World:
 
         Returns how things stand then; run again to go on.
         """
+        if self.network.outcome is None:
+            self.clock.stopped = False
         began = time.perf_counter()
         collecting = gc.isenabled()
         gc.disable()  # views refer to each other for as long as they live: nothing to find
@@ -198,11 +296,7 @@ class World:
 
         Raises KeyError where no host holds such a session.
         """
-        newest: Reflector | None = None
-        for host in self.network.hosts.values():
-            found = host.reflectors.get(name)
-            if found and (newest is None or found.model.epoch > newest.model.epoch):
-                newest = found
+        newest = self.network.newest(name)
         if newest is None:
             raise KeyError(f"session {name} is not open")
         return newest
@@ -212,7 +306,7 @@ class World:
 
     def report(self) -> Report:
         """How things stand now."""
-        record, outcome = self.record, self.network.outcome
+        record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
         return Report(
             result=outcome.result if outcome else None,
             failure=outcome.failure if outcome else None,
@@ -228,7 +322,7 @@ class World:
             formed_seconds=self._seconds(min(record.formed_tick, self.clock.tick)),
             finished_seconds=self._seconds(self.clock.tick) if outcome else None,
             messages=self.clock.entries - self.clock.timers,
-            root_messages=self.session("0").model.seq,
+            root_messages=root.model.seq if root else 0,
             connections_max=record.connections_max,
             accepted=record.accepted,
             digest=record.digest(),
@@ -236,6 +330,17 @@ class World:
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
         )
+
+
+def _require_fit(
+    trace: recorded.Trace, nodes: int, arrival_rate: float | None, lifetime: str | float | None
+) -> None:
+    rows = len(trace.arrivals_seconds)
+    _require("nodes", nodes, nodes <= rows, f"{rows} or less, as arrivals has no more")
+    rate, known = arrival_rate, trace.tells_lifetimes
+    _require("arrival_rate", rate, rate is None, "left out, as arrivals tells when nodes arrive")
+    good = lifetime is None or not known
+    _require("lifetime", lifetime, good, "left out, as arrivals tells how long nodes stay")
 
 
 def _whole(value: object) -> bool:

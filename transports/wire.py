@@ -47,7 +47,7 @@ class RemoteProtocolError(ProtocolError):
 
 # What a participant may say; what else is ordered, only a reflector says.
 Said = (
-    m.Arrive | m.Leave | m.Brought | m.Vote | m.Open | m.Given | m.Prepared
+    m.Arrive | m.Leave | m.Brought | m.Vote | m.Kept | m.Open | m.Given | m.Prepared
     | m.Finished | m.Failed | m.Moved | m.Ended
 )  # fmt: skip
 

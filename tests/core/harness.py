@@ -20,6 +20,7 @@ from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.digest import digest
 from core.messages import Call, Command, Message, Node, Place, Reply, Value
+from core.store import Store
 from core.worker import GONE, SEATED, WAITING
 
 SUBMITTER = 0
@@ -70,13 +71,20 @@ class Net:
     """The port of every view and the carrier of every reflector."""
 
     def __init__(
-        self, shape: Shape, job: Any = None, compare: bool = False, vote_every: int = 0
+        self,
+        shape: Shape,
+        job: Any = None,
+        compare: bool = False,
+        vote_every: int = 0,
+        store: Store | None = None,
     ) -> None:
         self.now = 0.0
         self.shape = shape
         self.job = job or Spans()
         self.compare = compare  # the digests of all replicas, after every message
         self.vote_every = vote_every
+        self.store = store  # of the submitter's host
+        self.openings = 0  # of the root
         self.differences: list[tuple[str, int, Node, list[str]]] = []
         self.lanes: dict[Lane, deque[tuple[Action, Action | None]]] = {}
         self.timers: list[tuple[float, int, Action]] = []
@@ -84,6 +92,8 @@ class Net:
         self.connected: dict[tuple[Node, Node], None] = {}
         self.cut: set[Lane] = set()  # until their sender has noticed
         self.computed: list[tuple[Node, int]] = []  # who computed which partition, in order
+        self.known: set[int] = set()  # partitions of which an output was accepted
+        self.repeated: list[int] = []  # partitions given out after that
         self.calls: list[tuple[Node, str, Call]] = []  # who said what to which session
         self.ordered: list[tuple[str, Message]] = []
         self.accepted: dict[tuple[Reflector, int], Value] = {}
@@ -94,6 +104,7 @@ class Net:
     # -- nodes come and go -----------------------------------------------------------------
 
     def submit(self, input: Value = None) -> Process:
+        self.openings += 1
         process = self.arrive(SUBMITTER, observes=True, open=True)
         self.send(process.views[0], ROOT, m.Given([0, self.shape.partitions]))
         return process
@@ -103,10 +114,10 @@ class Net:
     ) -> Process:
         self.processes[node] = process = Process(node)
         if listens:
-            process.host = Host(node, self)
+            process.host = Host(node, self, self.store if node == SUBMITTER else None)
         worker = Worker(self, node, node if listens else None, ROOT, observes)
         if open:
-            self.open(worker, m.Open(self.shape, (1,), ROOT))
+            self.open(worker, m.Open(self.shape, (self.openings,), ROOT, self.openings > 1))
         worker.enter(ROOT)
         return process
 
@@ -120,6 +131,14 @@ class Net:
             view.state = GONE
         others = [other for pair in self.connected if node in pair for other in pair]
         self._sever([(node, other) for other in others if other != node], keep)
+
+    def restart(self) -> Process:
+        """The submitter, who was lost, begins again where it was."""
+        for lane in [lane for lane in self.lanes if lane[1] == SUBMITTER]:
+            for _, otherwise in self.lanes.pop(lane):
+                if otherwise is not None:
+                    otherwise()
+        return self.submit()
 
     def disconnect(self, one: Node, other: Node) -> None:
         """Their connection breaks and takes what was on its way with it; both stay."""
@@ -231,7 +250,8 @@ class Net:
         heapq.heappush(self.timers, (self.now + max(0.0, seconds), next(self._count), action))
 
     def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
-        if self.processes[host.address].alive:
+        process = self.processes[host.address]
+        if process.alive and process.host is host:
             self._put((host.address, link.node), lambda: link.answered(place, reply))
 
     def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
@@ -249,6 +269,12 @@ class Net:
     ) -> None:
         model, now, seq = reflector.model, self.now, reflector.model.seq
         self.ordered.append((model.shape.session, message))
+        for _, command in commands:
+            if isinstance(command, m.Compute):
+                partitions = [command.first + slot for slot in command.slots]
+                self.repeated += [index for index in partitions if index in self.known]
+        if isinstance(message, m.Finished) and model.shape.leaf:
+            self.known.update(model.shape.first + slot for slot in message.slots)
         self._check(reflector, message)
         expected = digest(model.snapshot()) if self.compare else None
 

@@ -280,3 +280,54 @@ def test_a_prepare_that_cuts_wrongly_is_a_failure(session: str) -> None:
     assert net.outcome.failure.session == session
     assert "prepare returned 1 inputs for 2 slots" in net.outcome.failure.error
     check_released(net)
+
+
+# -- what one death costs ------------------------------------------------------------------
+
+
+def exposed(net: Net, node: int) -> set[int]:
+    """Partitions of leaf sessions that this process alone has, or that others are still to bring.
+
+    Whoever opens a session anew begins with what it knows itself: what another brings a moment
+    later may have been given out by then.
+    """
+    found: set[int] = set()
+    seats = [v.seat for p in net.live() for v in p.views if p.node != node and v.seat is not None]
+    for model in [seat.model for seat in seats if seat.place.address == node]:
+        if model.shape.leaf:
+            found.update(model.shape.first + slot for slot in model.outputs())
+    for reflector in net.open_reflectors():
+        shape, alone = reflector.model.shape, reflector.members.keys() <= {node}
+        if shape.leaf and alone and reflector.host.address == node and not reflector.model.moved:
+            found.update(range(shape.first, shape.first + shape.partitions))
+    return found
+
+
+@settings(busy_machine, max_examples=150)
+@given(st.integers(2, 12), st.integers(1, 40), FANOUTS, SEEDS, st.sampled_from([1.0, 0.5]))
+def test_a_death_costs_no_more_than_the_leaf_sessions_that_one_process_held(
+    nodes: int, partitions: int, fanout: int, seed: int, listening: float
+) -> None:
+    random, work = Random(seed), {"compute"}
+    net = Net(Shape.root(partitions, fanout))
+    net.submit()
+    arrive = Life(net, random, listening)._arrive
+    for node in range(1, nodes + 1):
+        arrive(node)
+        net.settle(work)
+    lost: set[int] = set()
+    for node in range(nodes + 1, nodes + 7):
+        for _ in range(random.randint(0, 2 * partitions // 3)):
+            if at_work := [lane for lane in net.lanes if lane[0] == "compute"]:
+                net.step(random.choice(at_work))
+                net.settle(work)
+        dying = random.choice([p.node for p in net.live() if p.node != SUBMITTER])
+        if not net.outcome:
+            lost |= exposed(net, dying)
+            net.leave(dying)
+            net.settle(work)
+            arrive(node)
+            net.settle(work)
+    net.run(random)
+    check_result(net)
+    assert set(net.repeated) <= lost

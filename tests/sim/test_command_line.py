@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
-latency service-time arrival-rate lifetime delay tick follow json
+latency service-time arrival-rate arrivals lifetime delay tick follow json
 """
 
 RAISING = """
@@ -238,6 +238,10 @@ def test_the_same_seed_gives_the_same_digest_in_any_process() -> None:
         ["--latency", ""],
         ["--latency", "uniform:1"],
         ["--latency", "uniform:2,1"],
+        ["--latency", "recorded:a_file_of_another_kind"],
+        ["--delay", "places:no_such_file.csv"],
+        ["--arrivals", "no_such_file.csv"],
+        ["--arrivals", ""],
         ["--lifetime", "uniform:1,2,3"],
         ["--lifetime", "lognormal:1,1e6"],
         ["--delay", "exponential:-1"],
@@ -272,6 +276,8 @@ def test_a_bad_option_is_named_in_one_line(
         (["--nodes", "--json"], "--nodes"),
         (["--nodes", "5", "--follow", "6"], "6"),
         (["--input", "[" * 100_000], "--input"),
+        (["--latency", "recorded:no_such_file.csv"], "'no_such_file.csv': no such file"),
+        (["--latency", "places:no_such_file.csv"], "'no_such_file.csv': no such file"),
     ],
 )
 def test_bad_arguments_are_named_in_one_line(

@@ -50,6 +50,7 @@ def test_text_and_numbers_are_read(
         "exponential:one",
         "lognormal:1",
         "constant:1,2",
+        "places:file.csv",
         "nan",
         "inf",
         "uniform:0,inf",

@@ -50,7 +50,8 @@ CALLS: list[Any] = [
     m.Arrive(0, None, None),
     m.Leave(),
     m.Brought({"slots": [], "seq": 3}),
-    m.Vote(3, {"slots": "00ff"}),
+    m.Vote((1, 2), 3, {"slots": "00ff"}),
+    m.Kept("0-1", {0: ([1, "a"], 0.5)}),
     m.Open(SHAPE, (1, 2, 1), PLACE),
     m.Given(VALUE),
     m.Prepared([VALUE, 1]),
@@ -66,6 +67,7 @@ REPLIES: list[Any] = [
     m.TurnedAway(5.0),
     m.Absent(),
     m.Bring(),
+    m.Kept("0-1", {0: ([1, "a"], 0.5)}),
     m.Stop(m.Ended(None, FAILURE)),
 ]
 MESSAGES: list[Any] = [

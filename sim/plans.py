@@ -1,0 +1,187 @@
+"""Faults drawn from a seed, or read from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from core import Shape
+from sim import actions as a
+from sim import script
+from sim.actions import Action, Fault, Target
+
+SUBMITTER = 0
+LEVELS = ("light", "heavy")
+UNTIL_SECONDS = 60.0  # no fault after that, and all that has not crashed for good is healed
+
+# For each level: seconds from one fault to the next on average, and how often which kind.
+LIGHT = {"crash": 4, "silent crash": 1, "restart": 3, "slow": 2, "split": 1}
+LIGHT_GAP_SECONDS, HEAVY_GAP_SECONDS = 5.0, 1.0
+
+
+def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]:
+    """The faults of `light`, `heavy` or a file. Raises ValueError for what is none of them."""
+    if text not in LEVELS:
+        return _read(text)
+    random = Random(f"{seed}/{text}")
+    if text == "light":
+        faults = draw(random, LIGHT, LIGHT_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
+    else:
+        faults = draw(random, HEAVY, HEAVY_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
+    everyone = a.Restart(a.Nodes(tuple(range(nodes + 1))))
+    return (*faults, Fault(UNTIL_SECONDS, a.Heal()), Fault(UNTIL_SECONDS, everyone))
+
+
+def _read(path: str) -> tuple[Fault, ...]:
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ValueError(
+            f"faults {path!r:.80}: {why}; give 'light', 'heavy' or a file of faults"
+        ) from None
+    try:
+        return script.read(text)
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
+
+
+# -- drawing -------------------------------------------------------------------------------
+
+
+def draw(
+    random: Random,
+    weights: dict[str, int],
+    gap_seconds: float,
+    until_seconds: float,
+    nodes: int,
+    shape: Shape,
+) -> list[Fault]:
+    """Faults of the kinds in `weights`, in order of time."""
+    faults, now = list[Fault](), random.expovariate(1 / gap_seconds)
+    kinds = list(weights)
+    while now < until_seconds:
+        (kind,) = random.choices(kinds, list(weights.values()))
+        at = round(now, 3)
+        faults += [
+            Fault(round(at + wait, 3), action) for wait, action in KINDS[kind](random, nodes, shape)
+        ]
+        now += random.expovariate(1 / gap_seconds)
+    return sorted(faults, key=lambda fault: fault.at)
+
+
+Steps = list[tuple[float, Action]]  # seconds from the first, and what then
+
+
+def _node(random: Random, nodes: int) -> a.Nodes:
+    return a.Nodes((1 + int(random.random() * nodes),))
+
+
+def _session(random: Random, shape: Shape) -> str:
+    while not shape.leaf and random.random() < 0.6:
+        shape = shape.child(int(random.random() * shape.slots))
+    return shape.session
+
+
+def _somebody(random: Random, nodes: int, shape: Shape) -> Target:
+    below = shape if shape.leaf else shape.child(int(random.random() * shape.slots))
+    kind = int(random.random() * 6)
+    if kind == 0:
+        return a.HostOf(_session(random, below) if below is not shape else "0-0")
+    if kind == 1:
+        return a.LeaderOf(_session(random, below) if below is not shape else "0-0")
+    if kind == 2:
+        return a.Everyone(_session(random, below))
+    return _node(random, nodes)
+
+
+def _crash(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Crash(_somebody(random, nodes, shape)))]
+
+
+def _silent_crash(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Crash(_somebody(random, nodes, shape), silently=True))]
+
+
+def _subtree(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Crash(a.Subtree(_session(random, shape)), random.random() < 0.3))]
+
+
+def _half(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Crash(a.Share(0.5), random.random() < 0.3))]
+
+
+def _restart(random: Random, nodes: int, shape: Shape) -> Steps:
+    share = random.choice((0.2, 0.5, 1.0))
+    return [(0.0, a.Restart(a.Share(share), random.random() < 0.5))]
+
+
+def _submitter(random: Random, nodes: int, shape: Shape) -> Steps:
+    root, away = a.Nodes((SUBMITTER,)), random.random() * 10
+    silently, memory = random.random() < 0.3, random.random() < 0.7
+    return [(0.0, a.Crash(root, silently)), (away, a.Restart(root, memory))]
+
+
+def _split(random: Random, nodes: int, shape: Shape) -> Steps:
+    first = 1 + int(random.random() * nodes)
+    last = min(nodes, first + int(random.random() ** 3 * nodes))
+    target: Target = a.Nodes(tuple(range(first, last + 1)))
+    if random.random() < 0.4:
+        target = _somebody(random, nodes, shape)
+    others = a.Nodes((SUBMITTER,)) if random.random() < 0.2 else None
+    return [
+        (0.0, a.Partition(target, others, random.random() < 0.3)),
+        (random.expovariate(1 / 6), a.Heal()),
+    ]
+
+
+def _slow(random: Random, nodes: int, shape: Shape) -> Steps:
+    factor = random.choice((3.0, 10.0, 100.0))
+    if random.random() < 0.3:
+        one, other = int(random.random() * (nodes + 1)), 1 + int(random.random() * nodes)
+        if one != other:
+            return [(0.0, a.SlowLink(one, other, factor))]
+    return [(0.0, a.Slow(_somebody(random, nodes, shape), factor))]
+
+
+def _flap(random: Random, nodes: int, shape: Shape) -> Steps:
+    every = round(random.choice((0.2, 1.0, 4.0, 8.0)) * (0.5 + random.random()), 3)
+    return [(0.0, a.Flap(_somebody(random, nodes, shape), every, random.randint(1, 4)))]
+
+
+def _loss(random: Random, nodes: int, shape: Shape) -> Steps:
+    share = random.choice((0.002, 0.01, 0.05))
+    return [(0.0, a.Drop(share)), (random.expovariate(1 / 5), a.Drop(0.0))]
+
+
+def _double(random: Random, nodes: int, shape: Shape) -> Steps:
+    share = random.choice((0.02, 0.2, 1.0))
+    return [(0.0, a.Duplicate(share)), (random.expovariate(1 / 5), a.Duplicate(0.0))]
+
+
+def _hold(random: Random, nodes: int, shape: Shape) -> Steps:
+    share, seconds = random.choice((0.02, 0.2)), random.choice((0.5, 2.0, 8.0))
+    return [(0.0, a.Hold(share, seconds)), (random.expovariate(1 / 5), a.Hold(0.0, 0.0))]
+
+
+def _diverge(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Diverge(_session(random, shape), 1 + int(random.random() * nodes)))]
+
+
+KINDS: dict[str, Callable[[Random, int, Shape], Steps]] = {
+    "crash": _crash,
+    "silent crash": _silent_crash,
+    "subtree": _subtree,
+    "half": _half,
+    "restart": _restart,
+    "submitter": _submitter,
+    "split": _split,
+    "slow": _slow,
+    "flap": _flap,
+    "loss": _loss,
+    "double": _double,
+    "hold": _hold,
+    "diverge": _diverge,
+}
+HEAVY = dict.fromkeys(KINDS, 1) | {"crash": 4, "restart": 6, "split": 2}

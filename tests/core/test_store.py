@@ -1,0 +1,294 @@
+"""The submitter's process ends and begins again: with what was stored, and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import Computation, Shape
+from core import messages as m
+from core.digest import digest
+from core.messages import Message
+from core.store import Store
+from sim.store import MemoryStore
+from tests.core.harness import SUBMITTER, Action, Net, Process
+from tests.core.test_sessions import WORK, again, compute, finish, wait
+from tests.core.test_trees import (
+    FANOUTS,
+    NODES,
+    PARTITIONS,
+    SEEDS,
+    Life,
+    busy_machine,
+    check_result,
+)
+
+both = pytest.mark.parametrize("stored", [True, False])
+
+
+def tree(partitions: int, fanout: int, nodes: int, stored: bool, listens: bool = True) -> Net:
+    net = Net(Shape.root(partitions, fanout), store=MemoryStore() if stored else None)
+    net.submit()
+    net.settle(WORK)
+    for node in range(1, nodes + 1):
+        net.arrive(node, listens)
+        net.settle(WORK)
+    return net
+
+
+def crash(net: Net) -> None:
+    net.leave(SUBMITTER)
+    net.settle(WORK)
+
+
+def restart(net: Net) -> Process:
+    process = net.restart()
+    net.settle(WORK)
+    return process
+
+
+def back(net: Net, *nodes: int) -> Callable[[], bool]:
+    return lambda: net.reflector("0").members.keys() >= {*nodes}
+
+
+@both
+def test_the_work_of_a_leaf_root_goes_on(stored: bool) -> None:
+    net = tree(6, 6, 2, stored)
+    compute(net, 1, 2, 1)
+    crash(net)
+    compute(net, 2)  # what it says of it is lost on the way
+    restart(net)
+    wait(net, back(net, 1, 2))
+    assert net.reflector("0").model.epoch == (2,)
+    finish(net)
+    assert net.repeated == []
+
+
+@both
+def test_child_sessions_go_on_and_keep_their_work(stored: bool) -> None:
+    net = tree(16, 4, 8, stored)
+    compute(net, 1, 2, 3)
+    crash(net)
+    compute(net, 1, 5, 2)
+    assert not net.live()[0].ended
+    restart(net)
+    wait(net, back(net, 1, 2, 3, 4))
+    held = [slot.worker for slot in net.reflector("0").model.slots]
+    assert held == [1, 2, 3, 4]
+    finish(net)
+    assert net.repeated == []
+
+
+@both
+def test_a_session_that_was_complete_while_the_root_was_away_hands_its_output_up(
+    stored: bool,
+) -> None:
+    net = tree(9, 3, 9, stored)
+    crash(net)
+    compute(net, *range(1, 10))
+    restart(net)
+    finish(net)
+    assert net.repeated == []
+
+
+@both
+def test_who_arrives_before_a_leader_is_back_does_not_get_its_slot(stored: bool) -> None:
+    net = tree(9, 3, 6, stored)
+    compute(net, 1, 4)
+    crash(net)
+    restart(net)
+    net.arrive(7)
+    net.settle(WORK)
+    wait(net, back(net, 1, 2, 3))
+    net.settle(WORK)
+    assert net.processes[7].views[0].place.session == "0-0"
+    finish(net)
+    assert net.repeated == []
+
+
+@both
+def test_who_is_given_the_slot_of_one_who_comes_back_late_gets_its_team_and_work(
+    stored: bool,
+) -> None:
+    net = tree(9, 3, 6, stored)
+    compute(net, 1, 4)
+    net.leave(SUBMITTER)
+    hold = {*WORK, (SUBMITTER, 1)}  # 1 does not notice
+    net.settle(hold)
+    net.restart()
+    net.arrive(7)
+    net.settle(hold)
+    while net.reflector("0").model.slots[0].worker != 7:
+        net.tick()
+        net.settle(hold)
+    net.settle(WORK)
+    wait(net, lambda: net.reflector_at("0-0", 7).members.keys() >= {7, 1})
+    model = net.reflector_at("0-0", 7).model
+    assert model.epoch[0] == 2
+    assert [slot.done for slot in model.slots].count(True) == 2
+    finish(net)
+    assert net.repeated == [0]  # 7 was given it before 1 was back
+
+
+def test_what_only_the_store_knows_is_not_computed_again() -> None:
+    net = tree(8, 2, 2, stored=True, listens=False)
+    compute(net, 1, 1, 1, 2)  # 0-0-0 is complete, 0-0-1 and 0-1-0 are half done
+    for node in (SUBMITTER, 1, 2):  # and with them every replica
+        net.leave(node)
+    net.settle(WORK)
+    restart(net)
+    net.arrive(3, listens=False)
+    finish(net)
+    assert net.repeated == []
+
+
+def test_what_only_the_store_knows_is_handed_to_who_leads_elsewhere() -> None:
+    net = tree(8, 2, 1, stored=True, listens=False)
+    compute(net, 1, 1, 1)
+    net.leave(SUBMITTER)
+    net.leave(1)
+    restart(net)
+    net.arrive(3)
+    finish(net)
+    assert net.repeated == []
+
+
+def test_without_a_store_what_only_the_root_knew_is_computed_again() -> None:
+    net = tree(4, 4, 1, stored=False)
+    compute(net, 1, 1)
+    net.leave(SUBMITTER)
+    net.leave(1)
+    restart(net)
+    net.arrive(2)
+    finish(net)
+    assert again(net) == [0, 1]
+
+
+@both
+def test_the_answer_is_given_again_after_a_restart(stored: bool) -> None:
+    net = tree(4, 2, 2, stored)
+    finish(net)
+    first = net.outcome
+    crash(net)
+    process = restart(net)
+    net.arrive(9)
+    net.run(Random(1))
+    assert process.ended == [first]
+    if stored:
+        assert net.repeated == []
+
+
+@both
+@pytest.mark.parametrize("times", [2, 3])
+def test_it_may_be_restarted_again_and_again(stored: bool, times: int) -> None:
+    net = tree(27, 3, 9, stored)
+    for time in range(times):
+        compute(net, 1, 2, 3, 4)
+        crash(net)
+        compute(net, 5, 6)
+        restart(net)
+        wait(net, back(net, 1, 2, 3))
+        assert net.reflector("0").model.epoch == (time + 2,)
+    finish(net)
+    assert net.repeated == []
+
+
+# -- the store itself ----------------------------------------------------------------------
+
+
+def test_a_new_incarnation_takes_the_place_of_the_older_one_with_its_first_message() -> None:
+    store = MemoryStore()
+    net = Net(Shape.root(4, 4), store=store)
+    net.submit()
+    net.arrive(1)
+    net.settle(WORK)
+    compute(net, 1, 1)
+    assert len(store.logs["0"][2]) == net.reflector("0").model.seq == 6
+    crash(net)
+    net.restart()
+    assert len(store.logs["0"][2]) == 6
+    net.step((SUBMITTER, SUBMITTER))  # it opens the root
+    _, epoch, entries = store.logs["0"]
+    assert epoch == (2,)
+    assert [type(message) for _, message in entries] == [m.Restored]
+
+
+class Watched(MemoryStore):
+    """Compares what it would load with the model, after each message."""
+
+    def append(self, model: Computation, now: float, message: Message) -> None:
+        super().append(model, now, message)
+        loaded = next(loaded for loaded in self.load() if loaded.shape == model.shape)
+        assert digest(loaded.snapshot()) == digest(model.snapshot())
+
+
+def test_what_is_loaded_is_the_model_after_each_message() -> None:
+    net = Net(Shape.root(9, 3), store=Watched())
+    net.submit()
+    for node in range(1, 6):
+        net.arrive(node, listens=node % 2 == 0)
+    net.settle(WORK)
+    compute(net, 1, 2, 3)
+    crash(net)
+    restart(net)
+    finish(net)
+
+
+# -- at any time ---------------------------------------------------------------------------
+
+
+def restarted(
+    nodes: int,
+    partitions: int,
+    fanout: int,
+    seed: int,
+    store: Store | None,
+    listening: float = 1.0,
+    **troubles: float,
+) -> Net:
+    """A tree that ran to its answer, the submitter being lost and restarted now and then."""
+    random = Random(seed)
+    net = Net(Shape.root(partitions, fanout), store=store)
+    net.submit()
+
+    def lose() -> None:
+        if net.processes[SUBMITTER].alive:
+            net.leave(SUBMITTER, random.choice([lambda sent: sent, lambda sent: 0]))
+
+    def begin() -> None:
+        if not net.processes[SUBMITTER].alive:
+            net.restart()
+
+    events: list[Action] = []
+    for event in Life(net, random, listening).events(nodes, **troubles):
+        events.append(event)
+        if random.random() < 0.3:
+            events.append(random.choice([lose, begin]))
+    net.run(random, [*events, begin])
+    begin()
+    net.run(random)
+    return net
+
+
+@busy_machine
+@given(NODES, PARTITIONS, FANOUTS, SEEDS, st.booleans(), st.sampled_from([1.0, 0.5]))
+def test_the_submitter_may_be_lost_and_restarted_at_any_time(
+    nodes: int, partitions: int, fanout: int, seed: int, stored: bool, listening: float
+) -> None:
+    store = MemoryStore() if stored else None
+    net = restarted(nodes, partitions, fanout, seed, store, listening)
+    check_result(net)
+
+
+@busy_machine
+@given(NODES, PARTITIONS, FANOUTS, SEEDS, st.booleans())
+def test_others_may_leave_meanwhile(
+    nodes: int, partitions: int, fanout: int, seed: int, stored: bool
+) -> None:
+    store = MemoryStore() if stored else None
+    net = restarted(nodes, partitions, fanout, seed, store, leaving=0.4)
+    check_result(net)
