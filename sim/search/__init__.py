@@ -1,0 +1,1 @@
+"""A search for failures: thousands of drawn worlds with drawn faults, each checked all the way."""

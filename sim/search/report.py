@@ -1,0 +1,324 @@
+"""What a search found: for people, as one JSON object, as files, and live on a terminal."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import attrs
+
+from sim import script
+from sim.progress import REFRESH_SECONDS
+from sim.search.pool import ALIKE, Result
+from sim.search.shrink import Shrunk
+from sim.search.trial import Trial, Violation
+from sim.search.worker import from_plain, to_plain
+
+WIDTH = 100
+NAMES_WIDTH = 14
+EVENTS_MAX = 20  # of a violation, for people; JSON and --verbose have all of all
+EVENT_WIDTH = 140
+FAULTS_MAX = 40
+
+
+@attrs.define
+class Failure:
+    """A trial that broke a promise."""
+
+    seed: int
+    violation: Violation
+    trial: Trial | None  # None where not even that could be had
+    replay: str  # the command
+    shrunk: Shrunk | None = None
+    shrunk_violation: Violation | None = None
+    shrunk_replay: str | None = None
+
+
+@attrs.define
+class Tally:
+    """A search so far."""
+
+    wanted: int | None  # seeds; None where only time ends it
+    seeds: int = 0
+    first: int | None = None  # of these seeds
+    last: int | None = None
+    stopped: str = ""  # why there are not more
+    failure_seconds: float = 0.0  # of wall time, for looking into failures and shrinking them
+    failed: int = 0  # seeds
+    violations: int = 0
+    twice: int = 0
+    differed: int = 0
+    messages: int = 0
+    hits: dict[str, int] = attrs.Factory(dict)  # by probe
+    runs: dict[str, int] = attrs.Factory(dict)  # seeds that hit it, by probe
+    failures: list[Failure] = attrs.Factory(list)
+
+    def add(self, result: Result, seed: int) -> None:
+        self.seeds += 1
+        self.first = seed if self.first is None else self.first
+        self.last = seed
+        self.failed += result.fails
+        self.violations += result.run.outcome.violation is not None
+        self.twice += len(result.runs) == 2
+        self.differed += result.differs
+        self.messages += sum(run.outcome.messages for run in result.runs)
+        for probe, hits in result.run.outcome.probes.items():
+            self.hits[probe] = self.hits.get(probe, 0) + hits
+            self.runs[probe] = self.runs.get(probe, 0) + (hits > 0)
+
+    @property
+    def never_reached(self) -> list[str]:
+        return [probe for probe, runs in self.runs.items() if not runs]
+
+
+# -- for people ----------------------------------------------------------------------------
+
+
+def failure(found: Failure) -> str:
+    """Everything that is known of a failure before it is shrunk."""
+    title = f"seed {found.seed} fails: {found.violation.invariant}"
+    rows = [*_violation(found.violation), *_trial(found.trial), ("replay", found.replay)]
+    return _block(title, rows)
+
+
+def shrunk(found: Failure) -> str:
+    """The smaller trial that fails in the same way."""
+    assert found.shrunk
+    assert found.trial
+    small, runs = found.shrunk.trial, f"{found.shrunk.runs} runs"
+    if small == found.trial:
+        return f"  nothing simpler fails in the same way ({runs})\n"
+    end = "" if found.shrunk.finished else ", which were all there was time for"
+    title = f"seed {found.seed} shrunk in {runs}{end}: {_changes(found.trial, small)}"
+    told = _violation(found.shrunk_violation) if found.shrunk_violation else []
+    replay = [("replay", found.shrunk_replay)] if found.shrunk_replay else []
+    return _block(title, [*told, *_trial(small), *replay])
+
+
+def _changes(before: Trial, after: Trial) -> str:
+    counts = [
+        (name, before.world.get(name), after.world.get(name)) for name in ("nodes", "partitions")
+    ]
+    counts.append(("faults", len(before.faults), len(after.faults)))
+    counts.append(("options", len(before.world), len(after.world)))
+    changed = [(name, old, new) for name, old, new in counts if old != new]
+    return (
+        ", ".join(f"{name} {old} to {new}" for name, old, new in changed)
+        or "the same numbers, but simpler"
+    )
+
+
+def _violation(violation: Violation) -> list[tuple[str, str]]:
+    events = violation.events
+    left_out = len(events) - EVENTS_MAX
+    shown = [_cut(event) for event in events[max(left_out, 0) :]]
+    if left_out > 0:
+        shown.insert(0, f"({left_out} earlier ones)")
+    name = "traceback" if events and events[0].startswith("Traceback") else "last events"
+    if violation.invariant == ALIKE:
+        name = "both runs"
+    rows = [("found", violation.detail)]
+    if violation.at:
+        rows.append(("at", f"{violation.at:,.3f} s simulated"))
+    return [*rows, (name, "\n".join(shown))] if events else rows
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= EVENT_WIDTH else f"{line[: EVENT_WIDTH - 3]}..."
+
+
+def _trial(trial: Trial | None) -> list[tuple[str, str]]:
+    if trial is None:
+        return [("world", "not known: it ended before the trial was drawn")]
+    options = ", ".join(f"{name} {_value(value)}" for name, value in trial.world.items())
+    lines = [script.line(fault) for fault in trial.faults]
+    if len(lines) > FAULTS_MAX:
+        lines[FAULTS_MAX:] = [f"... and {len(lines) - FAULTS_MAX} more"]
+    rows = [
+        ("world", "\n".join(textwrap.wrap(options, WIDTH - NAMES_WIDTH)) or "all by default"),
+        ("faults", "\n".join(lines) or "none"),
+        ("faults end", f"after {trial.safety_seconds:g} s simulated"),
+    ]
+    dead = ", ".join(map(str, trial.dead))
+    return [*rows, ("stay dead", f"nodes {dead}")] if dead else rows
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _block(title: str, rows: list[tuple[str, str]]) -> str:
+    """Names and values side by side, all lines of a value below each other."""
+    lines = [title, ""]
+    for name, value in rows:
+        first, *others = value.splitlines() or [""]
+        lines.append(f"  {name:<{NAMES_WIDTH - 2}}{first}")
+        lines += [f"{'':{NAMES_WIDTH}}{other}" for other in others]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def summary(tally: Tally, wall_seconds: float) -> str:
+    """How the search went."""
+    wall = f"{_duration(wall_seconds)}, {_rate(tally, wall_seconds)} seeds a second"
+    if tally.failure_seconds:
+        wall += f" besides {_duration(tally.failure_seconds)} for failures"
+    rows = [
+        ("seeds", _seeds(tally)),
+        ("violations", f"{tally.violations:,}" if tally.violations else "none"),
+        ("done twice", f"{tally.twice:,}{_differed(tally)}"),
+        ("messages", f"{tally.messages:,}"),
+        ("wall time", wall),
+    ]
+    lines = [f"{name:<{NAMES_WIDTH}}{value}" for name, value in rows]
+    return "\n".join([*lines, *_probes(tally)])
+
+
+def _seeds(tally: Tally) -> str:
+    wanted = "" if tally.wanted in (None, tally.seeds) else f" of {tally.wanted:,}"
+    which = f", {tally.first} to {tally.last}" if tally.seeds > 1 else f", {tally.first}"
+    stopped = f", {tally.stopped}" if tally.stopped else ""
+    return f"{tally.seeds:,}{wanted}{which if tally.seeds else ''}{stopped}"
+
+
+def _differed(tally: Tally) -> str:
+    if not tally.twice:
+        return ""
+    return f", of which {tally.differed:,} differed" if tally.differed else ", none differed"
+
+
+def _rate(tally: Tally, wall_seconds: float) -> str:
+    return f"{tally.seeds / max(wall_seconds - tally.failure_seconds, 1e-9):,.1f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def _probes(tally: Tally) -> Iterator[str]:
+    reached = {probe: hits for probe, hits in tally.hits.items() if tally.runs[probe]}
+    if reached:
+        width = max(len(name) for name in ("reached", *reached))
+        yield ""
+        yield f"{'reached':<{width}}  {'times':>12}  {'in runs':>9}"
+        for probe, hits in reached.items():
+            yield f"{probe:<{width}}  {hits:>12,}  {tally.runs[probe]:>9,}"
+    if tally.never_reached and tally.wanted != 1:  # one run cannot reach everything
+        yield ""
+        yield "never reached:"
+        yield from (f"  {probe}" for probe in tally.never_reached)
+
+
+# -- for programs, and to be replayed --------------------------------------------------------
+
+
+def as_json(tally: Tally, wall_seconds: float) -> str:
+    """One object with all that is known."""
+    probes = {name: {"hits": tally.hits[name], "runs": tally.runs[name]} for name in tally.runs}
+    return json.dumps(
+        {
+            "seeds": tally.seeds,
+            "wanted": tally.wanted,
+            "first": tally.first,
+            "last": tally.last,
+            "stopped": tally.stopped,
+            "violations": tally.violations,
+            "twice": tally.twice,
+            "differed": tally.differed,
+            "messages": tally.messages,
+            "wall_seconds": wall_seconds,
+            "failure_seconds": tally.failure_seconds,
+            "probes": probes,
+            "never_reached": tally.never_reached,
+            "failures": [_failure_fields(found) for found in tally.failures],
+        }
+    )
+
+
+def _failure_fields(found: Failure) -> dict[str, Any]:
+    fields = attrs.asdict(found, recurse=False)
+    for name in ("violation", "shrunk_violation"):
+        fields[name] = fields[name] and attrs.asdict(fields[name])
+    fields["trial"] = found.trial and to_plain(found.trial)
+    if found.shrunk:
+        fields["shrunk"] = {
+            "trial": to_plain(found.shrunk.trial),
+            "runs": found.shrunk.runs,
+            "finished": found.shrunk.finished,
+        }
+    return fields
+
+
+def save(path: Path, trial: Trial, violation: Violation) -> None:
+    """Write a trial, with what it violates, for a person and for `load`. Raises OSError."""
+    found = {"invariant": violation.invariant, "detail": violation.detail, "at": violation.at}
+    path.write_text(json.dumps({**to_plain(trial), "found": found}, indent=2) + "\n")
+
+
+def load(path: Path) -> Trial:
+    """A saved trial. Raises ValueError with one line for what is none, and OSError."""
+    return from_plain(json.loads(path.read_text()))
+
+
+# -- live ----------------------------------------------------------------------------------
+
+
+class Progress:
+    """One line on a terminal, until there is something to print; nothing elsewhere."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._live: Any = None
+        self._due = 0.0
+        if stream is None or not stream.isatty():
+            return
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(file=stream, highlight=False)
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stdout=False
+        )
+
+    def show(self, line: str) -> None:
+        now = time.monotonic()
+        if self._live and now >= self._due:
+            from rich.text import Text
+
+            self._due = now + REFRESH_SECONDS
+            self._live.start()
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def clear(self) -> None:
+        self._due = 0.0
+        if self._live:
+            self._live.stop()
+
+
+@contextmanager
+def progress(stream: TextIO | None) -> Iterator[Progress]:
+    """Progress on `stream`, if that is a terminal, for as long as this lasts."""
+    shown = Progress(stream)
+    try:
+        yield shown
+    finally:
+        shown.clear()
+
+
+def progress_line(tally: Tally, wall_seconds: float, seconds_left: float | None) -> str:
+    """Seeds done, how fast, violations, and when it may be over."""
+    wanted = "" if tally.wanted is None else f" of {tally.wanted:,}"
+    parts = [
+        f"{tally.seeds:,}{wanted} seeds",
+        f"{_rate(tally, wall_seconds)} a second",
+        f"{tally.failed:,} failed",
+    ]
+    if seconds_left is not None:
+        left = round(seconds_left)
+        parts.append(f"{left // 60}:{left % 60:02} left")
+    return "  ".join(parts)

@@ -1,0 +1,152 @@
+"""One trial: a world, its faults, and what was found when it was run.
+
+First the safety phase: faults happen, and nothing may ever be wrong. Then the liveness phase: the
+faults stop, a part of the nodes stays dead, and the rest must come to an end in a bounded time.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import attrs
+
+from core import Shape
+from sim import actions as a
+from sim import plans
+from sim.actions import Fault
+from sim.search.check import Broken, Checker, involved
+from sim.world import ROOT, SUBMITTER, World
+
+JOB = "sim.search.job"
+DRAIN_SECONDS = 40.0  # after the result: until everyone has heard of it
+LIVENESS_SECONDS = 120.0  # for those who are left, besides the time for their work
+
+
+@attrs.frozen
+class Trial:
+    """All that a run depends on. Two runs of equal trials are equal, event by event."""
+
+    seed: int
+    world: dict[str, Any]  # the options of World, plain data
+    faults: tuple[Fault, ...]  # of the safety phase, in order of time
+    safety_seconds: float  # how long faults go on
+    dead: tuple[int, ...]  # nodes that stay dead in the liveness phase, if they are dead then
+
+
+@attrs.frozen
+class Violation:
+    """A promise that was broken."""
+
+    invariant: str  # its name
+    detail: str  # one line: session, node, what was found and what should be
+    at: float  # simulated seconds
+    events: tuple[str, ...]  # the last ones of what was involved, oldest first
+
+
+@attrs.frozen
+class Outcome:
+    violation: Violation | None
+    probes: dict[str, int]  # how often each hoped-for state was reached; those never reached too
+    digest: str  # of all that was ordered
+    messages: int
+
+
+def draw(seed: int) -> Trial:
+    """The trial of a seed. Which kinds of faults there are, and how often, is drawn as well."""
+    random = Random(f"search/{seed}")
+    nodes = random.choice((1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24))
+    partitions = random.choice((1, 2, 5, 9, 16, 20, 27, 40, 60))
+    world: dict[str, Any] = {
+        "nodes": nodes,
+        "partitions": partitions,
+        "fanout": random.choice((2, 2, 3, 3, 4, 5, 8)),
+        "seed": seed,
+        "job": JOB,
+        "input": [0, partitions, -1],
+        "latency": random.choice(("uniform:0.02,0.08", "lognormal:0.05,1", 0.001, 0.3)),
+        "delay": random.choice((0.0, 0.05, "uniform:0.1,2", "exponential:1", "uniform:1,6")),
+        "arrival_rate": random.choice((nodes / 10, nodes / 2, 1000.0)),
+        "replicas": random.choice(("each", "each", "shared")),
+        "heartbeat": random.choice((1.0, 5.0, 5.0)),
+    }
+    if random.random() < 0.2:
+        world["lifetime"] = random.choice(("exponential:10", "exponential:40", "uniform:1,30"))
+    if random.random() < 0.2:
+        world["listening"] = random.choice((0.0, 0.5, 0.8))
+    if random.random() < 0.05:
+        world["service_time"] = 0.02
+    if random.random() < 0.05:
+        world["input"][2] = int(random.random() * partitions)
+    weights = {kind: weight for kind, weight in plans.HEAVY.items() if random.random() < 0.4}
+    safety_seconds = random.choice((5.0, 15.0, 30.0, 60.0))
+    shape = Shape.root(partitions, world["fanout"])
+    faults: list[Fault] = []
+    if weights:
+        gap_seconds = random.choice((0.5, 2.0, 6.0, 15.0))
+        faults = plans.draw(random, weights, gap_seconds, safety_seconds, nodes, shape)
+    dead = [node for node in range(1, nodes + 1) if random.random() < 0.3]
+    if len(dead) == nodes:
+        del dead[0]
+    return Trial(seed, world, tuple(faults), safety_seconds, tuple(dead))
+
+
+def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
+    """Run a trial to its end; `tell` is given every event as a line, in order.
+
+    Raises ValueError for options that cannot be.
+    """
+    world = World(**trial.world, faults=trial.faults)
+    checker = Checker(world, tell)
+    violation = None
+    try:
+        _phases(trial, world, checker)
+    except Broken as broken:
+        events = involved(checker.events, broken)
+        violation = Violation(broken.invariant, broken.detail, world.now, events)
+    except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
+        where = traceback.format_exc().strip().splitlines()
+        events = (*involved(checker.events, Broken("", "")), *where)
+        violation = Violation("no exception", repr(error), world.now, events)
+    return Outcome(violation, checker.probes.counts, world.record.digest(), world.clock.entries)
+
+
+def _phases(trial: Trial, world: World, checker: Checker) -> None:
+    world.run(until=trial.safety_seconds)
+    if world.network.outcome is None:
+        _recover(trial, world)
+        world.run(until=world.now + LIVENESS_SECONDS + _work_seconds(trial, world))
+    if world.network.outcome is None:
+        raise Broken(
+            "every run ends",
+            f"it has not, {world.now - trial.safety_seconds:.0f} s "
+            f"after the last fault; {world.record.accepted} of "
+            f"{world.shape.partitions} partitions were accepted",
+        )
+    checker.check_result(trial.world.get("input", [0, 0, -1])[2])
+    _recover(trial, world)
+    world.clock.stopped = False
+    world.run(until=world.now + DRAIN_SECONDS + 3 * world.heartbeat)
+    checker.check_released()
+
+
+def _recover(trial: Trial, world: World) -> None:
+    """The faults stop; who is dead comes back, or not."""
+    world.do(a.Heal())
+    world.calm = True
+    back = [node for node in world.faults.crashed if node not in trial.dead]
+    for node in back:
+        world.do(a.Restart(a.Nodes((node,)), memory=node == SUBMITTER))
+    if world.record.arrived == world.nodes and not any(world.network.alive[1:]):
+        world.network.arrive(1, ROOT, listens=True)
+
+
+def _work_seconds(trial: Trial, world: World) -> float:
+    """What all the work takes on one node, and what was begun while a node was slow."""
+    work = world.work
+    longest = max(work.delay_ticks or [0]) * world.clock.tick_seconds
+    factors = [f.action.factor for f in trial.faults if isinstance(f.action, a.Slow)]
+    slowly = max(factors, default=0.0) * longest * 3 * world.shape.levels
+    return 4 * world.shape.partitions * (longest + 10 * world.service_seconds + 1) + slowly
