@@ -287,6 +287,7 @@ class Faults:
         network = self.network
         if self.watcher is not None:
             self.watcher.crashing(node)
+        network.record.crashed += 1
         if silently:
             self._missed[node] = network.peers(node)
             network.alive[node] = 0

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 
 from plugins.loading import NAMES
-from sim import places, recorded
+from sim import places, plans, recorded, script
 from sim.distributions import KINDS, parse
 from sim.recorded import SECONDS_MAX
 from sim.world import ARRIVAL_SECONDS, FANOUT_MAX, NODES, SETTLING_SECONDS, World
@@ -112,6 +112,9 @@ _NODE = _value(int, "a whole number, 0 or more", lambda n: n >= 0)
 _SEED = _value(int, "a whole number", lambda n: True)
 _SHARE = _value(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 _SECONDS = _value(float, f"a number from 0 to {SECONDS_MAX:g}", lambda x: 0 <= x <= SECONDS_MAX)
+_HEARTBEAT = _value(
+    float, f"a number above 0, up to {SECONDS_MAX:g}", lambda x: 0 < x <= SECONDS_MAX
+)
 _RATE = _value(float, "a number above 0, from 1e-09 to 1e+15", lambda x: 1e-9 <= x <= 1e15)
 _TICK = _value(
     float,
@@ -139,6 +142,15 @@ def _latency(text: str) -> str:
         places.read(text.removeprefix(places.PREFIX))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _faults(text: str) -> str:
+    if text not in plans.LEVELS:
+        try:
+            plans.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 
@@ -199,7 +211,8 @@ def _parser() -> argparse.ArgumentParser:
             "MODULE_OR_FILE is a dotted module name or the path of a .py file.",
             "Exit codes: 0 the result is there; 1 the job failed, or the run could not finish; "
             "2 an option is wrong; 130 interrupted.",
-        ),
+        )
+        + f"\n\nA FILE of faults:\n\n{script.HELP}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
@@ -207,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tree(parser.add_argument_group("how many"))
     _add_job(parser.add_argument_group("what they compute"))
     _add_times(parser.add_argument_group("how long things take (simulated seconds)"))
+    _add_faults(parser.add_argument_group("what goes wrong"))
     _add_output(parser.add_argument_group("what is shown"))
     return parser
 
@@ -344,6 +358,25 @@ def _add_times(group: argparse._ArgumentGroup) -> None:
         type=_TICK,
         help="seconds that count as the same moment; times are rounded to it "
         f"(default: {DEFAULTS['tick']:g})",
+    )
+
+
+def _add_faults(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--faults",
+        metavar="light|heavy|FILE",
+        type=_faults,
+        help="faults drawn from the seed in the first "
+        f"{plans.UNTIL_SECONDS:g} seconds, after which all is healed and restarted: about one in "
+        f"{plans.LIGHT_GAP_SECONDS:g} seconds, or one a second and of every kind; or a file of "
+        "them, one a line, as below (default: none)",
+    )
+    group.add_argument(
+        "--heartbeat",
+        metavar="SECONDS",
+        type=_HEARTBEAT,
+        help="after how long a silence a connection counts as lost "
+        f"(default: {DEFAULTS['heartbeat']:g})",
     )
 
 

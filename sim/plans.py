@@ -23,7 +23,7 @@ LIGHT_GAP_SECONDS, HEAVY_GAP_SECONDS = 5.0, 1.0
 def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]:
     """The faults of `light`, `heavy` or a file. Raises ValueError for what is none of them."""
     if text not in LEVELS:
-        return _read(text)
+        return read(text)
     random = Random(f"{seed}/{text}")
     if text == "light":
         faults = draw(random, LIGHT, LIGHT_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
@@ -33,7 +33,8 @@ def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]
     return (*faults, Fault(UNTIL_SECONDS, a.Heal()), Fault(UNTIL_SECONDS, everyone))
 
 
-def _read(path: str) -> tuple[Fault, ...]:
+def read(path: str) -> tuple[Fault, ...]:
+    """The faults in a file. Raises ValueError with one line that names the file."""
     try:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -34,6 +34,8 @@ class Record:
         self.arrived = 0
         self.left = 0
         self.accepted = 0
+        self.repeated = 0
+        self.crashed = 0
         self.formed_tick = 0
         self.connections_max = 0
         self.sessions: dict[str, None] = {}
@@ -73,6 +75,13 @@ class Record:
                     done[first + slot] = 1
                     self.accepted += 1
             self.computed[finished.node] = 1
+
+    def given(self, compute: m.Compute) -> None:
+        """Somebody is about to compute partitions; those that were accepted before count."""
+        done, first = self._done, compute.first
+        for slot in compute.slots:
+            if done[first + slot]:
+                self.repeated += 1
 
     def placed(self, node: Node, tick: int) -> None:
         """`node` hears at `tick` that it has a seat, or waits as a spare."""

@@ -62,10 +62,10 @@ def table(report: Report) -> str:
         ("control nodes", f"{r.control_nodes:,}"),
         ("computation nodes", f"{r.computation_nodes:,}"),
         ("", ""),
-        ("nodes", f"{r.arrived:,} of {r.nodes:,} arrived, {r.left:,} left"),
+        ("nodes", _nodes(r)),
         ("tree formed", f"after {r.formed_seconds:,.3f} s simulated"),
         ("finished", _finished(r)),
-        ("partitions", f"{r.accepted:,} of {r.partitions:,} accepted"),
+        ("partitions", _partitions(r)),
         ("messages", f"{r.messages:,}, of which {r.root_messages:,} changed the root session"),
         ("connections", f"at most {r.connections_max:,} at any node"),
         ("", ""),
@@ -77,6 +77,18 @@ def table(report: Report) -> str:
     return "\n".join(f"{name:<{NAMES_WIDTH}}{value}".rstrip() for name, value in rows)
 
 
+def _nodes(report: Report) -> str:
+    text = f"{report.arrived:,} of {report.nodes:,} arrived, {report.left:,} left"
+    return f"{text}, {_count(report.crashed, 'crash')}" if report.crashed else text
+
+
+def _partitions(report: Report) -> str:
+    text = f"{report.accepted:,} of {report.partitions:,} accepted"
+    if not report.repeated:
+        return text
+    return f"{text}; {report.repeated:,} computed again ({report.repeated / report.partitions:.2%})"
+
+
 def _finished(report: Report) -> str:
     if report.finished_seconds is None:
         return "never"
@@ -85,7 +97,8 @@ def _finished(report: Report) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' if number != 1 else ''}"
+    plural = "es" if what.endswith("sh") else "s"
+    return f"{number:,} {what}{plural if number != 1 else ''}"
 
 
 def _wall(seconds: float) -> str:

@@ -66,12 +66,14 @@ class Report:
     computation_nodes: int
     arrived: int
     left: int
+    crashed: int
     formed_seconds: float
     finished_seconds: float | None
     messages: int
     root_messages: int
     connections_max: int
     accepted: int
+    repeated: int  # partitions given out again after they had been accepted
     digest: str
     seed: int
     wall_seconds: float
@@ -319,12 +321,14 @@ class World:
             computation_nodes=record.computed.count(1),
             arrived=record.arrived,
             left=record.left,
+            crashed=record.crashed,
             formed_seconds=self._seconds(min(record.formed_tick, self.clock.tick)),
             finished_seconds=self._seconds(self.clock.tick) if outcome else None,
             messages=self.clock.entries - self.clock.timers,
             root_messages=root.model.seq if root else 0,
             connections_max=record.connections_max,
             accepted=record.accepted,
+            repeated=record.repeated,
             digest=record.digest(),
             seed=self.seed,
             wall_seconds=self._wall_seconds,
