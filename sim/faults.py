@@ -149,9 +149,13 @@ class Faults:
             return now
         if sender == receiver:
             return network.deliver(sender, receiver, entry)
-        if pair in self._unnoticed and not closing:
+        if closing:
+            self._unnoticed[receiver, sender] = None
+            entry, fate = (self._notice, receiver, sender, None), Fate(network.link_ticks(*pair))
+        elif pair in self._unnoticed:
             return now
-        fate = Fate(network.link_ticks(*pair)) if closing else self.fate(sender, receiver, entry)
+        else:
+            fate = self.fate(sender, receiver, entry)
         if not fate.copies:
             self._break(sender, receiver)
             return now
