@@ -108,6 +108,7 @@ class Faults:
         self._asleep: dict[Node, list[Entry]] = {}  # what those who are down say to themselves
         self._silent: dict[Pair, int] = {}  # since which tick
         self._unnoticed: dict[Pair, None] = {}  # by the first, that the other has gone
+        self._closing: dict[Pair, None] = {}  # the same, and the other end's closing is on its way
         network.carry = self.carry
 
     @property
@@ -150,9 +151,9 @@ class Faults:
         if sender == receiver:
             return network.deliver(sender, receiver, entry)
         if closing:
-            self._unnoticed[receiver, sender] = None
-            entry, fate = (self._notice, receiver, sender, None), Fate(network.link_ticks(*pair))
-        elif pair in self._unnoticed:
+            self._closing[receiver, sender] = None
+            entry, fate = (self._hear_closing, *entry[1:]), Fate(network.link_ticks(*pair))
+        elif pair in self._unnoticed or pair in self._closing:
             return now
         else:
             fate = self.fate(sender, receiver, entry)
@@ -218,12 +219,17 @@ class Faults:
         for end, far in ((one, other), (other, one)):
             self._breaks[end, far] = self._breaks.get((end, far), 0) + 1
             self._waiting.pop((end, far), None)
+            self._closing.pop((end, far), None)
             self._last.pop((end, far), None)
             if self.network.alive[end]:
                 self._remember(end, far)
                 self._unnoticed[end, far] = None
                 late = self._random.random() * self._heartbeat_ticks / 4
                 self.clock.at(self.clock.tick + 1 + int(late), (self._notice, end, far, None))
+
+    def _hear_closing(self, end: Node, far: Node, _: None) -> None:
+        self._closing.pop((end, far), None)
+        self.network.lose(end, far)
 
     def _notice(self, end: Node, far: Node, _: None = None) -> None:
         if (end, far) in self._unnoticed:
@@ -304,9 +310,9 @@ class Faults:
 
     def _restart(self, node: Node, memory: bool) -> None:
         network, host = self.network, self.crashed.pop(node)
-        for end, far in list(self._unnoticed):
-            if end == node:
-                del self._unnoticed[end, far]
+        for pairs in (self._unnoticed, self._closing):
+            for pair in [pair for pair in pairs if pair[0] == node]:
+                del pairs[pair]
         for peer in self._missed.pop(node, ()):  # who missed nothing yet is refused now
             self._break(node, peer)
         for pair in [pair for pair in self._silent if node in pair]:
