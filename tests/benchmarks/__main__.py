@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
@@ -27,7 +28,8 @@ HERE = Path(__file__).parent
 LIBRARIES = ("simpy", "attrs", "msgspec")
 SEED = 1
 QUICK = 100  # so many times smaller
-CROWD = ("--fanout", "100", "--latency", "uniform:0.02,0.08", "--delay", "uniform:0.5,1.5")
+WORK = ("--latency", "uniform:0.02,0.08", "--delay", "uniform:0.5,1.5")
+CROWD = ("--fanout", "100", *WORK)
 PRIMES_BELOW = {1_000_000: 78_498, 100_000_000: 5_761_455}
 
 
@@ -138,6 +140,12 @@ def ratio(benchmark: str, one: Measured, other: Measured, target: str) -> Row:
     return Row(benchmark, what, f"{one.seconds / other.seconds:.3f}", target)
 
 
+def slowdown(benchmark: str, one: Measured, other: Measured, target: str) -> Row:
+    seconds = [each.reports[0]["finished_seconds"] for each in (one, other)]
+    figure = f"{seconds[0]:.3f} / {seconds[1]:.3f} s simulated = {seconds[0] / seconds[1]:.2f}"
+    return Row(benchmark, f"{one.name}: finished", figure, target)
+
+
 def memory(benchmark: str, measured: Measured, target_gb: float) -> Row:
     figure = f"{measured.bytes / 1e9:.3f} GB"
     return Row(benchmark, f"{measured.name}, peak memory", figure, f"<= {target_gb:g} GB")
@@ -200,6 +208,45 @@ def growth(scale: int, runs: int) -> Benchmark:
     return measured, rows
 
 
+def churn(scale: int, runs: int) -> Benchmark:
+    """Nodes that leave: they stay for half of what all takes when they all stay, on average."""
+    nodes = 100_000 // scale
+    still = crowd(nodes)
+    seconds = still.run()["finished_seconds"]
+    leaving = simulation(
+        f"{nodes:,} nodes that leave after {seconds / 2:.1f} s on average",
+        nodes,
+        *("--nodes", str(nodes), *CROWD, "--lifetime", f"exponential:{seconds / 2:.3f}"),
+    )
+    ours, undisturbed = measured = measure([leaving, still], runs)
+    return measured, [
+        *(wall("churn", each) for each in measured),
+        slowdown("churn", ours, undisturbed, "<= 4"),
+    ]
+
+
+def interior(scale: int, runs: int) -> Benchmark:
+    """The host of an interior session crashes at half time, seen by all or only missed."""
+    nodes, pieces = 10_000 // scale, 100_000 // scale
+    options = ("--nodes", str(nodes), "--partitions", str(pieces), "--fanout", "50", *WORK)
+    still = simulation(f"{pieces:,} partitions, {nodes:,} nodes", pieces, *options)
+    half = still.run()["finished_seconds"] / 2
+    with TemporaryDirectory() as folder:
+        crashes = []
+        for number, how in enumerate(("", " silently")):
+            script = Path(folder) / str(number)
+            script.write_text(f"at {half:.3f} crash the host of 0-3{how}\n")
+            name = f"the host of 0-3 crashes{how} at {half:.1f} s"
+            crashes.append(simulation(name, pieces, *options, "--faults", str(script)))
+        *ours, undisturbed = measured = measure([*crashes, still], runs)
+    rows = [wall("interior", each) for each in measured]
+    for each in ours:
+        again = each.reports[0]["repeated"] / pieces
+        rows.append(Row("interior", f"{each.name}: computed again", f"{again:.3%}", "< 1 %"))
+        rows.append(slowdown("interior", each, undisturbed, ""))
+    return measured, rows
+
+
 def ten_million(scale: int, runs: int) -> Benchmark:
     """Ten times the million."""
     nodes = 10_000_000 // scale
@@ -215,6 +262,8 @@ BENCHMARKS: dict[str, Callable[[int, int], Benchmark]] = {
     "million": million,
     "partitions": partitions,
     "growth": growth,
+    "churn": churn,
+    "interior": interior,
     "ten_million": ten_million,
 }
 

@@ -41,6 +41,8 @@ def test_quick_figures_are_proven(quick: subprocess.CompletedProcess[str]) -> No
             *("10,000", "10,000"),  # the million and its floor
             *("10,000", "78,498", "10,000"),  # no-op, primes and their floor
             *("100", "1,000", "10,000"),  # growth
+            *("1,000", "1,000"),  # churn
+            *("1,000", "1,000", "1,000"),  # interior
         )
     ]
     assert quick.stdout.endswith("every result verified\n")
@@ -53,7 +55,7 @@ def test_circumstances_and_targets_stand_beside_the_figures(
     assert re.search(r"UTC, CPython 3\.\d+\.\d+, simpy [\d.]+, .* \d+ cores$", first)
     target = head.index("target")
     targets = [row[target:].split("  ")[0] for row in rows if row[target - 1 : target + 1] == " <"]
-    assert targets == ["<= 1.0, aim 0.5", "<= 0.8 GB", "<= 0.1", "<= 0.1"]
+    assert targets == ["<= 1.0, aim 0.5", "<= 0.8 GB", "<= 0.1", "<= 0.1", "<= 4", "< 1 %", "< 1 %"]
     assert sum("root messages" in row for row in rows) == 3
 
 
