@@ -184,7 +184,11 @@ class Faults:
         elif network.alive[receiver]:
             if (receiver, sender) in self._unnoticed:
                 self._notice(receiver, sender)
-            entry[0](*entry[1:])
+            if (receiver, sender) in self._unnoticed:  # it has yet to handle what came before
+                due = network.queued(receiver)
+                self.clock.put(due, (self._arrive, pair, token, entry))
+            else:
+                entry[0](*entry[1:])
         elif receiver in self._missed:
             self._fall_silent(pair)
         elif entry[0] is network.receive:  # nobody there
@@ -228,13 +232,23 @@ class Faults:
                 self.clock.at(self.clock.tick + 1 + int(late), (self._notice, end, far, None))
 
     def _hear_closing(self, end: Node, far: Node, _: None) -> None:
-        self._closing.pop((end, far), None)
-        self.network.lose(end, far)
+        if (end, far) in self._closing:
+            del self._closing[end, far]
+            self._unnoticed[end, far] = None
+            self._notice(end, far)
 
     def _notice(self, end: Node, far: Node, _: None = None) -> None:
+        """`end` notices that its connection broke, when it has handled what came before."""
+        due = self.network.queued(end)
+        if due >= self.clock.tick:
+            self.clock.at(due, (self._noticed, end, far, None))
+        else:
+            self._noticed(end, far)
+
+    def _noticed(self, end: Node, far: Node, _: None = None) -> None:
         if (end, far) in self._unnoticed:
             del self._unnoticed[end, far]
-            self.network.lose(end, far)
+            self.network.notice(end, far)
 
     def _remember(self, end: Node, far: Node) -> None:
         """Of replicas that were shared with `far`, `end` keeps a copy of its own."""

@@ -195,14 +195,19 @@ class Network:
         self.clock.timers += 1  # it is no message
 
     def lose(self, node: Node, other: Node, _: None = None) -> None:
-        """`node` notices that its connection to the other is gone."""
-        queued = self._queued.get(node, -1)
-        if queued >= self.clock.tick:  # what came before that is still to be handled
-            self.clock.at(queued, (self._lose, node, other, None))
+        """`node` hears that its connection to the other is gone, after what came before."""
+        due = self.queued(node)
+        if due >= self.clock.tick:
+            self.clock.at(due, (self.notice, node, other, None))
         else:
-            self._lose(node, other)
+            self.notice(node, other)
 
-    def _lose(self, node: Node, other: Node, _: None = None) -> None:
+    def queued(self, node: Node) -> int:
+        """The tick in which the last call is handled that waits for the host of `node`, or -1."""
+        return self._queued.get(node, -1)
+
+    def notice(self, node: Node, other: Node, _: None = None) -> None:
+        """`node` notices that its connection to the other is gone."""
         host = self.hosts.get(node)
         if host is not None:
             host.lose(other)
