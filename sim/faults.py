@@ -319,14 +319,14 @@ class Faults:
                 self._fall_silent((node, peer))
         else:
             network.part(node)
+        for pairs in (self._unnoticed, self._closing):
+            for pair in [pair for pair in pairs if pair[0] == node]:
+                del pairs[pair]
         self._lives[node] = self._lives.get(node, 0) + 1
         self.crashed[node] = network.hosts.pop(node, None)
 
     def _restart(self, node: Node, memory: bool) -> None:
         network, host = self.network, self.crashed.pop(node)
-        for pairs in (self._unnoticed, self._closing):
-            for pair in [pair for pair in pairs if pair[0] == node]:
-                del pairs[pair]
         for peer in self._missed.pop(node, ()):  # who missed nothing yet is refused now
             self._break(node, peer)
         for pair in [pair for pair in self._silent if node in pair]:

@@ -21,7 +21,7 @@ COMMANDS = [
     if line.startswith("$ ")
 ]
 PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
-FILES = {name: text for text in PROGRAMS for name in re.findall(r"\A# (\w+\.py):", text)}
+FILES = {name: text for _, text in BLOCKS for name in re.findall(r"\A# (\w+\.\w+):", text)}
 
 
 @pytest.fixture
