@@ -95,7 +95,7 @@ class Faults:
         self._random = Random(f"{seed}/faults")
         self._heartbeat_ticks = self.clock.ticks(heartbeat_seconds)
         self._missed: dict[Node, list[Node]] = {}  # who is down silently: its connections
-        self._lives: dict[Node, int] = {}  # how often each was started anew
+        self._lives: dict[Node, int] = {}  # how often each has ended and begun
         self._cuts: dict[int, Cut] = {}
         self._cut_number = 0
         self._slow = network.work.slow
@@ -150,6 +150,8 @@ class Faults:
             return now
         if sender == receiver:
             return network.deliver(sender, receiver, entry)
+        if closing and not network.alive[receiver]:
+            return now
         if closing:
             self._closing[receiver, sender] = None
             entry, fate = (self._hear_closing, *entry[1:]), Fate(network.link_ticks(*pair))
@@ -327,6 +329,7 @@ class Faults:
 
     def _restart(self, node: Node, memory: bool) -> None:
         network, host = self.network, self.crashed.pop(node)
+        self._lives[node] += 1  # what was sent while nobody was there does not reach it
         for peer in self._missed.pop(node, ()):  # who missed nothing yet is refused now
             self._break(node, peer)
         for pair in [pair for pair in self._silent if node in pair]:
