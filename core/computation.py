@@ -294,11 +294,12 @@ class Computation:
             slot = self.slots[i]
             if not slot.done:
                 self._accept(slot, output, now)
-                self._keep((i,))
             if slot.worker == node:
                 held, slot.worker = True, None
             elif slot.helper == node:
                 held, slot.helper = True, None
+        if not self._leaf:
+            self._keep(slots)
         if held:  # else it came twice, or from one who was away and has other work by now
             pace = finished.seconds / len(slots)
             if self._leaf and (len(slots) > 1 or pace <= BATCH_SECONDS / 2):

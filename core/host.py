@@ -6,6 +6,8 @@ in one other process only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from core import messages as m
 from core.messages import Address, Call, Node, Place
 from core.reflector import Carrier, Link, Reflector
@@ -81,13 +83,14 @@ class Host:
 
     def known(self, top: str) -> list[m.Kept]:
         """All outputs that are known here of the session `top` and of those below it."""
-        found = [m.Kept(session, outputs) for session, outputs in self.kept.items()]
-        found += [m.Kept(s, r.model.outputs()) for s, r in self.reflectors.items() if under(s, top)]
-        return [kept for kept in found if kept.outputs and under(kept.session, top)]
+        reflectors = self.reflectors
+        found = [m.Kept(session, self.kept[session]) for session in within(self.kept, top)]
+        found += [m.Kept(s, reflectors[s].model.outputs()) for s in within(reflectors, top)]
+        return [kept for kept in found if kept.outputs]
 
     def forget(self, top: str) -> None:
         """Nobody will ask for the session `top` again, nor for those below it."""
-        for session in [session for session in self.kept if under(session, top)]:
+        for session in within(self.kept, top):
             del self.kept[session]
 
     def close(self) -> None:
@@ -118,6 +121,7 @@ class Host:
             self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())
 
 
-def under(session: str, top: str) -> bool:
-    """Whether `session` is `top` or lies somewhere below it."""
-    return f"{session}-".startswith(f"{top}-")
+def within(sessions: Iterable[str], top: str) -> list[str]:
+    """Those of `sessions` that are `top` or lie below it."""
+    below = top + "-"
+    return [session for session in sessions if session == top or session.startswith(below)]

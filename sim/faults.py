@@ -98,6 +98,7 @@ class Faults:
         self._lives: dict[Node, int] = {}  # how often each has ended and begun
         self._cuts: dict[int, Cut] = {}
         self._cut_number = 0
+        self._heals = 0
         self._slow = network.work.slow
         self._slow_links: dict[Pair, float] = {}
         self._drop = self._duplicate = self._hold = 0.0
@@ -379,6 +380,7 @@ class Faults:
                     self._arrive(pair, token, entry)
 
     def _heal(self) -> None:
+        self._heals += 1
         self._mend(list(self._cuts))
         self._slow.clear()
         self._slow_links.clear()
@@ -393,9 +395,12 @@ class Faults:
             self._mend([number])
             every, times = left
             if times:
-                ticks = self.clock.ticks(every)
-                again = lambda: self._flap(cut, every, times)  # noqa: E731
-                self.clock.call_later(ticks * self.clock.tick_seconds, again)
+                due = self.clock.tick + self.clock.ticks(every)
+                self.clock.at(due, (self._flap_again, cut, self._heals, left))
+
+    def _flap_again(self, cut: Cut, heals: int, left: tuple[float, int]) -> None:
+        if heals == self._heals:
+            self._flap(cut, *left)
 
     def _diverge(self, session: str, node: Node | None) -> list[Node]:
         network, reflector = self.network, self.network.newest(session)

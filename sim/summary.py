@@ -28,6 +28,15 @@ def _missing(report: Report) -> str:
     done = f"{report.accepted:,} of {report.partitions:,} partitions were accepted"
     if report.accepted == report.partitions:
         done += ", but not all outputs combined"
+    if not report.root_messages:  # nobody has the root
+        return (
+            f"the submitter crashed and was not restarted: {done}; "
+            "restart it, as in 'at 30 restart node 0 with memory'"
+        )
+    if report.crashed:
+        gone = f"of {report.nodes:,} nodes {report.left:,} left, and there were "
+        crashes = _count(report.crashed, "crash")
+        return f"nothing more can happen: {done}, {gone}{crashes}; restart who crashed"
     if report.left < report.nodes:
         staying = report.nodes - report.left
         return f"nothing more can happen: {done}, {staying:,} of {report.nodes:,} nodes are there"
