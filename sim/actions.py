@@ -136,7 +136,7 @@ class Drop:
 
 @attrs.frozen
 class Duplicate:
-    """From now on each call of a node to a host comes twice with probability `share`."""
+    """From now on each publication, as after a reconnection, comes twice with that probability."""
 
     share: float
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol, assert_never
 import attrs
 
 from core import Computation, Host, Reflector, Replica
-from core.messages import Finished, Node
+from core.messages import Finished, Message, Node
 from core.worker import GONE
 from sim import actions as a
 from sim.clock import Entry
@@ -131,12 +131,11 @@ class Faults:
             ticks += self._hold_ticks
         if self._happens(self._drop) or ticks - usual > self._heartbeat_ticks:
             return Fate(ticks, copies=0)  # what is so late cannot be told from silence
-        if entry[0] is self.network.receive and self._happens(self._duplicate):
-            if type(entry[3]) is not Finished:
-                return Fate(ticks, copies=2)
-            late = self._random.random() * LATE_COPY_SECONDS
-            return Fate(ticks, copies=2, copy_late_ticks=self.clock.ticks(late))
-        return Fate(ticks)
+        published = entry[0] is self.network.receive and isinstance(entry[3], Message)
+        if not published or not self._happens(self._duplicate):
+            return Fate(ticks)  # a connection itself doubles nothing
+        late = self._random.random() * LATE_COPY_SECONDS if type(entry[3]) is Finished else 0.0
+        return Fate(ticks, copies=2, copy_late_ticks=self.clock.ticks(late))
 
     def _happens(self, probability: float) -> bool:
         return probability > 0 and self._random.random() < probability

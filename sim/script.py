@@ -45,7 +45,8 @@ What stands in brackets may be left out, and so may 'the'. Each line begins with
   diverge SESSION [on node NODE]
                                 the replica on that node, or else on the host, is corrupted
   drop SHARE of the messages    lost, and their connections with them
-  duplicate SHARE of the calls  they come twice
+  duplicate SHARE of the publications
+                                what nodes publish in a session comes twice
   hold SHARE of the messages for SECONDS
                                 they come so much later, and what follows them waits
 
@@ -73,7 +74,7 @@ _ACTIONS: Mapping[str, Callable[..., Action]] = {
     "flap TARGET every SECONDS for TIMES times": actions.Flap,
     "diverge SESSION [on node NODE]": actions.Diverge,
     "drop SHARE of the messages": actions.Drop,
-    "duplicate SHARE of the calls": actions.Duplicate,
+    "duplicate SHARE of the publications": actions.Duplicate,
     "hold SHARE of the messages for SECONDS": actions.Hold,
 }
 _TARGETS: Mapping[str, Callable[..., Target]] = {

@@ -56,7 +56,7 @@ FORMS: list[tuple[str, Action]] = [
     ("diverge 0-3", Diverge("0-3")),
     ("diverge 0-3 on node 0", Diverge("0-3", 0)),
     ("drop 1 % of the messages", Drop(0.01)),
-    ("duplicate 7 % of the calls", Duplicate(0.07)),
+    ("duplicate 7 % of the publications", Duplicate(0.07)),
     ("hold 5 % of the messages for 2", Hold(0.05, 2)),
 ]
 
@@ -213,7 +213,7 @@ BEGINNING = "write 'at SECONDS' and a fault, such as 'at 3 crash node 17'"
         ("at 3 crash 50 of the nodes", "50", SHARE),
         ("at 3 drop -1 % of the messages", "-1 %", SHARE),
         ("at 3 drop nan% of the messages", "nan%", SHARE),
-        ("at 3 duplicate many % of the calls", "many %", SHARE),
+        ("at 3 duplicate many % of the publications", "many %", SHARE),
         ("at 3 hold 5 % of the messages for ever", "ever", SECONDS),
         ("at 3 slow node 5 by 0", "0", FACTOR),
         ("at 3 slow node 5 by inf", "inf", FACTOR),
