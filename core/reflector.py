@@ -266,7 +266,8 @@ class Reflector:
             self._mend(Computation.restore(brought.snapshot))
         elif node in self.bringing:
             link, arrival = self.bringing.pop(node)
-            self.order(m.Restored(brought.snapshot))
+            if not self.model.moved:  # else it brings that there
+                self.order(m.Restored(brought.snapshot))
             if node not in self.members:
                 self.arrive(link, arrival)
 

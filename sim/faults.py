@@ -321,11 +321,15 @@ class Faults:
                 self._fall_silent((node, peer))
         else:
             network.part(node)
+        self.ended(node)
+        self.crashed[node] = network.hosts.pop(node, None)
+
+    def ended(self, node: Node) -> None:
+        """The process of `node` has ended, and its connections are nobody's any more."""
         for pairs in (self._unnoticed, self._closing):
             for pair in [pair for pair in pairs if pair[0] == node]:
                 del pairs[pair]
         self._lives[node] = self._lives.get(node, 0) + 1
-        self.crashed[node] = network.hosts.pop(node, None)
 
     def _restart(self, node: Node, memory: bool) -> None:
         network, host = self.network, self.crashed.pop(node)

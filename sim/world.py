@@ -210,6 +210,8 @@ class World:
         if self.network.alive[node] and not self.calm:
             self.record.left += 1
             self.network.leave(node)
+            if self._faults is not None:
+                self._faults.ended(node)
 
     # -- what goes wrong -------------------------------------------------------------------
 
