@@ -270,10 +270,9 @@ class Computation:
         """Nobody holds slot `i` any more, unless its helper carries on."""
         slot = self.slots[i]
         helper, slot.worker, slot.helper = slot.helper, None, None
-        if slot.done:
-            return
         if self._leaf and helper is not None:
-            slot.worker = helper
+            slot.worker = helper  # on a done one in vain, but it will answer and want more
+        if slot.done or slot.worker is not None:
             return
         self.free += 1
         self.queue.appendleft(i)

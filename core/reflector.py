@@ -416,7 +416,7 @@ class Reflector:
         for seq, now, message in self._log:
             if seq > model.seq:
                 model.apply(now, message)
-        self.model, self._mender = model, NOBODY
+        self.model, self._mender, self._turns = model, NOBODY, self._round_robin()
 
     # -- lateness --------------------------------------------------------------------------
 

@@ -128,6 +128,11 @@ class Diverge:
 
 
 @attrs.frozen
+class DivergeSomewhere:
+    """The same, of a session and a replica drawn from the seed, such that a majority is right."""
+
+
+@attrs.frozen
 class Drop:
     """From now on each message is lost with probability `share`, and its connection with it."""
 
@@ -150,7 +155,18 @@ class Hold:
 
 
 Action = (
-    Crash | Restart | Partition | Heal | Slow | SlowLink | Flap | Diverge | Drop | Duplicate | Hold
+    Crash
+    | Restart
+    | Partition
+    | Heal
+    | Slow
+    | SlowLink
+    | Flap
+    | Diverge
+    | DivergeSomewhere
+    | Drop
+    | Duplicate
+    | Hold
 )
 
 

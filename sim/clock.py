@@ -60,6 +60,9 @@ class Clock:
             if last is not None and upcoming > last:
                 break
             self.env.step()
+        if last is not None and not self.stopped and last > self.tick:
+            self.env.run(until=last)  # nothing happens, but the time passes
+            self.tick, self.now = last, last * self.tick_seconds
 
     def _run_tick(self, event: simpy.Event) -> None:
         self.tick = tick = int(self.env.now)

@@ -49,6 +49,9 @@ class Watcher(Protocol):
     def broke(self, one: Node, other: Node) -> None:
         """The connection of two breaks, one of whom at least lives."""
 
+    def corrupted(self, reflector: Reflector, node: Node) -> None:
+        """The replica of `node` in that session, or its host's own, is wrong from now on."""
+
     def mended(self, one: Node, other: Node) -> None:
         """Two hear from each other again, before either gave up."""
 
@@ -286,6 +289,8 @@ class Faults:
                 self._flap(Cut(frozenset(concerned), None, False), action.every, action.times)
             case a.Diverge(session, node):
                 concerned = self._diverge(session, node)
+            case a.DivergeSomewhere():
+                concerned = self._diverge_somewhere()
             case a.Drop(share):
                 self._drop = share
             case a.Duplicate(share):
@@ -406,17 +411,33 @@ class Faults:
             self._flap(cut, *left)
 
     def _diverge(self, session: str, node: Node | None) -> list[Node]:
-        network, reflector = self.network, self.network.newest(session)
+        reflector = self.network.newest(session)
         if reflector is None:
             return []
-        if node is None or node == reflector.host.address:
-            model = reflector.model
-        elif not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
+        host = reflector.host.address
+        return self._corrupt(reflector, host if node is None else node, of_host=node is None)
+
+    def _diverge_somewhere(self) -> list[Node]:
+        hosts = self.network.hosts.values()
+        found = [r for host in hosts for r in host.reflectors.values() if len(r.members) > 1]
+        found = [r for r in found if not (r.closed or r.model.moved or r.model.ended)]
+        if not found:
             return []
-        else:
+        reflector = self._random.choice(found)
+        if len(reflector.members) > 2 and self._happens(0.3):
+            return self._corrupt(reflector, reflector.host.address, of_host=True)
+        return self._corrupt(reflector, self._random.choice(list(reflector.members)))
+
+    def _corrupt(self, reflector: Reflector, node: Node, of_host: bool = False) -> list[Node]:
+        network, model = self.network, reflector.model
+        if not of_host:
+            if not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
+                return []
             model = network.replicas[reflector, node].model
         model.slots[0].seconds += 1.0
-        return [reflector.host.address if node is None else node]
+        if self.watcher is not None:
+            self.watcher.corrupted(reflector, node)
+        return [node]
 
     # -- whom ------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Options:
 def read(arguments: Sequence[str]) -> Options:
     """Raises BadOption; SystemExit(0) after printing the help, where that was asked for."""
     parser = _parser()
-    named = vars(parser.parse_args(list(_joined(parser, arguments))))
+    named = vars(parser.parse_args(list(joined(parser, arguments))))
     follow, as_json = named.pop("follow", None), named.pop("json")
     if follow is not None and follow > (nodes := _nodes(named)):
         raise BadOption(f"--follow: there is no node {follow}, give one from 0 to {nodes}")
@@ -57,7 +57,7 @@ def _nodes(named: dict[str, Any]) -> int:
     return len(recorded.trace(named["arrivals"]).arrivals_seconds)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage of 20 options before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -67,7 +67,7 @@ class _Parser(argparse.ArgumentParser):
         raise BadOption(line)
 
 
-def _joined(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Iterator[str]:
+def joined(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Iterator[str]:
     """The arguments, with `--tick -inf` as `--tick=-inf`: it is a value, if a wrong one."""
     known = parser._option_string_actions
     left = iter(arguments)
@@ -88,35 +88,35 @@ def _joined(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Iterat
 Number = TypeVar("Number", int, float)
 
 
-def _value(
+def number(
     kind: type[Number], wanted: str, allowed: Callable[[Number], bool]
 ) -> Callable[[str], Number]:
     """Converts text to a number; not-a-number is never allowed, as it compares false."""
 
     def convert(text: str) -> Number:
-        number: Number | None
+        value: Number | None
         try:
-            number = kind(text)
+            value = kind(text)
         except ValueError:
-            number = None
-        if number is None or not allowed(number):
+            value = None
+        if value is None or not allowed(value):
             raise _wrong(text, f"is wrong, give {wanted}")
-        return number
+        return value
 
     return convert
 
 
-_COUNT = _value(int, "a whole number, 1 or more, below 10^15", lambda n: 1 <= n < 10**15)
-_FANOUT = _value(int, f"a whole number from 2 to {FANOUT_MAX}", lambda n: 2 <= n <= FANOUT_MAX)
-_NODE = _value(int, "a whole number, 0 or more", lambda n: n >= 0)
-_SEED = _value(int, "a whole number", lambda n: True)
-_SHARE = _value(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
-_SECONDS = _value(float, f"a number from 0 to {SECONDS_MAX:g}", lambda x: 0 <= x <= SECONDS_MAX)
-_HEARTBEAT = _value(
+_COUNT = number(int, "a whole number, 1 or more, below 10^15", lambda n: 1 <= n < 10**15)
+_FANOUT = number(int, f"a whole number from 2 to {FANOUT_MAX}", lambda n: 2 <= n <= FANOUT_MAX)
+_NODE = number(int, "a whole number, 0 or more", lambda n: n >= 0)
+_SEED = number(int, "a whole number", lambda n: True)
+_SHARE = number(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
+_SECONDS = number(float, f"a number from 0 to {SECONDS_MAX:g}", lambda x: 0 <= x <= SECONDS_MAX)
+_HEARTBEAT = number(
     float, f"a number above 0, up to {SECONDS_MAX:g}", lambda x: 0 < x <= SECONDS_MAX
 )
-_RATE = _value(float, "a number above 0, from 1e-09 to 1e+15", lambda x: 1e-9 <= x <= 1e15)
-_TICK = _value(
+_RATE = number(float, "a number above 0, from 1e-09 to 1e+15", lambda x: 1e-9 <= x <= 1e15)
+_TICK = number(
     float,
     f"a number above 0, from {TICK_SECONDS_MIN:g} to {TICK_SECONDS_MAX:g}",
     lambda x: TICK_SECONDS_MIN <= x <= TICK_SECONDS_MAX,
@@ -196,14 +196,14 @@ def _wrong(text: str, why: str) -> argparse.ArgumentTypeError:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog=PROGRAM,
         usage=f"{PROGRAM} [--nodes N] [--job MODULE_OR_FILE] [--input VALUE] [other options]",
-        description=_paragraphs(
+        description=paragraphs(
             "Simulates nodes that form a tree and compute a job, all in this process. The same "
             "seed and options give the same run, bit for bit; its digest says so."
         ),
-        epilog=_paragraphs(
+        epilog=paragraphs(
             f"DIST is a number of seconds, or a distribution of them: {KINDS.partition(', ')[2]}. "
             "The last draws from the seconds in a column of a file, each row as likely as another; "
             "COLUMN may be left out where there is but one.",
@@ -225,8 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _paragraphs(*paragraphs: str) -> str:
-    return "\n\n".join(textwrap.fill(paragraph, 80) for paragraph in paragraphs)
+def paragraphs(*texts: str) -> str:
+    """Each filled to the width of the help."""
+    return "\n\n".join(textwrap.fill(text, 80) for text in texts)
 
 
 def _add_tree(group: argparse._ArgumentGroup) -> None:

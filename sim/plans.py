@@ -29,6 +29,7 @@ def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]
         faults = draw(random, LIGHT, LIGHT_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
     else:
         faults = draw(random, HEAVY, HEAVY_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
+    faults = [fault for fault in faults if fault.at <= UNTIL_SECONDS]
     everyone = a.Restart(a.Nodes(tuple(range(nodes + 1))))
     return (*faults, Fault(UNTIL_SECONDS, a.Heal()), Fault(UNTIL_SECONDS, everyone))
 
@@ -167,7 +168,21 @@ def _hold(random: Random, nodes: int, shape: Shape) -> Steps:
 
 
 def _diverge(random: Random, nodes: int, shape: Shape) -> Steps:
-    return [(0.0, a.Diverge(_session(random, shape), 1 + int(random.random() * nodes)))]
+    return [(0.0, a.DivergeSomewhere())]
+
+
+def _two_leaders(random: Random, nodes: int, shape: Shape) -> Steps:
+    """A host that is cut off for longer than the heartbeat limit, and comes back."""
+    session = _session(random, shape)
+    steps: Steps = [(0.0, a.Partition(a.HostOf(session if session != "0" else "0-0")))]
+    return [*steps, (5 + random.random() * 10, a.Heal())]
+
+
+def _again(random: Random, nodes: int, shape: Shape) -> Steps:
+    """The host of a session crashes, and in the midst of the recovery whoever has it then."""
+    session = _session(random, shape)
+    host = a.HostOf(session if session != "0" else "0-0")
+    return [(0.0, a.Crash(host)), (random.random() * 0.8, a.Crash(host))]
 
 
 KINDS: dict[str, Callable[[Random, int, Shape], Steps]] = {
@@ -184,5 +199,7 @@ KINDS: dict[str, Callable[[Random, int, Shape], Steps]] = {
     "double": _double,
     "hold": _hold,
     "diverge": _diverge,
+    "two leaders": _two_leaders,
+    "again": _again,
 }
-HEAVY = dict.fromkeys(KINDS, 1) | {"crash": 4, "restart": 6, "split": 2}
+HEAVY = dict.fromkeys(KINDS, 1) | {"crash": 4, "restart": 6, "split": 2, "diverge": 2}

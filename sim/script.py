@@ -44,6 +44,7 @@ What stands in brackets may be left out, and so may 'the'. Each line begins with
                                 cut off for so long, then not for so long, and again
   diverge SESSION [on node NODE]
                                 the replica on that node, or else on the host, is corrupted
+  diverge somewhere             one replica of several of some session, drawn from the seed
   drop SHARE of the messages    lost, and their connections with them
   duplicate SHARE of the publications
                                 what nodes publish in a session comes twice
@@ -72,6 +73,7 @@ _ACTIONS: Mapping[str, Callable[..., Action]] = {
     "slow the link of nodes NODE and NODE by FACTOR": actions.SlowLink,
     "slow TARGET by FACTOR": actions.Slow,
     "flap TARGET every SECONDS for TIMES times": actions.Flap,
+    "diverge somewhere": actions.DivergeSomewhere,
     "diverge SESSION [on node NODE]": actions.Diverge,
     "drop SHARE of the messages": actions.Drop,
     "duplicate SHARE of the publications": actions.Duplicate,

@@ -11,31 +11,25 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from core import Computation, Reflector
+from core import Computation, Reflector, Worker
 from core import messages as m
+from core.computation import TRIES
+from core.digest import differing
 from core.messages import Node
-from core.worker import GONE, SEATED, Worker
+from core.worker import GONE, SEATED
 from sim import script
-from sim.actions import Action, Fault
+from sim.actions import Action, Fault, Restart
+from sim.each import EachNetwork
 from sim.record import connections
+from sim.search.job import NOTHING_FAILS
 from sim.search.probes import Probes
-from sim.world import World
+from sim.search.sound import Broken, check_sound
+from sim.world import ROOT, SUBMITTER, World
 
 EVENTS_KEPT = 400  # before a violation
 LOOK_SECONDS = 0.5  # at what may be wrong for a while
 NOTICE_FACTOR = 3.0  # of the heartbeat limit: both ends notice, and come back
 NOTICE_SECONDS = 12.0  # besides: for retries, and for an opening that never comes
-
-
-class Broken(Exception):
-    """An invariant does not hold."""
-
-    def __init__(self, invariant: str, detail: str, session: str = "", node: Node = -1) -> None:
-        super().__init__(f"{invariant}: {detail}")
-        self.invariant = invariant
-        self.detail = detail
-        self.session = session
-        self.node = node
 
 
 @attrs.frozen
@@ -57,12 +51,13 @@ class Checker:
         self.patience_seconds = NOTICE_SECONDS
         self._tell = tell
         self._seqs: dict[Reflector, int] = {}
-        self._done: dict[Reflector, list[bool]] = {}
+        self._done: dict[Reflector, list[float | None]] = {}  # the seconds of each slot done
+        self._corrupted: dict[Reflector, int] = {}  # since which message, the last time
+        self._stored: dict[str, m.Outputs] = {}  # what the submitter's host knew as it crashed
         self._wrong_since: dict[tuple[str, str, Node], float] = {}
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self.network.watch = self.ordered
-        self.crashing, self.broke = self.probes.crashing, self.probes.broke
-        self.mended = self.probes.mended
+        self.broke, self.mended = self.probes.broke, self.probes.mended
         world.faults.watcher = self
         self._look(None, None, None)
 
@@ -79,6 +74,20 @@ class Checker:
         named = ", ".join(map(str, nodes)) or "nobody"
         self._note("", lambda: f"{script.line(Fault(0, action))[5:]}: {named}", *nodes)
         self.probes.acted(action, nodes)
+        if isinstance(action, Restart) and action.memory and SUBMITTER in nodes:
+            self._check_stored()
+
+    def corrupted(self, reflector: Reflector, node: Node) -> None:
+        """A replica is wrong from now on."""
+        self._corrupted[reflector] = reflector.model.seq
+
+    def crashing(self, node: Node) -> None:
+        """A process is about to end."""
+        self.probes.crashing(node)
+        if node == SUBMITTER:
+            reflectors = self.network.hosts[SUBMITTER].reflectors.values()
+            open_ones = [reflector for reflector in reflectors if not reflector.model.moved]
+            self._stored = {r.session: r.model.outputs() for r in open_ones}
 
     def ordered(self, reflector: Reflector, message: m.Message) -> None:
         """A message was ordered, and applied to the host's own replica."""
@@ -96,12 +105,16 @@ class Checker:
                 node,
             )
         self._seqs[reflector] = seq
+        if self.network.hosts.get(host) is not reflector.host:
+            return  # a timer of one who sleeps: nobody hears of it
         if not reflector.closed:
             self.probes.ordered(reflector, message)
         self._check_outputs(reflector)
+        if type(message) is m.Joined:
+            self._check_brought(reflector, message)
         if model.moved:
             return  # nobody is there any more
-        check_model(model)
+        check_sound(model)
         if reflector.members.keys() != model.people.keys():
             raise Broken(
                 "membership",
@@ -110,15 +123,16 @@ class Checker:
                 node,
             )
         self._check_connections(reflector)
-        if self.world.record.divergences and not self.probes.corrupted:
-            divergence = self.world.record.divergences[0]
-            raise Broken(
-                "replicas are equal",
-                f"message {divergence.seq}: the replica of "
-                f"{divergence.node} differs in {', '.join(divergence.fields)}",
-                divergence.session,
-                divergence.node,
-            )
+        corrupted = {reflector.session for reflector in self._corrupted}
+        for divergence in self.world.record.divergences:
+            if divergence.session not in corrupted:
+                raise Broken(
+                    "replicas are equal",
+                    f"message {divergence.seq}: the replica of "
+                    f"{divergence.node} differs in {', '.join(divergence.fields)}",
+                    divergence.session,
+                    divergence.node,
+                )
 
     # -- invariants ------------------------------------------------------------------------
 
@@ -128,10 +142,10 @@ class Checker:
         spans = self._spans.get(session)
         if spans is None:
             spans = self._spans[session] = list(_spans(model))
-        done = self._done.setdefault(reflector, [False] * len(spans))
+        done = self._done.setdefault(reflector, [None] * len(spans))
         for i, slot in enumerate(model.slots):
-            if slot.done and not done[i]:
-                done[i] = True
+            if slot.done and done[i] is None:
+                done[i] = slot.seconds
                 first, size = spans[i]
                 if slot.output != list(range(first, first + size)):
                     raise Broken(
@@ -140,8 +154,49 @@ class Checker:
                         f"partitions from {first} to {first + size - 1}",
                         session,
                     )
-            elif done[i] and not slot.done:
+            elif done[i] is not None and not slot.done:
                 raise Broken("accepted once", f"slot {i} was done and is not any more", session)
+            elif slot.seconds != done[i] and slot.done and not self._corrupted:
+                raise Broken("accepted once", f"slot {i} changed after it was done", session)
+
+    def _check_brought(self, reflector: Reflector, joined: m.Joined) -> None:
+        """Whoever joins with an older replica has handed over what only that one knew."""
+        model, session = reflector.model, reflector.session
+        for view in self._views(joined.node, session):
+            if view.seat is None or view.seat.model.epoch == model.epoch:
+                continue
+            if model.moved or model.ended or not self.network.alive[joined.node]:
+                continue
+            known = view.seat.model.outputs().keys() - model.outputs().keys()
+            for node in reflector.bringing:
+                for other in self._views(node, session):
+                    known -= other.seat.model.outputs().keys() if other.seat else set()
+            if known and self._wanted(reflector):
+                raise Broken(
+                    "nothing acknowledged is lost",
+                    f"{joined.node} knew slot {min(known)} done and was not asked for it",
+                    session,
+                    joined.node,
+                )
+
+    def _views(self, node: Node, session: str) -> list[Worker]:
+        return [view for view in self.network.chain(node) if view.place.session == session]
+
+    def _check_stored(self) -> None:
+        """A submitter that is back with its store knows what it knew."""
+        host = self.network.hosts[SUBMITTER]
+        done = host.reflectors[ROOT.session].model.outputs()
+        for session, outputs in self._stored.items():
+            if session == ROOT.session:
+                lost = outputs.keys() - done.keys()
+            elif int(session.split("-")[1]) in done:
+                continue
+            else:
+                lost = outputs.keys() - host.kept.get(session, {}).keys()
+            if lost:
+                raise Broken(
+                    "nothing acknowledged is lost", f"slot {min(lost)} is not stored", session
+                )
 
     def _check_connections(self, reflector: Reflector) -> None:
         """Nobody is connected to more than fanout x levels others, and as many spares."""
@@ -163,33 +218,68 @@ class Checker:
         """At what may be wrong for a while."""
         clock = self.world.clock
         now = clock.now
-        forgotten = () if self.world.faults.active else self._forgotten()
-        wrong = dict.fromkeys([*self._missing(), *forgotten])
+        wrong = dict.fromkeys(self._missing())
+        if not self.world.faults.active:  # else there may be no way to mend it
+            wrong |= dict.fromkeys([*self._forgotten(), *self._unrepaired()])
         self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
         limit = NOTICE_FACTOR * self.world.heartbeat + self.patience_seconds
         for (what, session, node), since in self._wrong_since.items():
             if now - since > limit:
                 invariant, _, detail = what.partition(": ")
                 raise Broken(invariant, f"{detail}, since {since:.3f} s", session, node)
+        self._check_spares()
         if not clock.stopped:
             due = clock.tick + clock.ticks(LOOK_SECONDS)
             clock.at(due, (self._look, None, None, None))
 
+    def _check_spares(self) -> None:
+        """Nobody waits where there is something to do."""
+        for reflector in self._reflectors():
+            model = reflector.model
+            if reflector.spares and reflector.early is None and model.free > len(model.idle):
+                waiting = ", ".join(map(str, reflector.spares))
+                raise Broken(
+                    "the model is sound",
+                    f"{waiting} wait beside {model.free} free slots",
+                    reflector.session,
+                )
+
+    def _reflectors(self) -> Iterator[Reflector]:
+        """Those in which something may still happen."""
+        for host in self.network.hosts.values():
+            for reflector in host.reflectors.values():
+                model = reflector.model
+                if not (reflector.closed or model.moved or model.ended):
+                    yield reflector
+
+    def _unrepaired(self) -> Iterator[tuple[str, str, Node]]:
+        """Replicas that differ from their host's though much was ordered since they were wrong."""
+        if not isinstance(self.network, EachNetwork):
+            return
+        followers = self.network.replicas
+        for reflector in self._reflectors():
+            if reflector.model.seq <= self._corrupted.get(reflector, reflector.model.seq):
+                continue
+            for node in reflector.members:
+                replica = followers.get((reflector, node))
+                if replica is None or replica.model.seq != reflector.model.seq:
+                    continue
+                if differing(replica.model.snapshot(), reflector.model.snapshot()):
+                    what = f"replicas are equal: that of node {node} was not repaired"
+                    yield (what, reflector.session, node)
+
     def _missing(self) -> Iterator[tuple[str, str, Node]]:
         """People of models who are not there, and those who are there but in no model."""
         network = self.network
-        for address, host in network.hosts.items():
-            for reflector in host.reflectors.values():
-                if reflector.closed or reflector.model.moved or reflector.model.ended:
-                    continue
-                for node in reflector.members:
-                    if not self._has_seat(node, reflector):
-                        yield (
-                            f"membership: the model on node {address} has node {node}, who has "
-                            "no seat there",
-                            reflector.session,
-                            node,
-                        )
+        for reflector in self._reflectors():
+            for node in reflector.members:
+                if not self._has_seat(node, reflector):
+                    yield (
+                        f"membership: the model on node {reflector.host.address} has node {node}, "
+                        "who has no seat there",
+                        reflector.session,
+                        node,
+                    )
         for node in range(len(network.alive)):
             for view in network.chain(node) if network.alive[node] else ():
                 if view.state is SEATED and not self._is_member(view):
@@ -251,14 +341,17 @@ class Checker:
 
     # -- the end ---------------------------------------------------------------------------
 
-    def check_result(self, fails: int) -> None:
+    def check_result(self, input: list[int]) -> None:
         """The outcome is that of the job run by one."""
-        outcome, partitions = self.network.outcome, self.world.shape.partitions
+        outcome, (_, partitions, fails, times) = self.network.outcome, input
         assert outcome is not None
-        if fails < 0 and (outcome.failure or outcome.result != list(range(partitions))):
-            raise Broken("the result is right", f"{outcome!r:.300}", "0")
-        if fails >= 0 and (outcome.failure is None or outcome.failure.partition != fails):
-            raise Broken("the result is right", f"partition {fails} fails, but {outcome!r:.300}")
+        if fails == NOTHING_FAILS or times < TRIES:
+            if outcome.failure or outcome.result != list(range(partitions)):
+                raise Broken("the result is right", f"{outcome!r:.300}", "0")
+        elif outcome.failure is None or outcome.failure.partition != (
+            fails if fails >= 0 else None
+        ):
+            raise Broken("the result is right", f"{fails} fails, but {outcome!r:.300}")
 
     def check_released(self) -> None:
         """Everyone who is there has heard that it is over."""
@@ -279,41 +372,6 @@ def _spans(model: Computation) -> Iterator[tuple[int, int]]:
     for size in model.shape.sizes():
         yield first, size
         first += size
-
-
-def check_model(model: Computation) -> None:
-    """What holds of the model of a session after every message."""
-    people, idle, session = model.people, model.idle, model.shape.session
-
-    def need(good: bool, what: str) -> None:
-        if not good:
-            raise Broken("the model is sound", f"message {model.seq}: {what}", session)
-
-    leader = next(iter(people), None)
-    need(model.leader == leader, f"{model.leader} leads, and not the first, {leader}")
-    open_slots = [slot for slot in model.slots if not slot.done]
-    need(
-        model.remaining == len(open_slots),
-        f"{model.remaining} are counted as remaining, but {len(open_slots)} are",
-    )
-    free = sum([slot.worker is None for slot in open_slots])
-    need(model.free == free, f"{model.free} are counted as free, but {free} are")
-    held: dict[Node, None] = {}
-    for slot in open_slots:
-        worker, helper = slot.worker, slot.helper
-        if worker is not None:
-            need(worker in people, f"{worker} holds a slot and is not there")
-            need(worker not in idle, f"{worker} holds a slot and is idle")
-            need(model.shape.leaf or worker not in held, f"{worker} leads two child sessions")
-            held[worker] = None
-        if helper is not None:
-            need(helper in people and helper not in idle, f"{helper} helps and is idle or gone")
-            need(worker not in (None, helper), f"{helper} helps {worker}")
-    for node in idle:
-        need(node in people and not people[node].observes, f"{node} is idle and not there")
-    if free and idle and not model.failure and (model.prepared or not model.shape.leaf):
-        tried = [slot for slot in open_slots if slot.worker is None and not slot.failed]
-        need(not tried, f"{list(idle)} are idle beside {len(tried)} free slots")
 
 
 def line(event: Event) -> str:

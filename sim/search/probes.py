@@ -47,7 +47,6 @@ class Probes:
     def __init__(self, world: World) -> None:
         self.world = world
         self.counts = dict.fromkeys(NAMES, 0)
-        self.corrupted = False
         self.two_leaders = False
         self._before: dict[Reflector, _State] = {}
         self._progress: dict[str, tuple[m.Epoch, int]] = {}  # most slots done in any incarnation
@@ -72,8 +71,6 @@ class Probes:
                     self.hit(f"a submitter was lost, and came back {with_store} its store")
                 if memory and nodes != [SUBMITTER]:
                     self.hit("a node came back with what it knew")
-            case a.Diverge() if nodes:
-                self.corrupted = True
 
     def broke(self, one: Node, other: Node) -> None:
         if self.world.network.alive[one] and self.world.network.alive[other]:

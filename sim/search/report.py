@@ -14,7 +14,7 @@ import attrs
 
 from sim import script
 from sim.progress import REFRESH_SECONDS
-from sim.search.pool import ALIKE, Result
+from sim.search.results import ALIKE, Result
 from sim.search.shrink import Shrunk
 from sim.search.trial import Trial, Violation
 from sim.search.worker import from_plain, to_plain

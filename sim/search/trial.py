@@ -17,10 +17,14 @@ from core import Shape
 from sim import actions as a
 from sim import plans
 from sim.actions import Fault
-from sim.search.check import Broken, Checker, involved
+from sim.search import job
+from sim.search.check import Checker, involved
+from sim.search.sound import Broken
 from sim.world import ROOT, SUBMITTER, World
 
 JOB = "sim.search.job"
+ALWAYS = 10**9
+DELAYS = (0.0, 0.05, "uniform:0.1,2", "exponential:1", "uniform:1,6", "exponential:4")
 DRAIN_SECONDS = 40.0  # after the result: until everyone has heard of it
 LIVENESS_SECONDS = 120.0  # for those who are left, besides the time for their work
 
@@ -65,9 +69,9 @@ def draw(seed: int) -> Trial:
         "fanout": random.choice((2, 2, 3, 3, 4, 5, 8)),
         "seed": seed,
         "job": JOB,
-        "input": [0, partitions, -1],
+        "input": [0, partitions, job.NOTHING_FAILS, 0],
         "latency": random.choice(("uniform:0.02,0.08", "lognormal:0.05,1", 0.001, 0.3)),
-        "delay": random.choice((0.0, 0.05, "uniform:0.1,2", "exponential:1", "uniform:1,6")),
+        "delay": random.choice(DELAYS),
         "arrival_rate": random.choice((nodes / 10, nodes / 2, 1000.0)),
         "replicas": random.choice(("each", "each", "shared")),
         "heartbeat": random.choice((1.0, 5.0, 5.0)),
@@ -78,8 +82,9 @@ def draw(seed: int) -> Trial:
         world["listening"] = random.choice((0.0, 0.5, 0.8))
     if random.random() < 0.05:
         world["service_time"] = 0.02
-    if random.random() < 0.05:
-        world["input"][2] = int(random.random() * partitions)
+    if random.random() < 0.15:
+        fails = (job.PREPARE_FAILS, job.COLLECT_FAILS, *range(partitions))
+        world["input"][2:] = [random.choice(fails), random.choice((1, 2, ALWAYS))]
     weights = {kind: weight for kind, weight in plans.HEAVY.items() if random.random() < 0.4}
     safety_seconds = random.choice((5.0, 15.0, 30.0, 60.0))
     shape = Shape.root(partitions, world["fanout"])
@@ -98,11 +103,14 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
 
     Raises ValueError for options that cannot be.
     """
+    _, _, fails, times = given = [*trial.world["input"], ALWAYS][:4]
+    job.left.clear()
+    job.left[fails] = times
     world = World(**trial.world, faults=trial.faults)
     checker = Checker(world, tell)
     violation = None
     try:
-        _phases(trial, world, checker)
+        _phases(trial, world, checker, given)
     except Broken as broken:
         events = involved(checker.events, broken)
         violation = Violation(broken.invariant, broken.detail, world.now, events)
@@ -113,7 +121,7 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     return Outcome(violation, checker.probes.counts, world.record.digest(), world.clock.entries)
 
 
-def _phases(trial: Trial, world: World, checker: Checker) -> None:
+def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> None:
     world.run(until=trial.safety_seconds)
     if world.network.outcome is None:
         _recover(trial, world)
@@ -125,7 +133,7 @@ def _phases(trial: Trial, world: World, checker: Checker) -> None:
             f"after the last fault; {world.record.accepted} of "
             f"{world.shape.partitions} partitions were accepted",
         )
-    checker.check_result(trial.world.get("input", [0, 0, -1])[2])
+    checker.check_result(given)
     _recover(trial, world)
     world.clock.stopped = False
     world.run(until=world.now + DRAIN_SECONDS + 3 * world.heartbeat)

@@ -427,6 +427,20 @@ def test_a_helper_carries_on_where_the_worker_leaves_and_the_other_way_round() -
     assert session.model.free == 0
 
 
+def test_a_helper_in_vain_has_other_work_when_it_answers_though_the_worker_has_left() -> None:
+    session = Session(2, 2)
+    session.join(1, 2)
+    session.finish(2, 1)
+    session.order(m.Late(), at=10.0)
+    other = Session(2, 2)
+    other.join(1)
+    other.finish(1, 0)
+    session.order(m.Restored(other.model.snapshot()))  # done elsewhere: 1 and 2 are at it in vain
+    session.order(m.Left(1))
+    assert session.finish(2, 0) == [(2, m.Rest())]
+    assert list(session.model.idle) == [2]
+
+
 def test_no_one_doubles_up_while_slots_are_free() -> None:
     session = Session(3, 3)
     session.join(1, 2)

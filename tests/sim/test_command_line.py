@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
-latency service-time arrival-rate arrivals lifetime delay tick follow json
+latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow json
 """
 
 RAISING = """

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sim.search.pool import IN_TIME, LIVES, Pool, Result, Source, Worker
+from sim.search.pool import Pool
+from sim.search.process import Worker
+from sim.search.results import IN_TIME, LIVES, Result, Source
 from sim.search.worker import BUILDABLE, NO_EXCEPTION
 from tests.sim.search import standin
 

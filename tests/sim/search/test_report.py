@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from sim.search import report
-from sim.search.pool import Result, Run
 from sim.search.report import Failure, Tally
+from sim.search.results import Result, Run
 from sim.search.shrink import Shrunk
 from sim.search.trial import Outcome, Trial, Violation
 from tests.sim.search.standin import FAULTS, VIOLATION, draw

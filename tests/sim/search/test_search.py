@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sim.search.__main__ import main
-from sim.search.pool import ALIKE, IN_TIME, LIVES
+from sim.search.results import ALIKE, IN_TIME, LIVES
 from sim.search.worker import NO_EXCEPTION
 from tests.sim.search import standin
 

@@ -1,0 +1,396 @@
+"""Cores that are wrong on purpose, each in one place: what the search has to find.
+
+A mutant is an edit of the text of one function of the core, so that it shows what it changes
+and nothing else, and stops applying, with a clear error, when that text is gone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from textwrap import dedent
+from typing import Any
+
+import attrs
+
+from core import Computation, Host, Reflector, Worker
+
+ENDS = "every run ends"
+EQUAL = "replicas are equal"
+LOST = "nothing acknowledged is lost"
+MEMBERSHIP = "membership"
+ONCE = "accepted once"
+OUTPUTS = "outputs are right"
+RELEASED = "everyone is released"
+RESULT = "the result is right"
+SOUND = "the model is sound"
+BOUNDED = "connections are bounded"
+
+
+@attrs.frozen
+class Mutant:
+    """A core in which `function` has `new` where it should have `old`."""
+
+    wrong: str  # in words
+    function: Callable[..., Any]
+    old: str
+    new: str
+    within: int  # so many seeds: three times as many as it took, or a little more
+    found_by: tuple[str, ...]  # invariants
+
+
+@contextmanager
+def applied(mutant: Mutant) -> Iterator[None]:
+    """The core is wrong in this way. Raises ValueError where the core has no such text."""
+    function = mutant.function
+    source = dedent(inspect.getsource(function))
+    if (count := source.count(mutant.old)) != 1:
+        raise ValueError(f"{function.__qualname__} has {count} times, not once: {mutant.old!r}")
+    owner = getattr(sys.modules[function.__module__], function.__qualname__.partition(".")[0])
+    right = owner.__dict__[function.__name__]
+    setattr(owner, function.__name__, _compiled(source.replace(mutant.old, mutant.new), function))
+    try:
+        yield
+    finally:
+        setattr(owner, function.__name__, right)
+
+
+def _compiled(source: str, function: Callable[..., Any]) -> Any:
+    """What `source` defines, in the module of `function`."""
+    source = f"from __future__ import annotations\n{source}"
+    code = compile(source, f"<wrong {function.__qualname__}>", "exec")
+    defined: dict[str, Any] = {}
+    exec(code, sys.modules[function.__module__].__dict__, defined)  # noqa: S102 - the text below
+    return defined[function.__name__]
+
+
+MUTANTS = (
+    # -- the model: slots and what came of them --------------------------------------------
+    Mutant(
+        "a publication that comes twice counts twice",
+        Computation._finished,
+        "if not slot.done:",
+        "if True:",
+        10,
+        (SOUND,),
+    ),
+    Mutant(
+        "a slot is freed twice",
+        Computation._release,
+        "self.free += 1",
+        "self.free += 2",
+        10,
+        (SOUND,),
+    ),
+    Mutant(
+        "a slot that is done is counted as no longer free, though it was taken",
+        Computation._accept,
+        "if slot.worker is None:",
+        "if True:",
+        10,
+        (SOUND,),
+    ),
+    Mutant(
+        "the slot of a lost worker is not freed",
+        Computation._left,
+        "self._drop(node)",
+        "pass",
+        10,
+        (SOUND,),
+    ),
+    Mutant(
+        "a helper that is lost is still thought to help",
+        Computation._drop,
+        "if slot.helper == node:",
+        "if False:",
+        180,
+        (SOUND,),
+    ),
+    Mutant(
+        "who failed a slot keeps it",
+        Computation._failed,
+        "self._drop(node)",
+        "pass",
+        200,
+        (SOUND,),
+    ),
+    Mutant(
+        "a job that fails is tried for ever",
+        Computation._failed,
+        "tries >= TRIES",
+        "False",
+        200,
+        (ENDS,),
+    ),
+    Mutant(
+        "nobody is told that the job has failed for good",
+        Computation._direct,
+        "self._tell(self.leader, m.Abort(self.failure))",
+        "pass",
+        200,
+        (ENDS,),
+    ),
+    Mutant(
+        "outputs are combined in the wrong order",
+        Worker.on,
+        "[slot.output for slot in self._model.slots]",
+        "[slot.output for slot in reversed(self._model.slots)]",
+        10,
+        (OUTPUTS, RESULT),
+    ),
+    # -- the model: who leads, and where the team goes -------------------------------------
+    Mutant(
+        "a leader that is lost is not replaced",
+        Computation._left,
+        "if self.people:",
+        "if False:",
+        110,
+        (SOUND,),
+    ),
+    Mutant(
+        "a new leader is not told what there is to do",
+        Computation._appoint,
+        "self._direct()",
+        "pass",
+        100,
+        (ENDS,),
+    ),
+    Mutant(
+        "a team stays behind when its leader goes on",
+        Computation._move,
+        "self._told += [(person, m.Go(place)) for person in self.people if person != node]",
+        "pass",
+        20,
+        (RELEASED, MEMBERSHIP),
+    ),
+    # -- replicas --------------------------------------------------------------------------
+    Mutant(
+        "a model depends on a clock that is not the session's",
+        Computation._take,
+        "slot.worker, slot.started = node, now",
+        "slot.worker, slot.started = node, now + __import__('time').perf_counter()",
+        10,
+        (EQUAL,),
+    ),
+    Mutant(
+        "a model depends on where it is in memory",
+        Computation._accept,
+        "now - slot.started",
+        "now - slot.started + id(self) % 4096",
+        20,
+        (EQUAL,),
+    ),
+    Mutant(
+        "a snapshot forgets who is idle",
+        Computation.snapshot,
+        '"idle": list(self.idle)',
+        '"idle": []',
+        20,
+        (EQUAL,),
+    ),
+    Mutant(
+        "a snapshot forgets which slots were given back",
+        Computation.snapshot,
+        '"queue": list(self.queue)',
+        '"queue": []',
+        20,
+        (EQUAL, ENDS),
+    ),
+    Mutant(
+        "a copy forgets which slots were never given",
+        Computation.restore,
+        "**snapshot,",
+        "**snapshot, 'fresh': 0,",
+        10,
+        (EQUAL,),
+    ),
+    Mutant(
+        "a copy forgets how fast people are",
+        Computation.restore,
+        "Participant(**p)",
+        "Participant(**{**p, 'pace': None})",
+        20,
+        (EQUAL,),
+    ),
+    Mutant(
+        "a copy has the people in another order",
+        Computation.restore,
+        'in snapshot["people"]',
+        'in sorted(snapshot["people"])',
+        20,
+        (EQUAL,),
+    ),
+    # -- recovery --------------------------------------------------------------------------
+    Mutant(
+        "what a replica does not know is forgotten when it is brought",
+        Computation._restored,
+        "if theirs.done and not mine.done:",
+        "mine.done = theirs.done\n        if theirs.done and not mine.done:",
+        20,
+        (ONCE, OUTPUTS, SOUND),
+    ),
+    Mutant(
+        "what the parent's host keeps is of the wrong slot",
+        Host._keep,
+        "**outputs}",
+        "**{max(0, slot - 1): output for slot, output in outputs.items()}}",
+        300,
+        (OUTPUTS,),
+    ),
+    Mutant(
+        "what was kept elsewhere is learnt for the wrong slot",
+        Reflector.learn,
+        "known.slots[i]",
+        "known.slots[i - 1]",
+        160,
+        (OUTPUTS,),
+    ),
+    Mutant(
+        "a newer assignment of a session has no newer epoch",
+        Computation._take,
+        "slot.assigned += 1",
+        "slot.assigned = 1",
+        170,
+        (MEMBERSHIP, ENDS),
+    ),
+    Mutant(
+        "an older leader that comes back keeps its people",
+        Host.open,
+        "old is not None and old.model.epoch >= opening.epoch",
+        "old is not None",
+        170,
+        (MEMBERSHIP, ENDS),
+    ),
+    Mutant(
+        "a new leader does not get the outcome that its team has",
+        Worker._lead,
+        "if below.outcome:",
+        "if False:",
+        50,
+        (ENDS,),
+    ),
+    Mutant(
+        "what was not acknowledged is not sent again",
+        Worker.seated,
+        "if unacknowledged:",
+        "if False:",
+        850,
+        (ENDS,),
+    ),
+    Mutant(
+        "whoever lost a host does not look for the session again",
+        Worker._look_one_level_up,
+        "self._seek_above(up)",
+        "pass",
+        40,
+        (RELEASED, ENDS, MEMBERSHIP, LOST),
+    ),
+    Mutant(
+        "a root that was opened anew never lets those in who come back",
+        Reflector._admit,
+        "self.carrier.call_later(RETURN_SECONDS, self._begin)",
+        "pass",
+        20,
+        (ENDS,),
+    ),
+    Mutant(
+        "a host that loses a connection does not tell the session",
+        Reflector.lose,
+        "self.order(m.Left(node))",
+        "pass",
+        20,
+        (MEMBERSHIP, ENDS),
+    ),
+    Mutant(
+        "who comes again is not taken for gone before",
+        Reflector.arrive,
+        "if node in self.members or node in self.spares:",
+        "if False:",
+        100,
+        (SOUND, MEMBERSHIP),
+    ),
+    Mutant(
+        "who leads a session is not told its input when it becomes known",
+        Computation._prepare,
+        "self._tell(slot.worker, m.Supply(i, slot.input))",
+        "pass",
+        20,
+        (ENDS,),
+    ),
+    # -- arrivals --------------------------------------------------------------------------
+    Mutant(
+        "arrivals are forgotten when their session never opens",
+        Host._give_up,
+        "self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())",
+        "pass",
+        250,
+        (RELEASED, ENDS),
+    ),
+    Mutant(
+        "who came before the leader is not let in",
+        Reflector._begin,
+        "self._seat(*waiting)",
+        "pass",
+        20,
+        (ENDS, RELEASED),
+    ),
+    Mutant(
+        "there is no end to the spares of a session",
+        Reflector._has_room,
+        "return len(self.spares) < min(fanout, 2 * fanout - people)",
+        "return True",
+        10,
+        (BOUNDED,),
+    ),
+    Mutant(
+        "who is turned away never comes back",
+        Worker.retry,
+        "self.enter(place)",
+        "pass",
+        10,
+        (RELEASED,),
+    ),
+    Mutant(
+        "one of several incarnations of a session is taken for the other",
+        Worker.at,
+        "and place.route[-1] == here.route[-1]",
+        "",
+        20,
+        (MEMBERSHIP, ENDS),
+    ),
+    # -- the end ---------------------------------------------------------------------------
+    Mutant(
+        "only the leader is told that it is over",
+        Computation.apply,
+        "for n in self.people]",
+        "for n in list(self.people)[:1]]",
+        10,
+        (RELEASED,),
+    ),
+    Mutant(
+        "who arrives when it is over is not told",
+        Reflector._seat,
+        "if model.ended:",
+        "if False:",
+        20,
+        (RELEASED,),
+    ),
+    Mutant(
+        "that it is over is not said in the sessions below",
+        Worker._stop,
+        "self.port.send(below, below.place, ended)",
+        "pass",
+        10,
+        (RELEASED, MEMBERSHIP),
+    ),
+    Mutant(
+        "spares are not told that it is over",
+        Reflector._over,
+        "self._dismiss_spares(reply)",
+        "pass",
+        10,
+        (RELEASED,),
+    ),
+)
