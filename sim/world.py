@@ -211,7 +211,7 @@ class World:
             self.record.left += 1
             self.network.leave(node)
             if self._faults is not None:
-                self._faults.ended(node)
+                self._faults.links.ended(node)
 
     # -- what goes wrong -------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class Checker:
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self.network.watch = self.ordered
         self.broke, self.mended = self.probes.broke, self.probes.mended
-        world.faults.watcher = self
+        world.faults.links.watcher = self
         self._look(None, None, None)
 
     # -- what happens ----------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Checker:
         clock = self.world.clock
         now = clock.now
         wrong = dict.fromkeys(self._missing())
-        if not self.world.faults.active:  # else there may be no way to mend it
+        if not self.world.faults.links.active:  # else there may be no way to mend it
             wrong |= dict.fromkeys([*self._forgotten(), *self._unrepaired()])
         self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
         limit = NOTICE_FACTOR * self.world.heartbeat + self.patience_seconds

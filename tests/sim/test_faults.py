@@ -319,7 +319,7 @@ def test_healing_ends_flapping_also_while_nobody_is_cut_off(replicas: str) -> No
     world.do("heal")
     for _ in range(4):
         on(world, 0.5)
-        assert not world.faults.active
+        assert not world.faults.links.active
     assert right(world).repeated == 0
 
 
@@ -331,7 +331,7 @@ def test_who_flaps_is_cut_off_again_and_again(replicas: str, every: float) -> No
     assert world.do(f"flap node {node} every {every} s for 2 times") == [node]
     for _ in range(6):
         on(world, every / 2)
-        cut.append(world.faults.active)
+        cut.append(world.faults.links.active)
         on(world, every / 2)
     assert cut == [True, False, True, False, False, False]
     right(world)
@@ -467,7 +467,7 @@ def test_what_is_done_now_happens_now(replicas: str) -> None:
 @pytest.mark.parametrize("build", [wide, deep])
 def test_asking_for_the_faults_changes_nothing(replicas: str, build: Callable[..., World]) -> None:
     untouched, asked = build(replicas), build(replicas)
-    assert not asked.faults.active
+    assert not asked.faults.links.active
     assert right(untouched).digest == right(asked).digest
 
 
