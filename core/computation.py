@@ -323,8 +323,11 @@ class Computation:
     def _failed(self, failed: m.Failed, now: float) -> None:
         node, slot = failed.node, None if failed.slot is None else self.slots[failed.slot]
         if node not in ((self.leader,) if slot is None else (slot.worker, slot.helper)):
-            return  # it came twice, or from one who is no longer concerned
-        if slot is None:
+            return  # from one who is no longer concerned
+        if failed.before != self.failed(node, failed.slot):
+            if slot is None:
+                return  # it came twice
+        elif slot is None:
             self.failures += 1
         else:
             slot.failed += (node,)
@@ -339,6 +342,13 @@ class Computation:
         self._employ_idle(now)
         if node in self.idle:
             self._tell(node, m.Rest())
+
+    def failed(self, node: Node, slot: int | None) -> int:
+        """How often `node` has failed at what it holds, or (None) any leader at this step."""
+        if slot is None:
+            return self.failures
+        held = [slot for slot in self.slots if node in (slot.worker, slot.helper)]
+        return sum([slot.failed.count(node) for slot in held])
 
     def _restored(self, snapshot: dict[str, Value], now: float) -> None:
         other = Computation.restore(snapshot)

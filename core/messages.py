@@ -204,13 +204,15 @@ class Finished:
 class Failed:
     """Participant, when a job's function raised; slot None: in prepare or collect.
 
-    `final`: the retries were made further down, this only carries the failure up.
+    `final`: the retries were made further down, this only carries the failure up. `before`: how
+    often it was counted to have failed at this by then, so that what comes twice counts once.
     """
 
     node: Node
     slot: int | None
     failure: Failure
     final: bool
+    before: int = 0
 
 
 @frozen

@@ -427,4 +427,5 @@ class Worker:
         if session == self.place.session and self.state is not GONE:
             partition = None if slot is None else self._model.shape.first + slot
             failure = m.Failure(session, partition, error)
-            self._publish(m.Failed(self.node, slot, failure, final=False))
+            before = self._model.failed(self.node, slot)
+            self._publish(m.Failed(self.node, slot, failure, final=False, before=before))

@@ -35,6 +35,7 @@ class Faults:
         self._birth = birth
         self._random = Random(f"{seed}/faults")
         self._heals = 0
+        self._diverged: dict[Reflector, None] = {}
         self.links = Links(network, self._random, heartbeat_seconds)
 
     def do(self, action: a.Action) -> list[Node]:
@@ -136,9 +137,11 @@ class Faults:
         hosts = self.network.hosts.values()
         found = [r for host in hosts for r in host.reflectors.values() if len(r.members) > 1]
         found = [r for r in found if not (r.closed or r.model.moved or r.model.ended)]
+        found = [r for r in found if r not in self._diverged]  # else the wrong may be the majority
         if not found:
             return []
         reflector = self._random.choice(found)
+        self._diverged[reflector] = None
         if len(reflector.members) > 2 and self._random.random() < 0.3:
             return self._corrupt(reflector, reflector.host.address, of_host=True)
         return self._corrupt(reflector, self._random.choice(list(reflector.members)))

@@ -165,6 +165,8 @@ class Checker:
         for view in self._views(joined.node, session):
             if view.seat is None or view.seat.model.epoch == model.epoch:
                 continue
+            if not view.at(reflector.place):  # it is not the one that joins: called in vain
+                continue
             if model.moved or model.ended or not self.network.alive[joined.node]:
                 continue
             known = view.seat.model.outputs().keys() - model.outputs().keys()

@@ -140,7 +140,8 @@ class Story:
         self.work[node].remove(slots)
         slot = slots[b % len(slots)]
         failure = m.Failure(self.model.shape.session, self.model.shape.first + slot, f"error {b}")
-        self.order(m.Failed(node, slot, failure, final=b == 0))
+        before = self.model.failed(node, slot)
+        self.order(m.Failed(node, slot, failure, b == 0, before))
 
     def _other_replica(self, a: int, b: int) -> dict[str, Value]:
         """A replica of another incarnation, that has the outputs of some slots."""

@@ -42,7 +42,8 @@ class Session:
 
     def fail(self, node: Node, slot: int | None, final: bool = False) -> list[tuple[Node, Command]]:
         failure = m.Failure("0", slot, f"error of {node}")
-        return self.order(m.Failed(node, slot, failure, final))
+        before = self.model.failed(node, slot)
+        return self.order(m.Failed(node, slot, failure, final, before))
 
     def workers(self) -> list[Node | None]:
         return [None if slot.done else slot.worker for slot in self.model.slots]
@@ -542,6 +543,27 @@ def test_a_failure_reported_twice_is_one_try() -> None:
         session.order(failed)
     assert session.model.failure is None
     assert session.workers() == [3]
+
+
+def test_a_failure_of_a_node_alone_reported_twice_is_one_try() -> None:
+    session = Session(1, 2)
+    session.join(1)
+    for before in (0, 0, 1, 1, 0):
+        told = session.order(m.Failed(1, 0, m.Failure("0", 0, "error"), False, before))
+        assert told == [(1, compute(0))]
+    assert session.model.failure is None
+    session.fail(1, 0)
+    assert session.model.failure == m.Failure("0", 0, "error of 1")
+
+
+def test_a_failed_prepare_reported_twice_is_one_try() -> None:
+    session = Session(2, 2, given=False)
+    session.join(1)
+    session.order(m.Given("all"))
+    failed = m.Failed(1, None, m.Failure("0", None, "error"), final=False)
+    assert session.order(failed) == [(1, m.Prepare("all"))]
+    assert session.order(failed) == []
+    assert session.model.failures == 1
 
 
 def test_slots_fail_each_on_their_own() -> None:
