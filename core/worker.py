@@ -338,8 +338,9 @@ class Worker:
     def _lead(self, lead: m.Lead) -> None:
         place = self._child(lead.slot, self.address)
         below = self.below
-        kept = below is not None and below.leads and below.state is SEATED
-        if below is None or below.place.session != place.session or not kept:
+        # Where the leader does not listen, the session is to be on the parent's host, that now is.
+        kept = below is not None and below.at(place) and below.leads and below.state is SEATED
+        if below is None or not kept:
             shape = self._model.shape.child(lead.slot)
             self.port.open(self, m.Open(shape, lead.epoch, place))
             self._send_below(place)
