@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 NODES := 1000000
+SEEDS := 1000
 
 RUN := $(VENV)/bin/python -m
 ROOMS := $(wildcard core sim transports plugins)
@@ -8,7 +9,7 @@ ROOMS := $(wildcard core sim transports plugins)
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help sim test lint bench test-all clean
+.PHONY: help sim search test lint bench test-all clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -24,6 +25,9 @@ lint: $(STAMP)  ## ruff and mypy only
 	$(RUN) ruff check $(ROOMS) tests README.md
 	$(RUN) ruff format --check $(ROOMS) tests README.md
 	$(RUN) mypy $(ROOMS)
+
+search: $(STAMP)  ## look for failures in a thousand drawn worlds (more: make search SEEDS=10000)
+	$(RUN) sim.search --seeds $(SEEDS)
 
 bench: $(STAMP)  ## the measured figures
 	$(RUN) tests.benchmarks
