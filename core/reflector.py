@@ -372,6 +372,7 @@ class Reflector:
         for node, link in [*self.members.items(), *waiting]:
             if node != opener:
                 self.carrier.reply(self.host, link, self.place, again)
+        self.spares.pop(opener, None)
         self._dismiss_spares(again)
         self.closed = True
 
