@@ -270,7 +270,9 @@ class Worker:
             self.on(seat, command)
         above = self.above
         if above and above.seat is None and above.above is None and not self.leads:
-            above.retire()  # it was to find the parent, but somebody else leads now
+            # It was to find the parent, but somebody else leads now: its arrival is withdrawn.
+            self.port.send(above, above.place, m.Leave())
+            above.retire()
         if unacknowledged:  # joining did not acknowledge what was sent elsewhere before
             self.unacknowledged = unacknowledged
             self.port.send(self, self.place, unacknowledged)
