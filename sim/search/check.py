@@ -173,7 +173,7 @@ class Checker:
             for node in reflector.bringing:
                 for other in self._views(node, session):
                     known -= other.seat.model.outputs().keys() if other.seat else set()
-            if known and self._wanted(reflector):
+            if known and self._current(session) is reflector:
                 raise Broken(
                     "nothing acknowledged is lost",
                     f"{joined.node} knew slot {min(known)} done and was not asked for it",
@@ -312,34 +312,40 @@ class Checker:
                 if view.seat is None or view.state is GONE:
                     continue
                 session, model = view.place.session, view.seat.model
-                newest = network.newest(session)
-                if newest is None or newest.model is model or newest.model.moved:
+                current = self._current(session)
+                if current is None or current.model is model:
                     continue
-                if newest.model.ended or not self._wanted(newest):
+                if current.session != session or current.model.moved or current.model.ended:
                     continue
                 for i, (mine, theirs) in enumerate(
-                    zip(model.slots, newest.model.slots, strict=True)
+                    zip(model.slots, current.model.slots, strict=True)
                 ):
                     if mine.done and not theirs.done:
                         yield (
                             f"nothing acknowledged is lost: slot {i} is done on node {node}, "
-                            f"but not on {newest.host.address}, where the session is now",
+                            f"but not on {current.host.address}, where the session is now",
                             session,
                             node,
                         )
                         break
 
-    def _wanted(self, reflector: Reflector) -> bool:
-        """Whether the session's output is still to come."""
-        place = reflector.place
-        while (up := place.parent()) is not None:
-            parent = self.network.newest(up.session)
-            if parent is None:
-                return False
-            if parent.model.moved or parent.model.slots[int(place.session.rpartition("-")[2])].done:
-                return False
-            place = up
-        return True
+    def _current(self, session: str) -> Reflector | None:
+        """The incarnation to which those who are assigned to it from the root down lead.
+
+        None where there is none just now, or its output is not wanted any more.
+        """
+        address, name = SUBMITTER, ROOT.session
+        for slot in [*map(int, session.split("-")[1:]), None]:
+            host = self.network.hosts.get(address)
+            reflector = host.reflectors.get(name) if host else None
+            if reflector is None or reflector.closed or reflector.model.moved or slot is None:
+                return reflector
+            place = reflector.model.slots[slot]
+            if place.done or place.worker is None:
+                return None
+            leads = reflector.model.people[place.worker].address
+            address, name = reflector.host.address if leads is None else leads, f"{name}-{slot}"
+        return None
 
     # -- the end ---------------------------------------------------------------------------
 

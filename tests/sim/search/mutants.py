@@ -1,7 +1,8 @@
 """Cores that are wrong on purpose, each in one place: what the search has to find.
 
-A mutant is an edit of the text of one function of the core, so that it shows what it changes
-and nothing else, and stops applying, with a clear error, when that text is gone.
+A mutant is an edit of the text of one function of the core, or of the store below it, so that it
+shows what it changes and nothing else, and stops applying, with a clear error, when that text is
+gone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import attrs
 
 from core import Computation, Host, Reflector, Worker
+from sim.store import MemoryStore
 
 ENDS = "every run ends"
 EQUAL = "replicas are equal"
@@ -73,15 +75,15 @@ MUTANTS = (
         Computation._finished,
         "if not slot.done:",
         "if True:",
-        10,
-        (SOUND,),
+        9,
+        (ONCE, SOUND),
     ),
     Mutant(
         "a slot is freed twice",
         Computation._release,
         "self.free += 1",
         "self.free += 2",
-        10,
+        5,
         (SOUND,),
     ),
     Mutant(
@@ -89,7 +91,7 @@ MUTANTS = (
         Computation._accept,
         "if slot.worker is None:",
         "if True:",
-        10,
+        5,
         (SOUND,),
     ),
     Mutant(
@@ -97,7 +99,7 @@ MUTANTS = (
         Computation._left,
         "self._drop(node)",
         "pass",
-        10,
+        5,
         (SOUND,),
     ),
     Mutant(
@@ -105,7 +107,7 @@ MUTANTS = (
         Computation._drop,
         "if slot.helper == node:",
         "if False:",
-        180,
+        174,
         (SOUND,),
     ),
     Mutant(
@@ -113,7 +115,7 @@ MUTANTS = (
         Computation._failed,
         "self._drop(node)",
         "pass",
-        200,
+        12,
         (SOUND,),
     ),
     Mutant(
@@ -121,7 +123,7 @@ MUTANTS = (
         Computation._failed,
         "tries >= TRIES",
         "False",
-        200,
+        135,
         (ENDS,),
     ),
     Mutant(
@@ -129,7 +131,7 @@ MUTANTS = (
         Computation._direct,
         "self._tell(self.leader, m.Abort(self.failure))",
         "pass",
-        200,
+        135,
         (ENDS,),
     ),
     Mutant(
@@ -137,8 +139,72 @@ MUTANTS = (
         Worker.on,
         "[slot.output for slot in self._model.slots]",
         "[slot.output for slot in reversed(self._model.slots)]",
-        10,
+        5,
         (OUTPUTS, RESULT),
+    ),
+    Mutant(
+        "what comes late takes the place of what was first",
+        Computation._finished,
+        "if slot.worker == node:",
+        "slot.output, slot.seconds = output, now - slot.started\n        if slot.worker == node:",
+        9,
+        (ONCE,),
+    ),
+    Mutant(
+        "whoever publishes a second time is given more",
+        Computation._finished,
+        "if held:",
+        "if True:",
+        111,
+        (SOUND,),
+    ),
+    Mutant(
+        "a newcomer keeps slots that others have by now",
+        Computation._keeps,
+        "if not self.slots[i].done and self.slots[i].worker is None:",
+        "if not self.slots[i].done:",
+        111,
+        (SOUND,),
+    ),
+    Mutant(
+        "a helper has no rest when the one it helps is lost",
+        Computation._release,
+        "    self.idle[helper] = None",
+        "    pass",
+        210,
+        (SOUND,),
+    ),
+    Mutant(
+        "a helper has no rest when the one it helps is done",
+        Computation._accept,
+        "self.idle[slot.helper] = None",
+        "pass",
+        21,
+        (SOUND,),
+    ),
+    Mutant(
+        "a helper is sent without a word to the model",
+        Computation._double,
+        "slot.helper = node",
+        "pass",
+        9,
+        (SOUND,),
+    ),
+    Mutant(
+        "a slot that fails has one try",
+        Computation._failed,
+        "tries >= TRIES",
+        "tries >= 1",
+        12,
+        (RESULT,),
+    ),
+    Mutant(
+        "a failure counts twice",
+        Computation._failed,
+        "slot.failed += (node,)",
+        "slot.failed += (node, node)",
+        108,
+        (RESULT,),
     ),
     # -- the model: who leads, and where the team goes -------------------------------------
     Mutant(
@@ -146,15 +212,15 @@ MUTANTS = (
         Computation._left,
         "if self.people:",
         "if False:",
-        110,
-        (SOUND,),
+        48,
+        (SOUND, ENDS),
     ),
     Mutant(
         "a new leader is not told what there is to do",
         Computation._appoint,
         "self._direct()",
         "pass",
-        100,
+        48,
         (ENDS,),
     ),
     Mutant(
@@ -162,8 +228,8 @@ MUTANTS = (
         Computation._move,
         "self._told += [(person, m.Go(place)) for person in self.people if person != node]",
         "pass",
-        20,
-        (RELEASED, MEMBERSHIP),
+        48,
+        (RELEASED, MEMBERSHIP, LOST),
     ),
     # -- replicas --------------------------------------------------------------------------
     Mutant(
@@ -171,7 +237,7 @@ MUTANTS = (
         Computation._take,
         "slot.worker, slot.started = node, now",
         "slot.worker, slot.started = node, now + __import__('time').perf_counter()",
-        10,
+        5,
         (EQUAL,),
     ),
     Mutant(
@@ -179,7 +245,7 @@ MUTANTS = (
         Computation._accept,
         "now - slot.started",
         "now - slot.started + id(self) % 4096",
-        20,
+        5,
         (EQUAL,),
     ),
     Mutant(
@@ -187,7 +253,7 @@ MUTANTS = (
         Computation.snapshot,
         '"idle": list(self.idle)',
         '"idle": []',
-        20,
+        9,
         (EQUAL,),
     ),
     Mutant(
@@ -195,7 +261,7 @@ MUTANTS = (
         Computation.snapshot,
         '"queue": list(self.queue)',
         '"queue": []',
-        20,
+        5,
         (EQUAL, ENDS),
     ),
     Mutant(
@@ -203,7 +269,7 @@ MUTANTS = (
         Computation.restore,
         "**snapshot,",
         "**snapshot, 'fresh': 0,",
-        10,
+        5,
         (EQUAL,),
     ),
     Mutant(
@@ -211,7 +277,7 @@ MUTANTS = (
         Computation.restore,
         "Participant(**p)",
         "Participant(**{**p, 'pace': None})",
-        20,
+        66,
         (EQUAL,),
     ),
     Mutant(
@@ -219,7 +285,15 @@ MUTANTS = (
         Computation.restore,
         'in snapshot["people"]',
         'in sorted(snapshot["people"])',
-        20,
+        12,
+        (EQUAL,),
+    ),
+    Mutant(
+        "a participant's replica that differs is not repaired",
+        Reflector._count,
+        "self.carrier.repair(self, self.members[outvoted], outvoted)",
+        "pass",
+        147,
         (EQUAL,),
     ),
     # -- recovery --------------------------------------------------------------------------
@@ -228,15 +302,111 @@ MUTANTS = (
         Computation._restored,
         "if theirs.done and not mine.done:",
         "mine.done = theirs.done\n        if theirs.done and not mine.done:",
-        20,
+        5,
         (ONCE, OUTPUTS, SOUND),
+    ),
+    Mutant(
+        "outputs of a replica that is brought are ignored",
+        Computation._restored,
+        "if theirs.done and not mine.done:",
+        "if False:",
+        48,
+        (LOST, ENDS),
+    ),
+    Mutant(
+        "nobody is asked for the replica that is known to be newer",
+        Reflector.arrive,
+        "if past and past.seq >",
+        "if False and past.seq >",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "who is to bring a replica is not told",
+        Reflector.arrive,
+        "self.carrier.reply(self.host, link, self.place, m.Bring())",
+        "pass",
+        15,
+        (RELEASED, ENDS),
+    ),
+    Mutant(
+        "a replica that is brought is not taken in",
+        Reflector._brought,
+        "self.order(m.Restored(brought.snapshot))",
+        "pass",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "the first replica is taken, not the one that knows most",
+        Reflector.arrive,
+        "past.seq > self.known.get(past.epoch, 0)",
+        "past.seq and past.epoch not in self.known",
+        295,
+        (LOST,),
+    ),
+    Mutant(
+        "a host that is back ignores its store",
+        Host.__init__,
+        "store.load() if store else ()",
+        "()",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "a host that is back knows the root alone",
+        Host.__init__,
+        "for session, model in self.stored.items()",
+        "for session, model in ()",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "what is finished is not stored",
+        Reflector.order,
+        "if self.host.store is not None:",
+        "if self.host.store is not None and type(message) is not m.Finished:",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "a store loses the last message",
+        MemoryStore.load,
+        "_replay(*log)",
+        "_replay(*log[:2], log[2][:-1])",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "a store has the first message alone",
+        MemoryStore.load,
+        "_replay(*log)",
+        "_replay(*log[:2], log[2][:1])",
+        111,
+        (LOST,),
+    ),
+    Mutant(
+        "an older leader's people are not sent over",
+        Host.open,
+        "old.close(opener)",
+        "pass",
+        111,
+        (RELEASED, MEMBERSHIP, ENDS),
+    ),
+    Mutant(
+        "who leads a session below does not find its slot",
+        Reflector._seat,
+        "reply = self._redirect(slot)",
+        "reply = m.TurnedAway(ASK_AGAIN_SECONDS)",
+        69,
+        (LOST, RELEASED, ENDS),
     ),
     Mutant(
         "what the parent's host keeps is of the wrong slot",
         Host._keep,
         "**outputs}",
         "**{max(0, slot - 1): output for slot, output in outputs.items()}}",
-        300,
+        5,
         (OUTPUTS,),
     ),
     Mutant(
@@ -244,7 +414,7 @@ MUTANTS = (
         Reflector.learn,
         "known.slots[i]",
         "known.slots[i - 1]",
-        160,
+        5,
         (OUTPUTS,),
     ),
     Mutant(
@@ -252,31 +422,23 @@ MUTANTS = (
         Computation._take,
         "slot.assigned += 1",
         "slot.assigned = 1",
-        170,
-        (MEMBERSHIP, ENDS),
+        48,
+        (ENDS, MEMBERSHIP),
     ),
     Mutant(
         "an older leader that comes back keeps its people",
         Host.open,
         "old is not None and old.model.epoch >= opening.epoch",
         "old is not None",
-        170,
-        (MEMBERSHIP, ENDS),
+        48,
+        (ENDS, MEMBERSHIP),
     ),
     Mutant(
         "a new leader does not get the outcome that its team has",
         Worker._lead,
         "if below.outcome:",
         "if False:",
-        50,
-        (ENDS,),
-    ),
-    Mutant(
-        "what was not acknowledged is not sent again",
-        Worker.seated,
-        "if unacknowledged:",
-        "if False:",
-        850,
+        21,
         (ENDS,),
     ),
     Mutant(
@@ -284,7 +446,7 @@ MUTANTS = (
         Worker._look_one_level_up,
         "self._seek_above(up)",
         "pass",
-        40,
+        18,
         (RELEASED, ENDS, MEMBERSHIP, LOST),
     ),
     Mutant(
@@ -292,7 +454,7 @@ MUTANTS = (
         Reflector._admit,
         "self.carrier.call_later(RETURN_SECONDS, self._begin)",
         "pass",
-        20,
+        21,
         (ENDS,),
     ),
     Mutant(
@@ -300,23 +462,15 @@ MUTANTS = (
         Reflector.lose,
         "self.order(m.Left(node))",
         "pass",
-        20,
+        5,
         (MEMBERSHIP, ENDS),
-    ),
-    Mutant(
-        "who comes again is not taken for gone before",
-        Reflector.arrive,
-        "if node in self.members or node in self.spares:",
-        "if False:",
-        100,
-        (SOUND, MEMBERSHIP),
     ),
     Mutant(
         "who leads a session is not told its input when it becomes known",
         Computation._prepare,
         "self._tell(slot.worker, m.Supply(i, slot.input))",
         "pass",
-        20,
+        5,
         (ENDS,),
     ),
     # -- arrivals --------------------------------------------------------------------------
@@ -325,7 +479,7 @@ MUTANTS = (
         Host._give_up,
         "self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())",
         "pass",
-        250,
+        12,
         (RELEASED, ENDS),
     ),
     Mutant(
@@ -333,15 +487,15 @@ MUTANTS = (
         Reflector._begin,
         "self._seat(*waiting)",
         "pass",
-        20,
-        (ENDS, RELEASED),
+        12,
+        (RELEASED, ENDS, LOST),
     ),
     Mutant(
         "there is no end to the spares of a session",
         Reflector._has_room,
         "return len(self.spares) < min(fanout, 2 * fanout - people)",
         "return True",
-        10,
+        6,
         (BOUNDED,),
     ),
     Mutant(
@@ -349,7 +503,7 @@ MUTANTS = (
         Worker.retry,
         "self.enter(place)",
         "pass",
-        10,
+        6,
         (RELEASED,),
     ),
     Mutant(
@@ -357,8 +511,16 @@ MUTANTS = (
         Worker.at,
         "and place.route[-1] == here.route[-1]",
         "",
-        20,
+        84,
         (MEMBERSHIP, ENDS),
+    ),
+    Mutant(
+        "a spare is never called",
+        Reflector.order,
+        "self._call_spare()",
+        "break",
+        54,
+        (SOUND,),
     ),
     # -- the end ---------------------------------------------------------------------------
     Mutant(
@@ -366,7 +528,7 @@ MUTANTS = (
         Computation.apply,
         "for n in self.people]",
         "for n in list(self.people)[:1]]",
-        10,
+        5,
         (RELEASED,),
     ),
     Mutant(
@@ -374,7 +536,7 @@ MUTANTS = (
         Reflector._seat,
         "if model.ended:",
         "if False:",
-        20,
+        5,
         (RELEASED,),
     ),
     Mutant(
@@ -382,15 +544,15 @@ MUTANTS = (
         Worker._stop,
         "self.port.send(below, below.place, ended)",
         "pass",
-        10,
-        (RELEASED, MEMBERSHIP),
+        5,
+        (MEMBERSHIP, RELEASED),
     ),
     Mutant(
         "spares are not told that it is over",
         Reflector._over,
         "self._dismiss_spares(reply)",
         "pass",
-        10,
+        6,
         (RELEASED,),
     ),
 )
