@@ -420,9 +420,13 @@ class Computation:
 
     def snapshot(self) -> dict[str, Value]:
         """The whole content as plain data, from which `restore` makes an equal model."""
-        plain = attrs.asdict(self, filter=lambda field, _: not field.name.startswith("_"))
-        people = list(plain["people"].items())
-        return {**plain, "queue": list(self.queue), "people": people, "idle": list(self.idle)}
+        plain = attrs.asdict(self, recurse=False, filter=lambda f, _: not f.name.startswith("_"))
+        for name in ("shape", "failure", "moved", "ended"):
+            if plain[name] is not None:
+                plain[name] = attrs.asdict(plain[name])
+        plain["slots"] = [attrs.asdict(slot, recurse=False) for slot in self.slots]
+        plain["people"] = [(n, attrs.asdict(p, recurse=False)) for n, p in self.people.items()]
+        return {**plain, "queue": list(self.queue), "idle": list(self.idle)}
 
     @classmethod
     def restore(cls, snapshot: dict[str, Value]) -> Computation:
