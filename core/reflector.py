@@ -418,6 +418,8 @@ class Reflector:
             if seq > model.seq:
                 model.apply(now, message)
         self.model, self._mender, self._turns = model, NOBODY, self._round_robin()
+        for node, link in self.members.items():  # who came since began with what was wrong
+            self.carrier.repair(self, link, node)
 
     # -- lateness --------------------------------------------------------------------------
 
