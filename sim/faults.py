@@ -152,7 +152,8 @@ class Faults:
             if not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
                 return []
             model = network.replicas[reflector, node].model
-        model.slots[0].seconds += 1.0
+        done = (slot for slot in model.slots if slot.done)  # those never change again by themselves
+        next(done, model.slots[0]).seconds += 1.0
         if self.links.watcher is not None:
             self.links.watcher.corrupted(reflector, node)
         return [node]

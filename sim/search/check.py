@@ -222,7 +222,7 @@ class Checker:
         now = clock.now
         wrong = dict.fromkeys(self._missing())
         if not self.world.faults.links.active:  # else there may be no way to mend it
-            wrong |= dict.fromkeys([*self._forgotten(), *self._unrepaired()])
+            wrong |= dict.fromkeys([*self._forgotten(), *self._unkept(), *self._unrepaired()])
         self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
         limit = NOTICE_FACTOR * self.world.heartbeat + self.patience_seconds
         for (what, session, node), since in self._wrong_since.items():
@@ -328,6 +328,30 @@ class Checker:
                             node,
                         )
                         break
+
+    def _unkept(self) -> Iterator[tuple[str, str, Node]]:
+        """What is done in interior sessions of one process only, and not kept in another."""
+        for reflector in self._reflectors():
+            session, host = reflector.session, reflector.host
+            alone = [*reflector.members] == [host.address]
+            if reflector.model.shape.leaf or not alone or self._current(session) is not reflector:
+                continue
+            above: Reflector | None = reflector
+            while above is not None and above.host is host:
+                up = above.place.parent()
+                above = None if up is None else self._current(up.session)
+            if above is None:
+                continue
+            kept = [
+                known.outputs for known in above.host.known(session) if known.session == session
+            ]
+            if missing := reflector.model.outputs().keys() - set().union(*kept):
+                yield (
+                    f"nothing acknowledged is lost: slot {min(missing)} is known on node "
+                    f"{host.address} alone, and not kept on {above.host.address}",
+                    session,
+                    host.address,
+                )
 
     def _current(self, session: str) -> Reflector | None:
         """The incarnation to which those who are assigned to it from the root down lead.
