@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-import attrs
-
 from core import Computation, Reflector, Worker
 from core import messages as m
 from core.computation import TRIES
-from core.digest import differing
 from core.messages import Node
-from core.worker import GONE, SEATED
 from sim import script
 from sim.actions import Action, Fault, Restart
-from sim.each import EachNetwork
 from sim.record import connections
+from sim.search.events import Event, line
 from sim.search.job import NOTHING_FAILS
+from sim.search.lasting import Lasting, Wrong
 from sim.search.probes import Probes
 from sim.search.sound import Broken, check_sound
 from sim.world import ROOT, SUBMITTER, World
@@ -32,14 +29,6 @@ NOTICE_FACTOR = 3.0  # of the heartbeat limit: both ends notice, and come back
 NOTICE_SECONDS = 12.0  # besides: for retries, and for an opening that never comes
 
 
-@attrs.frozen
-class Event:
-    at: float
-    session: str
-    text: Callable[[], str]
-    nodes: tuple[Node, ...]
-
-
 class Checker:
     """Watches a world. Raises Broken out of `World.run`."""
 
@@ -48,13 +37,12 @@ class Checker:
         self.network = world.network
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.probes = Probes(world)
-        self.patience_seconds = NOTICE_SECONDS
+        self.lasting = Lasting(world)
         self._tell = tell
         self._seqs: dict[Reflector, int] = {}
         self._done: dict[Reflector, list[float | None]] = {}  # the seconds of each slot done
-        self._corrupted: dict[Reflector, int] = {}  # since which message, the last time
         self._stored: dict[str, m.Outputs] = {}  # what the submitter's host knew as it crashed
-        self._wrong_since: dict[tuple[str, str, Node], float] = {}
+        self._wrong_since: dict[Wrong, float] = {}
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self.network.watch = self.ordered
         self.broke, self.mended = self.probes.broke, self.probes.mended
@@ -79,7 +67,7 @@ class Checker:
 
     def corrupted(self, reflector: Reflector, node: Node) -> None:
         """A replica is wrong from now on."""
-        self._corrupted[reflector] = reflector.model.seq
+        self.lasting.corrupted[reflector] = reflector.model.seq
 
     def crashing(self, node: Node) -> None:
         """A process is about to end."""
@@ -123,7 +111,7 @@ class Checker:
                 node,
             )
         self._check_connections(reflector)
-        corrupted = {reflector.session for reflector in self._corrupted}
+        corrupted = {reflector.session for reflector in self.lasting.corrupted}
         for divergence in self.world.record.divergences:
             if divergence.session not in corrupted:
                 raise Broken(
@@ -156,7 +144,7 @@ class Checker:
                     )
             elif done[i] is not None and not slot.done:
                 raise Broken("accepted once", f"slot {i} was done and is not any more", session)
-            elif slot.seconds != done[i] and slot.done and not self._corrupted:
+            elif slot.seconds != done[i] and slot.done and not self.lasting.corrupted:
                 raise Broken("accepted once", f"slot {i} changed after it was done", session)
 
     def _check_brought(self, reflector: Reflector, joined: m.Joined) -> None:
@@ -173,7 +161,7 @@ class Checker:
             for node in reflector.bringing:
                 for other in self._views(node, session):
                     known -= other.seat.model.outputs().keys() if other.seat else set()
-            if known and self._current(session) is reflector:
+            if known and self.lasting.current(session) is reflector:
                 raise Broken(
                     "nothing acknowledged is lost",
                     f"{joined.node} knew slot {min(known)} done and was not asked for it",
@@ -220,11 +208,9 @@ class Checker:
         """At what may be wrong for a while."""
         clock = self.world.clock
         now = clock.now
-        wrong = dict.fromkeys(self._missing())
-        if not self.world.faults.links.active:  # else there may be no way to mend it
-            wrong |= dict.fromkeys([*self._forgotten(), *self._unkept(), *self._unrepaired()])
+        wrong = dict.fromkeys(self.lasting.wrong())
         self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
-        limit = NOTICE_FACTOR * self.world.heartbeat + self.patience_seconds
+        limit = NOTICE_FACTOR * self.world.heartbeat + NOTICE_SECONDS
         for (what, session, node), since in self._wrong_since.items():
             if now - since > limit:
                 invariant, _, detail = what.partition(": ")
@@ -236,7 +222,7 @@ class Checker:
 
     def _check_spares(self) -> None:
         """Nobody waits where there is something to do."""
-        for reflector in self._reflectors():
+        for reflector in self.lasting.reflectors():
             model = reflector.model
             if reflector.spares and reflector.early is None and model.free > len(model.idle):
                 waiting = ", ".join(map(str, reflector.spares))
@@ -245,131 +231,6 @@ class Checker:
                     f"{waiting} wait beside {model.free} free slots",
                     reflector.session,
                 )
-
-    def _reflectors(self) -> Iterator[Reflector]:
-        """Those in which something may still happen."""
-        for host in self.network.hosts.values():
-            for reflector in host.reflectors.values():
-                model = reflector.model
-                if not (reflector.closed or model.moved or model.ended):
-                    yield reflector
-
-    def _unrepaired(self) -> Iterator[tuple[str, str, Node]]:
-        """Replicas that differ from their host's though much was ordered since they were wrong."""
-        if not isinstance(self.network, EachNetwork):
-            return
-        followers = self.network.replicas
-        for reflector in self._reflectors():
-            if reflector.model.seq <= self._corrupted.get(reflector, reflector.model.seq):
-                continue
-            for node in reflector.members:
-                replica = followers.get((reflector, node))
-                if replica is None or replica.model.seq != reflector.model.seq:
-                    continue
-                if differing(replica.model.snapshot(), reflector.model.snapshot()):
-                    what = f"replicas are equal: that of node {node} was not repaired"
-                    yield (what, reflector.session, node)
-
-    def _missing(self) -> Iterator[tuple[str, str, Node]]:
-        """People of models who are not there, and those who are there but in no model."""
-        network = self.network
-        for reflector in self._reflectors():
-            for node in reflector.members:
-                if not self._has_seat(node, reflector):
-                    yield (
-                        f"membership: the model on node {reflector.host.address} has node {node}, "
-                        "who has no seat there",
-                        reflector.session,
-                        node,
-                    )
-        for node in range(len(network.alive)):
-            for view in network.chain(node) if network.alive[node] else ():
-                if view.state is SEATED and not self._is_member(view):
-                    yield (
-                        f"membership: node {node} has a seat that no model knows",
-                        view.place.session,
-                        node,
-                    )
-
-    def _has_seat(self, node: Node, reflector: Reflector) -> bool:
-        network = self.network
-        return bool(network.alive[node]) and any(
-            view.state is SEATED and view.at(reflector.place) for view in network.chain(node)
-        )
-
-    def _is_member(self, view: Worker) -> bool:
-        host = self.network.hosts.get(view.place.address)
-        reflector = None if host is None else host.reflectors.get(view.place.session)
-        return reflector is not None and (
-            view.node in reflector.members or bool(reflector.model.moved or reflector.model.ended)
-        )
-
-    def _forgotten(self) -> Iterator[tuple[str, str, Node]]:
-        """Outputs that were acknowledged, and that a survivor's replica has, but not the newest."""
-        network = self.network
-        for node in range(len(network.alive)):
-            for view in network.chain(node) if network.alive[node] else ():
-                if view.seat is None or view.state is GONE:
-                    continue
-                session, model = view.place.session, view.seat.model
-                current = self._current(session)
-                if current is None or current.model is model:
-                    continue
-                if current.session != session or current.model.moved or current.model.ended:
-                    continue
-                for i, (mine, theirs) in enumerate(
-                    zip(model.slots, current.model.slots, strict=True)
-                ):
-                    if mine.done and not theirs.done:
-                        yield (
-                            f"nothing acknowledged is lost: slot {i} is done on node {node}, "
-                            f"but not on {current.host.address}, where the session is now",
-                            session,
-                            node,
-                        )
-                        break
-
-    def _unkept(self) -> Iterator[tuple[str, str, Node]]:
-        """What is done in interior sessions of one process only, and not kept in another."""
-        for reflector in self._reflectors():
-            session, host = reflector.session, reflector.host
-            alone = [*reflector.members] == [host.address]
-            if reflector.model.shape.leaf or not alone or self._current(session) is not reflector:
-                continue
-            above: Reflector | None = reflector
-            while above is not None and above.host is host:
-                up = above.place.parent()
-                above = None if up is None else self._current(up.session)
-            if above is None:
-                continue
-            kept = [
-                known.outputs for known in above.host.known(session) if known.session == session
-            ]
-            if missing := reflector.model.outputs().keys() - set().union(*kept):
-                yield (
-                    f"nothing acknowledged is lost: slot {min(missing)} is known on node "
-                    f"{host.address} alone, and not kept on {above.host.address}",
-                    session,
-                    host.address,
-                )
-
-    def _current(self, session: str) -> Reflector | None:
-        """The incarnation to which those who are assigned to it from the root down lead.
-
-        None where there is none just now, or its output is not wanted any more.
-        """
-        address, name = SUBMITTER, ROOT.session
-        for slot in [*map(int, session.split("-")[1:]), None]:
-            host = self.network.hosts.get(address)
-            reflector = host.reflectors.get(name) if host else None
-            if reflector is None or reflector.closed or reflector.model.moved or slot is None:
-                return reflector
-            place = reflector.model.slots[slot]
-            if place.done or place.worker is None:
-                return None
-            leads = reflector.model.people[place.worker].address
-            address, name = reflector.host.address if leads is None else leads, f"{name}-{slot}"
-        return None
 
     # -- the end ---------------------------------------------------------------------------
 
@@ -404,20 +265,3 @@ def _spans(model: Computation) -> Iterator[tuple[int, int]]:
     for size in model.shape.sizes():
         yield first, size
         first += size
-
-
-def line(event: Event) -> str:
-    """An event as one line."""
-    return f"{event.at:9.3f} s  {event.session:<8} {event.text()}"
-
-
-def involved(events: deque[Event], broken: Broken, most: int = 40) -> tuple[str, ...]:
-    """The last events of what was involved in a violation: its session, those above, its node."""
-    session = broken.session
-
-    def concerns(event: Event) -> bool:
-        above = session == event.session or session.startswith(event.session + "-")
-        return not event.session or above or broken.node in event.nodes
-
-    chosen = [event for event in events if not session or concerns(event)]
-    return tuple(line(event)[:240] for event in chosen[-most:])

@@ -18,7 +18,8 @@ from sim import actions as a
 from sim import plans
 from sim.actions import Fault
 from sim.search import job
-from sim.search.check import Checker, involved
+from sim.search.check import Checker
+from sim.search.events import involved
 from sim.search.sound import Broken
 from sim.world import ROOT, SUBMITTER, World
 

@@ -1,0 +1,155 @@
+"""What may be wrong for a while, because somebody has not noticed yet, but must not stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core import Reflector, Worker
+from core.digest import differing
+from core.messages import Node
+from core.worker import GONE, SEATED
+from sim.each import EachNetwork
+from sim.world import ROOT, SUBMITTER, World
+
+Wrong = tuple[str, str, Node]  # `invariant: what`, the session, the node
+
+
+class Lasting:
+    """Looks at all of a world; each method yields what is wrong now."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.network = world.network
+        self.corrupted: dict[Reflector, int] = {}  # since which message, the last time
+
+    def wrong(self) -> Iterator[Wrong]:
+        yield from self._missing()
+        if not self.world.faults.links.active:  # else there may be no way to mend it
+            yield from self._forgotten()
+            yield from self._unkept()
+            yield from self._unrepaired()
+
+    def reflectors(self) -> Iterator[Reflector]:
+        """Those in which something may still happen."""
+        for host in self.network.hosts.values():
+            for reflector in host.reflectors.values():
+                model = reflector.model
+                if not (reflector.closed or model.moved or model.ended):
+                    yield reflector
+
+    def current(self, session: str) -> Reflector | None:
+        """The incarnation to which those who are assigned to it from the root down lead.
+
+        None where there is none just now, or its output is not wanted any more.
+        """
+        address, name = SUBMITTER, ROOT.session
+        for slot in [*map(int, session.split("-")[1:]), None]:
+            host = self.network.hosts.get(address)
+            reflector = host.reflectors.get(name) if host else None
+            if reflector is None or reflector.closed or reflector.model.moved or slot is None:
+                return reflector
+            place = reflector.model.slots[slot]
+            if place.done or place.worker is None:
+                return None
+            leads = reflector.model.people[place.worker].address
+            address, name = reflector.host.address if leads is None else leads, f"{name}-{slot}"
+        return None
+
+    def _missing(self) -> Iterator[Wrong]:
+        """People of models who are not there, and those who are there but in no model."""
+        network = self.network
+        for reflector in self.reflectors():
+            for node in reflector.members:
+                if not self._has_seat(node, reflector):
+                    yield (
+                        f"membership: the model on node {reflector.host.address} has node {node}, "
+                        "who has no seat there",
+                        reflector.session,
+                        node,
+                    )
+        for node in range(len(network.alive)):
+            for view in network.chain(node) if network.alive[node] else ():
+                if view.state is SEATED and not self._is_member(view):
+                    yield (
+                        f"membership: node {node} has a seat that no model knows",
+                        view.place.session,
+                        node,
+                    )
+
+    def _has_seat(self, node: Node, reflector: Reflector) -> bool:
+        network = self.network
+        return bool(network.alive[node]) and any(
+            view.state is SEATED and view.at(reflector.place) for view in network.chain(node)
+        )
+
+    def _is_member(self, view: Worker) -> bool:
+        host = self.network.hosts.get(view.place.address)
+        reflector = None if host is None else host.reflectors.get(view.place.session)
+        return reflector is not None and (
+            view.node in reflector.members or bool(reflector.model.moved or reflector.model.ended)
+        )
+
+    def _forgotten(self) -> Iterator[Wrong]:
+        """Outputs that were acknowledged, and that a survivor's replica has, but not the newest."""
+        network = self.network
+        for node in range(len(network.alive)):
+            for view in network.chain(node) if network.alive[node] else ():
+                if view.seat is None or view.state is GONE:
+                    continue
+                session, model = view.place.session, view.seat.model
+                current = self.current(session)
+                if current is None or current.model is model:
+                    continue
+                if current.session != session or current.model.moved or current.model.ended:
+                    continue
+                for i, (mine, theirs) in enumerate(
+                    zip(model.slots, current.model.slots, strict=True)
+                ):
+                    if mine.done and not theirs.done:
+                        yield (
+                            f"nothing acknowledged is lost: slot {i} is done on node {node}, "
+                            f"but not on {current.host.address}, where the session is now",
+                            session,
+                            node,
+                        )
+                        break
+
+    def _unkept(self) -> Iterator[Wrong]:
+        """What is done in interior sessions of one process only, and not kept in another."""
+        for reflector in self.reflectors():
+            session, host = reflector.session, reflector.host
+            alone = [*reflector.members] == [host.address]
+            if reflector.model.shape.leaf or not alone or self.current(session) is not reflector:
+                continue
+            above: Reflector | None = reflector
+            while above is not None and above.host is host:
+                up = above.place.parent()
+                above = None if up is None else self.current(up.session)
+            if above is None:
+                continue
+            kept = [
+                known.outputs for known in above.host.known(session) if known.session == session
+            ]
+            if missing := reflector.model.outputs().keys() - set().union(*kept):
+                yield (
+                    f"nothing acknowledged is lost: slot {min(missing)} is known on node "
+                    f"{host.address} alone, and not kept on {above.host.address}",
+                    session,
+                    host.address,
+                )
+
+    def _unrepaired(self) -> Iterator[Wrong]:
+        """Replicas that differ from their host's though much was ordered since they were wrong."""
+        if not isinstance(self.network, EachNetwork):
+            return
+        followers = self.network.replicas
+        for reflector in self.reflectors():
+            if reflector.model.seq <= self.corrupted.get(reflector, reflector.model.seq):
+                continue
+            for node in reflector.members:
+                replica = followers.get((reflector, node))
+                if replica is None or replica.model.seq != reflector.model.seq:
+                    continue
+                if differing(replica.model.snapshot(), reflector.model.snapshot()):
+                    what = f"replicas are equal: that of node {node} was not repaired"
+                    yield (what, reflector.session, node)
