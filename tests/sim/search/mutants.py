@@ -555,4 +555,28 @@ MUTANTS = (
         6,
         (RELEASED,),
     ),
+    Mutant(
+        "what one process alone knows is not kept in another",
+        Computation._keep,
+        "if together and",
+        "if False and",
+        30,
+        (LOST,),
+    ),
+    Mutant(
+        "what is to be kept is not sent",
+        Worker._keep,
+        "if kept.outputs and",
+        "if False and",
+        30,
+        (LOST,),
+    ),
+    Mutant(
+        "of what is kept only the last is",
+        Host._keep,
+        "{**self.kept.get(session, {}), **outputs}",
+        "dict(outputs)",
+        69,
+        (LOST,),
+    ),
 )
