@@ -41,7 +41,7 @@ class Host:
         """
         session = opening.shape.session
         old = self.reflectors.get(session)
-        if old is not None and old.model.epoch >= opening.epoch:
+        if old is not None and old.model.epoch >= opening.epoch and not old.model.moved:
             return
         known = old.model if old else self.stored.pop(session, None)
         reflector = Reflector(self, opening, opener, self.carrier)

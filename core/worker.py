@@ -21,6 +21,7 @@ from core.computation import Computation
 from core.messages import Address, Call, Command, Node, Place, Reply, Value
 
 RETRY_SECONDS = 0.5
+HOPS_MAX = 5
 NOTHING: m.Outputs = {}
 
 
@@ -78,6 +79,7 @@ class Worker:
         "address",
         "below",
         "holding",
+        "hops",
         "kept",
         "leads",
         "node",
@@ -101,6 +103,7 @@ class Worker:
         self.observes = observes
         self.leads = False
         self.state = SEEKING
+        self.hops = 0  # from one incarnation of the session to another, without a seat
         self.pace: float | None = None
         self.seat: Seat | None = None
         self.holding: tuple[int, ...] = ()
@@ -195,6 +198,12 @@ class Worker:
         part, only what is below its session will do.
         """
         below = self.below
+        if place.session == self.place.session and not self.at(place):
+            self.hops += 1
+            if self.hops > HOPS_MAX:  # leaders that slept send each other's people around
+                self.hops = 0
+                self._look_up(self._root())
+                return
         if self.above is not None and not self.above.place.leads_to(place.session):
             self.state = RESTING
         elif below is None or len(place.route) < len(below.place.route):
@@ -235,7 +244,9 @@ class Worker:
             self._look_one_level_up()
 
     def _look_one_level_up(self) -> None:
-        up = self.place.parent()
+        self._look_up(self.place.parent())
+
+    def _look_up(self, up: Place | None) -> None:
         if up is None:
             self.state = RESTING
             self.port.later(self, RETRY_SECONDS, self.place)
@@ -263,7 +274,7 @@ class Worker:
                 self.port.send(self, seat.place, m.Leave())  # an arrival of which nothing came
             return
         self.state = SEATED
-        self.seat = seat
+        self.seat, self.hops = seat, 0
         self.leads = False
         unacknowledged = self.unacknowledged
         for command in commands:
@@ -325,6 +336,8 @@ class Worker:
             return
         if below.state in (SEEKING, SEATED):  # whoever is there is to know, too
             self.port.send(below, below.place, ended)
+        if below.state in (SEEKING, WAITING):  # it is not to be called any more
+            self.port.send(below, below.place, m.Leave())
         below._stop(ended)
 
     @property

@@ -245,7 +245,7 @@ class Links:
     def _remember(self, end: Node, far: Node) -> None:
         """Of replicas that were shared with `far`, `end` keeps a copy of its own."""
         for view in self.network.chain(end):
-            if view.place.address == far and type(view.seat) is Reflector:
+            if type(view.seat) is Reflector and view.seat.host.address == far:
                 copy = Computation.restore(view.seat.model.snapshot())
                 view.seat = Replica(copy, view.seat.place)
 
