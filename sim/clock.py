@@ -24,14 +24,19 @@ class Clock:
         self.now = 0.0  # seconds; one object a tick, which all that happens in it shares
         self.stopped = False
         self.entries = 0  # run so far
-        self.timers = 0  # of all entries, those that no link delivers
+        self.timers = 0  # of the entries run so far, those that no link delivered
+        self._timers_due: dict[int, int] = {}  # by tick
         self.after_tick: list[Callable[[], None]] = []
         self.due: dict[int, list[Any]] = {}  # entries end to end: a million tuples cost too much
 
     def at(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a timer, at `tick`; at the present one, after what is due there already."""
-        self.timers += 1
+        self.count_timer(tick)
         self.put(tick, entry)
+
+    def count_timer(self, tick: int) -> None:
+        """An entry that is due at `tick` is no message."""
+        self._timers_due[tick] = self._timers_due.get(tick, 0) + 1
 
     def put(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a message, at `tick`."""
@@ -73,6 +78,7 @@ class Clock:
             action(a, b, c)
         del self.due[tick]
         self.entries += len(entries) // 4
+        self.timers += self._timers_due.pop(tick, 0)
         for hook in self.after_tick:
             hook()
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol, assert_never
 
+import attrs
+
 from core import Host, Reflector
 from core.messages import Node
 from core.worker import GONE
@@ -23,6 +25,21 @@ class Births(Protocol):
     def __call__(self, node: Node, memory: bool) -> None: ...
 
 
+@attrs.frozen
+class Done:
+    """What was done when, and the nodes that it concerned."""
+
+    at: float  # simulated seconds
+    action: a.Action
+    concerned: list[Node]
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether it was to concern somebody and did not."""
+        everyone = a.Heal | a.Drop | a.Duplicate | a.Hold
+        return not self.concerned and not isinstance(self.action, everyone)
+
+
 class Faults:
     """The faults of one network."""
 
@@ -32,6 +49,7 @@ class Faults:
         self.network = network
         self.clock = network.clock
         self.crashed: dict[Node, Host | None] = {}  # who is down, and its host
+        self.done: list[Done] = []
         self._birth = birth
         self._random = Random(f"{seed}/faults")
         self._heals = 0
@@ -74,6 +92,7 @@ class Faults:
                 self.links.hold, self.links.hold_ticks = share, self.clock.ticks(seconds)
             case _:
                 assert_never(action)
+        self.done.append(Done(self.clock.now, action, concerned))
         if self.links.watcher is not None:
             self.links.watcher.acted(action, concerned)
         return concerned

@@ -14,6 +14,8 @@ from core import Worker
 from core import messages as m
 from core.messages import Call, Node, Place, Value
 from core.worker import ADRIFT, GONE, RESTING, SEATED, SEEKING, WAITING, Port, State
+from sim import script
+from sim.actions import Action, Fault
 from sim.summary import failure_line, short
 from sim.world import SUBMITTER, World
 
@@ -30,6 +32,7 @@ class FollowedWorld(World):
         self._followed = node
         self._tell = tell
         self._found = False
+        self._port: FollowingPort | None = None
         self._find()
 
     def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
@@ -44,10 +47,23 @@ class FollowedWorld(World):
             view = self.network.chain(SUBMITTER)[0]
         if view is not None:
             self._found = True
-            port = FollowingPort(view.port, self, self._followed, self._tell)
+            self._port = port = FollowingPort(view.port, self, self._followed, self._tell)
             port.follow(view)
             port.note(view.place, "arrives")
             port.note(view.place, asked(view.place))
+
+    def _act(self, action: Action) -> list[Node]:
+        concerned = super()._act(action)
+        if self._port is not None and self._followed in concerned:
+            what = script.line(Fault(0.0, action)).removeprefix("at 0 ")
+            self._port.note(NOWHERE, f"is concerned: {what}")
+            self._port.asleep = not self.network.alive[self._followed]
+        return concerned
+
+    def _restart(self, node: Node, memory: bool) -> None:
+        super()._restart(node, memory)
+        if node == self._followed:
+            self._find()
 
     def tell_end(self) -> None:
         """Say where the node is when the run is over."""
@@ -72,6 +88,9 @@ _STANDS: dict[State, str] = {
 }
 
 
+NOWHERE = Place("", ())
+
+
 class FollowedWorker(Worker):
     """A view that notes what changes in it."""
 
@@ -91,6 +110,7 @@ class FollowingPort:
         self._port = port
         self._world = world
         self._node = node
+        self.asleep = False  # it is down: what its views do, nobody hears
         self._tell = tell
         self._digits = max(3, math.ceil(-math.log10(world.clock.tick_seconds) - 1e-9))
 
@@ -99,6 +119,8 @@ class FollowingPort:
         worker.__class__ = FollowedWorker
 
     def note(self, place: Place, text: str) -> None:
+        if self.asleep and place is not NOWHERE:
+            return
         now = f"{self._world.now:.{self._digits}f}"
         self._tell(f"{now:>{self._digits + 7}} s  {place.session:<{SESSION_WIDTH}} {text}")
 

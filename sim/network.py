@@ -191,8 +191,8 @@ class Network:
 
     def _tell_loss(self, node: Node, other: Node) -> None:
         """The connection between the two broke at the other's end: `node` notices in time."""
-        self.carry(other, node, (self.lose, node, other, None))
-        self.clock.timers += 1  # it is no message
+        due = self.carry(other, node, (self.lose, node, other, None))
+        self.clock.count_timer(due)  # it is no message
 
     def lose(self, node: Node, other: Node, _: None = None) -> None:
         """`node` hears that its connection to the other is gone, after what came before."""

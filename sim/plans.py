@@ -41,7 +41,7 @@ def read(path: str) -> tuple[Fault, ...]:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise ValueError(
-            f"faults {path!r:.80}: {why}; give 'light', 'heavy' or a file of faults"
+            f"{path!r:.80}: {why}; give 'light', 'heavy' or a file of faults"
         ) from None
     try:
         return script.read(text)

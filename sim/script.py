@@ -120,6 +120,19 @@ def line(fault: Fault) -> str:
     return text
 
 
+def action(text: str) -> Action:
+    """What a fault does, without its time: `crash node 3`. Raises ValueError with one line."""
+    words = _words(text)
+    if words.startswith("at "):
+        raise _Wrong(text, "it is to happen now: leave the time out")
+    if not words:
+        raise _Wrong(text, f"the verbs are {', '.join(_VERBS)}")
+    try:
+        return _action(words)
+    except _Wrong as wrong:
+        raise ValueError(f"{_brief(text)}: {wrong}") from None
+
+
 class _Wrong(ValueError):
     def __init__(self, text: str, remedy: str) -> None:
         super().__init__(f"{_brief(text)} is wrong; {remedy}")
@@ -135,11 +148,15 @@ _OPEN = re.compile(r" \[([a-z -]+)([A-Z]*)\]|([A-Z]+)")  # words, slot in bracke
 
 
 def _fault(text: str) -> Fault:
-    words = [word for word in text.lower().replace("one-way", "one way").split() if word != "the"]
-    at = re.fullmatch(r"at (\S+(?: s| seconds?)?) (.+)", " ".join(words))
+    at = re.fullmatch(r"at (\S+(?: s| seconds?)?) (.+)", _words(text))
     if at is None:
         raise _Wrong(text, "write 'at SECONDS' and a fault, such as 'at 3 crash node 17'")
     return Fault(_value("SECONDS", at[1]), _action(at[2]))
+
+
+def _words(text: str) -> str:
+    words = text.lower().replace("one-way", "one way").split()
+    return " ".join(word for word in words if word != "the")
 
 
 def _action(text: str) -> Action:

@@ -77,6 +77,7 @@ def table(report: Report) -> str:
         ("partitions", _partitions(r)),
         ("messages", f"{r.messages:,}, of which {r.root_messages:,} changed the root session"),
         ("connections", f"at most {r.connections_max:,} at any node"),
+        *_faults(r),
         ("", ""),
         ("wall time", f"{_wall(r.wall_seconds)}, {_rate(r)}"),
         ("peak memory", f"{r.peak_rss_bytes / 2**20:,.1f} MiB"),
@@ -84,6 +85,22 @@ def table(report: Report) -> str:
         ("digest", r.digest),
     ]
     return "\n".join(f"{name:<{NAMES_WIDTH}}{value}".rstrip() for name, value in rows)
+
+
+def _faults(report: Report) -> list[tuple[str, str]]:
+    """What there is to say only where something went wrong, or was to."""
+    rows, vain = [], report.faults_in_vain
+    if report.faults or report.faults_left:
+        text = f"{report.faults:,} happened"
+        if vain:
+            text += f", {len(vain):,} of which concerned nobody: {', '.join(vain[:3])}"
+            text += ", ..." * (len(vain) > 3)
+        if report.faults_left:
+            text += f"; {report.faults_left:,} were to come after the end"
+        rows.append(("faults", text))
+    if report.divergences:
+        rows.append(("replicas", f"{report.divergences:,} differed, and were repaired"))
+    return rows
 
 
 def _nodes(report: Report) -> str:

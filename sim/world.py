@@ -74,6 +74,10 @@ class Report:
     connections_max: int
     accepted: int
     repeated: int  # partitions given out again after they had been accepted
+    faults: int  # that happened
+    faults_in_vain: list[str]  # of these, the lines of those that concerned nobody
+    faults_left: int  # that were to come after the end
+    divergences: int  # replicas that differed, and were repaired
     digest: str
     seed: int
     wall_seconds: float
@@ -229,22 +233,31 @@ class World:
         Returns the nodes that it concerned. Raises ValueError for words that say nothing.
         """
         if isinstance(action, str):
-            (fault,) = script.read(f"at 0 {action}")
-            action = fault.action
+            action = script.action(action)
+        if not isinstance(action, Action):
+            raise ValueError(f"{action!r:.60} is no fault; write one, such as 'crash node 3'")
+        return self._act(action)
+
+    def _act(self, action: Action) -> list[int]:
         return self.faults.do(action)
 
     def _plan(self, faults: str | Iterable[Fault]) -> None:
-        if isinstance(faults, str):
-            faults = planned(faults, self.nodes, self.shape, self.seed)
-        for fault in faults:
-            due = self.clock.ticks(fault.at)
-            self.clock.at(due, (self._do, self.faults, fault.action, None))
+        given: Any = faults
+        if isinstance(given, str):
+            given = planned(given, self.nodes, self.shape, self.seed)
+        given = tuple(given) if isinstance(given, Iterable) else (given,)
+        if not all(isinstance(fault, Fault) for fault in given):
+            wanted = "'light', 'heavy', the path of a file, or what sim.script.read gives"
+            raise ValueError(f"faults must be {wanted}, not {faults!r:.60}")
+        self.faults  # noqa: B018 - from the beginning
+        for fault in given:
+            self.clock.at(self.clock.ticks(fault.at), (self._do, fault.action, None, None))
             self._planned += 1
 
-    def _do(self, faults: Faults, action: Action, _: None) -> None:
+    def _do(self, action: Action, _b: None, _c: None) -> None:
         self._planned -= 1
         if not self.calm:
-            faults.do(action)
+            self._act(action)
 
     def _look_for_end(self, ordered: int, _b: None, _c: None) -> None:
         """Stop where those who ask again and again are all that still happens."""
@@ -310,6 +323,7 @@ class World:
 
     def report(self) -> Report:
         """How things stand now."""
+        done = [] if self._faults is None else self._faults.done
         record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
         return Report(
             result=outcome.result if outcome else None,
@@ -331,6 +345,10 @@ class World:
             connections_max=record.connections_max,
             accepted=record.accepted,
             repeated=record.repeated,
+            faults=len(done),
+            faults_in_vain=[script.line(Fault(d.at, d.action)) for d in done if d.in_vain],
+            faults_left=self._planned,
+            divergences=len(record.divergences),
             digest=record.digest(),
             seed=self.seed,
             wall_seconds=self._wall_seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -63,6 +64,13 @@ def test_the_life_of_a_node_is_as_it_is_told(here: Path) -> None:
     told_lines = told.splitlines()[1:-1]
     shown = run(here, sys.executable, *shlex.split(command)[1:]).stdout.splitlines()
     assert shown[: len(told_lines)] == told_lines
+
+
+def test_every_fault_of_the_script_concerns_somebody(here: Path) -> None:
+    (command,) = (line for line in COMMANDS if line.endswith("--faults storm.txt"))
+    report = json.loads(run(here, sys.executable, *shlex.split(command)[1:], "--json").stdout)
+    assert report["faults"] == FILES["storm.txt"].count("\nat ")
+    assert report["faults_in_vain"] == []
 
 
 def test_nothing_is_left_out() -> None:

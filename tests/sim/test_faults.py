@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from core import messages as m
 from core.digest import differing
 from core.messages import Node
 from core.votes import HOST
-from sim import World, summary
+from sim import World, script, summary
 from sim import actions as a
 from sim.each import EachNetwork
 from tests.sim.faulty import (
@@ -545,3 +547,42 @@ def test_what_concerns_nobody_changes_nothing(action: str) -> None:
     world, undisturbed = working(wide("shared")), wide("shared")
     assert world.do(action) == []
     assert right(world).digest == right(undisturbed).digest
+
+
+# -- what is told of them ------------------------------------------------------------------
+
+
+def test_the_report_tells_which_faults_concerned_nobody_and_which_came_too_late() -> None:
+    text = "at 1 crash node 3\nat 2 crash the host of 0-99\nat 3 heal\nat 1000 crash node 4"
+    report = World(nodes=30, faults=script.read(text)).run()
+    assert report.faults == 3
+    assert report.faults_in_vain == ["at 2 crash the host of 0-99"]
+    assert report.faults_left == 1
+
+
+def test_messages_are_counted_when_they_are_delivered() -> None:
+    quiet = World(nodes=30, faults=()).run()
+    later = World(nodes=30, faults=script.read("at 1000 crash node 4")).run()
+    assert quiet.messages == later.messages > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("crsh node 3", "'crsh' is wrong; the verbs are crash"),
+        ("", "the verbs are crash"),
+        ("at 3 crash node 3", "it is to happen now: leave the time out"),
+        (None, "None is no fault; write one, such as 'crash node 3'"),
+    ],
+)
+def test_words_that_say_nothing_are_answered_in_one_line(words: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)) as error:
+        World(nodes=3).do(words)
+    assert "\n" not in str(error.value)
+    assert "line 1" not in str(error.value)
+
+
+@pytest.mark.parametrize("faults", [3, ["at 3 crash node 2"]])
+def test_faults_that_are_none_are_refused(faults: Any) -> None:
+    with pytest.raises(ValueError, match="faults must be 'light', 'heavy', the path of a file"):
+        World(nodes=3, faults=faults)

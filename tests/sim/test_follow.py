@@ -121,3 +121,17 @@ def test_beside_json_the_story_is_on_standard_error(capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert json.loads(out)["result"] == 10
     assert "node 2" in err
+
+
+def test_a_second_life_is_told_and_nothing_of_what_the_dead_would_have_done() -> None:
+    told: list[str] = []
+    world = FollowedWorld(3, told.append, nodes=100, fanout=5, partitions=400, delay=1.0, faults=())
+    world.run(until=4)
+    world.do("crash node 3")
+    before = len(told)
+    world.run(until=8)
+    assert told[before - 1].endswith("is concerned: crash node 3")
+    assert len(told) == before
+    world.do("restart node 3")
+    world.run(until=9)
+    assert any(line.endswith("arrives") for line in told[before:])
