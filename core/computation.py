@@ -326,7 +326,7 @@ class Computation:
             return  # from one who is no longer concerned
         if failed.before != self.failed(node, failed.slot):
             if slot is None:
-                return  # it came twice
+                return  # it came twice; with a slot the node may have been away, and is not at it
         elif slot is None:
             self.failures += 1
         else:
@@ -344,11 +344,10 @@ class Computation:
             self._tell(node, m.Rest())
 
     def failed(self, node: Node, slot: int | None) -> int:
-        """How often `node` has failed at what it holds, or (None) any leader at this step."""
+        """How often `node` has failed at `slot`, or (None) any leader at the present step."""
         if slot is None:
             return self.failures
-        held = [slot for slot in self.slots if node in (slot.worker, slot.helper)]
-        return sum([slot.failed.count(node) for slot in held])
+        return self.slots[slot].failed.count(node)
 
     def _restored(self, snapshot: dict[str, Value], now: float) -> None:
         other = Computation.restore(snapshot)

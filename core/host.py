@@ -36,7 +36,8 @@ class Host:
     def open(self, opener: Node, opening: m.Open) -> None:
         """Open a session here and let those in that waited for it.
 
-        Where it is open under an older assignment, its people come over to the new one.
+        Where it is open under an older assignment, its people come over to the new one; where
+        its team has moved on, it may be opened again under any.
         It begins with all that is known of it here.
         """
         session = opening.shape.session
@@ -67,10 +68,11 @@ class Host:
             self.open(node, call)
         elif isinstance(call, m.Kept):
             self._keep(call.session, call.outputs)
-        elif reflector is not None:
-            reflector.receive(node, call)
-        elif isinstance(call, m.Leave):
-            self._forget(session, node)
+        else:
+            if isinstance(call, m.Leave):
+                self._forget(session, node)
+            if reflector is not None:
+                reflector.receive(node, call)
 
     def _keep(self, session: str, outputs: m.Outputs) -> None:
         for slot in outputs:
@@ -94,7 +96,8 @@ class Host:
             del self.kept[session]
 
     def close(self) -> None:
-        """The process ends: nothing is ordered here any more."""
+        """The process ends: nothing is ordered here any more, and nobody answered."""
+        self.waiting.clear()
         for reflector in self.reflectors.values():
             reflector.closed = True
 

@@ -135,7 +135,7 @@ class Reflector:
             return self.carrier.reply(self.host, link, self.place, reply)
         if node in self.members or node in self.spares:  # it comes again: it was away
             self.lose(node)
-        if past and past.seq > self.known.get(past.epoch, 0) and not self.model.moved:
+        if past and self._is_new(past):
             self.known[past.epoch] = past.seq
             self.bringing[node] = link, arrival
             self.carrier.reply(self.host, link, self.place, m.Bring())
@@ -145,6 +145,11 @@ class Reflector:
         else:
             self._seat(link, arrival)
         return None
+
+    def _is_new(self, past: m.Past) -> bool:
+        """Whether that replica may know more. One of this incarnation is behind the one here."""
+        model, brought = self.model, self.known.get(past.epoch, 0)
+        return past.epoch != model.epoch and past.seq > brought and not model.moved
 
     def _seat(self, link: Link, arrival: m.Arrive) -> None:
         model, past = self.model, arrival.past
@@ -262,7 +267,7 @@ class Reflector:
             self.order(call)
 
     def _brought(self, node: Node, brought: m.Brought) -> None:
-        if node == self._mender:
+        if node == self._mender and node in self.members:
             self._mend(Computation.restore(brought.snapshot))
         elif node in self.bringing:
             link, arrival = self.bringing.pop(node)
@@ -330,14 +335,17 @@ class Reflector:
 
     def lose(self, node: Node) -> None:
         """`node` has gone from this session."""
+        if node == self._mender:
+            self._mender = NOBODY
         _, unbrought = self.bringing.pop(node, (None, None))
         if unbrought and unbrought.past:  # ask the next who has it
             self.known.pop(unbrought.past.epoch, None)
         if self.early is not None:
             if node == self.opener:
-                for link, _ in self.early:
+                for link, _ in [*self.early, *self.bringing.values()]:
                     self.carrier.reply(self.host, link, self.place, m.Absent())
                 self.early, self.opener = [], NOBODY
+                self.bringing.clear()
             self.early = [entry for entry in self.early if entry[1].node != node]
         if not self.spares.pop(node, None) and self.members.pop(node, None) is not None:
             self.order(m.Left(node))
@@ -418,6 +426,8 @@ class Reflector:
             if seq > model.seq:
                 model.apply(now, message)
         self.model, self._mender, self._turns = model, NOBODY, self._round_robin()
+        self._passing = False
+        self.ballots.clear()
         for node, link in self.members.items():  # who came since began with what was wrong
             self.carrier.repair(self, link, node)
 
@@ -435,7 +445,7 @@ class Reflector:
     def _ring(self) -> None:
         self.alarm = False
         model = self.model
-        if self.closed or model.free or not (model.idle or self.spares):
+        if self.closed or model.ended or model.free or not (model.idle or self.spares):
             return
         due = model.overdue()
         if due and due[0] <= self.carrier.now:

@@ -21,7 +21,8 @@ from core.computation import Computation
 from core.messages import Address, Call, Command, Node, Place, Reply, Value
 
 RETRY_SECONDS = 0.5
-HOPS_MAX = 5
+YIELD_TRIES = 20
+HOPS_MAX = 5  # more incarnations than that one after the other lead nowhere
 NOTHING: m.Outputs = {}
 
 
@@ -81,6 +82,7 @@ class Worker:
         "holding",
         "hops",
         "kept",
+        "lead",
         "leads",
         "node",
         "observes",
@@ -102,6 +104,7 @@ class Worker:
         self.place = place
         self.observes = observes
         self.leads = False
+        self.lead: m.Lead | None = None  # the last that it was told
         self.state = SEEKING
         self.hops = 0  # from one incarnation of the session to another, without a seat
         self.pace: float | None = None
@@ -118,6 +121,8 @@ class Worker:
     def enter(self, place: Place) -> None:
         """Ask for a place in the session at `place`."""
         past = None
+        if place.session != self.place.session:
+            self.hops = 0
         if self.seat is not None or self.below is not None:
             past = self._past(place)
         self.place = place
@@ -200,7 +205,8 @@ class Worker:
         below = self.below
         if place.session == self.place.session and not self.at(place):
             self.hops += 1
-            if self.hops > HOPS_MAX:  # leaders that slept send each other's people around
+            if self.hops > HOPS_MAX:  # leaders that slept send each other's people around: the
+                # root knows better
                 self.hops = 0
                 self._look_up(self._root())
                 return
@@ -209,7 +215,12 @@ class Worker:
         elif below is None or len(place.route) < len(below.place.route):
             self.enter(place)
         elif below.state is SEATED and place == below.place:
-            # where this node leads already: one level up its predecessor is not missed yet
+            # Where this node leads already. Either its predecessor is not missed yet one level up,
+            # or it is there and follows: then that one is to lead.
+            self.hops += 1
+            if below.leads and self.hops > YIELD_TRIES:
+                self.hops = 0
+                below.enter(below.place)
             self.state = RESTING
             self.port.later(self, RETRY_SECONDS, self.place)
         else:  # this view was to look for a place, and that is one for the next view down
@@ -280,6 +291,9 @@ class Worker:
         for command in commands:
             self.on(seat, command)
         above = self.above
+        newer = above and above.lead and above.lead.epoch > seat.model.epoch  # than whoever leads
+        if above and above.lead and newer and not self.leads and above.has(self.place.session):
+            above._lead(above.lead)
         if above and above.seat is None and above.above is None and not self.leads:
             # It was to find the parent, but somebody else leads now: its arrival is withdrawn.
             self.port.send(above, above.place, m.Leave())
@@ -287,6 +301,11 @@ class Worker:
         if unacknowledged:  # joining did not acknowledge what was sent elsewhere before
             self.unacknowledged = unacknowledged
             self.port.send(self, self.place, unacknowledged)
+
+    def has(self, session: str) -> bool:
+        """Whether this view holds the slot of that child session."""
+        mine = [f"{self.place.session}-{slot}" for slot in self.holding]
+        return self.state is SEATED and mine == [session]
 
     def on(self, seat: Seat, command: Command) -> None:
         """Do what the model of `seat` says, if this is where it sits."""
@@ -351,6 +370,7 @@ class Worker:
         return self.place.child(slot, self.place.address if address is None else address)
 
     def _lead(self, lead: m.Lead) -> None:
+        self.lead = lead
         place = self._child(lead.slot, self.address)
         below = self.below
         # Where the leader does not listen, the session is to be on the parent's host, that now is.
@@ -362,6 +382,7 @@ class Worker:
         else:
             if below.outcome:
                 self.port.send(self, self.place, below.outcome)
+                below = None
             while below is not None and below.place.address == self.address:
                 below._keep(m.Kept(below.place.session, below.kept))  # who hosts above may be new
                 below = below.below
@@ -440,8 +461,12 @@ class Worker:
 
     def raised(self, session: str, slot: int | None, error: str) -> None:
         """A function of the job raised, computing `slot` or (None) in prepare or collect."""
-        if session == self.place.session and self.state is not GONE:
+        if session == self.place.session and self.state is not GONE and self.seat is not None:
             partition = None if slot is None else self._model.shape.first + slot
             failure = m.Failure(session, partition, error)
             before = self._model.failed(self.node, slot)
-            self._publish(m.Failed(self.node, slot, failure, final=False, before=before))
+            failed = m.Failed(self.node, slot, failure, final=False, before=before)
+            if slot is not None:
+                self._publish(failed)
+            elif self.state is SEATED:  # else whoever leads when it is seated is told to try
+                self.port.send(self, self.place, failed)

@@ -37,6 +37,8 @@ class Done:
     def in_vain(self) -> bool:
         """Whether it was to concern somebody and did not."""
         everyone = a.Heal | a.Drop | a.Duplicate | a.Hold
+        if isinstance(self.action, a.Restart) and isinstance(self.action.target, a.Share):
+            return False  # of those who are down, if anyone is
         return not self.concerned and not isinstance(self.action, everyone)
 
 
@@ -130,7 +132,7 @@ class Faults:
         self._birth(node, memory)
 
     def _flap(self, cut: Cut, every: float, times: int) -> None:
-        number, ticks = self.links.cut(cut), self.clock.ticks(every)
+        number, ticks = self.links.cut(cut), max(1, self.clock.ticks(every))
         self.clock.at(self.clock.tick + ticks, (self._flapped, cut, number, (every, times - 1)))
 
     def _flapped(self, cut: Cut, number: int, left: tuple[float, int]) -> None:

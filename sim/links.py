@@ -324,6 +324,7 @@ class Links:
         peers = network.peers(node)
         self._unnoticed |= dict.fromkeys((node, peer) for peer in peers)
         for peer in peers:
+            self._remember(node, peer)
             self._notice(node, peer)
 
     def forget(self, node: Node) -> None:

@@ -17,6 +17,7 @@ import attrs
 
 from plugins.loading import NAMES
 from sim import places, plans, recorded, script
+from sim.actions import Fault
 from sim.distributions import KINDS, parse
 from sim.recorded import SECONDS_MAX
 from sim.world import ARRIVAL_SECONDS, FANOUT_MAX, NODES, SETTLING_SECONDS, World
@@ -145,13 +146,13 @@ def _latency(text: str) -> str:
     return text
 
 
-def _faults(text: str) -> str:
-    if text not in plans.LEVELS:
-        try:
-            plans.read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+def _faults(text: str) -> str | tuple[Fault, ...]:
+    if text in plans.LEVELS:
+        return text
+    try:
+        return plans.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _trace(text: str) -> str:

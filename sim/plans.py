@@ -13,7 +13,7 @@ from sim.actions import Action, Fault, Target
 
 SUBMITTER = 0
 LEVELS = ("light", "heavy")
-UNTIL_SECONDS = 60.0  # no fault after that, and all that has not crashed for good is healed
+UNTIL_SECONDS = 60.0  # then all is healed and everyone restarted
 
 # For each level: seconds from one fault to the next on average, and how often which kind.
 LIGHT = {"crash": 4, "silent crash": 1, "restart": 3, "slow": 2, "split": 1}
@@ -30,7 +30,7 @@ def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]
     else:
         faults = draw(random, HEAVY, HEAVY_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
     faults = [fault for fault in faults if fault.at <= UNTIL_SECONDS]
-    everyone = a.Restart(a.Nodes(tuple(range(nodes + 1))))
+    everyone = a.Restart(a.Share(1.0))
     return (*faults, Fault(UNTIL_SECONDS, a.Heal()), Fault(UNTIL_SECONDS, everyone))
 
 

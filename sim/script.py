@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from itertools import chain
-from math import inf
 from operator import attrgetter
 from typing import Any
 
@@ -23,6 +22,9 @@ from sim import actions
 from sim.actions import Action, Fault, Target
 
 NODES_MAX = 10_000_000  # of one list: a digit too many should not fill the memory
+SECONDS_MAX = 1e6  # a week and a half
+FACTOR_MAX = 1e6
+TIMES_MAX = 10**6
 
 HELP = """\
 One fault a line, for example:
@@ -290,7 +292,12 @@ _SLOTS = {
         lambda nodes: 0 <= nodes.start < nodes.stop,
     ),
     "NODE": _Slot("NODE must be a whole number, 0 or more", int, str, lambda node: node >= 0),
-    "TIMES": _Slot("TIMES must be a whole number, 1 or more", int, str, lambda times: times >= 1),
+    "TIMES": _Slot(
+        f"TIMES must be a whole number from 1 to {TIMES_MAX:,}",
+        int,
+        str,
+        lambda times: 1 <= times <= TIMES_MAX,
+    ),
     "SESSION": _Slot(
         "SESSION must be a name such as 0, 0-3 or 0-3-12",
         str,
@@ -298,13 +305,16 @@ _SLOTS = {
         re.compile("0(-(0|[1-9][0-9]*))*").fullmatch,
     ),
     "SECONDS": _Slot(
-        "SECONDS must be a number, 0 or more and finite",
+        f"SECONDS must be a number from 0 to {SECONDS_MAX:g}",
         _read_seconds,
         _number,
-        lambda seconds: 0 <= seconds < inf,
+        lambda seconds: 0 <= seconds <= SECONDS_MAX,
     ),
     "FACTOR": _Slot(
-        "FACTOR must be a number, above 0 and finite", float, _number, lambda by: 0 < by < inf
+        f"FACTOR must be a number above 0, up to {FACTOR_MAX:g}",
+        float,
+        _number,
+        lambda factor: 0 < factor <= FACTOR_MAX,
     ),
     "SHARE": _Slot(
         "SHARE must be a number from 0 to 100 and %, such as 5 %",

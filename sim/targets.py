@@ -17,7 +17,7 @@ def nodes(target: a.Target, network: Network, random: Random) -> list[Node]:
     """Whom a target means now, in the order of their numbers."""
     match target:
         case a.Nodes(numbers):
-            return [node for node in numbers if node < len(network.alive)]
+            return sorted({node for node in numbers if 0 <= node < len(network.alive)})
         case a.HostOf(session):
             reflector = network.newest(session)
             return [] if reflector is None else [reflector.host.address]

@@ -46,8 +46,10 @@ class Lasting:
         for slot in [*map(int, session.split("-")[1:]), None]:
             host = self.network.hosts.get(address)
             reflector = host.reflectors.get(name) if host else None
-            if reflector is None or reflector.closed or reflector.model.moved or slot is None:
+            if reflector is None or slot is None:
                 return reflector
+            if reflector.closed or reflector.model.moved:
+                return None
             place = reflector.model.slots[slot]
             if place.done or place.worker is None:
                 return None

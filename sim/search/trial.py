@@ -119,7 +119,8 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
         where = traceback.format_exc().strip().splitlines()
         events = (*involved(checker.events, Broken("", "")), *where)
         violation = Violation("no exception", repr(error), world.now, events)
-    return Outcome(violation, checker.probes.counts, world.record.digest(), world.clock.entries)
+    messages = world.clock.entries - world.clock.timers
+    return Outcome(violation, checker.probes.counts, world.record.digest(), messages)
 
 
 def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> None:

@@ -14,7 +14,6 @@ from sim.actions import Fault
 
 NODES = 30
 SHAPE = Shape.root(100, 5)
-EVERYONE = a.Nodes(tuple(range(NODES + 1)))
 
 levels = pytest.mark.parametrize("level", plans.LEVELS)
 
@@ -35,7 +34,7 @@ def test_faults_are_in_order_of_time_and_end_well(level: str) -> None:
         faults = planned(level, seed)
         times = [fault.at for fault in faults]
         assert times == sorted(times)
-        assert [fault.action for fault in faults[-2:]] == [a.Heal(), a.Restart(EVERYONE)]
+        assert [fault.action for fault in faults[-2:]] == [a.Heal(), a.Restart(a.Share(1.0))]
         assert {times[-2], times[-1]} == {plans.UNTIL_SECONDS}
 
 
