@@ -1,7 +1,8 @@
 """The view: one node's own side of one session.
 
 Rules it keeps:
-- It reads no state but its own and what commands bring; it changes a session only through
+- It reads no state but its own, what commands bring, and of the model what waits for it
+  (the outputs to combine, how far a replica came, what it failed before); it changes a session only through
   messages, and what it sent counts when the answer comes back in order. Until then it holds
   the message and sends it again wherever it is seated next.
 - A node is a chain of views, one a level: a view that was given a slot of an interior session

@@ -49,7 +49,10 @@ class Subtree:
 
 @attrs.frozen
 class Share:
-    """A part of all nodes that are there, but the submitter, drawn from the seed; 0 to 1."""
+    """A part, 0 to 1, of all nodes that are there, but the submitter, drawn from the seed.
+
+    With `Restart`: of all that crashed, the submitter among them.
+    """
 
     share: float
 

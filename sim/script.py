@@ -51,7 +51,8 @@ What stands in brackets may be left out, and so may 'the'. Each line begins with
   duplicate SHARE of the publications
                                 what nodes publish in a session comes twice
   hold SHARE of the messages for SECONDS
-                                they come so much later, and what follows them waits
+                                they come so much later, and what follows them waits;
+                                longer than the heartbeat: the connection breaks
 
 TARGET is one of these, settled when the fault happens:
 
@@ -60,7 +61,8 @@ TARGET is one of these, settled when the fault happens:
   the leader of SESSION         the node that the session's model has as its leader
   everyone in SESSION           its participants, but the submitter
   the subtree of SESSION        the same, and those of all sessions below it
-  SHARE of the nodes            so many of all, drawn from the seed, but the submitter
+  SHARE of the nodes            so many of all, drawn from the seed, but the submitter;
+                                with restart: of those that crashed
 
 SESSION is a name such as 0, 0-3 or 0-3-12; SHARE a number from 0 to 100 and %, such as 5 %;
 SECONDS a number, 0 or more, such as 0.5 or 2 s; FACTOR a number above 0.

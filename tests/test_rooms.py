@@ -15,7 +15,7 @@ import pytest
 # Lines of code: no blank lines, comments or docstrings.
 TOGETHER_LINES_MAX = 720
 TOGETHER = ("computation.py", "worker.py")
-CORE_LINES_MAX = 1480
+CORE_LINES_MAX = 1500
 
 TOP = Path(__file__).parent.parent
 ROOMS = ("core", "sim", "transports", "plugins")
