@@ -2,9 +2,9 @@
 
 Rules it keeps:
 - It reads no state but its own, what commands bring, and of the model what waits for it
-  (the outputs to combine, how far a replica came, what it failed before); it changes a session only through
-  messages, and what it sent counts when the answer comes back in order. Until then it holds
-  the message and sends it again wherever it is seated next.
+  (the outputs to combine, how far a replica came, what it failed before); it changes a session
+  only through messages, and what it sent counts when the answer comes back in order. Until then
+  it holds the message and sends it again wherever it is seated next.
 - A node is a chain of views, one a level: a view that was given a slot of an interior session
   leads the child session with the view `below`. A view whose session lost its host is adrift:
   it puts a seeker `above` itself, which asks one level up where the session is now, or gets to
