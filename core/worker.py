@@ -120,24 +120,20 @@ class Worker:
     # -- finding a place -------------------------------------------------------------------
 
     def enter(self, place: Place) -> None:
-        """Ask for a place in the session at `place`."""
-        past = None
+        """Ask for a place in the session at `place`, and forget what belongs to another."""
         if place.session != self.place.session:
-            self.hops = 0
-        if self.seat is not None or self.below is not None:
-            past = self._past(place)
+            self.seat, self.holding, self.unacknowledged, self.outcome = None, (), None, None
+            self.kept, self.hops = NOTHING, 0
         self.place = place
         self.state = SEEKING
+        past = self._past() if self.seat is not None or self.below is not None else None
         self.port.send(
             self, place, m.Arrive(self.node, self.address, self.pace, past, self.observes)
         )
 
-    def _past(self, place: Place) -> m.Past:
-        """What this view brings along to `place`, and forget what belongs elsewhere."""
+    def _past(self) -> m.Past:
+        """What this view brings along."""
         bound = self.below.place.session if self.below else ""
-        if place.session != self.place.session:
-            self.seat, self.holding, self.unacknowledged, self.outcome = None, (), None, None
-            self.kept = NOTHING
         if self.seat is None:
             return m.Past(bound, (), (), 0)
         model = self.seat.model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import Computation, Host, Reflector, Shape
+from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.messages import Node, Place
 
@@ -125,3 +125,21 @@ def test_a_session_whose_team_has_moved_may_be_opened_again_under_any_assignment
     assert host.reflectors["0"] is not reflector
     arrive(host.reflectors["0"], 4)
     assert host.reflectors["0"].model.leader == 4
+
+
+def test_what_was_computed_for_one_session_is_not_published_in_another() -> None:
+    sent: list[tuple[str, m.Call]] = []
+
+    class Port:
+        def send(self, worker: Worker, place: Place, call: m.Call) -> None:
+            sent.append((place.session, call))
+
+    leaf = ROOT.child(0, 7)
+    worker = Worker(Port(), 6, 6, leaf)  # type: ignore[arg-type]
+    worker.enter(leaf)
+    worker.answered(leaf, m.Wait())  # it is a spare there, after it had lost its seat
+    worker.computed("0-0", (0,), ["of partition 0"], 1.0)
+    worker.lost(7)
+    seat = Replica(Computation(Shape.root(40, 8)), ROOT)
+    worker.seated(seat, [])
+    assert [call for session, call in sent if isinstance(call, m.Finished)] == []

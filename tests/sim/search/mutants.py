@@ -316,8 +316,8 @@ MUTANTS = (
     Mutant(
         "nobody is asked for the replica that is known to be newer",
         Reflector.arrive,
-        "if past and past.seq >",
-        "if False and past.seq >",
+        "if past and self._is_new(past):",
+        "if False:",
         111,
         (LOST,),
     ),
@@ -326,8 +326,8 @@ MUTANTS = (
         Reflector.arrive,
         "self.carrier.reply(self.host, link, self.place, m.Bring())",
         "pass",
-        15,
-        (RELEASED, ENDS),
+        69,
+        (RELEASED, ENDS, LOST),
     ),
     Mutant(
         "a replica that is brought is not taken in",
@@ -339,9 +339,9 @@ MUTANTS = (
     ),
     Mutant(
         "the first replica is taken, not the one that knows most",
-        Reflector.arrive,
-        "past.seq > self.known.get(past.epoch, 0)",
-        "past.seq and past.epoch not in self.known",
+        Reflector._is_new,
+        "past.seq > brought",
+        "past.seq > 0 and not brought",
         295,
         (LOST,),
     ),
@@ -443,7 +443,7 @@ MUTANTS = (
     ),
     Mutant(
         "whoever lost a host does not look for the session again",
-        Worker._look_one_level_up,
+        Worker._look_up,
         "self._seek_above(up)",
         "pass",
         18,
