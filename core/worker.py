@@ -209,6 +209,9 @@ class Worker:
                 return
         if self.above is not None and not self.above.place.leads_to(place.session):
             self.state = RESTING
+        elif self._is_to_lead() and self.place.leads_to(place.session) and self.hops < HOPS_MAX:
+            self.hops += 1  # that was said to the one it was before
+            self.enter(self.place)
         elif below is None or len(place.route) < len(below.place.route):
             self.enter(place)
         elif below.state is SEATED and place == below.place:
@@ -223,6 +226,10 @@ class Worker:
         else:  # this view was to look for a place, and that is one for the next view down
             self.retire()
             below.follow(place)
+
+    def _is_to_lead(self) -> bool:
+        """Whether the view above holds this session's slot."""
+        return self.above is not None and self.above.has(self.place.session)
 
     def _root(self) -> Place:
         return Place(self.place.session.partition("-")[0], self.place.route[:1])
@@ -289,7 +296,7 @@ class Worker:
             self.on(seat, command)
         above = self.above
         newer = above and above.lead and above.lead.epoch > seat.model.epoch  # than whoever leads
-        if above and above.lead and newer and not self.leads and above.has(self.place.session):
+        if above and above.lead and newer and not self.leads and self._is_to_lead():
             above._lead(above.lead)
         if above and above.seat is None and above.above is None and not self.leads:
             # It was to find the parent, but somebody else leads now: its arrival is withdrawn.

@@ -158,8 +158,9 @@ class Checker:
                 continue
             if model.moved or model.ended or not self.network.alive[joined.node]:
                 continue
-            if reflector.known.get(view.seat.model.epoch, 0) >= view.seat.model.seq:
-                continue  # another was asked for the same, who may be lost before it brings it
+            asked = [a.past.epoch for _, a in reflector.bringing.values() if a.past]
+            if view.seat.model.epoch in asked:  # of another, who may be lost before it brings it
+                continue
             known = view.seat.model.outputs().keys() - model.outputs().keys()
             for node in reflector.bringing:
                 for other in self._views(node, session):
