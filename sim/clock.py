@@ -31,8 +31,11 @@ class Clock:
 
     def at(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a timer, at `tick`; at the present one, after what is due there already."""
-        self.count_timer(tick)
-        self.put(tick, entry)
+        self._timers_due[tick] = self._timers_due.get(tick, 0) + 1
+        due = self.due.get(tick)
+        if due is None:
+            due = self.open_tick(tick)
+        due += entry
 
     def count_timer(self, tick: int) -> None:
         """An entry that is due at `tick` is no message."""

@@ -29,7 +29,7 @@ class Network:
         self.clock = clock
         self.record = record
         self.work = work
-        self.prepare, self.collect = work.prepare, work.collect
+        self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
         self.alive = bytearray(nodes + 1)
         self.views: list[Worker | None] = [None] * (nodes + 1)  # one view of each node's chain
         self.hosts: dict[Address, Host] = {}
@@ -74,9 +74,14 @@ class Network:
     def open(self, worker: Worker, opening: m.Open) -> None:
         self.send(worker, opening.place, opening)
 
-    def compute(self, worker: Worker, command: m.Compute) -> None:
-        self.record.given(command)
-        self.work.compute(worker, command)
+    def count_repeated(self) -> None:
+        """From now on note what is computed again: nodes may be lost."""
+
+        def compute(worker: Worker, command: m.Compute) -> None:
+            self.record.given(command)
+            self.work.compute(worker, command)
+
+        self.compute = compute
 
     def later(self, worker: Worker, seconds: float, place: Place) -> None:
         due = self.clock.tick + self.clock.ticks(seconds)

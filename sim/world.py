@@ -158,6 +158,8 @@ class World:
         self.service_seconds = service_time
         self._listening = round(listening / tick)
         self._listens = self._table("listens", "uniform:0,1")
+        if self._lifetimes is not None:
+            self.network.count_repeated()
         self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
         self._wall_seconds = 0.0
         self._until = 0.0
@@ -224,6 +226,7 @@ class World:
         """What has gone wrong so far. Asking for it first has the network care for faults."""
         if self._faults is None:
             self._faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
+            self.network.count_repeated()
             self._look_for_end(-1, None, None)
         return self._faults
 
