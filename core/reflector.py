@@ -209,7 +209,7 @@ class Reflector:
         early, self.early = self.early, None
         self._passing = not self._leaf and self.model.free <= len(self.model.idle)
         for waiting in sorted(early, key=lambda entry: not (entry[1].past and entry[1].past.bound)):
-            self._seat(*waiting)
+            self.arrive(*waiting)  # to be asked, where who was asked first did not bring it
 
     def _redirect(self, slot: int) -> m.Redirect:
         """Where the child session of a taken slot is."""
