@@ -485,7 +485,7 @@ MUTANTS = (
     Mutant(
         "who came before the leader is not let in",
         Reflector._begin,
-        "self._seat(*waiting)",
+        "self.arrive(*waiting)",
         "pass",
         12,
         (RELEASED, ENDS, LOST),
