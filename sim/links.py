@@ -99,7 +99,8 @@ class Links:
         self._asleep: dict[Node, list[Entry]] = {}  # what those who are down say to themselves
         self._silent: dict[Pair, int] = {}  # since which tick
         self._unnoticed: dict[Pair, None] = {}  # by the first, that the other has gone
-        self._closing: dict[Pair, None] = {}  # the same, and the other end's closing is on its way
+        self._closing: dict[Pair, int] = {}  # the same; a closing is on its way, the last of these
+        self._closings = 0
         network.carry = self.carry
 
     @property
@@ -143,8 +144,10 @@ class Links:
         if closing and not network.alive[receiver]:
             return now
         if closing:
-            self._closing[receiver, sender] = None
-            entry, fate = (self._hear_closing, *entry[1:]), Fate(network.link_ticks(*pair))
+            self._closings += 1
+            self._closing[receiver, sender] = self._closings
+            entry = (self._hear_closing, receiver, sender, self._closings)
+            fate = Fate(network.link_ticks(*pair))
         elif pair in self._unnoticed or pair in self._closing:
             return now
         else:
@@ -223,9 +226,10 @@ class Links:
                 late = self._random.random() * self._heartbeat_ticks / 4
                 self.clock.at(self.clock.tick + 1 + int(late), (self._notice, end, far, None))
 
-    def _hear_closing(self, end: Node, far: Node, _: None) -> None:
+    def _hear_closing(self, end: Node, far: Node, closing: int) -> None:
         if (end, far) in self._closing:
-            del self._closing[end, far]
+            if self._closing[end, far] == closing:  # else it came back and closes again
+                del self._closing[end, far]
             self._unnoticed[end, far] = None
             self._notice(end, far)
 
