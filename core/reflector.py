@@ -59,6 +59,9 @@ class Carrier(Protocol):
     def vote_every(self) -> int:
         """Replicas are compared whenever so many messages were ordered; 0: never."""
 
+    def voters(self, reflector: Reflector) -> int:
+        """How many replicas of the session are compared, the host's own included."""
+
     def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
         """The replica of `node` (HOST: the host's own) was wrong, and is being repaired."""
 
@@ -390,7 +393,7 @@ class Reflector:
         model = self.model
         self._log.append((model.seq, now, message))
         if model.seq % self.carrier.vote_every == 0:
-            ballot = Ballot(len(self.members) + 1)
+            ballot = Ballot(self.carrier.voters(self))
             ballot.votes[HOST] = digests(model.snapshot())
             self.ballots[model.seq] = ballot
             if len(self.ballots) > BALLOTS_MAX:  # somebody left without a vote

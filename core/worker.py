@@ -471,6 +471,7 @@ class Worker:
             before = self._model.failed(self.node, slot)
             failed = m.Failed(self.node, slot, failure, final=False, before=before)
             if slot is not None:
+                self.holding = ()  # the rest of these was not begun
                 self._publish(failed)
             elif self.state is SEATED:  # else whoever leads when it is seated is told to try
                 self.port.send(self, self.place, failed)

@@ -143,6 +143,9 @@ class Network:
     def vote_every(self) -> int:
         return 0  # there is but one replica
 
+    def voters(self, reflector: Reflector) -> int:
+        return len(reflector.members) + 1
+
     def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
         self.record.divergences.append(Divergence(reflector.session, seq, node, fields))
 

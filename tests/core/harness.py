@@ -290,6 +290,9 @@ class Net:
         for node in reflector.members:
             self._put((reflector.host.address, node), lambda node=node: follow(node))
 
+    def voters(self, reflector: Reflector) -> int:
+        return len(reflector.members) + 1
+
     def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
         self.differences.append((reflector.place.session, seq, node, fields))
 
