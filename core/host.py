@@ -45,8 +45,7 @@ class Host:
         if old is not None and old.model.epoch >= opening.epoch and not old.model.moved:
             return
         known = old.model if old else self.stored.pop(session, None)
-        reflector = Reflector(self, opening, opener, self.carrier)
-        self.reflectors[session] = reflector
+        self.reflectors[session] = reflector = Reflector(self, opening, opener, self.carrier)
         if known is not None:
             reflector.restore(known)
         if old is not None:

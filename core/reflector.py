@@ -378,9 +378,8 @@ class Reflector:
     def close(self, opener: Node) -> None:
         """Send everybody to the session that `opener` opened in this one's place, right here."""
         again = m.Redirect(self.place)
-        waiting = [(arrival.node, link) for link, arrival in self.bringing.values()]
-        waiting += [(arrival.node, link) for link, arrival in self.early or ()]
-        for node, link in [*self.members.items(), *waiting]:
+        waiting = [*self.bringing.values(), *(self.early or ())]
+        for node, link in [*self.members.items(), *((a.node, link) for link, a in waiting)]:
             if node != opener:
                 self.carrier.reply(self.host, link, self.place, again)
         self.spares.pop(opener, None)

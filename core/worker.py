@@ -124,8 +124,7 @@ class Worker:
         if place.session != self.place.session:
             self.seat, self.holding, self.unacknowledged, self.outcome = None, (), None, None
             self.kept, self.hops = NOTHING, 0
-        self.place = place
-        self.state = SEEKING
+        self.place, self.state = place, SEEKING
         past = self._past() if self.seat is not None or self.below is not None else None
         self.port.send(
             self, place, m.Arrive(self.node, self.address, self.pace, past, self.observes)
@@ -199,19 +198,20 @@ class Worker:
         A node has one view of a session at most, and is in one team: below a view that takes
         part, only what is below its session will do.
         """
-        below = self.below
+        above, below, lead = self.above, self.below, self._is_to_lead()
         if place.session == self.place.session and not self.at(place):
             self.hops += 1
             if self.hops > HOPS_MAX:  # leaders that slept send each other's people around: the
-                # root knows better
-                self.hops = 0
-                self._look_up(self._root())
-                return
-        if self.above is not None and not self.above.place.leads_to(place.session):
+                self.hops = 0  # root knows better
+                return self._look_up(self._root())
+        if above is not None and not above.place.leads_to(place.session):
             self.state = RESTING
-        elif self._is_to_lead() and self.place.leads_to(place.session) and self.hops < HOPS_MAX:
-            self.hops += 1  # that was said to the one it was before
-            self.enter(self.place)
+        elif above and lead and self.place.leads_to(place.session) and self.hops <= HOPS_MAX:
+            self.hops += 1
+            if self.hops <= HOPS_MAX:
+                self.enter(self.place)  # that was said to the one it was before
+            else:
+                above._lead(lead)  # an older incarnation has others in its place
         elif below is None or len(place.route) < len(below.place.route):
             self.enter(place)
         elif below.state is SEATED and place == below.place:
@@ -226,10 +226,11 @@ class Worker:
         else:  # this view was to look for a place, and that is one for the next view down
             self.retire()
             below.follow(place)
+        return None
 
-    def _is_to_lead(self) -> bool:
-        """Whether the view above holds this session's slot."""
-        return self.above is not None and self.above.has(self.place.session)
+    def _is_to_lead(self) -> m.Lead | None:
+        """What the view above was told, if it holds this session's slot."""
+        return self.above.lead if self.above and self.above.has(self.place.session) else None
 
     def _root(self) -> Place:
         return Place(self.place.session.partition("-")[0], self.place.route[:1])
@@ -294,10 +295,9 @@ class Worker:
         unacknowledged = self.unacknowledged
         for command in commands:
             self.on(seat, command)
-        above = self.above
-        newer = above and above.lead and above.lead.epoch > seat.model.epoch  # than whoever leads
-        if above and above.lead and newer and not self.leads and self._is_to_lead():
-            above._lead(above.lead)
+        above, lead = self.above, self._is_to_lead()
+        if above and lead and not self.leads and lead.epoch > seat.model.epoch:
+            above._lead(lead)  # newer than whoever leads
         if above and above.seat is None and above.above is None and not self.leads:
             # It was to find the parent, but somebody else leads now: its arrival is withdrawn.
             self.port.send(above, above.place, m.Leave())
@@ -325,6 +325,8 @@ class Worker:
                 self.holding, self.unacknowledged = (command.slot,), None
                 self._lead(command)
             case m.Supply():
+                if self.lead:
+                    self.lead = m.Lead(command.slot, self.lead.epoch, True, command.input)
                 self._supply(command.slot, command.input)
             case m.Reinforce():
                 self._send_below(self._child(command.slot, command.address))
