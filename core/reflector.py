@@ -219,8 +219,7 @@ class Reflector:
         worker = self.model.slots[slot].worker
         assert worker is not None
         address = self.model.people[worker].address
-        if address is None:
-            address = self.place.address
+        address = self.place.address if address is None else address
         redirect = m.Redirect(self.place.child(slot, address))
         self._redirects[slot] = worker, redirect
         return redirect
@@ -354,8 +353,7 @@ class Reflector:
             self.order(m.Left(node))
 
     def _call_spare(self) -> None:
-        link, arrival = self.spares.pop(next(iter(self.spares)))
-        self._admit(link, arrival, ())
+        self._admit(*self.spares.pop(next(iter(self.spares))), ())
 
     def _dismiss_spares(self, reply: Reply) -> None:
         for link, _ in self.spares.values():
@@ -410,8 +408,10 @@ class Reflector:
                 self.carrier.repair(self, self.members[outvoted], outvoted)
             elif outvoted == HOST:
                 self._ask(n for n in self.members if n in ballot.votes and n not in wrong)
-        if wrong:
-            self.ballots.clear()  # what was said before the repair is no news
+        if wrong:  # what these said elsewhere was said before the repair; others are yet to vote
+            right = next(votes for node, votes in ballot.votes.items() if node not in wrong)
+            ballot.votes |= dict.fromkeys(wrong, right)
+            self.ballots = {vote.seq: ballot}
         elif ballot.complete:
             self.ballots = {seq: b for seq, b in self.ballots.items() if seq > vote.seq}
             self._log = [entry for entry in self._log if entry[0] > vote.seq]

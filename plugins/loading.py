@@ -7,19 +7,25 @@ A job is anything that has these functions, usually a module:
     collect(outputs)       -> the combined output, associative in slot order
     cost(input, index)     -> optional: the seconds that compute takes, for the simulator's clock
 
+`compute` may be an `async def`, on Trio: for pieces that wait rather than compute, such as for an
+answer from elsewhere. On real sockets those of many nodes then wait at the same time, in one
+process; in the simulator each is run to its end on its own.
+
 A job file is not put into Python's name space of modules under its own name: two files called
 `job.py` in two folders are two jobs, and a file that was edited is loaded anew.
 """
 
 import hashlib
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from types import ModuleType
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 PARTS = "a job has prepare(input, sizes), compute(input, index) and collect(outputs)"
 NAMES = "give a dotted module name, or the path of a .py file"
@@ -41,6 +47,29 @@ class Job:
     collect: Callable[[Sequence[Any]], Any]
     cost: Callable[[Any, int], float] | None = None
 
+    @property
+    def asynchronous(self) -> bool:
+        """Whether compute is to be awaited."""
+        function: Any = self.compute
+        while isinstance(function, partial):
+            function = function.func
+        call = getattr(function, "__call__", None)  # noqa: B004 - of an object that has one
+        return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+    def synchronous(self) -> "Job":
+        """The same job for callers that cannot await: each piece is run to its end when called."""
+        if not self.asynchronous:
+            return self
+        import trio  # which takes longer to load than most jobs, few of which need it
+
+        compute = self.compute
+
+        @wraps(compute)
+        def computed(input: Any, index: int) -> Any:
+            return trio.run(compute, input, index)
+
+        return evolve(self, compute=computed)
+
 
 def load(
     spec: object,
@@ -57,7 +86,7 @@ def load(
 
     Raises JobError.
     """
-    home = _resolved(spec)
+    home = resolved(spec)
     places = {
         part: (home, _name(spec), part) if override is None else _override(override, part)
         for part, override in (("prepare", prepare), ("compute", compute), ("collect", collect))
@@ -73,8 +102,8 @@ def _name(spec: object) -> str:
     return str(getattr(spec, "__name__", repr(spec)))
 
 
-def _resolved(spec: object) -> object:
-    """The object that has the functions."""
+def resolved(spec: object) -> object:
+    """The object that has the functions, usually a module. Raises JobError."""
     if isinstance(spec, os.PathLike):
         return _from_file(os.fsdecode(spec))
     if not isinstance(spec, str):
@@ -91,7 +120,7 @@ def _override(override: str, part: str) -> tuple[object, str, str]:
     place, colon, name = override.rpartition(":")
     if not colon or _is_path(name):  # no NAME; the colon, if any, is within the path (C:\job.py)
         place, name = override, part
-    return _resolved(place), place, name
+    return resolved(place), place, name
 
 
 def _function(home: object, home_name: str, name: str) -> Callable[..., Any]:

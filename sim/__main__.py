@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout, sup
 from io import TextIOWrapper
 from typing import NoReturn
 
+from plugins import telling
 from sim import options, progress, summary
 from sim.follow import FollowedWorld
 from sim.options import PROGRAM, Options
 from sim.world import Report, World
 
-FINISHED, UNFINISHED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+FINISHED, UNFINISHED, MISUSED = 0, 1, 2
+INTERRUPTED, UNREAD = 130, 141  # as of a process that SIGINT or SIGPIPE has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:  # whoever was reading has read enough
-        return UNFINISHED
+        return UNREAD
     except MemoryError:
         _complain("there is not enough memory: give fewer --nodes")
         return UNFINISHED
@@ -79,7 +81,7 @@ def _teller(wanted: Options) -> Callable[[str], None]:
 def _tell(report: Report, wanted: Options) -> int:
     """Print how it went. Returns the exit code."""
     failure = report.failure
-    text = summary.as_json(report) if wanted.json else summary.table(report)
+    text = telling.as_json(report) if wanted.json else summary.table(report)
     if wanted.follow is not None and not wanted.json:
         text = f"\n{text}"
     try:
@@ -93,7 +95,7 @@ def _tell(report: Report, wanted: Options) -> int:
         return FINISHED
     if "\n" in failure.error.strip() and sys.stderr:
         print(failure.error.rstrip(), file=sys.stderr)
-    _complain(summary.failure_line(failure))
+    _complain(telling.failure_line(failure))
     return UNFINISHED
 
 

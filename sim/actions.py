@@ -9,6 +9,8 @@ import attrs
 
 from core.messages import Node
 
+SUBMITTER: Node = 0
+
 # -- to whom: settled at the moment at which the fault happens -----------------------------
 
 

@@ -42,6 +42,15 @@ class Replayed:
         return self._ticks[node - 1]
 
 
+def arrivals(
+    nodes: int, rate: float, trace: Trace | None, tick_seconds: float
+) -> Evenly | Replayed:
+    """As the trace has them, or else evenly."""
+    if trace is None:
+        return Evenly(nodes, rate, tick_seconds)
+    return Replayed(nodes, trace, tick_seconds)
+
+
 def stays(trace: Trace, tick_seconds: float) -> list[int | None]:
     """How many ticks each node stays, by its number; None is to the end, as node 0 does."""
     lifetimes = trace.lifetimes_seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Protocol, assert_never
 
@@ -13,10 +12,13 @@ from core.messages import Node
 from core.worker import GONE
 from sim import actions as a
 from sim import targets
+from sim.actions import SUBMITTER
 from sim.each import EachNetwork
 from sim.links import Cut, Links
 from sim.network import Network
-from sim.targets import SUBMITTER, drawn
+from sim.targets import drawn
+
+Everywhere = a.Heal | a.Drop | a.Duplicate | a.Hold  # what concerns nobody in particular
 
 
 class Births(Protocol):
@@ -36,10 +38,9 @@ class Done:
     @property
     def in_vain(self) -> bool:
         """Whether it was to concern somebody and did not."""
-        everyone = a.Heal | a.Drop | a.Duplicate | a.Hold
         if isinstance(self.action, a.Restart) and isinstance(self.action.target, a.Share):
             return False  # of those who are down, if anyone is
-        return not self.concerned and not isinstance(self.action, everyone)
+        return not self.concerned and not isinstance(self.action, Everywhere)
 
 
 class Faults:
@@ -60,32 +61,46 @@ class Faults:
 
     def do(self, action: a.Action) -> list[Node]:
         """Have it happen now. Returns the nodes that it concerned, none if there were none."""
-        concerned: list[Node] = []
+        concerned = self._do(action)
+        self.done.append(Done(self.clock.now, action, concerned))
+        if self.links.watcher is not None:
+            self.links.watcher.acted(action, concerned)
+        return concerned
+
+    def _do(self, action: a.Action) -> list[Node]:
         match action:
             case a.Crash(target, silently):
-                concerned = self._each(target, True, lambda node: self._crash(node, silently))
+                return self._crash(target, silently)
             case a.Restart(target, memory):
-                concerned = self._each(target, False, lambda node: self._restart(node, memory))
-            case a.Partition():
-                concerned = self.nodes(action.target)
-                others = None if action.others is None else frozenset(self.nodes(action.others))
-                self.links.cut(Cut(frozenset(concerned), others, action.one_way))
+                return self._restart(target, memory)
+            case a.Partition(target, others, one_way):
+                return self._partition(target, others, one_way)
+            case a.Slow(target, factor):
+                slow = self._meant(target)
+                self.links.slow.update(dict.fromkeys(slow, factor))
+                return slow
+            case a.SlowLink(one, other, factor):
+                self.links.slow_links[min(one, other), max(one, other)] = factor
+                return [one, other]
+            case a.Flap(target, every, times):
+                flapping = self._meant(target)
+                self._flap(Cut(frozenset(flapping), None, False), every, times)
+                return flapping
+            case a.Diverge(session, node):
+                return self._diverge(session, node)
+            case a.DivergeSomewhere():
+                return self._diverge_somewhere()
+            case a.Heal() | a.Drop() | a.Duplicate() | a.Hold():
+                self._everywhere(action)
+                return []
+            case _:
+                assert_never(action)
+
+    def _everywhere(self, action: Everywhere) -> None:
+        match action:
             case a.Heal():
                 self._heals += 1
                 self.links.heal()
-            case a.Slow(target, factor):
-                concerned = self.nodes(target)
-                self.links.slow.update(dict.fromkeys(concerned, factor))
-            case a.SlowLink(one, other, factor):
-                self.links.slow_links[min(one, other), max(one, other)] = factor
-                concerned = [one, other]
-            case a.Flap():
-                concerned = self.nodes(action.target)
-                self._flap(Cut(frozenset(concerned), None, False), action.every, action.times)
-            case a.Diverge(session, node):
-                concerned = self._diverge(session, node)
-            case a.DivergeSomewhere():
-                concerned = self._diverge_somewhere()
             case a.Drop(share):
                 self.links.drop = share
             case a.Duplicate(share):
@@ -94,23 +109,19 @@ class Faults:
                 self.links.hold, self.links.hold_ticks = share, self.clock.ticks(seconds)
             case _:
                 assert_never(action)
-        self.done.append(Done(self.clock.now, action, concerned))
-        if self.links.watcher is not None:
-            self.links.watcher.acted(action, concerned)
-        return concerned
 
-    def _each(self, target: a.Target, there: bool, act: Callable[[Node], None]) -> list[Node]:
-        alive = self.network.alive
-        if isinstance(target, a.Share) and not there:
-            chosen = drawn(target.share, list(self.crashed), self._random)
-        else:
-            chosen = self.nodes(target)
-        chosen = [n for n in chosen if (alive[n] if there else n in self.crashed)]
-        for node in chosen:
-            act(node)
-        return chosen
+    def _meant(self, target: a.Target) -> list[Node]:
+        return targets.nodes(target, self.network, self._random)
 
-    def _crash(self, node: Node, silently: bool) -> None:
+    # -- processes that end and begin ------------------------------------------------------
+
+    def _crash(self, target: a.Target, silently: bool) -> list[Node]:
+        up = [node for node in self._meant(target) if self.network.alive[node]]
+        for node in up:
+            self._end(node, silently)
+        return up
+
+    def _end(self, node: Node, silently: bool) -> None:
         network = self.network
         if self.links.watcher is not None:
             self.links.watcher.crashing(node)
@@ -118,7 +129,16 @@ class Faults:
         self.links.close(node, silently)
         self.crashed[node] = network.hosts.pop(node, None)
 
-    def _restart(self, node: Node, memory: bool) -> None:
+    def _restart(self, target: a.Target, memory: bool) -> list[Node]:
+        if isinstance(target, a.Share):
+            down = drawn(target.share, list(self.crashed), self._random)
+        else:
+            down = [node for node in self._meant(target) if node in self.crashed]
+        for node in down:
+            self._begin(node, memory)
+        return down
+
+    def _begin(self, node: Node, memory: bool) -> None:
         host = self.crashed.pop(node)
         self.links.begin(node)
         if memory and node != SUBMITTER:
@@ -130,6 +150,14 @@ class Faults:
         if host is not None:
             host.close()
         self._birth(node, memory)
+
+    # -- partitions ------------------------------------------------------------------------
+
+    def _partition(self, target: a.Target, others: a.Target | None, one_way: bool) -> list[Node]:
+        nodes = self._meant(target)
+        apart_from = None if others is None else frozenset(self._meant(others))
+        self.links.cut(Cut(frozenset(nodes), apart_from, one_way))
+        return nodes
 
     def _flap(self, cut: Cut, every: float, times: int) -> None:
         number, ticks = self.links.cut(cut), max(1, self.clock.ticks(every))
@@ -146,6 +174,8 @@ class Faults:
     def _flap_again(self, cut: Cut, heals: int, left: tuple[float, int]) -> None:
         if heals == self._heals:
             self._flap(cut, *left)
+
+    # -- replicas --------------------------------------------------------------------------
 
     def _diverge(self, session: str, node: Node | None) -> list[Node]:
         reflector = self.network.newest(session)
@@ -176,9 +206,5 @@ class Faults:
         done = (slot for slot in model.slots if slot.done)  # those never change again by themselves
         next(done, model.slots[0]).seconds += 1.0
         if self.links.watcher is not None:
-            self.links.watcher.corrupted(reflector, node)
+            self.links.watcher.corrupted(reflector)
         return [node]
-
-    def nodes(self, target: a.Target) -> list[Node]:
-        """Whom a target means now, in the order of their numbers."""
-        return targets.nodes(target, self.network, self._random)

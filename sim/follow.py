@@ -14,10 +14,10 @@ from core import Worker
 from core import messages as m
 from core.messages import Call, Node, Place, Value
 from core.worker import ADRIFT, GONE, RESTING, SEATED, SEEKING, WAITING, Port, State
+from plugins.telling import failure_line, short
 from sim import script
-from sim.actions import Action, Fault
-from sim.summary import failure_line, short
-from sim.world import SUBMITTER, World
+from sim.actions import SUBMITTER, Action, Fault
+from sim.world import World
 
 Tell = Callable[[str], None]
 

@@ -41,10 +41,10 @@ class Watcher(Protocol):
     def broke(self, one: Node, other: Node) -> None:
         """The connection of two breaks, one of whom at least lives."""
 
-    def corrupted(self, reflector: Reflector, node: Node) -> None:
-        """The replica of `node` in that session, or its host's own, is wrong from now on."""
+    def corrupted(self, reflector: Reflector) -> None:
+        """A replica in that session, or its host's own, is wrong from now on."""
 
-    def mended(self, one: Node, other: Node) -> None:
+    def mended(self) -> None:
         """Two hear from each other again, before either gave up."""
 
 
@@ -272,7 +272,7 @@ class Links:
             if not self._unreachable(pair):
                 del self._silent[pair]
                 if self.watcher is not None:
-                    self.watcher.mended(*pair)
+                    self.watcher.mended()
         for pair in list(self._waiting):
             if not self._blocked(*pair):
                 for token, entry in self._waiting.pop(pair, ()):

@@ -9,26 +9,18 @@ from random import Random
 from core import Shape
 from sim import actions as a
 from sim import script
-from sim.actions import Action, Fault, Target
+from sim.actions import SUBMITTER, Action, Fault, Target
 
-SUBMITTER = 0
-LEVELS = ("light", "heavy")
 UNTIL_SECONDS = 60.0  # then all is healed and everyone restarted
-
-# For each level: seconds from one fault to the next on average, and how often which kind.
-LIGHT = {"crash": 4, "silent crash": 1, "restart": 3, "slow": 2, "split": 1}
-LIGHT_GAP_SECONDS, HEAVY_GAP_SECONDS = 5.0, 1.0
 
 
 def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]:
     """The faults of `light`, `heavy` or a file. Raises ValueError for what is none of them."""
     if text not in LEVELS:
         return read(text)
+    weights, gap_seconds = LEVELS[text]
     random = Random(f"{seed}/{text}")
-    if text == "light":
-        faults = draw(random, LIGHT, LIGHT_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
-    else:
-        faults = draw(random, HEAVY, HEAVY_GAP_SECONDS, UNTIL_SECONDS, nodes, shape)
+    faults = draw(random, weights, gap_seconds, UNTIL_SECONDS, nodes, shape)
     faults = [fault for fault in faults if fault.at <= UNTIL_SECONDS]
     everyone = a.Restart(a.Share(1.0))
     return (*faults, Fault(UNTIL_SECONDS, a.Heal()), Fault(UNTIL_SECONDS, everyone))
@@ -84,6 +76,12 @@ def _session(random: Random, shape: Shape) -> str:
     while not shape.leaf and random.random() < 0.6:
         shape = shape.child(int(random.random() * shape.slots))
     return shape.session
+
+
+def _host(random: Random, shape: Shape) -> a.HostOf:
+    """Of a session, but not of the root."""
+    session = _session(random, shape)
+    return a.HostOf(session if session != "0" else "0-0")
 
 
 def _somebody(random: Random, nodes: int, shape: Shape) -> Target:
@@ -173,15 +171,13 @@ def _diverge(random: Random, nodes: int, shape: Shape) -> Steps:
 
 def _two_leaders(random: Random, nodes: int, shape: Shape) -> Steps:
     """A host that is cut off for longer than the heartbeat limit, and comes back."""
-    session = _session(random, shape)
-    steps: Steps = [(0.0, a.Partition(a.HostOf(session if session != "0" else "0-0")))]
-    return [*steps, (5 + random.random() * 10, a.Heal())]
+    host = _host(random, shape)
+    return [(0.0, a.Partition(host)), (5 + random.random() * 10, a.Heal())]
 
 
 def _again(random: Random, nodes: int, shape: Shape) -> Steps:
     """The host of a session crashes, and in the midst of the recovery whoever has it then."""
-    session = _session(random, shape)
-    host = a.HostOf(session if session != "0" else "0-0")
+    host = _host(random, shape)
     return [(0.0, a.Crash(host)), (random.random() * 0.8, a.Crash(host))]
 
 
@@ -202,4 +198,9 @@ KINDS: dict[str, Callable[[Random, int, Shape], Steps]] = {
     "two leaders": _two_leaders,
     "again": _again,
 }
+
+# How often which kind.
+LIGHT = {"crash": 4, "silent crash": 1, "restart": 3, "slow": 2, "split": 1}
 HEAVY = dict.fromkeys(KINDS, 1) | {"crash": 4, "restart": 6, "split": 2, "diverge": 2}
+LIGHT_GAP_SECONDS, HEAVY_GAP_SECONDS = 5.0, 1.0  # from one fault to the next, on average
+LEVELS = {"light": (LIGHT, LIGHT_GAP_SECONDS), "heavy": (HEAVY, HEAVY_GAP_SECONDS)}

@@ -1,4 +1,4 @@
-"""One line on a terminal that says how far a run is. Nothing where there is no terminal."""
+"""One line on a terminal that says how far a run is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from plugins.progress import left, progress
 from sim.world import World
 
-REFRESH_SECONDS = 0.2  # of wall time
 ARRIVAL_WEIGHT = 1.5  # what an arrival costs, in partitions: measured for as many as nodes
 FRACTION_MIN = 0.01  # done before an end is estimated
 
@@ -17,26 +17,15 @@ FRACTION_MIN = 0.01  # done before an end is estimated
 @contextmanager
 def shown(world: World, stream: TextIO | None) -> Iterator[None]:
     """Show how far `world` is on `stream`, if that is a terminal, for as long as this lasts."""
-    if stream is None or not stream.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
+    with progress(stream) as live:
+        if not live.on_terminal:
+            yield
+            return
+        began = time.perf_counter()
 
-    began = time.perf_counter()
-    due = began
+        def refresh() -> None:
+            live.show(lambda: line(world, time.perf_counter() - began))
 
-    def refresh() -> None:
-        nonlocal due
-        now = time.perf_counter()
-        if now >= due:
-            due = now + REFRESH_SECONDS
-            live.update(Text(line(world, now - began), no_wrap=True, overflow="ellipsis"))
-            live.refresh()
-
-    console = Console(file=stream, highlight=False)
-    with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
         world.clock.after_tick.append(refresh)
         try:
             yield
@@ -56,8 +45,7 @@ def line(world: World, wall_seconds: float) -> str:
         f"{(world.clock.entries - world.clock.timers) / 1e6:.1f} M messages",
     ]
     if done >= FRACTION_MIN:
-        left = round(wall_seconds * (1 - done) / done)
-        parts.append(f"{left // 60}:{left % 60:02} left")
+        parts.append(left(wall_seconds * (1 - done) / done))
     return "  ".join(parts)
 
 

@@ -8,7 +8,7 @@ the words in capitals and what stands in brackets, are its class's fields in the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from itertools import chain
@@ -109,16 +109,11 @@ def read(text: str) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=attrgetter("at")))
 
 
-def write(faults: Iterable[Fault]) -> str:
-    """The script that reads as these faults, in order of time.
-
-    Raises ValueError where a fault holds what cannot be read, such as a share of 2.
-    """
-    return "".join(f"{line(fault)}\n" for fault in sorted(faults, key=attrgetter("at")))
-
-
 def line(fault: Fault) -> str:
-    """The line of one fault, without an end of line. Raises ValueError as `write` does."""
+    """The line that reads as this fault, without an end of line.
+
+    Raises ValueError where it holds what cannot be read, such as a share of 2.
+    """
     text = f"at {_number(fault.at)} {_written(fault.action, _ACTIONS)}"
     _fault(text)  # what cannot be read is not written
     return text

@@ -1,20 +1,12 @@
-"""How a run went: as a table for people, or as one JSON object."""
+"""How a run went, as a table for people."""
 
 from __future__ import annotations
 
-import json
-import math
-import reprlib
-from typing import Any
-
 import attrs
-import msgspec
 
 from core.messages import Failure
+from plugins.telling import aligned, counted, duration, short
 from sim.world import Report
-
-SHORT = 240  # characters of a value in a table
-NAMES_WIDTH = 18
 
 
 def with_cause(report: Report) -> Report:
@@ -35,7 +27,7 @@ def _missing(report: Report) -> str:
         )
     if report.crashed:
         gone = f"of {report.nodes:,} nodes {report.left:,} left, and there were "
-        crashes = _count(report.crashed, "crash")
+        crashes = counted(report.crashed, "crash")
         return f"nothing more can happen: {done}, {gone}{crashes}; restart who crashed"
     if report.left < report.nodes:
         staying = report.nodes - report.left
@@ -44,17 +36,6 @@ def _missing(report: Report) -> str:
         f"all {report.nodes:,} nodes have left: {done}; "
         "let nodes live longer (--lifetime) or let there be more of them (--nodes)"
     )
-
-
-def failure_line(failure: Failure) -> str:
-    """What failed where, without the traceback."""
-    error = failure.error.strip().splitlines() or ["no message"]
-    if len(error) == 1:
-        return error[0]
-    where = f"partition {failure.partition}"
-    if failure.partition is None:
-        where = "prepare or collect"
-    return f"the job failed in session {failure.session}, {where}: {error[-1]}"
 
 
 # -- for people ----------------------------------------------------------------------------
@@ -66,7 +47,7 @@ def table(report: Report) -> str:
     rows = [
         ("result", short(r.result) if r.failure is None else "none"),
         ("", ""),
-        ("tree", f"{_count(r.levels, 'level')}, at most {r.fanout:,} slots a session"),
+        ("tree", f"{counted(r.levels, 'level')}, at most {r.fanout:,} slots a session"),
         ("sessions", f"{r.sessions:,}"),
         ("control nodes", f"{r.control_nodes:,}"),
         ("computation nodes", f"{r.computation_nodes:,}"),
@@ -79,12 +60,12 @@ def table(report: Report) -> str:
         ("connections", f"at most {r.connections_max:,} at any node"),
         *_faults(r),
         ("", ""),
-        ("wall time", f"{_wall(r.wall_seconds)}, {_rate(r)}"),
+        ("wall time", f"{duration(r.wall_seconds)}, {_rate(r)}"),
         ("peak memory", f"{r.peak_rss_bytes / 2**20:,.1f} MiB"),
         ("seed", f"{r.seed}"),
         ("digest", r.digest),
     ]
-    return "\n".join(f"{name:<{NAMES_WIDTH}}{value}".rstrip() for name, value in rows)
+    return aligned(rows)
 
 
 def _faults(report: Report) -> list[tuple[str, str]]:
@@ -105,7 +86,7 @@ def _faults(report: Report) -> list[tuple[str, str]]:
 
 def _nodes(report: Report) -> str:
     text = f"{report.arrived:,} of {report.nodes:,} arrived, {report.left:,} left"
-    return f"{text}, {_count(report.crashed, 'crash')}" if report.crashed else text
+    return f"{text}, {counted(report.crashed, 'crash')}" if report.crashed else text
 
 
 def _partitions(report: Report) -> str:
@@ -122,86 +103,5 @@ def _finished(report: Report) -> str:
     return f"{verb}after {report.finished_seconds:,.3f} s simulated"
 
 
-def _count(number: int, what: str) -> str:
-    plural = "es" if what.endswith("sh") else "s"
-    return f"{number:,} {what}{plural if number != 1 else ''}"
-
-
-def _wall(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.2f} s"
-    return f"{int(seconds) // 60} min {seconds % 60:.0f} s"
-
-
 def _rate(report: Report) -> str:
     return f"{report.messages / max(report.wall_seconds, 1e-9):,.0f} messages a second"
-
-
-class _Short(reprlib.Repr):
-    """Values on one line of bounded length, numbers with their thousands separated."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 4, SHORT, SHORT, SHORT
-        self.maxlist = self.maxtuple = self.maxset = self.maxdict = 8
-
-    def repr_int(self, x: int, level: int) -> str:
-        if abs(x) < 10**60:
-            return f"{x:,}"
-        return f"a whole number of about {int(x.bit_length() * math.log10(2)) + 1:,} digits"
-
-    def repr_float(self, x: float, level: int) -> str:
-        return f"{x:,}"
-
-    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        return _counted(super().repr_dict(x, level), len(x), self.maxdict)
-
-    def repr_list(self, x: list[Any], level: int) -> str:
-        return _counted(super().repr_list(x, level), len(x), self.maxlist)
-
-
-def _counted(text: str, size: int, shown: int) -> str:
-    return text if size <= shown else f"{text} ({size:,} in all)"
-
-
-def short(value: Any) -> str:
-    """A value on one line, abbreviated where it is large."""
-    if isinstance(value, str) and len(value) <= SHORT and value.isprintable():
-        return value
-    text = _Short().repr(value)
-    return text if len(text) <= 2 * SHORT else f"{text[: 2 * SHORT]}..."
-
-
-# -- for programs --------------------------------------------------------------------------
-
-
-def as_json(report: Report) -> str:
-    """One object with every field of the report."""
-    fields = attrs.asdict(report, recurse=False)
-    fields["failure"] = report.failure and attrs.asdict(report.failure)
-    try:
-        return msgspec.json.encode(fields).decode()
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return json.dumps({**fields, "result": _encodable(report.result)})
-
-
-def _encodable(result: Any) -> Any:
-    """Something JSON can say that a person would recognise as `result`."""
-    try:
-        return json.loads(json.dumps(_plain(result)))
-    except (ValueError, RecursionError):
-        return short(result)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else None
-        case dict():
-            return {k if isinstance(k, str) else str(k): _plain(v) for k, v in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            return repr(value)

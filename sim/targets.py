@@ -8,9 +8,8 @@ from typing import assert_never
 
 from core.messages import Node
 from sim import actions as a
+from sim.actions import SUBMITTER
 from sim.network import Network
-
-SUBMITTER = 0
 
 
 def nodes(target: a.Target, network: Network, random: Random) -> list[Node]:

@@ -24,7 +24,7 @@ class Work:
     def __init__(
         self, job: Job, clock: Clock, delay_ticks: list[int] | None, piece_seconds: float = 0.0
     ) -> None:
-        self.job = job
+        self.job = job.synchronous()
         self.clock = clock
         self.delay_ticks = delay_ticks
         self._mask = len(delay_ticks or [0]) - 1

@@ -22,12 +22,12 @@ import attrs
 from core import Host, Reflector, Shape, choose_fanout
 from core import messages as m
 from core.messages import Place
+from plugins.distributions import DRAWS, parse
 from plugins.loading import load
 from sim import arrivals as arriving
 from sim import places, recorded, script
-from sim.actions import Action, Fault
+from sim.actions import SUBMITTER, Action, Fault
 from sim.clock import Clock
-from sim.distributions import DRAWS, parse
 from sim.each import EachNetwork
 from sim.faults import Faults
 from sim.network import Network
@@ -36,7 +36,6 @@ from sim.record import Record
 from sim.store import MemoryStore
 from sim.work import Work
 
-SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
 NODES = 1000  # by default
 ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
@@ -111,72 +110,61 @@ class World:
         heartbeat: float = 5.0,
     ) -> None:
         trace = None if arrivals is None else recorded.trace(arrivals)
-        if nodes is None:
-            nodes = NODES if trace is None else len(trace.arrivals_seconds)
-        _require("nodes", nodes, _whole(nodes) and nodes >= 1, "a whole number, 1 or more")
-        one_each = partitions is None
-        partitions = nodes if partitions is None else partitions
-        good = _whole(partitions) and partitions >= 1
-        _require("partitions", partitions, good, "a whole number, 1 or more")
-        fanout = choose_fanout(partitions) if fanout is None else fanout
-        good = _whole(fanout) and 2 <= fanout <= FANOUT_MAX
-        _require("fanout", fanout, good, f"a whole number from 2 to {FANOUT_MAX}")
+        self.nodes = nodes = _nodes(nodes, trace)
+        self.shape = _shape(nodes if partitions is None else partitions, fanout)
         rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
-        _require("arrival_rate", rate, 0 < rate < inf, "above 0, and finite")
-        _require("service_time", service_time, 0 <= service_time < inf, "0 or more seconds")
-        _require("tick", tick, 0 < tick < inf, "above 0 seconds, and finite")
-        _require("listening", listening, 0 <= listening <= 1, "from 0 to 1")
-        _require("heartbeat", heartbeat, 0 < heartbeat < inf, "above 0 seconds, and finite")
-        _require("replicas", replicas, replicas in ("shared", "each"), "shared or each")
+        _require_in_range(rate, service_time, tick, listening, heartbeat, replicas)
         if trace is not None:
             _require_fit(trace, nodes, arrival_rate, lifetime)
-        self.nodes = nodes
-        self.shape = Shape.root(partitions, fanout)
         self.input = input
         self.seed = seed
-        wanted = 4 * max(nodes, partitions)
-        self._mask = min(DRAWS, 1 << wanted.bit_length()) - 1  # of the tables of draws
+        self.service_seconds = service_time
+        self.listening = listening
+        self.heartbeat = heartbeat
+
         self.clock = Clock(tick)
-        self.record = Record(nodes, partitions, self.clock)
-        self._arriving: arriving.Evenly | arriving.Replayed
-        if trace is None:
-            self._arriving = arriving.Evenly(nodes, rate, tick)
-        else:
-            self._arriving = arriving.Replayed(nodes, trace, tick)
+        self.record = Record(nodes, self.shape.partitions, self.clock)
+        self._mask = _draws(nodes, self.shape.partitions) - 1
+        self._arriving = arriving.arrivals(nodes, rate, trace, tick)
         delays = None if delay is None else self._table("delay", delay)
-        # One partition each is for watching all of them take part: nobody is done before the
-        # last has arrived, unless it is said how long a piece takes.
-        piece_seconds = self._arriving.last_seconds + SETTLING_SECONDS if one_each else 0.0
+        piece_seconds = self._piece_seconds(one_each=partitions is None)
         self.work = Work(load(job, prepare, compute, collect), self.clock, delays, piece_seconds)
         self.network = self._network(replicas, latency, service_time)
-        self._lifetimes: Sequence[int | None] | None = None
-        if lifetime is not None:
-            self._lifetimes = self._table("lifetime", lifetime)
-        elif trace is not None:
-            self._lifetimes = arriving.stays(trace, tick)
-        self.listening = listening
-        self.service_seconds = service_time
+        self._lifetimes = self._stays(lifetime, trace)
         self._listening = round(listening / tick)
         self._listens = self._table("listens", "uniform:0,1")
-        if self._lifetimes is not None:
-            self.network.count_repeated()
-        self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
-        self._wall_seconds = 0.0
-        self._until = 0.0
-        self.heartbeat = heartbeat
-        self._faults: Faults | None = None
-        self._planned = 0  # faults that are still to happen
         # Where few nodes listen it would hold most of all messages: only if it may be needed.
         stores = listening == 1 or faults is not None
         self._store = MemoryStore() if stores else None
-        self._submit((1,))
-        self.clock.at(0, (self._arrivals, None, None, None))
-        if faults is not None:
-            self._plan(faults)
+
+        self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
+        self._faults: Faults | None = None
+        self._planned = 0  # faults that are still to happen
+        self._wall_seconds = 0.0
+        self._until = 0.0
+        self._begin(faults)
+
+    # -- what it consists of ---------------------------------------------------------------
 
     def _table(self, what: str, distribution: str | float) -> list[int]:
         tick, draws = self.clock.tick_seconds, self._mask + 1
         return parse(distribution).ticks(f"{self.seed}/{what}", tick, draws)
+
+    def _piece_seconds(self, one_each: bool) -> float:
+        """What a piece takes unless it is said.
+
+        One partition each is for watching all of them take part: then nobody is done before the
+        last has arrived.
+        """
+        return self._arriving.last_seconds + SETTLING_SECONDS if one_each else 0.0
+
+    def _stays(
+        self, lifetime: str | float | None, trace: recorded.Trace | None
+    ) -> Sequence[int | None] | None:
+        """How many ticks each node stays; None where all do to the end."""
+        if lifetime is not None:
+            return self._table("lifetime", lifetime)
+        return None if trace is None else arriving.stays(trace, self.clock.tick_seconds)
 
     def _network(self, replicas: str, latency: str | float, service_time: float) -> Network:
         others = (service_time, self.work, self.record)
@@ -187,6 +175,16 @@ class World:
         seed, tick = f"{self.seed}/places", self.clock.tick_seconds
         links = places.Links(table, self.nodes, seed, tick)
         return PLACED_NETWORKS[replicas](self.nodes, self.clock, links, *others)
+
+    # -- who comes and goes ----------------------------------------------------------------
+
+    def _begin(self, faults: str | Iterable[Fault] | None) -> None:
+        if self._lifetimes is not None:
+            self.network.count_repeated()
+        self._submit((1,))
+        self.clock.at(0, (self._arrivals, None, None, None))
+        if faults is not None:
+            self._plan(faults)
 
     def _submit(self, epoch: m.Epoch, again: bool = False) -> None:
         """The submitter opens the root on its own host, joins and leads it, and gives the input."""
@@ -225,10 +223,14 @@ class World:
     def faults(self) -> Faults:
         """What has gone wrong so far. Asking for it first has the network care for faults."""
         if self._faults is None:
-            self._faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
-            self.network.count_repeated()
-            self._look_for_end(-1, None, None)
+            self._faults = self._begin_faults()
         return self._faults
+
+    def _begin_faults(self) -> Faults:
+        faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
+        self.network.count_repeated()
+        self._look_for_end(-1, None, None)
+        return faults
 
     def do(self, action: str | Action) -> list[int]:
         """Have something go wrong now: `crash the host of 0-3`, in the words of `sim.script`.
@@ -252,7 +254,7 @@ class World:
         if not all(isinstance(fault, Fault) for fault in given):
             wanted = "'light', 'heavy', the path of a file, or what sim.script.read gives"
             raise ValueError(f"faults must be {wanted}, not {faults!r:.60}")
-        self.faults  # noqa: B018 - from the beginning
+        self._faults = self._begin_faults()
         for fault in given:
             self.clock.at(self.clock.ticks(fault.at), (self._do, fault.action, None, None))
             self._planned += 1
@@ -357,6 +359,43 @@ class World:
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
         )
+
+
+def _nodes(nodes: int | None, trace: recorded.Trace | None) -> int:
+    if nodes is None:
+        nodes = NODES if trace is None else len(trace.arrivals_seconds)
+    _require("nodes", nodes, _whole(nodes) and nodes >= 1, "a whole number, 1 or more")
+    return nodes
+
+
+def _draws(nodes: int, partitions: int) -> int:
+    """How many each table has: few for a small world, which would wait for them."""
+    return min(DRAWS, 1 << (4 * max(nodes, partitions)).bit_length())
+
+
+def _shape(partitions: int, fanout: int | None) -> Shape:
+    good = _whole(partitions) and partitions >= 1
+    _require("partitions", partitions, good, "a whole number, 1 or more")
+    fanout = choose_fanout(partitions) if fanout is None else fanout
+    good = _whole(fanout) and 2 <= fanout <= FANOUT_MAX
+    _require("fanout", fanout, good, f"a whole number from 2 to {FANOUT_MAX}")
+    return Shape.root(partitions, fanout)
+
+
+def _require_in_range(
+    rate: float,
+    service_time: float,
+    tick: float,
+    listening: float,
+    heartbeat: float,
+    replicas: str,
+) -> None:
+    _require("arrival_rate", rate, 0 < rate < inf, "above 0, and finite")
+    _require("service_time", service_time, 0 <= service_time < inf, "0 or more seconds")
+    _require("tick", tick, 0 < tick < inf, "above 0 seconds, and finite")
+    _require("listening", listening, 0 <= listening <= 1, "from 0 to 1")
+    _require("heartbeat", heartbeat, 0 < heartbeat < inf, "above 0 seconds, and finite")
+    _require("replicas", replicas, replicas in ("shared", "each"), "shared or each")
 
 
 def _require_fit(

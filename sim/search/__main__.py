@@ -7,12 +7,14 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from sim.search import options, report
+from plugins.progress import progress
+from sim.search import options
 from sim.search.options import PROGRAM, Options
 from sim.search.pool import TRIALS, Pool
 from sim.search.searching import Search
 
-CLEAN, FOUND, MISUSED, INTERRUPTED = 0, 1, 2, 130
+CLEAN, FOUND, MISUSED = 0, 1, 2
+INTERRUPTED, UNREAD = 130, 141  # as of a process that SIGINT or SIGPIPE has ended
 
 
 def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
         return _search(wanted, trials)
     except BrokenPipeError:  # whoever was reading has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
-        return FOUND
+        return UNREAD
     except OSError as error:  # a full disk, say
         _complain(f"the search cannot go on: {error}")
         return FOUND
@@ -42,9 +44,9 @@ def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
 def _search(wanted: Options, trials: str) -> int:
     with (
         Pool(wanted.jobs, wanted.limit, wanted.hash_seeds, trials) as pool,
-        report.progress(None if wanted.verbose else sys.stderr) as progress,
+        progress(None if wanted.verbose else sys.stderr) as live,
     ):
-        search = Search(wanted, pool, progress)
+        search = Search(wanted, pool, live)
         if search.search():
             _complain(f"interrupted after {search.tally.seeds:,} seeds")
             return INTERRUPTED

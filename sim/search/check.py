@@ -14,16 +14,28 @@ from core import messages as m
 from core.computation import TRIES
 from core.messages import Node
 from sim import script
-from sim.actions import Action, Fault, Restart
+from sim.actions import SUBMITTER, Action, Fault, Restart
 from sim.record import connections
 from sim.search.events import Event, line
+from sim.search.invariants import (
+    BOUNDED,
+    EQUAL,
+    MEMBERSHIP,
+    NOTHING_LOST,
+    ONCE,
+    ONE_ORDER,
+    OUTPUTS,
+    RELEASED,
+    RESULT,
+    SOUND,
+)
 from sim.search.job import NOTHING_FAILS
 from sim.search.lasting import Lasting, Wrong
 from sim.search.probes import Probes
 from sim.search.sound import Broken, check_sound
-from sim.world import ROOT, SUBMITTER, World
+from sim.world import ROOT, World
 
-EVENTS_KEPT = 400  # before a violation
+EVENTS_MAX = 400  # that are remembered, for what comes before a violation
 LOOK_SECONDS = 0.5  # at what may be wrong for a while
 NOTICE_FACTOR = 3.0  # of the heartbeat limit: both ends notice, and come back
 NOTICE_SECONDS = 12.0  # besides: for retries, and for an opening that never comes
@@ -35,7 +47,7 @@ class Checker:
     def __init__(self, world: World, tell: Callable[[str], None] | None = None) -> None:
         self.world = world
         self.network = world.network
-        self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self.probes = Probes(world)
         self.lasting = Lasting(world)
         self._tell = tell
@@ -65,7 +77,7 @@ class Checker:
         if isinstance(action, Restart) and action.memory and SUBMITTER in nodes:
             self._check_stored()
 
-    def corrupted(self, reflector: Reflector, node: Node) -> None:
+    def corrupted(self, reflector: Reflector) -> None:
         """A replica is wrong from now on."""
         self.lasting.corrupted[reflector] = reflector.model.seq
 
@@ -79,50 +91,59 @@ class Checker:
 
     def ordered(self, reflector: Reflector, message: m.Message) -> None:
         """A message was ordered, and applied to the host's own replica."""
-        model, host = reflector.model, reflector.host.address
         node = getattr(message, "node", -1)
-        seq, epoch = model.seq, model.epoch
-        self._note(
-            reflector.session, lambda: f"host {host} epoch {epoch} #{seq} {message}", host, node
-        )
-        if self._seqs.setdefault(reflector, seq - 1) != seq - 1:
-            raise Broken(
-                "one order",
-                f"message {seq} came after {self._seqs[reflector]}",
-                reflector.session,
-                node,
-            )
-        self._seqs[reflector] = seq
-        if self.network.hosts.get(host) is not reflector.host:
+        self._note_ordered(reflector, message, node)
+        self._check_order(reflector, node)
+        host = reflector.host
+        if self.network.hosts.get(host.address) is not host:
             return  # a timer of one who sleeps: nobody hears of it
         if not reflector.closed:
             self.probes.ordered(reflector, message)
         self._check_outputs(reflector)
         if type(message) is m.Joined:
             self._check_brought(reflector, message)
-        if model.moved:
+        if reflector.model.moved:
             return  # nobody is there any more
-        check_sound(model)
-        if reflector.members.keys() != model.people.keys():
-            raise Broken(
-                "membership",
-                f"members {list(reflector.members)}, but the model has {list(model.people)}",
-                reflector.session,
-                node,
-            )
+        check_sound(reflector.model)
+        self._check_members(reflector, node)
         self._check_connections(reflector)
-        corrupted = {reflector.session for reflector in self.lasting.corrupted}
-        for divergence in self.world.record.divergences:
-            if divergence.session not in corrupted:
-                raise Broken(
-                    "replicas are equal",
-                    f"message {divergence.seq}: the replica of "
-                    f"{divergence.node} differs in {', '.join(divergence.fields)}",
-                    divergence.session,
-                    divergence.node,
-                )
+        self._check_replicas()
+
+    def _note_ordered(self, reflector: Reflector, message: m.Message, node: Node) -> None:
+        host, epoch, seq = reflector.host.address, reflector.model.epoch, reflector.model.seq
+        self._note(
+            reflector.session, lambda: f"host {host} epoch {epoch} #{seq} {message}", host, node
+        )
 
     # -- invariants ------------------------------------------------------------------------
+
+    def _check_order(self, reflector: Reflector, node: Node) -> None:
+        """No message is missing, and none has the number of another."""
+        seq = reflector.model.seq
+        before = self._seqs.get(reflector, seq - 1)
+        if before != seq - 1:
+            what = f"message {seq} came after {before}"
+            raise Broken(ONE_ORDER, what, reflector.session, node)
+        self._seqs[reflector] = seq
+
+    def _check_members(self, reflector: Reflector, node: Node) -> None:
+        """Those whom the reflector carries to are those of whom the model knows."""
+        members, people = reflector.members, reflector.model.people
+        if members.keys() != people.keys():
+            what = f"members {list(members)}, but the model has {list(people)}"
+            raise Broken(MEMBERSHIP, what, reflector.session, node)
+
+    def _check_replicas(self) -> None:
+        """None differs in a session in which none was corrupted."""
+        corrupted = self._corrupted()
+        for divergence in self.world.record.divergences:
+            if divergence.session not in corrupted:
+                fields, wrong = ", ".join(divergence.fields), divergence.node
+                what = f"message {divergence.seq}: the replica of {wrong} differs in {fields}"
+                raise Broken(EQUAL, what, divergence.session, wrong)
+
+    def _corrupted(self) -> set[str]:
+        return {reflector.session for reflector in self.lasting.corrupted}
 
     def _check_outputs(self, reflector: Reflector) -> None:
         """Every output is the right one; what is done stays done."""
@@ -130,33 +151,30 @@ class Checker:
         spans = self._spans.get(session)
         if spans is None:
             spans = self._spans[session] = list(_spans(model))
-        corrupted = {wrong.session for wrong in self.lasting.corrupted}
+        corrupted = self._corrupted()
         done = self._done.setdefault(reflector, [None] * len(spans))
         for i, slot in enumerate(model.slots):
             if slot.done and done[i] is None:
                 done[i] = slot.seconds
                 first, size = spans[i]
                 if slot.output != list(range(first, first + size)):
-                    raise Broken(
-                        "outputs are right",
-                        f"slot {i} has {slot.output!r:.80}, not the "
-                        f"partitions from {first} to {first + size - 1}",
-                        session,
-                    )
+                    right = f"the partitions from {first} to {first + size - 1}"
+                    what = f"slot {i} has {slot.output!r:.80}, not {right}"
+                    raise Broken(OUTPUTS, what, session)
             elif done[i] is not None and not slot.done:
-                raise Broken("accepted once", f"slot {i} was done and is not any more", session)
+                raise Broken(ONCE, f"slot {i} was done and is not any more", session)
             elif slot.seconds != done[i] and slot.done and session not in corrupted:
-                raise Broken("accepted once", f"slot {i} changed after it was done", session)
+                raise Broken(ONCE, f"slot {i} changed after it was done", session)
 
     def _check_brought(self, reflector: Reflector, joined: m.Joined) -> None:
         """Whoever joins with an older replica has handed over what only that one knew."""
         model, session = reflector.model, reflector.session
+        if model.moved or model.ended or not self.network.alive[joined.node]:
+            return
         for view in self._views(joined.node, session):
             if view.seat is None or view.seat.model.epoch == model.epoch:
                 continue
             if not view.at(reflector.place):  # it is not the one that joins: called in vain
-                continue
-            if model.moved or model.ended or not self.network.alive[joined.node]:
                 continue
             asked = [a.past.epoch for _, a in reflector.bringing.values() if a.past]
             if view.seat.model.epoch in asked:  # of another, who may be lost before it brings it
@@ -166,12 +184,8 @@ class Checker:
                 for other in self._views(node, session):
                     known -= other.seat.model.outputs().keys() if other.seat else set()
             if known and self.lasting.current(session) is reflector:
-                raise Broken(
-                    "nothing acknowledged is lost",
-                    f"{joined.node} knew slot {min(known)} done and was not asked for it",
-                    session,
-                    joined.node,
-                )
+                what = f"{joined.node} knew slot {min(known)} done and was not asked for it"
+                raise Broken(NOTHING_LOST, what, session, joined.node)
 
     def _views(self, node: Node, session: str) -> list[Worker]:
         return [view for view in self.network.chain(node) if view.place.session == session]
@@ -188,25 +202,20 @@ class Checker:
             else:
                 lost = outputs.keys() - host.kept.get(session, {}).keys()
             if lost:
-                raise Broken(
-                    "nothing acknowledged is lost", f"slot {min(lost)} is not stored", session
-                )
+                raise Broken(NOTHING_LOST, f"slot {min(lost)} is not stored", session)
 
     def _check_connections(self, reflector: Reflector) -> None:
         """Nobody is connected to more than fanout x levels others, and as many spares."""
         shape = self.world.shape
         if self.world.listening < 1 or self.probes.two_leaders:
             return  # sessions stay on the parent's host; an older leader's people are sent over
-        others = len(connections(reflector.host))
+        others, host = len(connections(reflector.host)), reflector.host.address
         if others > 2 * shape.fanout * shape.levels:
-            raise Broken(
-                "connections are bounded",
-                f"node {reflector.host.address} is connected "
-                f"to {others} others, with fanout {shape.fanout} and {shape.levels} "
-                "levels",
-                reflector.session,
-                reflector.host.address,
+            what = (
+                f"node {host} is connected to {others} others, "
+                f"with fanout {shape.fanout} and {shape.levels} levels"
             )
+            raise Broken(BOUNDED, what, reflector.session, host)
 
     def _look(self, _a: None, _b: None, _c: None) -> None:
         """At what may be wrong for a while."""
@@ -215,10 +224,10 @@ class Checker:
         wrong = dict.fromkeys(self.lasting.wrong())
         self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
         limit = NOTICE_FACTOR * self.world.heartbeat + NOTICE_SECONDS
-        for (what, session, node), since in self._wrong_since.items():
+        for what, since in self._wrong_since.items():
             if now - since > limit:
-                invariant, _, detail = what.partition(": ")
-                raise Broken(invariant, f"{detail}, since {since:.3f} s", session, node)
+                detail = f"{what.detail}, since {since:.3f} s"
+                raise Broken(what.invariant, detail, what.session, what.node)
         self._check_spares()
         if not clock.stopped:
             due = clock.tick + clock.ticks(LOOK_SECONDS)
@@ -230,11 +239,8 @@ class Checker:
             model = reflector.model
             if reflector.spares and reflector.early is None and model.free > len(model.idle):
                 waiting = ", ".join(map(str, reflector.spares))
-                raise Broken(
-                    "the model is sound",
-                    f"{waiting} wait beside {model.free} free slots",
-                    reflector.session,
-                )
+                what = f"{waiting} wait beside {model.free} free slots"
+                raise Broken(SOUND, what, reflector.session)
 
     # -- the end ---------------------------------------------------------------------------
 
@@ -244,24 +250,19 @@ class Checker:
         assert outcome is not None
         if fails == NOTHING_FAILS or times < TRIES:
             if outcome.failure or outcome.result != list(range(partitions)):
-                raise Broken("the result is right", f"{outcome!r:.300}", "0")
-        elif outcome.failure is None or outcome.failure.partition != (
-            fails if fails >= 0 else None
-        ):
-            raise Broken("the result is right", f"{fails} fails, but {outcome!r:.300}")
+                raise Broken(RESULT, f"{outcome!r:.300}", "0")
+            return
+        partition = fails if fails >= 0 else None
+        if outcome.failure is None or outcome.failure.partition != partition:
+            raise Broken(RESULT, f"{fails} fails, but {outcome!r:.300}")
 
     def check_released(self) -> None:
         """Everyone who is there has heard that it is over."""
-        for node in range(1, len(self.network.alive)):
-            chain = self.network.chain(node) if self.network.alive[node] else []
-            for view in chain:
-                raise Broken(
-                    "everyone is released",
-                    f"node {node} is {view.state.name} in "
-                    f"{view.place.session} on {view.place.address}",
-                    "",
-                    node,
-                )
+        for view in self.lasting.views():
+            if view.node != SUBMITTER:
+                place = f"{view.place.session} on {view.place.address}"
+                what = f"node {view.node} is {view.state.name} in {place}"
+                raise Broken(RELEASED, what, node=view.node)
 
 
 def _spans(model: Computation) -> Iterator[tuple[int, int]]:

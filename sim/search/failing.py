@@ -8,11 +8,12 @@ from itertools import count
 from pathlib import Path
 
 from sim.search import report
+from sim.search.invariants import ALIKE
 from sim.search.options import PROGRAM, Options
 from sim.search.pool import Pool
 from sim.search.process import Worker
 from sim.search.report import Failure
-from sim.search.results import ALIKE, Result, seed_of
+from sim.search.results import Result, seed_of
 from sim.search.shrink import shrink
 from sim.search.trial import Trial, Violation
 

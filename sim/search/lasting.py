@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core import Reflector, Worker
+import attrs
+
+from core import Host, Reflector, Worker
 from core.digest import differing
 from core.messages import Node
 from core.worker import GONE, SEATED
+from sim.actions import SUBMITTER
 from sim.each import EachNetwork
-from sim.world import ROOT, SUBMITTER, World
+from sim.search.invariants import EQUAL, MEMBERSHIP, NOTHING_LOST
+from sim.world import ROOT, World
 
-Wrong = tuple[str, str, Node]  # `invariant: what`, the session, the node
+
+@attrs.frozen
+class Wrong:
+    """An invariant that does not hold now, and what one sees of that."""
+
+    invariant: str
+    detail: str
+    session: str
+    node: Node
 
 
 class Lasting:
-    """Looks at all of a world; each method yields what is wrong now."""
+    """Looks at all of a world; yields what is wrong now."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -23,8 +35,9 @@ class Lasting:
         self.corrupted: dict[Reflector, int] = {}  # since which message, the last time
 
     def wrong(self) -> Iterator[Wrong]:
+        """All that is wrong now, but what faults that go on may keep from being mended."""
         yield from self._missing()
-        if not self.world.faults.links.active:  # else there may be no way to mend it
+        if not self.world.faults.links.active:
             yield from self._forgotten()
             yield from self._unkept()
             yield from self._unrepaired()
@@ -36,6 +49,12 @@ class Lasting:
                 model = reflector.model
                 if not (reflector.closed or model.moved or model.ended):
                     yield reflector
+
+    def views(self) -> Iterator[Worker]:
+        """Those of all nodes that are there."""
+        for node, alive in enumerate(self.network.alive):
+            if alive:
+                yield from self.network.chain(node)
 
     def current(self, session: str) -> Reflector | None:
         """The incarnation to which those who are assigned to it from the root down lead.
@@ -59,24 +78,16 @@ class Lasting:
 
     def _missing(self) -> Iterator[Wrong]:
         """People of models who are not there, and those who are there but in no model."""
-        network = self.network
         for reflector in self.reflectors():
             for node in reflector.members:
                 if not self._has_seat(node, reflector):
-                    yield (
-                        f"membership: the model on node {reflector.host.address} has node {node}, "
-                        "who has no seat there",
-                        reflector.session,
-                        node,
-                    )
-        for node in range(len(network.alive)):
-            for view in network.chain(node) if network.alive[node] else ():
-                if view.state is SEATED and not self._is_member(view):
-                    yield (
-                        f"membership: node {node} has a seat that no model knows",
-                        view.place.session,
-                        node,
-                    )
+                    host = reflector.host.address
+                    what = f"the model on node {host} has node {node}, who has no seat there"
+                    yield Wrong(MEMBERSHIP, what, reflector.session, node)
+        for view in self.views():
+            if view.state is SEATED and not self._is_member(view):
+                what = f"node {view.node} has a seat that no model knows"
+                yield Wrong(MEMBERSHIP, what, view.place.session, view.node)
 
     def _has_seat(self, node: Node, reflector: Reflector) -> bool:
         network = self.network
@@ -93,28 +104,23 @@ class Lasting:
 
     def _forgotten(self) -> Iterator[Wrong]:
         """Outputs that were acknowledged, and that a survivor's replica has, but not the newest."""
-        network = self.network
-        for node in range(len(network.alive)):
-            for view in network.chain(node) if network.alive[node] else ():
-                if view.seat is None or view.state is GONE:
-                    continue
-                session, model = view.place.session, view.seat.model
-                current = self.current(session)
-                if current is None or current.model is model:
-                    continue
-                if current.session != session or current.model.moved or current.model.ended:
-                    continue
-                for i, (mine, theirs) in enumerate(
-                    zip(model.slots, current.model.slots, strict=True)
-                ):
-                    if mine.done and not theirs.done:
-                        yield (
-                            f"nothing acknowledged is lost: slot {i} is done on node {node}, "
-                            f"but not on {current.host.address}, where the session is now",
-                            session,
-                            node,
-                        )
-                        break
+        for view in self.views():
+            if view.seat is None or view.state is GONE:
+                continue
+            session, model = view.place.session, view.seat.model
+            current = self.current(session)
+            if current is None or current.model is model:
+                continue
+            if current.model.moved or current.model.ended:
+                continue
+            slots = enumerate(zip(model.slots, current.model.slots, strict=True))
+            forgotten = [i for i, (mine, theirs) in slots if mine.done and not theirs.done]
+            if forgotten:
+                what = (
+                    f"slot {forgotten[0]} is done on node {view.node}, but not on "
+                    f"{current.host.address}, where the session is now"
+                )
+                yield Wrong(NOTHING_LOST, what, session, view.node)
 
     def _unkept(self) -> Iterator[Wrong]:
         """What is done in interior sessions of one process only, and not kept in another."""
@@ -123,22 +129,23 @@ class Lasting:
             alone = [*reflector.members] == [host.address]
             if reflector.model.shape.leaf or not alone or self.current(session) is not reflector:
                 continue
-            above: Reflector | None = reflector
-            while above is not None and above.host is host:
-                up = above.place.parent()
-                above = None if up is None else self.current(up.session)
-            if above is None:
+            other = self._other_host_above(reflector)
+            if other is None:
                 continue
-            kept = [
-                known.outputs for known in above.host.known(session) if known.session == session
-            ]
+            kept = [known.outputs for known in other.known(session) if known.session == session]
             if missing := reflector.model.outputs().keys() - set().union(*kept):
-                yield (
-                    f"nothing acknowledged is lost: slot {min(missing)} is known on node "
-                    f"{host.address} alone, and not kept on {above.host.address}",
-                    session,
-                    host.address,
+                what = (
+                    f"slot {min(missing)} is known on node {host.address} alone, "
+                    f"and not kept on {other.address}"
                 )
+                yield Wrong(NOTHING_LOST, what, session, host.address)
+
+    def _other_host_above(self, reflector: Reflector) -> Host | None:
+        above: Reflector | None = reflector
+        while above is not None and above.host is reflector.host:
+            up = above.place.parent()
+            above = None if up is None else self.current(up.session)
+        return None if above is None else above.host
 
     def _unrepaired(self) -> Iterator[Wrong]:
         """Replicas that differ from their host's though much was ordered since they were wrong."""
@@ -153,5 +160,5 @@ class Lasting:
                 if replica is None or replica.model.seq != reflector.model.seq:
                     continue
                 if differing(replica.model.snapshot(), reflector.model.snapshot()):
-                    what = f"replicas are equal: that of node {node} was not repaired"
-                    yield (what, reflector.session, node)
+                    what = f"that of node {node} was not repaired"
+                    yield Wrong(EQUAL, what, reflector.session, node)

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from sim.options import BadOption, Parser, joined, number, paragraphs
+from plugins.options import COUNT, SHARE, BadOption, Parser, add_json, number, paragraphs
 from sim.search import report
 from sim.search.results import Source
 from sim.search.shrink import SECONDS_MAX
@@ -56,8 +56,7 @@ class Options:
 
 def read(arguments: Sequence[str]) -> Options:
     """Raises BadOption; SystemExit(0) after printing the help, where that was asked for."""
-    parser = _parser()
-    named = vars(parser.parse_args(list(joined(parser, arguments))))
+    named = _parser().read(arguments)
     single = [name for name in ("seed", "replay") if name in named]
     several = [name for name in ("seeds", "first", "minutes") if name in named]
     if len(single) == 2 or (single and several):
@@ -102,17 +101,15 @@ def _hash_seed_list(text: str) -> tuple[int, ...]:
     return seeds
 
 
-_COUNT = number(int, "a whole number, 1 or more, below 10^15", lambda n: 1 <= n < 10**15)
 _JOBS = number(int, "a whole number from 1 to 500", lambda n: 1 <= n <= 500)
 _SEED = number(int, "a whole number", lambda n: abs(n) < 10**18)
-_SHARE = number(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 _TIME = number(float, "a number above 0, up to 1e+06", lambda x: 0 < x <= 1e6)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} [--seeds N | --seed S | --replay FILE] [options]",
+        PROGRAM,
+        "[--seeds N | --seed S | --replay FILE] [options]",
         description=paragraphs(
             "Searches for failures: draws a world and faults from each seed, runs them in a "
             "simulation, and checks all the way what is promised. What fails is printed, made "
@@ -122,9 +119,6 @@ def _parser() -> argparse.ArgumentParser:
             "Exit codes: 0 every promise was kept; 1 one was broken, or two runs of the same "
             "trial differed; 2 an option is wrong; 130 interrupted."
         ),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,
     )
     _add_what(parser.add_argument_group("what is run"))
     _add_how(parser.add_argument_group("how"))
@@ -137,7 +131,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--seeds",
         metavar="N",
-        type=_COUNT,
+        type=COUNT,
         help=f"how many seeds are run (default: {SEEDS}; with --minutes no end)",
     )
     group.add_argument("--first", metavar="S", type=_SEED, help="the first of them (default: 0)")
@@ -173,7 +167,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--share-twice",
         metavar="SHARE",
-        type=_SHARE,
+        type=SHARE,
         help="the share of the seeds, 0 to 1, that is run twice, in two processes with different "
         "hash seeds, and must be the same; those that fail are always run twice "
         f"(default: {SHARE_TWICE:g}; for a single one 1)",
@@ -191,7 +185,7 @@ def _add_failures(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--stop-after",
         metavar="K",
-        type=_COUNT,
+        type=COUNT,
         default=STOP_AFTER,
         help=f"stop after so many failing seeds (default: {STOP_AFTER})",
     )
@@ -218,10 +212,4 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         default=False,
         help="with --seed or --replay: tell every event; with --json on standard error",
     )
-    group.add_argument(
-        "--json",
-        action="store_true",
-        default=False,
-        help="one JSON object on standard output, and nothing else there "
-        "(default: a report for people)",
-    )
+    add_json(group, "a report for people")

@@ -15,8 +15,9 @@ from multiprocessing.connection import wait
 
 import attrs
 
+from sim.search.invariants import IN_TIME
 from sim.search.process import Worker
-from sim.search.results import IN_TIME, Result, Run, Source
+from sim.search.results import Result, Run, Source
 
 TRIALS = "sim.search.trial"
 TOLD_FACTOR = 5  # how much longer a run may take that tells its events

@@ -6,7 +6,8 @@ from core import Host, Reflector, Worker
 from core import messages as m
 from core.messages import Node, Place, Reply, Value
 from sim import actions as a
-from sim.world import SUBMITTER, World
+from sim.actions import SUBMITTER
+from sim.world import World
 
 NAMES = (
     "a worker was lost",
@@ -76,7 +77,7 @@ class Probes:
         if self.world.network.alive[one] and self.world.network.alive[other]:
             self.hit("a connection broke between two who live")
 
-    def mended(self, one: Node, other: Node) -> None:
+    def mended(self) -> None:
         self.hit("a partition healed within the heartbeat limit")
 
     def crashing(self, node: Node) -> None:

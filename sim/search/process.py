@@ -14,7 +14,8 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
-from sim.search.results import IN_TIME, LIVES, Run, Source
+from sim.search.invariants import IN_TIME, LIVES
+from sim.search.results import Run, Source
 from sim.search.trial import Outcome, Trial, Violation
 from sim.search.worker import from_plain, to_plain
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import attrs
 
+from plugins.progress import left
 from sim import script
-from sim.progress import REFRESH_SECONDS
-from sim.search.results import ALIKE, Result
+from sim.search.invariants import ALIKE
+from sim.search.results import Result
 from sim.search.shrink import Shrunk
 from sim.search.trial import Trial, Violation
 from sim.search.worker import from_plain, to_plain
@@ -84,6 +83,11 @@ def failure(found: Failure) -> str:
     title = f"seed {found.seed} fails: {found.violation.invariant}"
     rows = [*_violation(found.violation), *_trial(found.trial), ("replay", found.replay)]
     return _block(title, rows)
+
+
+def passed(seed: int, trial: Trial | None) -> str:
+    """What was run where nothing failed."""
+    return _block(f"seed {seed}: every promise was kept", _trial(trial))
 
 
 def shrunk(found: Failure) -> str:
@@ -269,47 +273,6 @@ def load(path: Path) -> Trial:
 # -- live ----------------------------------------------------------------------------------
 
 
-class Progress:
-    """One line on a terminal, until there is something to print; nothing elsewhere."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._live: Any = None
-        self._due = 0.0
-        if stream is None or not stream.isatty():
-            return
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(file=stream, highlight=False)
-        self._live = Live(
-            console=console, auto_refresh=False, transient=True, redirect_stdout=False
-        )
-
-    def show(self, line: str) -> None:
-        now = time.monotonic()
-        if self._live and now >= self._due:
-            from rich.text import Text
-
-            self._due = now + REFRESH_SECONDS
-            self._live.start()
-            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
-
-    def clear(self) -> None:
-        self._due = 0.0
-        if self._live:
-            self._live.stop()
-
-
-@contextmanager
-def progress(stream: TextIO | None) -> Iterator[Progress]:
-    """Progress on `stream`, if that is a terminal, for as long as this lasts."""
-    shown = Progress(stream)
-    try:
-        yield shown
-    finally:
-        shown.clear()
-
-
 def progress_line(tally: Tally, wall_seconds: float, seconds_left: float | None) -> str:
     """Seeds done, how fast, violations, and when it may be over."""
     wanted = "" if tally.wanted is None else f" of {tally.wanted:,}"
@@ -319,6 +282,5 @@ def progress_line(tally: Tally, wall_seconds: float, seconds_left: float | None)
         f"{tally.failed:,} failed",
     ]
     if seconds_left is not None:
-        left = round(seconds_left)
-        parts.append(f"{left // 60}:{left % 60:02} left")
+        parts.append(left(seconds_left))
     return "  ".join(parts)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from sim.search.invariants import IN_TIME, LIVES
 from sim.search.trial import Outcome, Trial
-
-LIVES = "the worker lives on"
-IN_TIME = "the run ends in time"
-ALIKE = "two runs of a trial are alike"
 
 Source = int | Trial  # a seed to draw from, or what was drawn once
 

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 
+from plugins.progress import Progress
 from sim.search import report
 from sim.search.failing import Inquiry
+from sim.search.invariants import IN_TIME
 from sim.search.options import Options
 from sim.search.pool import Pool
-from sim.search.report import Failure, Progress, Tally
-from sim.search.results import IN_TIME, Result, Run, Source, seed_of
+from sim.search.report import Failure, Tally
+from sim.search.results import Result, Run, Source, seed_of
 
 
 class Search:
@@ -86,9 +88,12 @@ class Search:
     # -- failures ----------------------------------------------------------------------------
 
     def _note(self, result: Result) -> Failure | None:
-        """Count it. What fails is printed, saved and returned."""
-        self.tally.add(result, seed_of(result.source))
+        """Count it. What fails is printed, saved and returned; of a single one all is printed."""
+        seed = seed_of(result.source)
+        self.tally.add(result, seed)
         if not result.fails:
+            if self._wanted.how_many == 1:
+                self._print(report.passed(seed, result.run.trial))
             return None
         found = self._inquiry.failure(result)
         self._tell(found)

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 import attrs
 
 from core.messages import Node
+from plugins.distributions import Distribution, parse
 from sim.actions import Fault, Nodes
-from sim.distributions import Distribution, parse
 from sim.search.trial import Trial
 
 SINGLE_NODES = ("node", "one", "other")  # fields of actions that are a node's number
 RUNS_MAX = 300
 SECONDS_MAX = 60.0  # of wall time
-KEPT = ("nodes", "partitions", "seed", "job", "input")  # without these it is another world
+ESSENTIAL = ("nodes", "partitions", "seed", "job", "input")  # without these it is another world
 
 
 @attrs.frozen
@@ -204,7 +204,7 @@ def _fewer_dead(search: _Search) -> None:
 def _simpler_options(search: _Search) -> None:
     """Without an option, so that its default applies; else with a simpler value."""
     for name in list(search.trial.world):
-        if name in KEPT:
+        if name in ESSENTIAL:
             continue
         without = {key: value for key, value in search.trial.world.items() if key != name}
         if not search.accepts_with(world=without):

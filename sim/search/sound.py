@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core import Computation
 from core.messages import Node
+from sim.search.invariants import SOUND
 
 
 class Broken(Exception):
@@ -23,7 +24,7 @@ def check_sound(model: Computation) -> None:
 
     def need(good: bool, what: str) -> None:
         if not good:
-            raise Broken("the model is sound", f"message {model.seq}: {what}", session)
+            raise Broken(SOUND, f"message {model.seq}: {what}", session)
 
     leader = next(iter(people), None)
     need(model.leader == leader, f"{model.leader} leads, and not the first, {leader}")

@@ -16,12 +16,13 @@ import attrs
 from core import Shape
 from sim import actions as a
 from sim import plans
-from sim.actions import Fault
+from sim.actions import SUBMITTER, Fault
 from sim.search import job
 from sim.search.check import Checker
 from sim.search.events import involved
+from sim.search.invariants import ENDS, NO_EXCEPTION
 from sim.search.sound import Broken
-from sim.world import ROOT, SUBMITTER, World
+from sim.world import ROOT, World
 
 JOB = "sim.search.job"
 ALWAYS = 10**9
@@ -62,6 +63,15 @@ class Outcome:
 def draw(seed: int) -> Trial:
     """The trial of a seed. Which kinds of faults there are, and how often, is drawn as well."""
     random = Random(f"search/{seed}")
+    world = _world(random, seed)
+    weights = {kind: weight for kind, weight in plans.HEAVY.items() if random.random() < 0.4}
+    safety_seconds = random.choice((5.0, 15.0, 30.0, 60.0))
+    faults = _faults(random, weights, safety_seconds, world)
+    dead = _dead(random, world["nodes"])
+    return Trial(seed, world, faults, safety_seconds, dead)
+
+
+def _world(random: Random, seed: int) -> dict[str, Any]:
     nodes = random.choice((1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24))
     partitions = random.choice((1, 2, 5, 9, 16, 20, 27, 40, 60))
     world: dict[str, Any] = {
@@ -86,17 +96,26 @@ def draw(seed: int) -> Trial:
     if random.random() < 0.15:
         fails = (job.PREPARE_FAILS, job.COLLECT_FAILS, *range(partitions))
         world["input"][2:] = [random.choice(fails), random.choice((1, 2, ALWAYS))]
-    weights = {kind: weight for kind, weight in plans.HEAVY.items() if random.random() < 0.4}
-    safety_seconds = random.choice((5.0, 15.0, 30.0, 60.0))
-    shape = Shape.root(partitions, world["fanout"])
-    faults: list[Fault] = []
-    if weights:
-        gap_seconds = random.choice((0.5, 2.0, 6.0, 15.0))
-        faults = plans.draw(random, weights, gap_seconds, safety_seconds, nodes, shape)
+    return world
+
+
+def _faults(
+    random: Random, weights: dict[str, int], safety_seconds: float, world: dict[str, Any]
+) -> tuple[Fault, ...]:
+    if not weights:
+        return ()
+    gap_seconds = random.choice((0.5, 2.0, 6.0, 15.0))
+    shape = Shape.root(world["partitions"], world["fanout"])
+    faults = plans.draw(random, weights, gap_seconds, safety_seconds, world["nodes"], shape)
+    return tuple(faults)
+
+
+def _dead(random: Random, nodes: int) -> tuple[int, ...]:
+    """Three in ten, but not all."""
     dead = [node for node in range(1, nodes + 1) if random.random() < 0.3]
     if len(dead) == nodes:
         del dead[0]
-    return Trial(seed, world, tuple(faults), safety_seconds, tuple(dead))
+    return tuple(dead)
 
 
 def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
@@ -104,7 +123,7 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
 
     Raises ValueError for options that cannot be.
     """
-    _, _, fails, times = given = [*trial.world["input"], ALWAYS][:4]
+    _, _, fails, times = given = _job_input(trial)
     job.left.clear()
     job.left[fails] = times
     world = World(**trial.world, faults=trial.faults)
@@ -118,9 +137,14 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
         where = traceback.format_exc().strip().splitlines()
         events = (*involved(checker.events, Broken("", "")), *where)
-        violation = Violation("no exception", repr(error), world.now, events)
+        violation = Violation(NO_EXCEPTION, repr(error), world.now, events)
     messages = world.clock.entries - world.clock.timers
     return Outcome(violation, checker.probes.counts, world.record.digest(), messages)
+
+
+def _job_input(trial: Trial) -> list[int]:
+    """The input of its job; a trial saved before it told how often something fails means always."""
+    return [*trial.world["input"], ALWAYS][:4]
 
 
 def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> None:
@@ -130,7 +154,7 @@ def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> N
         world.run(until=world.now + LIVENESS_SECONDS + _work_seconds(trial, world))
     if world.network.outcome is None:
         raise Broken(
-            "every run ends",
+            ENDS,
             f"it has not, {world.now - trial.safety_seconds:.0f} s "
             f"after the last fault; {world.record.accepted} of "
             f"{world.shape.partitions} partitions were accepted",
@@ -150,7 +174,8 @@ def _recover(trial: Trial, world: World) -> None:
     for node in back:
         world.do(a.Restart(a.Nodes((node,)), memory=node == SUBMITTER))
     if world.record.arrived == world.nodes and not any(world.network.alive[1:]):
-        world.network.arrive(1, ROOT, listens=True)
+        if not world.do(a.Restart(a.Nodes((1,)), memory=False)):  # somebody has to
+            world.network.arrive(1, ROOT, listens=True)
 
 
 def _work_seconds(trial: Trial, world: World) -> float:

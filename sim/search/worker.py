@@ -23,11 +23,9 @@ from typing import Any
 import attrs
 
 from sim import script
+from sim.search.invariants import BUILDABLE, NO_EXCEPTION
 from sim.search.trial import Outcome, Trial, Violation
 from sim.world import World
-
-NO_EXCEPTION = "no exception"
-BUILDABLE = "the world can be built"
 
 Say = Callable[[dict[str, Any]], None]
 

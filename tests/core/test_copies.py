@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -21,8 +17,8 @@ from core import messages as m
 from core.computation import Participant, Slot
 from core.digest import differing, digest
 from tests.core.story import Event, Story, digests, drawn, events, shapes
+from tests.processes import printed
 
-TOP = Path(__file__).parent.parent.parent
 untimed = settings(deadline=None)  # that a machine is busy is no failure
 
 
@@ -177,18 +173,7 @@ for seed in range(20):
 
 
 def test_another_process_with_another_hash_seed_comes_to_the_same() -> None:
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            cwd=TOP,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1", "4242")
-    }
-    (only,) = runs
+    (only,) = printed(SCRIPT, "0", "1", "4242")
     assert len(only.splitlines()) == 20
 
 

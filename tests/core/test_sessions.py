@@ -12,15 +12,22 @@ import pytest
 from core import Host, Shape
 from core import messages as m
 from core.messages import Node
+from core.store import Store
 from core.worker import WAITING
 from tests.core.harness import ROOT, SUBMITTER, Net, sequential
 
 WORK = {"compute"}  # to hold back what computes
 
 
-def tree(partitions: int, fanout: int, nodes: int = 0, listens: bool = True) -> Net:
+def tree(
+    partitions: int,
+    fanout: int,
+    nodes: int = 0,
+    listens: bool = True,
+    store: Store | None = None,
+) -> Net:
     """A tree with its nodes seated, before any of them has computed anything."""
-    net = Net(Shape.root(partitions, fanout))
+    net = Net(Shape.root(partitions, fanout), store=store)
     net.submit()
     net.settle(WORK)
     for node in range(1, nodes + 1):

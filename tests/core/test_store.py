@@ -15,6 +15,7 @@ from core.digest import digest
 from core.messages import Message
 from core.store import Store
 from sim.store import MemoryStore
+from tests.core import test_sessions
 from tests.core.harness import SUBMITTER, Action, Net, Process
 from tests.core.test_sessions import WORK, again, compute, finish, wait
 from tests.core.test_trees import (
@@ -31,13 +32,8 @@ both = pytest.mark.parametrize("stored", [True, False])
 
 
 def tree(partitions: int, fanout: int, nodes: int, stored: bool, listens: bool = True) -> Net:
-    net = Net(Shape.root(partitions, fanout), store=MemoryStore() if stored else None)
-    net.submit()
-    net.settle(WORK)
-    for node in range(1, nodes + 1):
-        net.arrive(node, listens)
-        net.settle(WORK)
-    return net
+    store = MemoryStore() if stored else None
+    return test_sessions.tree(partitions, fanout, nodes, listens, store)
 
 
 def crash(net: Net) -> None:

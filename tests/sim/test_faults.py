@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +12,11 @@ from core import messages as m
 from core.digest import differing
 from core.messages import Node
 from core.votes import HOST
+from plugins import telling
 from sim import World, script, summary
 from sim import actions as a
 from sim.each import EachNetwork
+from tests.processes import printed
 from tests.sim.faulty import (
     HEARTBEAT_SECONDS,
     HOP_SECONDS,
@@ -44,8 +42,6 @@ from tests.sim.faulty import (
     worker,
     working,
 )
-
-TOP = Path(__file__).parents[2]
 
 SEEDS = """
 import sys
@@ -482,18 +478,8 @@ def test_nothing_overtakes_anything(replicas: str, seed: int) -> None:
 
 
 def test_the_same_faults_from_the_same_seed_in_every_process() -> None:
-    def digests(hash_seed: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-c", SEEDS],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(TOP)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
-    one = digests("1")
-    assert len(set(one.split())) == 4
-    assert one == digests("2")
+    (digests,) = printed(SEEDS, "1", "2")
+    assert len(set(digests.split())) == 4
 
 
 @pytest.mark.parametrize("silently", ["", " silently"])
@@ -504,7 +490,7 @@ def test_a_run_without_its_submitter_ends(replicas: str, nodes: str, silently: s
     report = summary.with_cause(world.run())
     assert (report.result, report.finished_seconds) == (None, None)
     assert report.failure
-    line = summary.failure_line(report.failure)
+    line = telling.failure_line(report.failure)
     assert line.startswith("the submitter crashed and was not restarted: ")
     assert f"{report.accepted} of 64 partitions were accepted" in line
 
@@ -514,7 +500,7 @@ def test_a_run_without_anybody_but_its_submitter_ends(replicas: str) -> None:
     world.do("crash nodes 1-24")
     report = summary.with_cause(world.run())
     assert report.failure
-    line = summary.failure_line(report.failure)
+    line = telling.failure_line(report.failure)
     assert f"{report.accepted} of 64 partitions were accepted" in line
     assert "24 crashes" in line
     world.do("restart node 5")

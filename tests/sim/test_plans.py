@@ -50,7 +50,7 @@ def test_every_kind_draws_what_a_script_can_say(kind: str, shape: Shape) -> None
     random = Random(kind)
     for nodes in (1, 2, 30):
         faults = plans.draw(random, {kind: 1}, 0.5, 20.0, nodes, shape)
-        assert script.read(script.write(faults)) == tuple(faults)
+        assert script.read("\n".join(map(script.line, faults))) == tuple(faults)
         assert not {n for fault in faults for n in named(fault.action) if n > nodes}
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from plugins import tables
+from plugins.distributions import Distribution, parse
 from sim import World, places, recorded
 from sim.__main__ import main
-from sim.distributions import Distribution, parse
 from sim.places import Links
 
 TICK = 0.001
@@ -62,7 +63,7 @@ def test_times_are_read_in_ascending_order(
     here: Path, text: str, name: str, column: str | None
 ) -> None:
     path = written(text, name)
-    assert recorded.times(path, column) == (0.1, 0.2, 0.3)
+    assert tables.times(path, column) == (0.1, 0.2, 0.3)
     told = f"recorded:{path}" + (f":{column}" if column else "")
     assert parse(told) == Distribution("recorded", (0.1, 0.2, 0.3))
 
@@ -100,20 +101,20 @@ def test_a_path_may_have_colons(here: Path) -> None:
 def test_what_is_wrong_with_a_file_is_told_in_one_line(
     here: Path, text: str, column: str | None, facts: list[str]
 ) -> None:
-    line = refusal(recorded.times, written(text), column)
+    line = refusal(tables.times, written(text), column)
     for fact in ["'file.csv'", *facts]:
         assert fact in line
 
 
 def test_a_file_that_cannot_be_read_is_told_in_one_line(here: Path) -> None:
-    assert "'no.csv': no such file" in refusal(recorded.times, "no.csv")
-    assert "directory" in refusal(recorded.times, str(here))
+    assert "'no.csv': no such file" in refusal(tables.times, "no.csv")
+    assert "directory" in refusal(tables.times, str(here))
     packed = gzip.compress(b"a\n" + b"1\n" * 10_000)
     for damaged in (b"a\n1\n", packed[:-9], packed[:20] + b"????" + packed[24:]):
         (here / "damaged.csv.gz").write_bytes(damaged)
-        assert "gzip" in refusal(recorded.times, "damaged.csv.gz")
+        assert "gzip" in refusal(tables.times, "damaged.csv.gz")
     (here / "packed.csv").write_bytes(packed)
-    assert "UTF-8" in refusal(recorded.times, "packed.csv")
+    assert "UTF-8" in refusal(tables.times, "packed.csv")
 
 
 @pytest.mark.parametrize("text", ["recorded:", "recorded:file", "recorded:file:a", "recorded::a"])

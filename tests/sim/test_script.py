@@ -96,19 +96,18 @@ def test_each_form_is_read_and_written(text: str, action: Action) -> None:
     ],
 )
 def test_a_person_may_write_it_differently(liberty: str, form: str) -> None:
-    assert script.write(script.read(liberty)) == f"{form}\n"
+    (fault,) = script.read(liberty)
+    assert script.line(fault) == form
 
 
 def test_faults_come_in_order_of_time_then_of_lines() -> None:
     text = "\n# first\nat 4 heal\n\nat 2 crash node 2  # a comment\nat 4 crash node 1\r\nat 2 heal"
-    in_order = "at 2 crash node 2\nat 2 heal\nat 4 heal\nat 4 crash node 1\n"
-    assert script.write(script.read(text)) == in_order
-    assert script.write(reversed(script.read("at 1 heal\nat 2 heal"))) == "at 1 heal\nat 2 heal\n"
+    in_order = ["at 2 crash node 2", "at 2 heal", "at 4 heal", "at 4 crash node 1"]
+    assert [script.line(fault) for fault in script.read(text)] == in_order
 
 
 def test_nothing_is_no_fault() -> None:
     assert script.read("\n  \n# nothing\n") == ()
-    assert script.write(()) == ""
 
 
 # -- there and back ------------------------------------------------------------------------
@@ -143,7 +142,7 @@ some_faults = st.lists(st.builds(Fault, st.sampled_from((0.0, 1.0, 2.5)) | secon
 @given(some_faults)
 def test_what_is_written_reads_as_it_was(faults: list[Fault]) -> None:
     in_order = sorted(faults, key=lambda fault: fault.at)
-    assert script.read(script.write(faults)) == tuple(in_order)
+    assert script.read("\n".join(map(script.line, faults))) == tuple(in_order)
 
 
 @given(st.integers(min_value=0, max_value=10_000))
@@ -266,7 +265,7 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
 )
 def test_what_cannot_be_read_is_not_written(fault: Fault, value: str) -> None:
     with pytest.raises(ValueError, match=f"^'{value}' is wrong; "):
-        script.write([fault])
+        script.line(fault)
 
 
 # -- help ----------------------------------------------------------------------------------

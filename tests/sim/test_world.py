@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,8 +13,8 @@ from core import Computation, choose_fanout
 from core import messages as m
 from core.messages import Message
 from sim import Report, World
+from tests.processes import printed
 
-TOP = Path(__file__).parents[2]
 PRIMES_BELOW_A_MILLION = 78_498
 CHURNING = {
     "nodes": 200,
@@ -296,19 +292,8 @@ def test_another_process_with_another_hash_seed_gives_the_same_run(replicas: str
     if replicas == "each":
         options["nodes"] = 60
     code = f"from sim import World\nr = World(**{options!r}).run()\nprint(r.digest, r.messages)"
-    printed = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=TOP,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for hash_seed in ("0", "4242")
-    }
     report = World(**options).run()
-    assert printed == {f"{report.digest} {report.messages}"}
+    assert printed(code, "0", "4242") == {f"{report.digest} {report.messages}\n"}
 
 
 # -- a narrow tree -------------------------------------------------------------------------

@@ -17,18 +17,19 @@ from typing import Any
 import attrs
 
 from core import Computation, Host, Reflector, Worker
+from sim.search.invariants import (
+    BOUNDED,
+    ENDS,
+    EQUAL,
+    MEMBERSHIP,
+    NOTHING_LOST,
+    ONCE,
+    OUTPUTS,
+    RELEASED,
+    RESULT,
+    SOUND,
+)
 from sim.store import MemoryStore
-
-ENDS = "every run ends"
-EQUAL = "replicas are equal"
-LOST = "nothing acknowledged is lost"
-MEMBERSHIP = "membership"
-ONCE = "accepted once"
-OUTPUTS = "outputs are right"
-RELEASED = "everyone is released"
-RESULT = "the result is right"
-SOUND = "the model is sound"
-BOUNDED = "connections are bounded"
 
 
 @attrs.frozen
@@ -229,7 +230,7 @@ MUTANTS = (
         "self._told += [(person, m.Go(place)) for person in self.people if person != node]",
         "pass",
         48,
-        (RELEASED, MEMBERSHIP, LOST),
+        (RELEASED, MEMBERSHIP, NOTHING_LOST),
     ),
     # -- replicas --------------------------------------------------------------------------
     Mutant(
@@ -311,7 +312,7 @@ MUTANTS = (
         "if theirs.done and not mine.done:",
         "if False:",
         48,
-        (LOST, ENDS),
+        (NOTHING_LOST, ENDS),
     ),
     Mutant(
         "nobody is asked for the replica that is known to be newer",
@@ -319,7 +320,7 @@ MUTANTS = (
         "if past and self._is_new(past):",
         "if False:",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "who is to bring a replica is not told",
@@ -327,7 +328,7 @@ MUTANTS = (
         "self.carrier.reply(self.host, link, self.place, m.Bring())",
         "pass",
         69,
-        (RELEASED, ENDS, LOST),
+        (RELEASED, ENDS, NOTHING_LOST),
     ),
     Mutant(
         "a replica that is brought is not taken in",
@@ -335,7 +336,7 @@ MUTANTS = (
         "self.order(m.Restored(brought.snapshot))",
         "pass",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "the first replica is taken, not the one that knows most",
@@ -343,7 +344,7 @@ MUTANTS = (
         "past.seq > brought",
         "past.seq > 0 and not brought",
         295,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "a host that is back ignores its store",
@@ -351,7 +352,7 @@ MUTANTS = (
         "store.load() if store else ()",
         "()",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "a host that is back knows the root alone",
@@ -359,7 +360,7 @@ MUTANTS = (
         "for session, model in self.stored.items()",
         "for session, model in ()",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "what is finished is not stored",
@@ -367,7 +368,7 @@ MUTANTS = (
         "if self.host.store is not None:",
         "if self.host.store is not None and type(message) is not m.Finished:",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "a store loses the last message",
@@ -375,7 +376,7 @@ MUTANTS = (
         "_replay(*log)",
         "_replay(*log[:2], log[2][:-1])",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "a store has the first message alone",
@@ -383,7 +384,7 @@ MUTANTS = (
         "_replay(*log)",
         "_replay(*log[:2], log[2][:1])",
         111,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "an older leader's people are not sent over",
@@ -399,7 +400,7 @@ MUTANTS = (
         "reply = self._redirect(slot)",
         "reply = m.TurnedAway(ASK_AGAIN_SECONDS)",
         69,
-        (LOST, RELEASED, ENDS),
+        (NOTHING_LOST, RELEASED, ENDS),
     ),
     Mutant(
         "what the parent's host keeps is of the wrong slot",
@@ -447,7 +448,7 @@ MUTANTS = (
         "self._seek_above(up)",
         "pass",
         18,
-        (RELEASED, ENDS, MEMBERSHIP, LOST),
+        (RELEASED, ENDS, MEMBERSHIP, NOTHING_LOST),
     ),
     Mutant(
         "a root that was opened anew never lets those in who come back",
@@ -488,7 +489,7 @@ MUTANTS = (
         "self.arrive(*waiting)",
         "pass",
         12,
-        (RELEASED, ENDS, LOST),
+        (RELEASED, ENDS, NOTHING_LOST),
     ),
     Mutant(
         "there is no end to the spares of a session",
@@ -561,7 +562,7 @@ MUTANTS = (
         "if together and",
         "if False and",
         30,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "what is to be kept is not sent",
@@ -569,7 +570,7 @@ MUTANTS = (
         "if kept.outputs and",
         "if False and",
         30,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
     Mutant(
         "of what is kept only the last is",
@@ -577,6 +578,6 @@ MUTANTS = (
         "{**self.kept.get(session, {}), **outputs}",
         "dict(outputs)",
         69,
-        (LOST,),
+        (NOTHING_LOST,),
     ),
 )

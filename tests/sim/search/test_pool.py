@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from sim.search.invariants import BUILDABLE, IN_TIME, LIVES, NO_EXCEPTION
 from sim.search.pool import Pool
 from sim.search.process import Worker
-from sim.search.results import IN_TIME, LIVES, Result, Source
-from sim.search.worker import BUILDABLE, NO_EXCEPTION
+from sim.search.results import Result, Source
 from tests.sim.search import standin
 
 MODULE = "tests.sim.search.standin"

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from plugins.progress import progress
 from sim.search import report
 from sim.search.report import Failure, Tally
 from sim.search.results import Result, Run
@@ -193,9 +194,9 @@ def test_progress_is_shown_on_a_terminal_only(tally: Tally) -> None:
     line = report.progress_line(tally, 3.0, 75.4)
     assert line == "3 of 1,000 seeds  1.5 a second  1 failed  1:15 left"
     for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
-        with report.progress(stream) as progress:
-            progress.show(line)
-            progress.clear()
-            progress.show(line)
+        with progress(stream) as live:
+            live.show(line)
+            live.clear()
+            live.show(line)
         assert ("1:15 left" in stream.getvalue()) == shown
         assert bool(stream.getvalue()) == shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,8 +14,7 @@ from typing import Any
 import pytest
 
 from sim.search.__main__ import main
-from sim.search.results import ALIKE, IN_TIME, LIVES
-from sim.search.worker import NO_EXCEPTION
+from sim.search.invariants import ALIKE, IN_TIME, LIVES, NO_EXCEPTION
 from tests.sim.search import standin
 
 MODULE = "tests.sim.search.standin"
@@ -147,8 +147,29 @@ def test_how_often_seeds_are_done_twice(run: Run) -> None:
 
 def test_a_run_is_told_event_by_event(run: Run) -> None:
     text = run("--seed", 5, "--verbose")
-    assert text.startswith("event 1 of 5\nevent 2 of 5\n\nseeds")
+    assert text.startswith("event 1 of 5\nevent 2 of 5\n\nseed 5: every promise was kept\n")
     assert "seed 1000 fails" in run("--seed", standin.VIOLATES, "--verbose", code=1)
+
+
+def test_the_world_of_a_single_seed_is_told_when_nothing_fails(run: Run) -> None:
+    text = run("--seed", 5)
+    assert text.startswith("seed 5: every promise was kept\n\n  world       nodes 20, latency")
+    assert "at 4 crash node 8" in text
+    assert "seed 5: " not in run("--seeds", 9)
+    assert found(run, "--seed", 5)["violations"] == 0
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "sim.search", "--seed", "3", "--out", str(tmp_path)]
+    try:
+        done = subprocess.run(
+            command, stdout=writer, stderr=subprocess.PIPE, timeout=120, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_minutes_end_a_search(run: Run) -> None:

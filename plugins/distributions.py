@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import attrs
 
-from sim import recorded
+from plugins import tables
 
 DRAWS = 1 << 16  # at most; tables are looked up with a mask, so a power of two
 RECORDED = "recorded:FILE.csv[:COLUMN]"
@@ -85,8 +85,8 @@ def parse(text: str | float | Distribution) -> Distribution:
 
 def _recorded(text: str, rest: str) -> Distribution:
     path, column = rest, None
-    if not rest.endswith(recorded.ENDINGS):
+    if not rest.endswith(tables.ENDINGS):
         path, _, column = rest.rpartition(":")
-    if not path.endswith(recorded.ENDINGS):
+    if not path.endswith(tables.ENDINGS):
         raise ValueError(f"{text!r} names no .csv or .csv.gz file; write {RECORDED}")
-    return Distribution("recorded", recorded.times(path, column))
+    return Distribution("recorded", tables.times(path, column))

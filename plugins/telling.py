@@ -1,0 +1,119 @@
+"""How a run went, in words: what every summary has in common, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import reprlib
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+import msgspec
+
+from core.messages import Failure
+
+SHORT = 240  # characters of a value in a table
+NAMES_WIDTH = 18
+
+
+def failure_line(failure: Failure) -> str:
+    """What failed where, without the traceback."""
+    error = failure.error.strip().splitlines() or ["no message"]
+    if len(error) == 1:
+        return error[0]
+    where = f"partition {failure.partition}"
+    if failure.partition is None:
+        where = "prepare or collect"
+    return f"the job failed in session {failure.session}, {where}: {error[-1]}"
+
+
+# -- for people ----------------------------------------------------------------------------
+
+
+def aligned(rows: Iterable[tuple[str, str]]) -> str:
+    """Names and values below each other; a pair of nothing is a blank line."""
+    return "\n".join(f"{name:<{NAMES_WIDTH}}{value}".rstrip() for name, value in rows)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 crash`, `1,000 nodes`."""
+    plural = "es" if what.endswith(("sh", "ss")) else "s"
+    return f"{number:,} {what}{plural if number != 1 else ''}"
+
+
+def duration(seconds: float) -> str:
+    """Of wall time."""
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    return f"{int(seconds) // 60} min {seconds % 60:.0f} s"
+
+
+class _Short(reprlib.Repr):
+    """Values on one line of bounded length, numbers with their thousands separated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 4, SHORT, SHORT, SHORT
+        self.maxlist = self.maxtuple = self.maxset = self.maxdict = 8
+
+    def repr_int(self, x: int, level: int) -> str:
+        if abs(x) < 10**60:
+            return f"{x:,}"
+        return f"a whole number of about {int(x.bit_length() * math.log10(2)) + 1:,} digits"
+
+    def repr_float(self, x: float, level: int) -> str:
+        return f"{x:,}"
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        return _abbreviated(super().repr_dict(x, level), len(x), self.maxdict)
+
+    def repr_list(self, x: list[Any], level: int) -> str:
+        return _abbreviated(super().repr_list(x, level), len(x), self.maxlist)
+
+
+def _abbreviated(text: str, size: int, shown: int) -> str:
+    return text if size <= shown else f"{text} ({size:,} in all)"
+
+
+def short(value: Any) -> str:
+    """A value on one line, abbreviated where it is large."""
+    if isinstance(value, str) and len(value) <= SHORT and value.isprintable():
+        return value
+    text = _Short().repr(value)
+    return text if len(text) <= 2 * SHORT else f"{text[: 2 * SHORT]}..."
+
+
+# -- for programs --------------------------------------------------------------------------
+
+
+def as_json(report: Any) -> str:
+    """One object with every field of the report, an attrs class with a result and a failure."""
+    fields = attrs.asdict(report, recurse=False)
+    fields["failure"] = report.failure and attrs.asdict(report.failure)
+    try:
+        return msgspec.json.encode(fields).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return json.dumps({**fields, "result": _encodable(report.result)})
+
+
+def _encodable(result: Any) -> Any:
+    """Something JSON can say that a person would recognise as `result`."""
+    try:
+        return json.loads(json.dumps(_plain(result)))
+    except (ValueError, RecursionError):
+        return short(result)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {k if isinstance(k, str) else str(k): _plain(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return repr(value)

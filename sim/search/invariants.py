@@ -1,0 +1,26 @@
+"""The names of all that a search checks: what must hold, as it is told when it does not."""
+
+# -- of a world, after every message -------------------------------------------------------
+
+ONE_ORDER = "one order"
+SOUND = "the model is sound"
+MEMBERSHIP = "membership"
+BOUNDED = "connections are bounded"
+EQUAL = "replicas are equal"
+OUTPUTS = "outputs are right"
+ONCE = "accepted once"
+NOTHING_LOST = "nothing acknowledged is lost"
+
+# -- at its end ----------------------------------------------------------------------------
+
+ENDS = "every run ends"
+RESULT = "the result is right"
+RELEASED = "everyone is released"
+
+# -- of the run itself ---------------------------------------------------------------------
+
+BUILDABLE = "the world can be built"
+NO_EXCEPTION = "no exception"
+LIVES = "the worker lives on"
+IN_TIME = "the run ends in time"
+ALIKE = "two runs of a trial are alike"
