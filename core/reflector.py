@@ -259,11 +259,7 @@ class Reflector:
             self._brought(node, call)
         elif isinstance(call, m.Vote):
             self._count(node, call)
-        elif (
-            isinstance(call, m.Moved)
-            and call.place.route[-1:] == self.place.route[-1:]
-            and (call.place.session == self.session)
-        ):
+        elif isinstance(call, m.Moved) and call.place.same(self.place):
             pass  # meant for an earlier incarnation of this one here
         elif node in self.members or node == self.opener:
             self.order(call)
@@ -342,6 +338,8 @@ class Reflector:
         _, unbrought = self.bringing.pop(node, (None, None))
         if unbrought and unbrought.past:  # ask the next who has it
             self.known.pop(unbrought.past.epoch, None)
+            for waiting in [*self.spares.values()]:
+                self.arrive(*waiting)
         if self.early is not None:
             if node == self.opener:
                 for link, _ in [*self.early, *self.bringing.values()]:

@@ -171,8 +171,7 @@ class Worker:
 
     def at(self, place: Place) -> bool:
         """Whether this view is, or asked to be, in that very incarnation of a session."""
-        here = self.place
-        return place.session == here.session and place.route[-1] == here.route[-1]
+        return place.same(self.place)
 
     def chain(self) -> list[Worker]:
         """The views that this node has now, from the highest level down."""

@@ -510,8 +510,8 @@ MUTANTS = (
     Mutant(
         "one of several incarnations of a session is taken for the other",
         Worker.at,
-        "and place.route[-1] == here.route[-1]",
-        "",
+        "place.same(self.place)",
+        "place.session == self.place.session",
         84,
         (MEMBERSHIP, ENDS),
     ),
