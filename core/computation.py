@@ -300,11 +300,12 @@ class Computation:
         if not self._leaf:
             self._keep(slots)
         if held:  # else it came twice, or from one who was away and has other work by now
-            pace = finished.seconds / len(slots)
+            pace, was = finished.seconds / len(slots), self.people[node].pace
             if self._leaf and (len(slots) > 1 or pace <= BATCH_SECONDS / 2):
                 # that a single one is slow would change nothing
                 self.people[node] = attrs.evolve(self.people[node], pace=pace)
-            self._employ(node, now)
+            if was is None or was > BATCH_SECONDS / 2 or all(s.worker != node for s in self.slots):
+                self._employ(node, now)  # else it was given more, and this is from before
         if node in self.idle:
             self._tell(node, m.Rest())
         if before and not self.remaining:
