@@ -9,7 +9,7 @@ ROOMS := $(wildcard core sim transports plugins)
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help sim search test lint bench test-all clean
+.PHONY: help sim search test lint bench bench-tcp test-all clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ search: $(STAMP)  ## look for failures in a thousand drawn worlds (more: make se
 
 bench: $(STAMP)  ## the measured figures
 	$(RUN) tests.benchmarks
+
+bench-tcp: $(STAMP)  ## those of the TCP transport (peers are measured where they are installed)
+	$(RUN) tests.benchmarks.tcp
 
 test-all:  ## make test with each of Python 3.11, 3.12 and 3.13 that is installed
 	@set -e; found=; for version in 3.11 3.12 3.13; do \

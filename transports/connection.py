@@ -2,193 +2,387 @@
 
 Rules it keeps:
 - What is sent to one process arrives in order, or the connection is lost as a whole.
-- Sending never waits: what cannot go out yet is kept, up to a limit; a process that does not
-  read for so long is treated as gone.
+- Sending never waits: what cannot go out yet is kept, up to a limit; a process that does not read
+  for so long is treated as gone. So is one that is silent for longer than the heartbeat.
 - Who has something to say dials. Where two processes dial each other at the same moment both
   connections stand; each end writes to the first that it had, and reads from both.
-- A process is called by the address at which it listens.
+- A process dials another only while it is not connected to it. So one that dials again has lost
+  the connection before, or is a new one at the old address: the old one is lost first.
+- A process is called by the address at which it listens, or by its number if it does not.
+- What a peer does wrong costs its own connection, and one line in the log. Those who have not
+  greeted yet are bounded in number, time and bytes.
+- A connection has one task that reads. One that writes is there only while something waits, and
+  no bytes are kept where nothing is under way: most connections are idle.
 """
 
 from __future__ import annotations
 
-import sys
-from collections import deque
+import logging
 from collections.abc import Awaitable, Callable
 
-import attrs
 import trio
 
-from core.messages import Node
-from transports.wire import VERSION, Envelope, Frames, Hello, RemoteProtocolError, encode
+from transports.dialling import ConnectError, dial, end_sending, origin, parsed
+from transports.greeting import Me, name_of
+from transports.logs import event
+from transports.meeting import Meeting
+from transports.peer import Link, Peer
+from transports.security import Security
+from transports.wire import Envelope, Hello, Ping, Proof, RemoteProtocolError, encode
 
-BUFFER_BYTES_MAX = 2**27  # to one process
-SEND_BYTES = 2**16  # are put together into one send, where there is as much
+__all__ = ["ConnectError", "Connections", "Me", "Peer"]
+
+WAITING_BYTES_MAX = 2**26  # for one process
 RECEIVE_BYTES = 2**16
-HELLO_SECONDS = 5.0
+SWEEPS = 12  # looks for the silent within one heartbeat
 CLOSING_SECONDS = 2.0
+PARTING_SECONDS = 10.0  # to say what is left to a process that is not needed
+
+PING_SWEEPS = SWEEPS // 3  # without a word from this process, until it says that it lives
+BEGUN_ANEW = "it has begun anew"
+
+_PING = encode(Ping())
 
 
-@attrs.define(eq=False)
-class Peer:
-    """Another process, for as long as it is connected, or being dialled."""
-
-    address: str
-    nodes: dict[Node, None] = attrs.Factory(dict)  # that spoke from there
-    streams: list[trio.SocketStream] = attrs.Factory(list)
-    waiting: deque[bytes] = attrs.Factory(deque)
-    waiting_bytes: int = 0
-    more: trio.lowlevel.ParkingLot = attrs.Factory(trio.lowlevel.ParkingLot)
-    closing: bool = False  # everything was said
-    gone: bool = False  # nothing more is heard
-
-    def keep(self, frame: bytes) -> None:
-        """Have `frame` sent, after those before it."""
-        self.waiting.append(frame)
-        self.waiting_bytes += len(frame)
-        self.more.unpark()
-        if self.waiting_bytes > BUFFER_BYTES_MAX:
-            self.cut()
-
-    def batch(self) -> bytes:
-        """What one send is to carry."""
-        frames = [self.waiting.popleft()]
-        size = len(frames[0])
-        while self.waiting and size < SEND_BYTES:
-            frames.append(frame := self.waiting.popleft())
-            size += len(frame)
-        self.waiting_bytes -= size
-        return b"".join(frames)
-
-    def cut(self) -> None:
-        """Close the connection at once; whoever reads from it notices."""
-        self.waiting.clear()
-        self.waiting_bytes = 0
-        for stream in self.streams:
-            stream.socket.close()
+def _ignore(peer: Peer) -> None:
+    pass
 
 
 class Connections:
-    """All other processes. `receive` is given what they say, `lost` who is not there any more."""
+    """All other processes. `receive` is given what they say, `lost` who is not there any more.
+
+    `met` is given each that has greeted, before anything it says is received. `lost` is given
+    each that was in `peers`, once, also if it was never reached.
+    """
 
     def __init__(
         self,
-        address: str,
+        me: Me,
+        security: Security,
         nursery: trio.Nursery,
         receive: Callable[[Peer, Envelope], Awaitable[None]],
         lost: Callable[[Peer], None],
+        met: Callable[[Peer], None] = _ignore,
+        heartbeat_seconds: float = 15.0,
+        dial: Callable[[str], Awaitable[trio.abc.Stream]] = dial,
     ) -> None:
-        self.address = address
-        self.peers: dict[str, Peer] = {}
-        self.frames_sent = 0
-        self.bytes_sent = 0
+        self.me = me
+        self.security = security
+        self.heartbeat_seconds = heartbeat_seconds
+        self.peers: dict[str, Peer] = {}  # by name
+        self.frames_sent = self.frames_received = self.bytes_sent = 0
         self._nursery = nursery
-        self._receive = receive
-        self._lost = lost
+        self._receive, self._lost, self._met = receive, lost, met
+        self._meeting = Meeting(me, security, dial)
+        self._aliases: dict[str, Peer] = {}  # by other addresses that were dialled
+        self._links: dict[Link, None] = {}
+        self._sweeps = 0
+        self._change = trio.lowlevel.ParkingLot()  # somebody has greeted, or is gone
+        nursery.start_soon(self._sweep)
 
-    def send(self, address: str, frame: bytes) -> None:
-        """Send to the process at `address`, dialling it where it is not connected."""
-        if not self.send_back(address, frame):
-            self.peers[address] = peer = Peer(address)
-            self._nursery.start_soon(self._dial, peer)
-            self.send_back(address, frame)
+    # -- sending ---------------------------------------------------------------------------
 
-    def send_back(self, address: str, frame: bytes) -> bool:
-        """Send to the process at `address` if it is connected; says whether it is."""
-        peer = self.peers.get(address)
-        if peer is None:
-            return False
+    def send(self, name: str, frame: bytes) -> None:
+        """Send to the process `name`, dialling it where it is not connected."""
+        self._push(self._found(name) or self._begin(name), frame)
+
+    def send_back(self, name: str, frame: bytes) -> bool:
+        """Send to the process `name` if it is connected; says whether it is."""
+        peer = self._found(name)
+        if peer is not None:
+            self._push(peer, frame)
+        return peer is not None
+
+    def _found(self, name: str) -> Peer | None:
+        return self.peers.get(name) or self._aliases.get(name)
+
+    def _push(self, peer: Peer, frame: bytes) -> None:
         self.frames_sent += 1
         self.bytes_sent += len(frame)
         peer.keep(frame)
-        return True
+        if peer.waiting_bytes > WAITING_BYTES_MAX:
+            self.cut(peer, f"it does not read, {peer.waiting_bytes} bytes wait for it")
+        elif peer.links and not peer.writing:
+            self._write_soon(peer)
+
+    def _write_soon(self, peer: Peer) -> None:
+        peer.writing = True
+        self._nursery.start_soon(self._write, peer)
+
+    async def _write(self, peer: Peer) -> None:
+        """Send what waits."""
+        try:
+            while peer.waiting:
+                await peer.links[0].stream.send_all(peer.batch())
+            if peer.parting and not peer.gone:
+                for link in peer.links:
+                    await end_sending(link.stream)
+                self._forget(peer, "nothing is left to say")
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._forget(peer, "the connection broke")
+        finally:
+            peer.writing = False
+            if not peer.waiting:
+                peer.waiting = None
+
+    # -- receiving -------------------------------------------------------------------------
+
+    async def _serve(self, peer: Peer, link: Link) -> None:
+        """Read from one connection for as long as it lasts."""
+        reason = "it closed the connection"
+        try:
+            with link.scope:
+                await self._take(peer, link, b"")  # what came with the greeting
+                while await self._read(peer, link):
+                    pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            reason = "the connection broke"
+        except RemoteProtocolError as error:
+            self.complain(peer, error)
+        finally:
+            del self._links[link]
+            self._forget(peer, reason)
+            self._change.unpark_all()
+            await trio.aclose_forcefully(link.stream)
+
+    async def _read(self, peer: Peer, link: Link) -> bool:
+        """Get more, and hand it on; says whether there was any. Nothing of it is kept here."""
+        data = await link.stream.receive_some(RECEIVE_BYTES)
+        await self._take(peer, link, data)
+        return bool(data)
+
+    async def _take(self, peer: Peer, link: Link, data: bytes | bytearray) -> None:
+        link.busy = True
+        for envelope in link.frames.feed(data) if not peer.reason else ():
+            match envelope:
+                case Ping():
+                    continue
+                case Hello() | Proof():
+                    raise RemoteProtocolError(f"{type(envelope).__name__} after the greeting")
+            self.frames_received += 1
+            await self._receive(peer, envelope)
+            if peer.reason:  # nothing more is heard from it
+                break
+        link.busy, link.silent = False, 0
+
+    # -- the end of a connection -----------------------------------------------------------
+
+    def cut(self, peer: Peer, reason: str) -> None:
+        """Close the connection at once; `lost` follows."""
+        if not peer.gone and not peer.reason:
+            peer.reason = reason
+            event(logging.WARNING, "cut", **_who(peer), reason=reason)
+        peer.cancel()
+
+    def complain(self, peer: Peer, error: RemoteProtocolError) -> None:
+        """What `peer` has said is wrong: nothing more is heard from it."""
+        self.cut(peer, str(error))
+
+    def part(self, peer: Peer) -> None:
+        """Close the connection when everything is said; `lost` follows then."""
+        if peer.parting or peer.gone:
+            return
+        peer.parting = True
+        for link in peer.links:
+            link.scope.deadline = trio.current_time() + PARTING_SECONDS
+        if peer.links and not peer.writing:
+            self._write_soon(peer)
+        elif not peer.links and not peer.waiting:
+            peer.cancel()
 
     async def close(self) -> None:
         """Say what is left to say, and wait for the others to close, but not for long."""
+        self._meeting.closed = True
+        self._meeting.strangers.dismiss_all()
         with trio.move_on_after(CLOSING_SECONDS):
             for peer in list(self.peers.values()):
-                peer.closing = True
-                peer.more.unpark()
-            while self.peers:
-                await next(iter(self.peers.values())).more.park()
+                self.part(peer)
+            while self.peers or self._links:
+                await self._change.park()
+        for peer in list(self.peers.values()):
+            self._forget(peer, "this process ends")
+        for link in self._links:
+            link.scope.cancel()
 
-    # -- one connection --------------------------------------------------------------------
+    def _forget(self, peer: Peer, reason: str, level: int = logging.INFO) -> None:
+        """It is lost, unless it was before."""
+        if peer.gone:
+            return
+        if not peer.reason:
+            peer.reason = reason
+            event(level, "lost", **_who(peer), reason=reason)
+        self._leave_out(peer)
+        self._lost(peer)
 
-    async def accept(self, stream: trio.SocketStream) -> None:
+    def _leave_out(self, peer: Peer) -> None:
+        peer.gone = True
+        peer.drop()
+        for name in (peer.name, *peer.aliases):
+            for names in (self.peers, self._aliases):
+                if names.get(name) is peer:
+                    del names[name]
+        if not peer.parting:  # if it is, the other end is to close, or is late
+            peer.cancel()
+        self._change.unpark_all()
+
+    # -- silence ---------------------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        """Look for those who are silent, and for those to whom nothing is said.
+
+        Sweeps are counted, not seconds: if this process stood still, the others did not.
+        """
+        while True:
+            await trio.sleep(self.heartbeat_seconds / SWEEPS)
+            self._sweeps += 1
+            self._meeting.backoff.tidy_up()
+            for peer in list(self.peers.values()):
+                self._look_at(peer)
+
+    def _look_at(self, peer: Peer) -> None:
+        for link in peer.links:
+            link.silent += not link.busy
+            if link.silent > SWEEPS:
+                return self.cut(peer, f"it said nothing for {self.heartbeat_seconds:g} s")
+        peer.quiet += 1
+        if peer.quiet >= PING_SWEEPS and peer.links and not peer.waiting and not peer.writing:
+            peer.keep(_PING)
+            self._write_soon(peer)
+        for link in peer.links[1:]:  # to which nothing else is written
+            if self._sweeps % PING_SWEEPS == 0 and not link.pinging:
+                link.pinging = True
+                self._nursery.start_soon(self._ping, link)
+
+    async def _ping(self, link: Link) -> None:
+        try:
+            await link.stream.send_all(_PING)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            link.scope.cancel()
+        link.pinging = False
+
+    # -- beginning -------------------------------------------------------------------------
+
+    async def accept(self, stream: trio.abc.Stream) -> None:
         """Serve one who has dialled this process."""
-        frames, said = Frames(), list[Envelope]()
-        try:
-            with trio.move_on_after(HELLO_SECONDS):
-                while not said:
-                    if not (data := await stream.receive_some(RECEIVE_BYTES)):
-                        break
-                    said += frames.feed(data)
-        except (trio.BrokenResourceError, RemoteProtocolError):
-            said.clear()
-        match said:
-            case [Hello(version=version, address=address), *early] if version == VERSION:
-                peer = self.peers.setdefault(address, Peer(address))
-                for envelope in early:
-                    await self._receive(peer, envelope)
-                await self._run(peer, stream, frames)
-            case _:
-                await trio.aclose_forcefully(stream)
+        if greeted := await self._meeting.welcomed(stream):
+            hello, link = greeted
+            peer = self._joined(self._named(name_of(hello)), hello, link)
+            del greeted, hello, stream
+            await self._serve(peer, link)
 
-    async def _dial(self, peer: Peer) -> None:
-        host, _, port = peer.address.rpartition(":")
-        try:
-            stream = await trio.open_tcp_stream(host, int(port))
-        except OSError:
-            if not peer.streams:
-                self._forget(peer)
+    async def connect(self, address: str) -> Peer:
+        """The process that listens at `address`, when it has greeted. Raises ConnectError."""
+        parsed(address)
+        while (peer := self._found(address)) and (peer.parting or peer.reason):
+            await self._change.park()
+        peer = peer or self._begin(address, at_once=True)
+        while not peer.greeted and not peer.gone:
+            await self._change.park()
+        found = self._found(address)
+        if found is None or not found.greeted:
+            raise ConnectError(peer.reason, peer.final)
+        return found
+
+    def _named(self, name: str) -> Peer:
+        if name not in self.peers:
+            self.peers[name] = Peer(name)
+        return self.peers[name]
+
+    def _begin(self, address: str, at_once: bool = False) -> Peer:
+        peer = self._named(address)
+        peer.dialling = trio.CancelScope()
+        self._nursery.start_soon(self._dial, peer, peer.dialling, at_once)
+        return peer
+
+    async def _dial(self, peer: Peer, scope: trio.CancelScope, at_once: bool) -> None:
+        """Reach it and serve it, or have it lost."""
+        address, greeted, level = peer.name, None, logging.INFO
+        reason, known = f"{address}: it is not dialled any more", list[Peer]()
+
+        def meant(hello: Hello) -> bool:
+            there = self.peers.get(name_of(hello))
+            if there and there.greeted and there.number == hello.number:
+                known.append(there)
+            return not known
+
+        with scope:
+            try:
+                if self._meeting.closed and not peer.parting:
+                    raise ConnectError(f"{address}: this process ends")
+                greeted = await self._meeting.reached(address, meant, at_once)
+            except ConnectError as error:
+                reason, peer.final = str(error), error.final
+                level = logging.WARNING if error.final else logging.INFO
+        if greeted is not None:
+            hello, link = greeted
+            peer = self._joined(self._dialled(peer, hello), hello, link)
+            del greeted, hello, meant
+            await self._serve(peer, link)
+        elif known and known[0].greeted:
+            self._merge(peer, known[0])
+        elif not peer.links:
+            self._forget(peer, reason, level)
+
+    def _dialled(self, peer: Peer, hello: Hello) -> Peer:
+        """The peer that has answered where `peer` was dialled, perhaps by another name."""
+        name = name_of(hello)
+        if name == peer.name or peer.links or peer.gone:
+            return self._named(name)
+        event(logging.INFO, "alias", dialled=peer.name, peer=name)
+        there = self.peers.get(name)
+        if there and there.number in (-1, hello.number):
+            self._merge(peer, there)
+            return there
+        if there:
+            self._forget(there, BEGUN_ANEW)
+        del self.peers[peer.name]
+        self._add_alias(peer, peer.name)
+        peer.name = name
+        self.peers[name] = peer
+        return peer
+
+    def _merge(self, peer: Peer, there: Peer) -> None:
+        """What was to be said to `peer` is said to the same process under its own name."""
+        if peer is there or peer.gone:
             return
-        if peer.streams:  # the other was quicker
-            await stream.aclose()
-            return
-        peer.waiting.appendleft(encode(Hello(VERSION, self.address)))
-        await self._run(peer, stream, Frames())
+        waiting = peer.waiting or ()
+        self._leave_out(peer)
+        self._add_alias(there, peer.name)
+        for frame in waiting:
+            there.keep(frame)
+        if there.links and not there.writing:
+            self._write_soon(there)
 
-    async def _run(self, peer: Peer, stream: trio.SocketStream, frames: Frames) -> None:
-        peer.streams.append(stream)
-        try:
-            async with trio.open_nursery() as nursery:
-                if len(peer.streams) == 1:
-                    nursery.start_soon(self._write, peer, stream)
-                await self._read(peer, stream, frames)
-                nursery.cancel_scope.cancel()
-        finally:
-            peer.cut()
-            self._forget(peer)
+    def _add_alias(self, peer: Peer, address: str) -> None:
+        self._aliases[address] = peer
+        peer.aliases = (*peer.aliases, address)
 
-    async def _write(self, peer: Peer, stream: trio.SocketStream) -> None:
-        try:
-            while True:
-                if peer.waiting:
-                    await stream.send_all(peer.batch())
-                elif peer.closing:
-                    return await stream.send_eof()
-                else:
-                    await peer.more.park()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return None  # the reader notices as well
+    def _joined(self, peer: Peer, hello: Hello, link: Link) -> Peer:
+        """The peer with one connection more, or the one that takes its place."""
+        if peer.reason or (peer.hello and not _goes_with(link, hello, peer)):
+            self._forget(peer, BEGUN_ANEW)
+            peer = self._named(peer.name)
+        first = not peer.links
+        peer.links.append(link)
+        self._links[link] = None
+        if first:
+            peer.hello = hello
+            for address in (peer.name, *peer.aliases):
+                self._meeting.backoff.forget(address)
+            event(logging.INFO, "met", **_who(peer), number=f"{hello.number:x}", nodes=hello.nodes)
+            self._met(peer)
+            if (peer.waiting or peer.parting) and not peer.writing:
+                self._write_soon(peer)
+        self._change.unpark_all()
+        return peer
 
-    async def _read(self, peer: Peer, stream: trio.SocketStream, frames: Frames) -> None:
-        try:
-            while data := await stream.receive_some(RECEIVE_BYTES):
-                for envelope in frames.feed(data):
-                    await self._receive(peer, envelope)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        except RemoteProtocolError as error:
-            self.complain(peer, error)
 
-    def complain(self, peer: Peer, error: RemoteProtocolError) -> None:
-        """Nothing more is heard from `peer`."""
-        print(f"process at {peer.address} was cut off: {error}", file=sys.stderr)
-        peer.cut()
+def _goes_with(link: Link, hello: Hello, peer: Peer) -> bool:
+    """Whether it is one of two connections of processes that dialled each other."""
+    if peer.number != hello.number or peer.parting:
+        return False
+    return all(other.dialled != link.dialled for other in peer.links)
 
-    def _forget(self, peer: Peer) -> None:
-        if self.peers.get(peer.address) is peer:
-            del self.peers[peer.address]
-            peer.gone = True
-            self._lost(peer)
-            peer.more.unpark_all()
+
+def _who(peer: Peer) -> dict[str, str]:
+    return {"peer": peer.name} | ({"at": origin(peer.links[0].stream)} if peer.links else {})

@@ -6,29 +6,43 @@ Rules it keeps:
   within the process takes the same way as what is said to another, without a socket.
 - `now` stands still while one thing is done: all that follows from it has one time.
 - A process follows a session by one replica, however many of its nodes are in it. On the
-  session's own host the views read the reflector's model.
+  session's own host the views read the reflector's model. A replica has one vote.
 - What cannot be told to a node any more is the loss of that node.
+- A call that names bytes is for the host only when the host has them: what it orders is then as
+  safe as it is.
+- A connection that nobody here needs any more is closed after a while.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable
-from typing import Any, assert_never
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import trio
 
-from core import Computation, Host, Reflector, Replica, Worker
+from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
-from core.worker import GONE
-from plugins.loading import Job
+from core.store import Store
+from core.worker import GONE, SEATED, SEEKING, WAITING
 from transports import wire
-from transports.connection import Connections, Peer
+from transports.blobs import KEY, BlobMissing, Blobs, Handle, handles
+from transports.connection import Connections, Me, Peer
+from transports.logs import event
+from transports.security import Security
+from transports.timers import Timers
+from transports.transfer import Transfers
+from transports.trust import Trust
+from transports.wire import NODE_BITS
 from transports.work import Work
 
 QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connections
 TURN = 100  # things are done before others on the loop have theirs
+VOTE_EVERY = 1000  # messages of a session
+IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
 
 Link = tuple[str, Node]  # the process of a node, and the node
 
@@ -36,34 +50,52 @@ Link = tuple[str, Node]  # the process of a node, and the node
 class Process:
     """Some nodes, and what they share. `over` is set when none of them is needed any more."""
 
-    vote_every = 0
+    vote_every = VOTE_EVERY
 
-    def __init__(self, address: str, job: Job, nursery: trio.Nursery) -> None:
-        self.address = address
+    def __init__(
+        self,
+        me: Me,
+        security: Security,
+        nursery: trio.Nursery,
+        blobs: Blobs,
+        store: Store | None = None,
+        heartbeat_seconds: float = 15.0,
+    ) -> None:
+        self.me = me
         self.now = trio.current_time()
-        self.host = Host(address, self)
-        self.connections = Connections(address, nursery, self._take, self._notice)
-        self.work = Work(job, self.post)
-        self.compute, self.prepare, self.collect = (
-            self.work.compute,
-            self.work.prepare,
-            self.work.collect,
+        self.host = Host(me.name, self, store)
+        self.connections = Connections(
+            me, security, nursery, self._take, self._notice, self._met, heartbeat_seconds
         )
+        self.blobs = blobs
+        self.transfers = Transfers(self.blobs, nursery, self._send_to, self._up, self._near)
         self.outcome: m.Ended | None = None
         self.over = trio.Event()
+        self.begun: wire.Begin | None = None
+        self.divergences = 0
+        self.on_begin: Callable[[wire.Begin], None] | None = None  # of a process that joins
+        self.on_met: Callable[[Peer], None] = _ignore
+        self.on_lost: Callable[[Peer], None] = _ignore
+        self.status: Callable[[], dict[str, m.Value]] = dict
+        self.work: Work | None = None
         self.actions = 0
-        self.living: dict[Node, None] = {}
+        self.living: dict[Node, Worker] = {}
         self.views: dict[tuple[Node, str], Worker] = {}  # by session
-        self.replicas: dict[tuple[str, str], Replica] = {}  # by address of the host, and session
+        self.replicas: dict[tuple[str, str], Replica] = {}  # by name of the host, and session
         self.followers: dict[Reflector, dict[str, dict[Node, None]]] = {}
+        self._trust: Trust | None = None
+        self._held: dict[Node, deque[wire.Call]] = {}  # whose bytes are on their way
         self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._more = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
+        self._timers = Timers()
+        self._unused: set[str] = set()  # connections that nobody needed a while ago
         self._nursery = nursery
 
     async def run(self) -> None:
         """Do what there is to do, for ever."""
-        self._nursery.start_soon(self.work.run)
+        self._nursery.start_soon(self._timers.run)
+        self._timers.add(IDLE_SECONDS, partial(self.post, self._tidy_up))
         while True:
             if not self._queue:
                 await self._more.park()
@@ -82,10 +114,18 @@ class Process:
         self._queue.append((action, arguments))
         self._more.unpark()
 
+    # -- beginning and ending --------------------------------------------------------------
+
+    def begin(self, begin: wire.Begin, work: Work) -> None:
+        """From now on this is about that computation."""
+        self.begun, self.work = begin, work
+        self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
+        self._trust = Trust(Shape.root(begin.partitions, begin.fanout), self.host)
+        self._nursery.start_soon(work.run)
+
     def enter(self, node: Node, root: Place, observes: bool = False) -> Worker:
         """Node `node` begins, and asks at the root."""
-        self.living[node] = None
-        worker = Worker(self, node, self.address, root, observes)
+        self.living[node] = worker = Worker(self, node, self.me.address, root, observes)
         worker.enter(root)
         return worker
 
@@ -95,14 +135,42 @@ class Process:
         submitter = self.enter(node, opening.place, observes=True)
         self.send(submitter, opening.place, m.Given(value))
 
+    def leave(self) -> None:
+        """All nodes here leave: what is finished is handed on, what is held is free at once."""
+        for any_view in list(self.living.values()):
+            chain = any_view.chain()
+            for view in chain:
+                self._hand_up(view)
+            for view in chain:
+                if view.state in (SEATED, WAITING, SEEKING):
+                    self.send(view, view.place, m.Leave())
+                view.state = GONE
+        self.living.clear()
+
+    def _hand_up(self, view: Worker) -> None:
+        """What is known of a session that ends with this process goes to the host above it."""
+        reflector = self.host.reflectors.get(view.place.session)
+        up = view.place.parent()
+        if reflector is None or up is None or reflector.model.moved or not view.leads:
+            return
+        if up.address != self.me.name and (outputs := reflector.model.outputs()):
+            self.send(view, up, m.Kept(reflector.session, outputs))
+
+    def _look_whether_over(self) -> None:
+        """No node of this process is needed, nor is what it hosts."""
+        if self.begun and not self.living and not self.over.is_set():
+            models = [r for r in self.host.reflectors.values() if r.members]
+            if all(r.closed or r.model.ended for r in models):
+                self.over.set()
+
     # -- the port of the views -------------------------------------------------------------
 
     def send(self, worker: Worker, place: Place, call: m.Call) -> None:
         node, session = worker.node, place.session
         if type(call) is m.Arrive:
             self.views[node, session] = worker
-        if place.address == self.address:
-            self.post(self.host.receive, (self.address, node), node, session, call)
+        if place.address == self.me.name:
+            self.post(self.host.receive, (self.me.name, node), node, session, call)
         else:
             said: Any = call  # of the messages, a view says only those that are for views to say
             self.connections.send(place.address, wire.encode(wire.Call(session, node, said)))
@@ -111,50 +179,36 @@ class Process:
         self.send(worker, opening.place, opening)
 
     def later(self, worker: Worker, seconds: float, place: Place) -> None:
-        def retry() -> None:
-            worker.retry(place)
-
-        self.call_later(seconds, retry)
+        self.call_later(seconds, partial(worker.retry, place))
 
     def ended(self, worker: Worker, ended: m.Ended) -> None:
         self.living.pop(worker.node, None)
         if worker.observes:
             self.outcome = ended
 
-    def _look_whether_over(self) -> None:
-        """No node of this process is needed, nor is what it hosts."""
-        if not self.living and not self.over.is_set():
-            models = [r for r in self.host.reflectors.values() if r.members]
-            if all(r.closed or r.model.ended for r in models):
-                self.over.set()
-
     # -- the carrier of the reflectors -----------------------------------------------------
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> None:
-        async def wait() -> None:
-            await trio.sleep(max(0.0, seconds))
-            self.post(action)
-
-        self._nursery.start_soon(wait)
+        self._timers.add(seconds, partial(self.post, action))
 
     def reply(self, host: Host, link: Link, place: Place, reply: Reply) -> None:
-        address, node = link
-        if address == self.address:
+        name, node = link
+        if name == self.me.name:
             self.post(self._answered, node, place, reply)
         else:
             self._tell(link, wire.Answer(place.session, node, reply))
 
     def welcome(self, reflector: Reflector, link: Link, node: Node) -> None:
-        address = link[0]
-        if address == self.address:
+        name = link[0]
+        if name == self.me.name:
             return  # its view reads the reflector's own model
         following = self.followers.setdefault(reflector, {})
-        if address not in following:
+        if name not in following:
             follow = wire.Follow(reflector.place, reflector.model.snapshot())
             if not self._tell(link, follow):
                 return
-            following[address] = {}
-        following[address][node] = None
+            following[name] = {}
+        following[name][node] = None
 
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -163,16 +217,16 @@ class Process:
         if following:
             seq = reflector.model.seq
             frame = wire.encode(wire.Ordered(reflector.session, seq, self.now, message))
-            for address in following:
-                self.connections.send_back(address, frame)
+            for name in following:
+                self.connections.send_back(name, frame)
             self._dismiss(reflector, following, message)
         if type(message) is m.Joined:
-            if reflector.members[message.node][0] == self.address:
+            if reflector.members[message.node][0] == self.me.name:
                 own = [command for node, command in commands if node == message.node]
                 self.post(self._seated, message.node, reflector, own)
             return
         for node, command in commands:
-            if reflector.members[node][0] == self.address:
+            if reflector.members[node][0] == self.me.name:
                 self.post(self._on, node, reflector, command)
 
     def _dismiss(
@@ -182,26 +236,37 @@ class Process:
         if type(message) is m.Left:
             for nodes in following.values():
                 nodes.pop(message.node, None)
-        for address in list(following):
-            if reflector.model.moved or not following[address]:
-                del following[address]
+        for name in list(following):
+            if reflector.model.moved or not following[name]:
+                del following[name]
                 frame = wire.encode(wire.Unfollow(reflector.session))
-                self.connections.send_back(address, frame)
+                self.connections.send_back(name, frame)
+
+    def voters(self, reflector: Reflector) -> int:
+        return 1 + len(self.followers.get(reflector, ()))
 
     def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
-        raise AssertionError("replicas are not compared yet")
+        self.divergences += 1
+        where = {"session": reflector.session, "seq": seq, "node": node}
+        event(logging.ERROR, "diverged", **where, fields=",".join(fields))
 
     def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
-        raise AssertionError("replicas are not compared yet")
+        if link[0] in self.followers.get(reflector, ()):
+            self._tell(link, wire.Follow(reflector.place, reflector.model.snapshot()))
 
     def _tell(self, link: Link, envelope: wire.Envelope) -> bool:
-        address, node = link
-        there = self.connections.send_back(address, wire.encode(envelope))
+        name, node = link
+        there = self.connections.send_back(name, wire.encode(envelope))
         if not there:
             self.post(self.host.lose, node)
         return there
 
     # -- what comes in ---------------------------------------------------------------------
+
+    def _met(self, peer: Peer) -> None:
+        self.on_met(peer)
+        if self.begun is not None and self.on_begin is None:
+            self._send_to(peer.name, self.begun)
 
     async def _take(self, peer: Peer, envelope: wire.Envelope) -> None:
         while len(self._queue) >= QUEUE_MAX:
@@ -216,37 +281,88 @@ class Process:
             self.connections.complain(peer, error)
 
     def _received(self, peer: Peer, envelope: wire.Envelope) -> None:
-        address = peer.address
+        name = peer.name
         match envelope:
-            case wire.Call(session, node, call):
-                if self.connections.peers.get(address) is peer:
-                    peer.nodes[node] = None
-                    self.host.receive((address, node), node, session, call)
+            case wire.Call():
+                self._called(peer, envelope)
+            case wire.Ordered():
+                self._ordered(name, envelope)
             case wire.Answer(session, node, reply):
-                self._answered(node, Place(session, (address,)), reply)
+                self._answered(node, Place(session, (name,)), reply)
             case wire.Follow(place, snapshot):
-                replica = Replica(Computation.restore(snapshot), place)
-                self.replicas[address, place.session] = replica
-            case wire.Ordered(session, seq, time, message):
-                self._ordered(address, session, seq, time, message)
+                self._follow(name, place, snapshot)
             case wire.Unfollow(session):
-                self.replicas.pop((address, session), None)
-            case wire.Hello():
-                raise wire.RemoteProtocolError("it greets for a second time")
+                self.replicas.pop((name, session), None)
+            case wire.Fetch() | wire.Chunk() | wire.Missing():
+                self.transfers.received(name, envelope)
+            case wire.Ask():
+                self._send_to(name, wire.Told(self.status()))
+            case wire.Begin() if self.on_begin is not None:
+                self.on_begin(envelope)
+            case wire.Over() if self.on_begin is not None:
+                self.over.set()
             case _:
-                assert_never(envelope)
+                raise wire.RemoteProtocolError(f"{type(envelope).__name__} is not for this process")
 
-    def _ordered(self, address: str, session: str, seq: int, time: float, message: Message) -> None:
-        replica = self.replicas.get((address, session))
+    def _called(self, peer: Peer, said: wire.Call) -> None:
+        if self._trust is None:
+            raise wire.RemoteProtocolError("nothing has begun here yet")
+        if self.connections.peers.get(peer.name) is not peer:
+            return
+        self._trust.check(peer.number, peer.name, said.session, said.node, said.call)
+        if said.node in self._held:
+            self._held[said.node].append(said)
+        elif any(not self.blobs.has(handle[KEY]) for handle in _handles(said.call)):
+            self._held[said.node] = deque([said])
+            self._nursery.start_soon(self._bring, peer, said.node)
+        else:
+            self._call(peer, said)
+
+    def _call(self, peer: Peer, said: wire.Call) -> None:
+        if self.connections.peers.get(peer.name) is peer:
+            peer.nodes[said.node] = None
+            self.host.receive((peer.name, said.node), said.node, said.session, said.call)
+
+    async def _bring(self, peer: Peer, node: Node) -> None:
+        """Get the bytes that the calls of `node` name, and then have the calls count."""
+        held = self._held[node]
+        while held:
+            said = held[0]
+            try:
+                for handle in _handles(said.call):
+                    await self.transfers.fetch(handle, said.session, [peer.name])
+            except BlobMissing as error:  # whoever needs them will fail, and say so
+                event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
+            held.popleft()
+            self.post(self._call, peer, said)
+        del self._held[node]
+
+    def _ordered(self, name: str, said: wire.Ordered) -> None:
+        session, seq, message = said.session, said.seq, said.message
+        replica = self.replicas.get((name, session))
         if replica is None:
             raise wire.RemoteProtocolError(f"session {session} is not followed")
-        if type(message) is m.Joined and (view := self._view(message.node, session)):
-            replica.views[message.node] = view
         if seq > replica.model.seq + 1:
             raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.model.seq}")
-        replica.apply(seq, time, message)
+        if type(message) is m.Joined and (view := self._view(message.node, session)):
+            replica.views[message.node] = view
+        replica.apply(seq, said.time, message)
         if type(message) is m.Left:
             replica.views.pop(message.node, None)
+        if seq % VOTE_EVERY == 0 and replica.views:
+            vote = wire.Call(session, next(iter(replica.views)), replica.vote())
+            self._send_to(name, vote)
+
+    def _follow(self, name: str, place: Place, snapshot: dict[str, m.Value]) -> None:
+        try:
+            model = Computation.restore(snapshot)
+        except Exception as error:
+            raise wire.RemoteProtocolError(f"no replica: {error}") from error
+        replica = self.replicas.get((name, place.session))
+        if replica is not None and replica.epoch == model.epoch:
+            replica.model = model  # it was wrong
+        else:
+            self.replicas[name, place.session] = Replica(model, place)
 
     def _view(self, node: Node, session: str) -> Worker | None:
         """The view that `node` has of `session`, if it still has one."""
@@ -268,20 +384,91 @@ class Process:
         if view := self._view(node, reflector.session):
             view.on(reflector, command)
 
+    # -- large values ----------------------------------------------------------------------
+
+    def _send_to(self, name: str, envelope: wire.Envelope) -> None:
+        self.connections.send(name, wire.encode(envelope))
+
+    def _up(self, session: str, asker: str) -> list[str]:
+        """Who may have what `session` is about, nearer to the root: the nearest first."""
+        reflector = self.host.reflectors.get(session)
+        places = [reflector.place] if reflector else []
+        places += [view.place for view in self._views_of(session)]
+        route = places[0].route if places else ()
+        return [name for name in reversed(route) if name not in (asker, self.me.name)]
+
+    def _near(self, session: str) -> list[str]:
+        """All processes that follow `session` here."""
+        reflector = self.host.reflectors.get(session)
+        return list(self.followers.get(reflector, ())) if reflector else []
+
+    def _views_of(self, session: str) -> Iterable[Worker]:
+        for node in self.living:
+            if view := self._view(node, session):
+                yield view
+
+    async def fetch(self, handle: m.Value, session: str) -> None:
+        """See to it that the bytes are here. Raises BlobMissing."""
+        sources = self._up(session, "")
+        await self.transfers.fetch(handle, session, [*sources, *self._near(session)])
+
     # -- losses ----------------------------------------------------------------------------
 
     def _notice(self, peer: Peer) -> None:
         self.post(self._lost, peer)
 
     def _lost(self, peer: Peer) -> None:
-        address = peer.address
+        self.on_lost(peer)
+        name = peer.name
+        self.transfers.lost(name)
         for following in self.followers.values():
-            following.pop(address, None)
-        for key in [key for key in self.replicas if key[0] == address]:
+            following.pop(name, None)
+        for key in [key for key in self.replicas if key[0] == name]:
             del self.replicas[key]
         for node in peer.nodes:
             self.host.lose(node)
         for node, session in list(self.views):
             view = self._view(node, session)
-            if view is not None and view.place.address == address:
-                view.lost(address)
+            if view is not None and view.place.address == name:
+                view.lost(name)
+
+    def _tidy_up(self) -> None:
+        """Forget views that are gone, and close what nobody needs, unless it was needed lately."""
+        for node, session in list(self.views):
+            self._view(node, session)
+        self.followers = {r: f for r, f in self.followers.items() if f and not r.closed}
+        needed = self._needed()
+        unused = {name for name in self.connections.peers if name not in needed}
+        for name in unused & self._unused:
+            if peer := self.connections.peers.get(name):
+                self.connections.part(peer)
+        self._unused = unused
+        self._timers.add(IDLE_SECONDS, partial(self.post, self._tidy_up))
+
+    def _needed(self) -> set[str]:
+        """The processes that something here is about."""
+        needed = {view.place.address for view in self.views.values()}
+        needed |= {name for name, _ in self.replicas}
+        for reflector in self.host.reflectors.values():
+            links = [*reflector.members.values()]
+            links += [link for link, _ in reflector.spares.values()]
+            links += [link for link, _ in reflector.bringing.values()]
+            links += [link for link, _ in reflector.early or ()]
+            needed |= {name for name, _ in links}
+        for waiting in self.host.waiting.values():
+            needed |= {link[0] for link, _ in waiting}
+        return needed
+
+
+def nodes_of(number: int, count: int) -> range:
+    """The numbers of the nodes of process `number`."""
+    return range(number << NODE_BITS, (number << NODE_BITS) + count)
+
+
+def _handles(call: wire.Said) -> list[Handle]:
+    """Of the bytes that the host is to have before the call counts."""
+    return handles(call) if isinstance(call, Message) else []
+
+
+def _ignore(peer: Peer) -> None:
+    pass

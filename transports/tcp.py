@@ -2,106 +2,188 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
+from io import TextIOWrapper
 from typing import Any
 
-import attrs
 import trio
 
-from core import Shape, choose_fanout
-from plugins.loading import JobError, load
-from transports.deployment import LOOPBACK, Report, compute
+from plugins import telling
+from plugins.launching import BotsError
+from plugins.loading import JobError
+from plugins.options import BadOption
+from transports import jobs, logs, options, status, summary
+from transports.blobs import BlobError, Blobs
+from transports.connection import ConnectError
+from transports.deployment import CannotListen, opened
+from transports.joining import join
+from transports.progress import teller
+from transports.root import Interrupted, NobodyLeft, Root
+from transports.security import Security, SecurityError
+from transports.store import SqliteStore, StoreError
+from transports.wanted import (
+    PROGRAM,
+    Exit,
+    HostOptions,
+    JoinOptions,
+    SecurityOptions,
+    StatusOptions,
+)
 
-PROGRAM = "python -m transports.tcp"
-FINISHED, UNFINISHED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+EXITS: list[tuple[type[Exception], Exit]] = [
+    (JobError, Exit.MISUSED),
+    (SecurityError, Exit.MISUSED),
+    (CannotListen, Exit.NOT_LISTENING),
+    (StoreError, Exit.STORE_UNUSABLE),
+    (BlobError, Exit.FAILED),
+    (BotsError, Exit.FAILED),
+    (NobodyLeft, Exit.FAILED),
+    (BadOption, Exit.MISUSED),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as the arguments say. Returns the exit code."""
-    options = _parser().parse_args(arguments)
     try:
-        shape = _shape(options)
-        load(options.job)
-    except (ValueError, JobError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return MISUSED
-    try:
-        report = trio.run(
-            partial(
-                compute,
-                shape,
-                options.job,
-                options.input,
-                options.nodes,
-                min(options.processes, options.nodes),
-            )
-        )
-    except RuntimeError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return UNFINISHED
+        return _main(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit:  # the help was asked for
+        return Exit.FINISHED
+    except BrokenPipeError:  # whoever was reading has read enough
+        return Exit.FAILED
     except KeyboardInterrupt:
-        return INTERRUPTED
-    _tell(report, options.json)
-    return UNFINISHED if report.failure else FINISHED
+        return _complain("interrupted", Exit.INTERRUPTED)
+    except tuple(kind for kind, _ in EXITS) as error:
+        code = next(code for kind, code in EXITS if isinstance(error, kind))
+        return _complain(str(error), code)
+    except ConnectError as error:
+        return _complain(str(error), Exit.REFUSED if error.final else Exit.UNREACHED)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__)
-    parser.add_argument("--nodes", type=_count, default=100, help="how many (100)")
-    parser.add_argument("--partitions", type=_count, help="how many (as many as nodes)")
-    parser.add_argument("--fanout", type=int, help="the most slots of a session")
-    parser.add_argument("--job", default="plugins.primes", help="a module, or a .py file")
-    parser.add_argument("--input", type=_value, default=None, help="the job's, as JSON, else text")
-    parser.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="of bots")
-    parser.add_argument("--listen", default=LOOPBACK, help=f"only {LOOPBACK} for now")
-    parser.add_argument("--json", action="store_true", help="print the summary as a JSON object")
-    return parser
+def _main(arguments: Sequence[str]) -> int:
+    wanted = options.read(arguments)
+    logs.set_up(getattr(wanted, "verbose", 0))
+    security = _security(wanted.security)
+    match wanted:
+        case HostOptions():
+            return _run(partial(_host, wanted, security))
+        case JoinOptions():
+            return _run(partial(_join, wanted, security))
+        case StatusOptions():
+            return _status(wanted, security)
 
 
-def _count(text: str) -> int:
-    if not 1 <= (count := int(text)) < 2**20:
-        raise ValueError
-    return count
-
-
-def _value(text: str) -> Any:
+def _run(run: Callable[[], Any]) -> int:
+    """Run it with Trio; of several errors at once the first says what is wrong."""
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        return int(trio.run(run))
+    except BaseExceptionGroup as group:
+        errors = _leaves(group)
+        known = [e for e in errors if isinstance(e, tuple(kind for kind, _ in EXITS))]
+        if not known:
+            raise
+        raise known[0] from group
 
 
-def _shape(options: argparse.Namespace) -> Shape:
-    """Raises ValueError with one line for options that cannot be."""
-    if options.listen != LOOPBACK:
-        raise ValueError(
-            f"--listen {options.listen}: without a token this listens on {LOOPBACK} only"
-        )
-    partitions = options.partitions or options.nodes
-    return Shape.root(partitions, options.fanout or choose_fanout(partitions))
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for one in error.exceptions for leaf in _leaves(one)]
 
 
-def _tell(report: Report, as_json: bool) -> None:
-    if report.failure:
-        where = f"session {report.failure.session}, partition {report.failure.partition}"
-        print(f"the job failed in {where}:\n{report.failure.error}", file=sys.stderr)
-    if as_json:
-        print(json.dumps(attrs.asdict(report), default=str))
-        return
-    print(f"result      {report.result}")
-    print(f"tree        {report.levels} levels, at most {report.fanout} slots a session")
-    print(f"nodes       {report.nodes} in {report.processes} processes")
-    if report.lost_processes:
-        print(f"lost        {report.lost_processes} of these processes")
-    print(f"partitions  {report.partitions}")
-    print(f"root        {report.root_messages} messages ordered, {report.frames_sent} frames sent")
-    print(f"wall time   {report.seconds:.2f} s")
+def _security(wanted: SecurityOptions) -> Security:
+    return Security.read(wanted.token_file, wanted.tls_cert, wanted.tls_key, wanted.tls_ca)
+
+
+# -- host, join, status --------------------------------------------------------------------
+
+
+async def _host(wanted: HostOptions, security: Security) -> int:
+    work = wanted.work
+    named = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
+    parts = {part: name for part, name in named.items() if name is not None}
+    chosen = jobs.own(work.job, parts)
+    with ExitStack() as stack:
+        tell = stack.enter_context(teller(sys.stderr, live=not wanted.json))
+        store, blobs = _kept(wanted, chosen, stack)
+        try:
+            async with opened(
+                security,
+                blobs,
+                wanted.listen,
+                wanted.advertise,
+                store=store,
+                heartbeat_seconds=wanted.heartbeat,
+            ) as process:
+                if not wanted.alone:
+                    tell.note(
+                        f"host at {process.me.name}; others come with "
+                        f"'{PROGRAM} join {process.me.name}'"
+                    )
+                root = Root(process, wanted, chosen, store, tell)
+                report = summary.with_cause(await root.run())
+        except Interrupted:
+            tell.clear()
+            return _complain("interrupted", Exit.INTERRUPTED)
+    return _tell(report, wanted.json)
+
+
+def _kept(
+    wanted: HostOptions, chosen: jobs.Chosen, stack: ExitStack
+) -> tuple[SqliteStore | None, Blobs]:
+    """The store, if there is to be one, and the large values."""
+    if wanted.store is None:
+        return None, stack.enter_context(Blobs())
+    work = wanted.work
+    job = {
+        "job": jobs.called(work.job),
+        "fingerprint": jobs.fingerprint(chosen.job),
+        "input": work.input,
+        "partitions": work.partitions,
+        "fanout": work.fanout,
+    }
+    store = SqliteStore(wanted.store, job)
+    stack.callback(store.close)
+    folder = wanted.store.with_name(wanted.store.name + ".blobs")
+    return store, stack.enter_context(Blobs(folder))
+
+
+async def _join(wanted: JoinOptions, security: Security) -> int:
+    with Blobs() as blobs:
+        return await join(wanted, security, blobs)
+
+
+def _status(wanted: StatusOptions, security: Security) -> int:
+    told = trio.run(status.tree, str(wanted.address), security)
+    print(json.dumps(told) if wanted.json else status.table(told), flush=True)
+    return Exit.FINISHED
+
+
+# -- what is said --------------------------------------------------------------------------
+
+
+def _tell(report: summary.Report, as_json: bool) -> int:
+    """Print how it went. Returns the exit code."""
+    failure = report.failure
+    print(telling.as_json(report) if as_json else summary.table(report), flush=True)
+    if failure is None:
+        return Exit.FINISHED
+    if "\n" in failure.error.strip():
+        print(failure.error.rstrip(), file=sys.stderr)
+    return _complain(telling.failure_line(failure), Exit.FAILED)
+
+
+def _complain(line: str, code: Exit) -> Exit:
+    if sys.stderr:  # it may have been closed
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":
+    for _stream in (sys.stdout, sys.stderr):
+        if isinstance(_stream, TextIOWrapper):  # a result may have what a terminal cannot show
+            _stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -7,6 +7,7 @@ added or changed in the core needs nothing here. Nothing that arrives names code
 
 from __future__ import annotations
 
+import secrets
 import struct
 from collections.abc import Iterator
 from types import UnionType
@@ -21,9 +22,17 @@ from core.messages import Message, Node, Reply, Value
 
 FRAME_BYTES_MAX = 2**24
 HEADER = struct.Struct(">I")
-VERSION = 1
+VERSION = 2
+NUMBER_BITS = 43  # of a process's number
+NODE_BITS = 20  # of a node's, within its process; those above are the process's number
+NONCE_BYTES = 32
 
-_ADDRESS = Annotated[str, msgspec.Meta(pattern=r"^127\.0\.0\.1:[0-9]{1,5}$")]
+# A host name, an IPv4 address, or an IPv6 address in brackets; and a port.
+_ADDRESS = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$", max_length=300),
+]
+_SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 _SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?$", max_length=1000)]
 _BY_NAME: dict[str, Any] = {
     "address": _ADDRESS,
@@ -31,6 +40,11 @@ _BY_NAME: dict[str, Any] = {
     "session": _SESSION,
     "bound": _SESSION,
 }
+
+
+def random_number() -> int:
+    """For a process: nobody hands them out, and no two have the same."""
+    return secrets.randbits(NUMBER_BITS)
 
 
 class ProtocolError(Exception):
@@ -52,12 +66,68 @@ Said = (
 )  # fmt: skip
 
 
+# -- before anything else ------------------------------------------------------------------
+
+
 @attrs.frozen
 class Hello:
-    """Either end, first of all: where this process listens, which is also its name."""
+    """Either end, first of all: who this is. `address`: where it listens, None if it does not."""
 
     version: int
-    address: str
+    number: Annotated[int, msgspec.Meta(ge=0, lt=2**NUMBER_BITS)]
+    address: str | None
+    nodes: int  # that it has, or is about to have
+    token: bool  # whether it has one, and wants a proof
+    nonce: Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+
+
+@attrs.frozen
+class Proof:
+    """Either end, second, where there is a token: that it knows it."""
+
+    mac: bytes
+
+
+@attrs.frozen
+class Ping:
+    """Either end, when it has said nothing for a while: it lives."""
+
+
+# -- between processes ---------------------------------------------------------------------
+
+
+@attrs.frozen
+class Begin:
+    """Root -> process that joins: the computation, and where its root is."""
+
+    job: str
+    parts: dict[str, str]  # functions that are not the job's own: by part, where they are from
+    fingerprint: str  # of the sources
+    partitions: int
+    fanout: int
+    delay: str | None  # seconds that each call is made to take
+    seed: int  # of these delays
+    root: m.Place
+
+
+@attrs.frozen
+class Over:
+    """Root -> process: the computation is over, you are not needed any more."""
+
+
+@attrs.frozen
+class Ask:
+    """Anybody -> host: how do your sessions stand?"""
+
+
+@attrs.frozen
+class Told:
+    """Host -> who asked: what it knows, as plain data."""
+
+    status: dict[str, Value]
+
+
+# -- what the core says --------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -80,7 +150,8 @@ class Answer:
 
 @attrs.frozen
 class Follow:
-    """Host -> process, when the first of its nodes is admitted: the session as it is now."""
+    """Host -> process: the session as it is now, when the first of its nodes is admitted there,
+    or when its replica was wrong."""
 
     place: m.Place
     snapshot: dict[str, Value]
@@ -103,7 +174,43 @@ class Unfollow:
     session: str
 
 
-Envelope = Hello | Call | Answer | Follow | Ordered | Unfollow
+# -- large values --------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Fetch:
+    """Process -> process: send me a piece of these bytes, which `session` is about.
+
+    `deep`: get them from elsewhere if you have not got them.
+    """
+
+    sha: _SHA
+    session: str
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+    deep: bool
+
+
+@attrs.frozen
+class Chunk:
+    """Process -> process: the piece of them at `offset`; `size` is that of the whole."""
+
+    sha: _SHA
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    data: bytes
+
+
+@attrs.frozen
+class Missing:
+    """Process -> process: it has not got them."""
+
+    sha: _SHA
+
+
+Envelope = (
+    Hello | Proof | Ping | Begin | Over | Ask | Told
+    | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
+)  # fmt: skip
 
 # -- every class, as an array --------------------------------------------------------------
 
@@ -123,7 +230,7 @@ _STRUCTS: dict[Any, tuple[type, _Form]] = {}  # by struct
 
 def _form(cls: type, tag: bool) -> type[msgspec.Struct]:
     if cls not in _CLASSES:
-        hints = get_type_hints(cls)
+        hints = get_type_hints(cls, include_extras=True)
         names = tuple(field.name for field in attrs.fields(cls))
         types = {name: _typed(name, hints[name]) for name in names}
         made = msgspec.defstruct(
@@ -236,23 +343,45 @@ def decode(data: bytes) -> Envelope:
 
 
 class Frames:
-    """Cuts a stream of bytes into envelopes."""
+    """Cuts a stream of bytes into frames of at most `limit` bytes each.
 
-    def __init__(self) -> None:
-        self._data = bytearray()
+    It keeps the bytes of what is not complete, and where there are none, nothing.
+    """
+
+    __slots__ = ("_data", "_start", "limit")
+
+    def __init__(self, limit: int = FRAME_BYTES_MAX) -> None:
+        self.limit = limit
+        self._data: bytes | bytearray = b""
+        self._start = 0  # of what has not been taken yet
 
     def feed(self, data: bytes | bytearray) -> Iterator[Envelope]:
         """The envelopes that are complete now. Raises RemoteProtocolError."""
-        self._data += data
-        start, size = 0, HEADER.size
-        while len(self._data) >= start + size:
-            (length,) = HEADER.unpack_from(self._data, start)
-            if length > FRAME_BYTES_MAX:
-                limit = FRAME_BYTES_MAX
+        self.keep(data)
+        while (frame := self.take()) is not None:
+            yield decode(frame)
+
+    def keep(self, data: bytes | bytearray) -> None:
+        """Have `data` taken, after what was there before."""
+        if not self._data:
+            self._data = data
+        else:
+            if not isinstance(self._data, bytearray):
+                self._data = bytearray(self._data)
+            self._data += data
+
+    def take(self) -> bytes | None:
+        """The next frame, without its header, if it is complete. Raises RemoteProtocolError."""
+        data, start = self._data, self._start + HEADER.size
+        if len(data) >= start:
+            (length,) = HEADER.unpack_from(data, self._start)
+            if length > self.limit:
+                limit = self.limit
                 raise RemoteProtocolError(f"frame of {length} bytes, above the limit of {limit}")
-            end = start + size + length
-            if len(self._data) < end:
-                break
-            yield decode(bytes(self._data[start + size : end]))
-            start = end
-        del self._data[:start]
+            if len(data) >= start + length:
+                self._start = start + length
+                frame = data[start : start + length]
+                return frame if isinstance(frame, bytes) else bytes(frame)
+        if self._start:
+            self._data, self._start = data[self._start :], 0
+        return None

@@ -1,99 +1,308 @@
-"""Runs the functions of a job in one thread, many short calls in one go."""
+"""The core's port for the functions of a job, none of which is to hold the loop up.
+
+Rules it keeps:
+- Functions run in computing processes, as many at the same time as there are cores for them; only
+  an `async def compute` runs in the loop. Prepare and collect go before compute, for which a whole
+  session waits; otherwise what came first is done first, for all nodes alike.
+- A call is handed on as it came, however many pieces it has. A computing process is given as many
+  calls as keep it busy for a moment; those that it does not reach in time are queued again.
+- What a computing process was at when it died has failed; what else it had is queued again.
+- A node that has gone elsewhere does not want what it asked for: that is not begun.
+- Where everything is to take a given time, the functions run at once, and what comes of them is
+  held back until that time is over. It occupies nobody.
+"""
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import trio
 
 from core import Worker
 from core import messages as m
-from core.messages import Value
-from core.worker import GONE
-from plugins.loading import Job
-from transports.wire import plain
+from core.messages import Node, Value
+from transports.blobs import is_handle, loaded
+from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked, shortened
+from transports.crew import Call, Computer
+from transports.jobs import Chosen
+from transports.timers import Timers
 
-GO_SECONDS = 0.02  # after so long the thread brings back what it has
+GO_SECONDS = 0.02  # a call that takes longer is to hold nobody else up
+AHEAD_SECONDS = 0.04  # of work are given to a computing process
+AHEAD_CALLS = 64
+PACE_SHARE = 0.25  # of the newest measurement
 
-Outcome = Callable[[], None]  # tells the view what came of a call
+Fetch = Callable[[Value, str], Awaitable[None]]
 
 
 class Work:
-    """The job of one process. `post` is given the outcomes, to be called between two messages."""
+    """The job of one process. `post` is given what came of a call, to be done between two messages.
 
-    def __init__(self, job: Job, post: Callable[..., None]) -> None:
-        self.job = job
+    `fetch(handle, session)` sees to it that the large value is in `folder`; what it raises is the
+    call's failure. `delay` draws how many seconds each function is made to take.
+    """
+
+    def __init__(
+        self,
+        chosen: Chosen,
+        post: Callable[..., None],
+        folder: Path,
+        fetch: Fetch,
+        cores: int,
+        delay: Callable[[], float] | None = None,
+    ) -> None:
+        self.job = chosen.job
+        self._setup: dict[str, object] = {
+            "name": chosen.name,
+            "parts": chosen.parts,
+            "folder": str(folder),
+        }
         self._post = post
-        self._calls: deque[Callable[[], Outcome | None]] = deque()
-        self._more = trio.lowlevel.ParkingLot()
+        self._folder = folder
+        self._fetch = fetch
+        self._cores = cores
+        self._delay = delay
+        self._urgent: deque[Call] = deque()
+        self._queue: deque[Call] = deque()
+        self._computers: list[Computer] = []
+        self._pace = GO_SECONDS  # seconds a piece, so far as is known
+        self._own: dict[Node, deque[Call]] = {}  # that run in the loop
+        self._timers = Timers()
+        self._busy = trio.lowlevel.ParkingLot()
+        self._early: list[tuple[Any, ...]] = []
+        self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
-        """Serve for ever."""
-        while True:
-            if not self._calls:
-                await self._more.park()
-            outcomes = await trio.to_thread.run_sync(self._go, abandon_on_cancel=True)
-            for outcome in outcomes:
-                self._post(outcome)
-
-    def _go(self) -> list[Outcome]:
-        until = time.perf_counter() + GO_SECONDS
-        outcomes: list[Outcome] = []
-        while self._calls and (not outcomes or time.perf_counter() < until):
-            outcome = self._calls.popleft()()
-            if outcome is not None:
-                outcomes.append(outcome)
-        return outcomes
-
-    def _add(self, call: Callable[..., Outcome | None], *arguments: Any) -> None:
-        self._calls.append(partial(call, *arguments))
-        self._more.unpark()
+        """Serve until cancelled; then the computing processes are ended."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._timers.run)
+                nursery.start_soon(self._look)
+                for early in self._early:
+                    nursery.start_soon(*early)
+                if not self.job.asynchronous:
+                    self._hire()  # the first call is not to wait for it
+                self._fill()
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
 
     # -- the port of the views -------------------------------------------------------------
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
-        self._add(self._compute, worker, command)
+        self._add(worker, command.session, COMPUTE, command.first, command.slots, command.inputs)
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
-        self._add(self._prepare, worker, session, value, sizes)
+        self._add(worker, session, PREPARE, 0, sizes, [value])
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
-        self._add(self._collect, worker, session, outputs)
+        self._add(worker, session, COLLECT, 0, [], outputs)
 
-    # -- in the thread ---------------------------------------------------------------------
+    def _add(
+        self,
+        worker: Worker,
+        session: str,
+        kind: int,
+        first: int,
+        slots: tuple[int, ...] | list[int],
+        values: tuple[Value, ...] | list[Value],
+    ) -> None:
+        call = Call(worker, session, kind, first, slots, values, trio.current_time())
+        if self._delay is not None:
+            pieces = len(slots) if kind == COMPUTE else 1
+            call.until = call.began + sum([self._delay() for _ in range(pieces)])
+        handles = {
+            index: value
+            for index, value in enumerate(values)
+            if type(value) is dict and is_handle(value)
+        }
+        if handles:
+            self._soon(self._fetch_first, call, handles)
+        else:
+            self._begin(call)
 
-    def _compute(self, worker: Worker, command: m.Compute) -> Outcome | None:
-        session, slots = command.session, command.slots
-        if worker.state is GONE or worker.place.session != session:
+    def _soon(self, *task: Any) -> None:
+        if self._nursery is None:
+            self._early.append(task)
+        else:
+            self._nursery.start_soon(*task)
+
+    async def _fetch_first(self, call: Call, handles: dict[int, Value]) -> None:
+        failures: dict[int, str] = {}
+        async with trio.open_nursery() as nursery:
+            for index, handle in handles.items():
+                nursery.start_soon(self._fetch_one, call.session, index, handle, failures)
+        if failures:
+            index = min(failures)
+            self._raised(call, index, failures[index])
+        else:
+            self._begin(call)
+
+    async def _fetch_one(
+        self, session: str, index: int, handle: Value, failures: dict[int, str]
+    ) -> None:
+        try:
+            await self._fetch(handle, session)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call has failed by it
+            failures[index] = str(error) or type(error).__name__
+
+    def _begin(self, call: Call) -> None:
+        if call.kind == COMPUTE and self.job.asynchronous:
+            self._begin_here(call)
+        else:
+            (self._queue if call.kind == COMPUTE else self._urgent).append(call)
+            self._fill()
+
+    # -- in the computing processes --------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Give the computing processes what they have room for."""
+        while self._urgent or self._queue:
+            computer = self._next_computer()
+            if computer is None:
+                return
+            call = (self._urgent or self._queue).popleft()
+            if call.wanted:
+                compute = call.kind == COMPUTE
+                call.seconds = self._pace * len(call.slots) if compute else GO_SECONDS
+                computer.give(call)
+                if len(computer.calls) > 1:
+                    self._busy.unpark()
+
+    def _next_computer(self) -> Computer | None:
+        if self._nursery is None:
             return None
-        began = time.perf_counter()
+        room = [one for one in self._computers if _has_room(one)]
+        best = min(room, key=lambda one: one.seconds, default=None)
+        if (best is None or best.calls) and len(self._computers) < self._cores:
+            return self._hire()
+        return best
+
+    def _hire(self) -> Computer:
+        computer = Computer(self._setup, self._answered, self._fill, self._ended)
+        self._computers.append(computer)
+        self._soon(computer.run)
+        return computer
+
+    async def _look(self) -> None:
+        """Every moment, while somebody has more than one call, take back what must wait there."""
+        while True:
+            if all(len(one.calls) < 2 for one in self._computers):
+                await self._busy.park()
+            await trio.sleep(GO_SECONDS)
+            for computer in self._computers:
+                self._again(computer.look())
+            self._fill()
+
+    def _again(self, calls: list[Call]) -> None:
+        """Back to where they came from, before all others."""
+        self._queue.extendleft(call for call in reversed(calls) if call.kind == COMPUTE)
+        self._urgent.extendleft(call for call in reversed(calls) if call.kind != COMPUTE)
+
+    def _ended(self, computer: Computer, how: str) -> None:
+        self._computers.remove(computer)
+        fatal = computer.fatal()
+        self._again(list(computer.calls.values()))
+        if fatal:
+            call, piece = fatal
+            before = "" if computer.ready else ", before the job was loaded"
+            self._raised(call, piece, f"{how} in {call.where(piece)}{before}")
+        self._fill()
+
+    def _answered(self, call: Call, answer: Answer) -> None:
+        _, seconds, piece, value = answer
+        if call.kind == COMPUTE:
+            done = len(call.slots) if piece is None else piece + 1
+            self._pace += PACE_SHARE * (seconds / done - self._pace)
+        if piece is None:
+            self._returned(call, value, seconds)
+        else:
+            self._raised(call, piece, value)
+
+    # -- in the loop -----------------------------------------------------------------------
+
+    def _begin_here(self, call: Call) -> None:
+        node = call.worker.node
+        if node in self._own:
+            self._own[node].append(call)
+        else:
+            self._own[node] = deque([call])
+            self._soon(self._run_own, node)
+
+    async def _run_own(self, node: Node) -> None:
+        """One call after the other."""
+        calls = self._own[node]
+        while calls:
+            await self._run_here(calls.popleft())
+        del self._own[node]
+
+    async def _run_here(self, call: Call) -> None:
+        began = trio.current_time()
         outputs: list[Value] = []
         try:
-            for slot, value in zip(slots, command.inputs, strict=True):
-                outputs.append(plain(self.job.compute(value, command.first + slot)))
-        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
-            error = traceback.format_exc()
-            return partial(worker.raised, session, slots[len(outputs)], error)
-        seconds = time.perf_counter() - began
-        return partial(worker.computed, session, slots, outputs, seconds)
+            for slot, value in zip(call.slots, call.values, strict=True):
+                if not call.wanted:
+                    return
+                given = await self._read(value)
+                output = await self.job.compute(given, call.first + slot)
+                outputs.append(await self._write(output))
+        except BaseException as error:
+            if not _is_result(error):
+                raise
+            self._raised(call, len(outputs), shortened(traceback.format_exc()))
+        else:
+            self._returned(call, outputs, trio.current_time() - began)
 
-    def _prepare(
-        self, worker: Worker, session: str, value: Value, sizes: list[int]
-    ) -> Outcome | None:
-        try:
-            inputs = plain(list(self.job.prepare(value, sizes)))
-        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
-            return partial(worker.raised, session, None, traceback.format_exc())
-        return partial(worker.prepared, session, inputs)
+    async def _read(self, value: Value) -> Value:
+        if type(value) is dict and is_handle(value):
+            return await trio.to_thread.run_sync(loaded, self._folder, value)
+        return value
 
-    def _collect(self, worker: Worker, session: str, outputs: list[Value]) -> Outcome | None:
-        try:
-            output = plain(self.job.collect(outputs))
-        except Exception:  # noqa: BLE001 - whatever a job raises is the job's result
-            return partial(worker.raised, session, None, traceback.format_exc())
-        return partial(worker.collected, session, output)
+    async def _write(self, value: Value) -> Value:
+        if isinstance(value, str | bytes | list | tuple | dict) and len(value) > 100:
+            return await trio.to_thread.run_sync(checked, self._folder, value)
+        return checked(self._folder, value)
+
+    # -- what came of it -------------------------------------------------------------------
+
+    def _returned(self, call: Call, value: Value, seconds: float) -> None:
+        worker, session = call.worker, call.session
+        match call.kind:
+            case 0:
+                seconds = max(seconds, call.until - call.began)
+                outcome = partial(worker.computed, session, tuple(call.slots), value, seconds)
+            case 1:
+                outcome = partial(worker.prepared, session, value)
+            case _:
+                outcome = partial(worker.collected, session, value)
+        self._hold(call, outcome)
+
+    def _raised(self, call: Call, piece: int, text: str) -> None:
+        self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text))
+
+    def _hold(self, call: Call, outcome: Callable[[], None]) -> None:
+        """Post it when the time is over that the call is to take."""
+        left = call.until - trio.current_time()
+        if left <= 0:
+            self._post(outcome)
+        else:
+            self._timers.add(left, partial(self._post, outcome))
+
+
+def _has_room(computer: Computer) -> bool:
+    calls = len(computer.calls)
+    ahead = computer.seconds < AHEAD_SECONDS and calls < AHEAD_CALLS and not computer.stuck
+    return not calls or ahead
+
+
+def _is_result(error: BaseException) -> bool:
+    """Whether it is of the job's making, rather than the end of the loop."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_result, error.exceptions))
+    return isinstance(error, Exception | SystemExit)

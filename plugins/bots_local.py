@@ -1,0 +1,91 @@
+"""Bots in processes on this machine. `where` says nothing; 0 processes are as many as cores.
+
+They are in sessions of their own: Ctrl-C in the terminal is for us alone, who end them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import trio
+
+from plugins.launching import STOP_SECONDS, BotsError, Command, placed
+
+HERE = "127.0.0.1"
+
+
+class LocalBots:
+    """The processes that were started."""
+
+    def __init__(self, processes: int) -> None:
+        self.processes = processes
+        self._started: list[trio.Process] = []
+
+    @property
+    def running(self) -> int:
+        """How many have not ended."""
+        return sum(process.returncode is None for process in self._started)
+
+    async def wait(self) -> list[int | None]:
+        """Wait until all have ended by themselves. Returns their exit codes."""
+        return [await process.wait() for process in self._started]
+
+    async def start(self, command: Command, environment: Mapping[str, str]) -> None:
+        """Start them all. Raises BotsError."""
+        for i in range(self.processes):
+            words = placed(command(i, self.processes), sys.executable, HERE)
+            try:
+                process = await trio.lowlevel.open_process(
+                    words,
+                    stdin=subprocess.PIPE,
+                    stdout=_standard_error(),
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                reason = error.strerror or error
+                raise BotsError(
+                    f"process {i + 1} of {self.processes} cannot be started ({reason}): "
+                    "start fewer, with --processes"
+                ) from error
+            self._started.append(process)
+
+    async def stop(self) -> None:
+        """Tell those that are left to end, and see to it that they do."""
+        for process in self._started:
+            if process.stdin is not None:
+                await process.stdin.aclose()
+        with trio.move_on_after(STOP_SECONDS):
+            await self.wait()
+        for process in self._started:
+            process.kill()
+        await self.wait()
+
+
+def _standard_error() -> int:
+    """Ours, also where Python's own was replaced; nothing where it was closed."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
+
+
+@asynccontextmanager
+async def bots(
+    where: str, processes: int, command: Command, environment: Mapping[str, str]
+) -> AsyncIterator[LocalBots]:
+    """Processes on this machine for as long as this lasts. Raises BotsError."""
+    if where:
+        raise BotsError(f"{where!r:.60} means nothing to plugins.bots_local, leave it out")
+    started = LocalBots(processes or os.cpu_count() or 1)
+    try:
+        await started.start(command, environment)
+        yield started
+    finally:
+        with trio.CancelScope(shield=True):
+            await started.stop()

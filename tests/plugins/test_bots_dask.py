@@ -1,0 +1,197 @@
+"""Bots on a Dask cluster: a real scheduler and two worker processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from plugins.bots_dask import bots
+from plugins.launching import BotsError
+from tests.plugins.processes import (
+    SECONDS_MAX,
+    TOP,
+    command,
+    ended_kindly,
+    holder,
+    lives,
+    standing,
+    until,
+)
+
+needs_dask = pytest.mark.skipif(
+    importlib.util.find_spec("distributed") is None,
+    reason="Dask is not installed: pip install '.[dask]'",
+)
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(
+        n_workers=int(sys.argv[1]), threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of its scheduler."""
+    yield from _cluster(tmp_path_factory.mktemp("cluster"), 2)
+
+
+def _cluster(folder: Path, workers: int) -> Iterator[str]:
+    script = folder / "cluster.py"
+    script.write_text(CLUSTER)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(workers)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate()  # ends its standard input
+
+
+@needs_dask
+async def test_there_is_one_on_each_worker(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with bots(cluster, 0, command(tmp_path), {"SECRET": "abc"}) as started:
+            found = await standing(tmp_path, 2)
+            assert (started.processes, started.running) == (2, 2)
+            assert [told["arguments"] for told in found] == [
+                [f"{i} of 2", "127.0.0.1"] for i in range(2)
+            ]
+            assert {told["secret"] for told in found} == {"abc"}
+        assert ended_kindly(tmp_path, 2)
+        assert started.running == 0
+        assert not any(lives(told["pid"]) for told in found)
+
+
+@needs_dask
+async def test_there_are_no_more_than_asked_for(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with bots(cluster, 1, command(tmp_path), {}) as started:
+            await standing(tmp_path, 1)
+            assert started.processes == 1
+        assert ended_kindly(tmp_path, 1)
+        assert not (tmp_path / "1").exists()
+
+
+@needs_dask
+async def test_who_ends_by_itself_is_noticed(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with bots(cluster, 0, command(tmp_path, "ends"), {}) as started:
+            assert await started.wait() == [3, 3]
+            assert started.running == 0
+
+
+@needs_dask
+async def test_who_does_not_listen_is_killed(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with bots(cluster, 1, command(tmp_path, "stays"), {}):
+            (told,) = await standing(tmp_path, 1)
+        assert not lives(told["pid"])
+
+
+@needs_dask
+async def test_a_cancellation_ends_them(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        with trio.CancelScope() as scope:
+            async with bots(cluster, 0, command(tmp_path), {}):
+                await standing(tmp_path, 2)
+                scope.cancel()
+                await trio.sleep_forever()
+        assert ended_kindly(tmp_path, 2)
+
+
+@needs_dask
+async def test_they_end_when_we_are_killed(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX), holder("plugins.bots_dask", cluster, tmp_path) as process:
+        try:
+            found = await standing(tmp_path, 2)
+        finally:
+            process.kill()
+        with trio.fail_after(15):
+            await until(lambda: ended_kindly(tmp_path, 2))
+        await until(lambda: not any(lives(told["pid"]) for told in found))
+
+
+@needs_dask
+async def test_a_lost_worker_is_a_lost_bot(tmp_path: Path) -> None:
+    """Its process ends with it."""
+    with trio.fail_after(SECONDS_MAX):
+        for cluster in _cluster(tmp_path, 1):
+            async with bots(cluster, 0, command(tmp_path), {}) as started:
+                (told,) = await standing(tmp_path, 1)
+                os.kill(_parent(told["pid"]), 9)
+                assert await started.wait() == [None]
+                assert "is gone" in started.failures[0]
+                await until(lambda: ended_kindly(tmp_path, 1))
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@needs_dask
+async def test_what_cannot_be_started_is_told(cluster: str, tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with bots(cluster, 0, lambda i, n: [str(tmp_path / "nothing")], {}) as started:
+            assert await started.wait() == [None, None]
+        assert len(started.failures) == 2
+        for line in started.failures:
+            assert "No such file" in line
+            assert "\n" not in line
+
+
+@needs_dask
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("", "needs the address of a Dask scheduler"),
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers at 'tcp://127.0.0.1:9'"),
+        ("nonsense://here", "no Dask scheduler answers at 'nonsense://here'"),
+    ],
+)
+async def test_a_scheduler_that_is_not_there_is_one_line(
+    where: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugins.bots_dask.CONNECT_SECONDS", 0.5)
+    with trio.fail_after(SECONDS_MAX), pytest.raises(BotsError, match=line) as error:
+        async with bots(where, 0, command(tmp_path), {}):
+            pytest.fail("it was started")
+    assert "\n" not in str(error.value)
+
+
+@needs_dask
+async def test_a_cluster_without_workers_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugins.bots_dask.WORKERS_SECONDS", 0.5)
+    with trio.fail_after(SECONDS_MAX):
+        for cluster in _cluster(tmp_path, 0):
+            with pytest.raises(BotsError, match="has no workers: start some"):
+                async with bots(cluster, 0, command(tmp_path), {}):
+                    pytest.fail("it was started")
+
+
+async def test_without_dask_it_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(BotsError, match=r"pip install 'million-nodes\[dask\]'"):
+        async with bots("tcp://127.0.0.1:8786", 0, command(tmp_path), {}):
+            pytest.fail("it was started")

@@ -1,0 +1,412 @@
+"""The store on disk: what the port promises, across kill -9, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+
+from core import Computation, Shape
+from core import messages as m
+from core.digest import digest
+from core.messages import Message, Place, Value
+from tests.core.harness import SUBMITTER, Net
+from tests.core.test_sessions import WORK, compute, finish, wait
+from tests.core.test_store import back, crash, restart, restarted
+from tests.core.test_trees import check_result
+from tests.test_rooms import TOP
+from tests.transports.stored_life import INCARNATION, STEPS, life
+from transports import store
+from transports.store import SqliteStore, StoreError, found
+
+JOB: dict[str, Value] = {"job": "plugins.primes", "partitions": 9, "fanout": 3, "input": [0, 1.5]}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file.store"
+
+
+@pytest.fixture(autouse=True)
+def _compact_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "COMPACT_BYTES_MIN", 1000)
+
+
+# -- the port ------------------------------------------------------------------------------
+
+
+def named(value: Any) -> Any:
+    """With the processes of the harness as addresses."""
+    return f"node:{value}" if isinstance(value, int) else value
+
+
+def numbered(value: Any) -> Any:
+    return int(value.partition(":")[2]) if isinstance(value, str) else value
+
+
+def addressed(snapshot: dict[str, Value], to: Callable[[Any], Any]) -> dict[str, Value]:
+    moved = snapshot["moved"]
+    return {
+        **snapshot,
+        "people": [(n, {**p, "address": to(p["address"])}) for n, p in snapshot["people"]],
+        "moved": moved and {**moved, "route": tuple(to(one) for one in moved["route"])},
+    }
+
+
+def readdressed(message: Message) -> Message:
+    match message:
+        case m.Joined():
+            return attrs.evolve(message, address=named(message.address))
+        case m.Moved(place=place):
+            there = Place(place.session, tuple(named(one) for one in place.route))
+            return attrs.evolve(message, place=there)
+        case m.Restored():
+            return m.Restored(addressed(message.snapshot, named))
+    return message
+
+
+class Named(Computation):
+    """A model that shows itself with addresses."""
+
+    def snapshot(self) -> dict[str, Value]:
+        return addressed(super().snapshot(), named)
+
+
+class Harnessed:
+    """A store whose process begins anew whenever it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = SqliteStore(path, JOB)
+        self.compare = False
+
+    def append(self, model: Computation, now: float, message: Message) -> None:
+        shown = Named.restore(model.snapshot())
+        self.store.append(shown, now, readdressed(message))
+        if self.compare:
+            loaded = {found.shape.session: found for found in self.store.load()}
+            assert digest(loaded[model.shape.session].snapshot()) == digest(shown.snapshot())
+
+    def load(self) -> list[Computation]:
+        path = self.store.path
+        self.store.close()
+        self.store = SqliteStore(path, JOB)
+        models = self.store.load()
+        return [Computation.restore(addressed(model.snapshot(), numbered)) for model in models]
+
+
+@pytest.fixture
+def harnessed(path: Path) -> Iterator[Harnessed]:
+    kept = Harnessed(path)
+    yield kept
+    kept.store.close()
+
+
+def test_what_is_loaded_is_the_model_after_each_message(harnessed: Harnessed) -> None:
+    harnessed.compare = True
+    net = Net(Shape.root(9, 3), store=harnessed)
+    net.submit()
+    for node in range(1, 6):
+        net.arrive(node, listens=node % 2 == 0)
+    net.settle(WORK)
+    compute(net, 1, 2, 3)
+    crash(net)
+    restart(net)
+    finish(net)
+
+
+def test_it_may_be_restarted_again_and_again(harnessed: Harnessed) -> None:
+    net = Net(Shape.root(27, 3), store=harnessed)
+    net.submit()
+    for node in range(1, 10):
+        net.arrive(node)
+        net.settle(WORK)
+    for times in range(3):
+        compute(net, 1, 2, 3, 4)
+        crash(net)
+        compute(net, 5, 6)
+        restart(net)
+        wait(net, back(net, 1, 2, 3))
+        assert net.reflector("0").model.epoch == (times + 2,)
+    finish(net)
+    assert net.repeated == []
+
+
+def test_what_only_the_store_knows_is_not_computed_again(harnessed: Harnessed) -> None:
+    net = Net(Shape.root(8, 2), store=harnessed)
+    net.submit()
+    for node in (1, 2):
+        net.arrive(node, listens=False)
+        net.settle(WORK)
+    compute(net, 1, 1, 1, 2)
+    for node in (SUBMITTER, 1, 2):
+        net.leave(node)
+    net.settle(WORK)
+    restart(net)
+    net.arrive(3, listens=False)
+    finish(net)
+    assert net.repeated == []
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_its_host_may_be_lost_and_restarted_at_any_time(harnessed: Harnessed, seed: int) -> None:
+    random = Random(seed)
+    nodes, partitions = random.randint(1, 9), random.randint(1, 27)
+    net = restarted(nodes, partitions, random.choice([2, 3, 9]), seed, harnessed, leaving=0.2)
+    check_result(net)
+    ended = harnessed.store.ended
+    assert ended is not None
+    assert digest(ended.result) == digest(net.outcome.result if net.outcome else None)
+
+
+def test_a_new_incarnation_takes_the_place_of_the_older_one_with_its_first_message(
+    path: Path,
+) -> None:
+    kept = SqliteStore(path, JOB)
+    for step, (model, message) in zip(range(INCARNATION + 2), life(), strict=False):
+        kept.append(model, float(step), message)
+        (loaded,) = kept.load()
+        assert (loaded.epoch, loaded.seq) == ((1 + step // INCARNATION,), 1 + step % INCARNATION)
+    kept.close()
+
+
+# -- kill -9 -------------------------------------------------------------------------------
+
+
+def killed(path: Path, lines: int, seconds: float) -> int:
+    """How many messages were stored for certain by a process that was killed after some."""
+    command = [sys.executable, "-m", "tests.transports.stored_life", str(path)]
+    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(lines)]
+        time.sleep(seconds)  # so that it is killed in the midst of something
+        os.kill(process.pid, signal.SIGKILL)
+        said += process.stdout.read().splitlines()
+    assert process.returncode in (-signal.SIGKILL, 0)
+    return len(said)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_was_stored_before_a_kill_is_there_and_nothing_by_halves(
+    path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    count = killed(path, random.randint(1, STEPS // 2), random.random() / 500)
+    kept = SqliteStore(path, {"job": "life"})
+    (loaded,) = kept.load()
+    kept.close()
+    models = zip(range(1, STEPS + 1), life(), strict=True)
+    allowed = [digest(model.snapshot()) for step, (model, _) in models if 0 <= step - count <= 1]
+    assert digest(loaded.snapshot()) in allowed
+
+
+# -- sizes ---------------------------------------------------------------------------------
+
+
+def finished(i: int, output: Value = None) -> m.Finished:
+    return m.Finished(1, (i % 40,), [output], 0.5)
+
+
+def lived(kept: SqliteStore, messages: int, output: Value = None) -> Computation:
+    """A session of so many messages."""
+    model = Computation(Shape.root(40, 40))
+    for i in range(messages):
+        message = finished(i, output)
+        model.apply(float(i), message)
+        kept.append(model, float(i), message)
+    return model
+
+
+def test_a_snapshot_takes_the_place_of_many_messages(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = SqliteStore(path, JOB)
+    model = lived(kept, 3000)
+    assert digest(kept.load()[0].snapshot()) == digest(model.snapshot())
+    kept.close()
+    assert path.stat().st_size < 60_000
+    again = SqliteStore(path, JOB)
+    assert digest(again.load()[0].snapshot()) == digest(model.snapshot())
+    assert again._lengths["0"].messages < 20_000
+    again.close()
+
+
+def test_a_message_that_is_too_long_for_a_frame_is_stored_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transports.wire.FRAME_BYTES_MAX", 500)
+    monkeypatch.setattr(store, "COMPACT_BYTES_MIN", 10**6)
+    kept = SqliteStore(path, JOB)
+    model = lived(kept, 5, b"x" * 1000)
+    assert digest(kept.load()[0].snapshot()) == digest(model.snapshot())
+    kept.close()
+
+
+# -- whose it is ---------------------------------------------------------------------------
+
+
+def test_what_is_there_can_be_told_without_knowing_the_job(path: Path) -> None:
+    assert found(path) is None
+    path.touch()
+    assert found(path) is None
+    kept = SqliteStore(path, JOB)
+    assert kept.job == JOB
+    assert kept.load() == []
+    assert kept.ended is None
+    kept.close()
+    assert found(path) == store.Found(JOB, None)
+    kept = SqliteStore(path)
+    model = lived(kept, 3)
+    ended = m.Ended({"answer": [42]}, None)
+    model.apply(9.0, ended)
+    kept.append(model, 9.0, ended)
+    kept.close()
+    assert found(path) == store.Found(JOB, ended)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"job": "other"}, "its job is 'plugins.primes', not 'other'"),
+        ({"partitions": 10}, "its partitions is 9, not 10"),
+        ({"input": [0, 2]}, r"its input is \[0, 1.5\], not \[0, 2\]"),
+        ({"more": 1}, "its more is None, not 1"),
+    ],
+)
+def test_another_job_is_refused_and_the_file_left_as_it_is(
+    path: Path, change: dict[str, Value], line: str
+) -> None:
+    SqliteStore(path, JOB).close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=rf"^{path} belongs to another job: {line}$"):
+        SqliteStore(path, {**JOB, **change})
+    assert path.read_bytes() == before
+    SqliteStore(path, JOB).close()
+
+
+def test_one_process_at_a_time(path: Path) -> None:
+    kept = SqliteStore(path, JOB)
+    script = (
+        "import sys, pathlib\n"
+        "from transports.store import SqliteStore, StoreError, found\n"
+        "for use in (found, SqliteStore):\n"
+        "    try:\n"
+        "        use(pathlib.Path(sys.argv[1]))\n"
+        "    except StoreError as error:\n"
+        "        print(error)\n"
+    )
+    run = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(run, cwd=TOP, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == f"{path}: another process has it open\n" * 2
+    lived(kept, 3)
+    kept.close()
+    done = subprocess.run(run, cwd=TOP, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == ""
+
+
+# -- what is no store ----------------------------------------------------------------------
+
+
+def refused(path: Path, line: str) -> None:
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StoreError, match=rf"^{re.escape(str(path))}:? {line}$"):
+        SqliteStore(path, JOB)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+@pytest.mark.parametrize("text", ["x", "a text\n" * 1000])
+def test_a_text_file(path: Path, text: str) -> None:
+    path.write_text(text)
+    refused(path, "is no store")
+
+
+def test_a_directory(path: Path) -> None:
+    path.mkdir()
+    refused(path, "is a directory, not a store")
+
+
+def test_a_folder_that_is_not_there(path: Path) -> None:
+    refused(path / "below", "cannot be opened or made; is its folder there, and writable[?]")
+
+
+def test_a_folder_that_may_not_be_written() -> None:
+    refused(Path("/proc/file.store"), "cannot be opened or made; .*")
+
+
+def test_a_database_of_another_program(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE job (name TEXT)")
+    database.close()
+    refused(path, "is a database of another program")
+
+
+def test_another_version(path: Path) -> None:
+    SqliteStore(path, JOB).close()
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 7")
+    database.close()
+    refused(path, "is a store of version 7, this program knows version 1")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_is_one_line_or_harmless(path: Path, seed: int) -> None:
+    kept = SqliteStore(path, JOB)
+    lived(kept, 200, b"\x93" * 100)
+    kept.close()
+    random = Random(seed)
+    content = bytearray(path.read_bytes())
+    if seed % 2:
+        del content[random.randrange(100, len(content)) :]
+    else:
+        start = random.randrange(100, len(content) - 2000)
+        content[start : start + 2000] = random.randbytes(2000)
+    path.write_bytes(content)
+    line = problem(path)
+    assert not line or (line.startswith(str(path)) and "\n" not in line)
+
+
+def problem(path: Path) -> str:
+    try:
+        kept = SqliteStore(path, JOB)
+        try:
+            kept.load()
+        finally:
+            kept.close()
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_there(path: Path) -> None:
+    kept = SqliteStore(path, JOB)
+    model = lived(kept, 10)
+    assert kept._file is not None
+    (pages,) = kept._file.execute("PRAGMA page_count").fetchone()
+    kept._file.execute(f"PRAGMA max_page_count = {pages + 5}")
+    stored = digest(model.snapshot())
+    with pytest.raises(StoreError, match=rf"^{path}: the disk is full$"):  # noqa: PT012  a loop
+        for i in range(100):
+            model.apply(0.0, finished(i, b"x" * 5000))
+            kept.append(model, 0.0, finished(i, b"x" * 5000))
+            stored = digest(model.snapshot())
+    assert digest(kept.load()[0].snapshot()) == stored
+    kept.close()
+
+
+def test_a_closed_store_takes_nothing(path: Path) -> None:
+    kept = SqliteStore(path, JOB)
+    lived(kept, 3)
+    kept.close()
+    kept.close()
+    with pytest.raises(StoreError, match=rf"^{path} was closed$"):
+        kept.load()

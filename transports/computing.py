@@ -1,0 +1,195 @@
+"""A computing process: runs the functions of a job, one call after the other, and nothing else.
+
+Rules it keeps:
+- It is started with a socket to the process it works for, and a page of memory that both can see.
+  Standard input is empty, standard output goes to standard error: a job may print, and close what
+  it likes.
+- Before it begins a call it writes its number to the page, and before each piece its place in the
+  call. So it is known what it was at when it dies, and which calls it has not begun: those can be
+  taken back, by a word in the page, while it is busy.
+- Whatever a function raises is the call's result; what it returns must be plain data. Large values
+  are read from and written to the folder of blobs here.
+- It never outlives the process that it works for, not even in the middle of a call.
+
+Nothing here imports the event loop, so that the process starts quickly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from mmap import mmap
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from core.messages import Value
+from plugins.loading import Job, load
+from transports.blobs import loaded, stored
+
+COMPUTE, PREPARE, COLLECT = range(3)
+KINDS = ("compute", "prepare", "collect")
+AT, PIECE, DROPPED = range(3)  # words of the page: the call, the piece; calls up to it are dropped
+PAGE_BYTES = 4096
+HEADER_BYTES = 8
+TEXT_MAX = 10_000  # characters of a traceback
+PR_SET_PDEATHSIG = 1
+
+Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
+"""Number, kind, then by kind: first partition, slots, inputs; 0, sizes, [input]; 0, [], outputs."""
+
+Answer = tuple[int, float, int | None, Value]
+"""Number, seconds; None and what was returned, or the place of the piece that raised, and how."""
+
+_ORDERS = msgspec.msgpack.Decoder(list[Order])
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def framed(items: Sequence[Order] | Sequence[Answer]) -> bytes:
+    """Calls or answers, with the length before them."""
+    data = _ENCODER.encode(items)
+    return len(data).to_bytes(HEADER_BYTES, "big") + data
+
+
+def words(page: mmap) -> memoryview[int]:
+    """The page as numbers, each written and read as a whole."""
+    return memoryview(page).cast("Q")
+
+
+def shortened(text: str) -> str:
+    """At most TEXT_MAX characters, all of which can be written, without the middle."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if len(text) <= TEXT_MAX:
+        return text
+    gap = f"\n... {len(text)} characters in all ...\n"
+    half = (TEXT_MAX - len(gap)) // 2
+    return text[:half] + gap + text[-half:]
+
+
+def checked(folder: Path, value: Value) -> Value:
+    """What a function returned, as it is to travel. Raises what `stored` raises."""
+    kind = type(value)
+    if kind is int and -(2**63) <= value < 2**63:  # most are
+        return value
+    return value if value is None or kind is float or kind is bool else stored(folder, value)
+
+
+class Computing:
+    """The functions, and where their values are."""
+
+    def __init__(self, job: Job, folder: Path, page: memoryview[int]) -> None:
+        self._folder = folder
+        self._page = page
+        self._job = job
+        self._by_kind: tuple[Callable[[Order, list[Value]], Value], ...]
+        self._by_kind = (self._compute, self._prepare, self._collect)
+
+    def run(self, order: Order) -> Answer:
+        """One call, from beginning to end."""
+        page = self._page
+        page[PIECE] = 0
+        page[AT] = order[0]
+        began = time.perf_counter()
+        outputs: list[Value] = []
+        try:
+            value = self._by_kind[order[1]](order, outputs)
+        except BaseException:  # noqa: BLE001 - whatever a job raises is the job's result
+            return order[0], time.perf_counter() - began, len(outputs), shortened(_trace())
+        return order[0], time.perf_counter() - began, None, value
+
+    def _compute(self, order: Order, outputs: list[Value]) -> Value:
+        _, _, first, slots, inputs = order
+        page, folder, compute = self._page, self._folder, self._job.compute
+        for slot, value in zip(slots, inputs, strict=True):
+            page[PIECE] = len(outputs)
+            given = loaded(folder, value) if type(value) is dict else value
+            outputs.append(checked(folder, compute(given, first + slot)))
+        return outputs
+
+    def _prepare(self, order: Order, outputs: list[Value]) -> Value:
+        sizes, (value,) = order[3:]
+        inputs = self._job.prepare(loaded(self._folder, value), list(sizes))
+        return [checked(self._folder, one) for one in inputs]
+
+    def _collect(self, order: Order, outputs: list[Value]) -> Value:
+        values = [loaded(self._folder, one) for one in order[4]]
+        return checked(self._folder, self._job.collect(values))
+
+
+def _trace() -> str:
+    """The traceback of what is being handled, without the lines of this file."""
+    error = sys.exception()
+    assert error is not None
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+# -- the process ---------------------------------------------------------------------------
+
+
+def serve(
+    fd: int, memory: int, parent: int, name: str, parts: Mapping[str, str], folder: str
+) -> None:
+    """Work for process `parent` until it is gone."""
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever it works for decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    sys.argv[:] = [""]
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it may be killed
+    connection = socket.socket(fileno=fd)
+    page = words(mmap(memory, PAGE_BYTES))
+    computing = Computing(_job(name, parts), Path(folder), page)
+    try:
+        connection.sendall(framed([]))  # the job is there
+        with connection.makefile("rb") as stream:
+            while orders := _received(stream):
+                for order in orders:
+                    if order[0] > page[DROPPED]:  # at once: the next may take for ever
+                        connection.sendall(framed([computing.run(order)]))
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # nobody is interested any more
+
+
+def _job(name: str, parts: Mapping[str, str]) -> Job:
+    """The job, or one of which every function says why it is not there."""
+    try:
+        return load(name, **parts)
+    except ValueError as error:
+        failure = error
+
+    def fail(*_: Any) -> Any:
+        raise failure
+
+    return Job(name, fail, fail, fail)
+
+
+def _received(stream: BinaryIO) -> list[Order]:
+    header = stream.read(HEADER_BYTES)
+    return _ORDERS.decode(stream.read(int.from_bytes(header, "big"))) if header else []
+
+
+def _die_with(parent: int) -> None:
+    """End when `parent` does, whatever this process is at."""
+    if sys.platform == "linux":
+        # By the kernel: a thread would wait while a function keeps the interpreter to itself.
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:  # it was too late for that
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,0 +1,68 @@
+"""Structured logs: one line for each event: time, level, name, and what it is about.
+
+    2026-11-22T20:15:01.123Z warning cut peer=127.0.0.1:4711 reason="frame of 5000 bytes"
+
+Rules it keeps:
+- An event is one line, whatever others have put into its values: what does not print is escaped,
+  what has spaces or quotes is quoted, what is long is shortened. Nobody can forge a line.
+- It is the standard library's logging, under one name, so that whoever embeds a process can have
+  the events go elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+
+log = logging.getLogger("million_nodes.tcp")
+
+VALUE_LENGTH_MAX = 300
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by verbosity
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.,:;/@#%+*()\[\]-]+")
+
+
+def event(level: int, name: str, /, **fields: object) -> None:
+    """Something has happened."""
+    if log.isEnabledFor(level):
+        log.log(level, "%s", " ".join([name, *[f"{k}={quoted(v)}" for k, v in fields.items()]]))
+
+
+def quoted(value: object) -> str:
+    """The value as it stands in a line."""
+    text = str(value)
+    if len(text) > VALUE_LENGTH_MAX:
+        text = f"{text[: VALUE_LENGTH_MAX - 3]}..."
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():  # among what is not: line ends of all kinds, and what turns text
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+class Lines(logging.Formatter):
+    """One record as a line, in Universal Time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        milliseconds = int(record.created * 1000) % 1000
+        return f"{seconds}.{milliseconds:03}Z {record.levelname.lower()} {record.getMessage()}"
+
+
+def set_up(verbosity: int) -> None:
+    """Write to stderr: 0 warnings and errors, 1 one line for each connection as well, 2 more."""
+    for handler in list(log.handlers):
+        if isinstance(handler.formatter, Lines):
+            log.removeHandler(handler)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    log.addHandler(handler)
+    log.setLevel(LEVELS[max(0, min(verbosity, len(LEVELS) - 1))])

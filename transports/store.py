@@ -1,0 +1,266 @@
+"""core/store.py's port on one SQLite file, which also knows which job it belongs to.
+
+Rules it keeps, besides those of the port:
+- A session is one row with the snapshot it begins with, and one for each message after it. What
+  is stored in one step is one transaction; so a crash at any time leaves all of it or nothing.
+- It is safe against the death of the process at any time, also by kill -9. A power cut or a crash
+  of the machine may cost the last messages (SQLite's WAL with synchronous=NORMAL: it is not waited
+  for the disk), never the file: it holds what was stored up to some moment before.
+- When the messages of a session have become longer than what its snapshot was, a new snapshot takes
+  their place; so the file stays within a few times the size of the models.
+- One process has it open at a time. A file of another kind, version or job is left as it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import attrs
+import msgspec
+
+from core import Computation
+from core import messages as m
+from core.cutting import ROOT
+from core.messages import Message, Value
+from transports import wire
+
+APPLICATION = 0x4D4E6F64  # "MNod", at the beginning of the file
+VERSION = 1
+HEADER_BYTES = 100  # of any SQLite file
+COMPACT_BYTES_MIN = 2**18  # of messages, before a snapshot takes their place
+COMPACT_TIMES = 2  # as long as the snapshot before them
+
+_TABLES = (
+    "CREATE TABLE job (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
+    "CREATE TABLE sessions (session TEXT PRIMARY KEY, snapshot BLOB)",
+    "CREATE TABLE messages (session TEXT, seq INTEGER, message BLOB, PRIMARY KEY (session, seq))"
+    " WITHOUT ROWID",
+)
+_BEGIN = "INSERT OR REPLACE INTO sessions VALUES (?, ?)"
+_FORGET = "DELETE FROM messages WHERE session = ?"
+_APPEND = "INSERT INTO messages VALUES (?, ?, ?)"
+_SNAPSHOT = "SELECT snapshot FROM sessions WHERE session = ?"
+_MESSAGES = "SELECT seq, message FROM messages WHERE session = ? ORDER BY seq"
+_LENGTHS = """
+    SELECT session, length(snapshot),
+           (SELECT coalesce(sum(length(message)), 0) FROM messages WHERE session = s.session)
+    FROM sessions s ORDER BY rowid
+"""
+_REASONS = {
+    sqlite3.SQLITE_BUSY: "another process has it open",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened or made; is its folder there, and writable?",
+    sqlite3.SQLITE_CORRUPT: "is damaged",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_NOTADB: "is no store",
+    sqlite3.SQLITE_PERM: "may not be written",
+    sqlite3.SQLITE_READONLY: "may not be written",
+}
+_DAMAGES = (
+    msgspec.MsgspecError,
+    wire.ProtocolError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+
+
+class StoreError(ValueError):
+    """The file cannot be used, or nothing more can be stored in it. One line says why."""
+
+
+@attrs.frozen
+class Found:
+    """What a file holds: the job it belongs to, and how that ended, if it did."""
+
+    job: dict[str, Value]
+    ended: m.Ended | None
+
+
+def found(path: Path) -> Found | None:
+    """What is in `path`; None if there is no store yet. Raises StoreError as opening it does."""
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return None
+    store = SqliteStore(path)
+    try:
+        return Found(store.job, store.ended)
+    finally:
+        store.close()
+
+
+@attrs.define
+class _Length:
+    """Of what is stored of a session, in bytes."""
+
+    snapshot: int = 0
+    messages: int = 0
+
+
+class SqliteStore:
+    """What one job's host has ordered, in the file `path`, which is made where it is missing.
+
+    `job`: plain data that says which job that is; None: whichever the file belongs to.
+    Raises StoreError where the file cannot be used, or is another job's.
+    """
+
+    def __init__(self, path: Path, job: Mapping[str, Value] | None = None) -> None:
+        self.path = path
+        self.job: dict[str, Value] = {}
+        self._lengths: dict[str, _Length] = {}
+        self._file: sqlite3.Connection | None = None
+        try:
+            with self._explained():
+                self._open()
+                self._belong({} if job is None else _wired(job), job is not None)
+                self._measure()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def ended(self) -> m.Ended | None:
+        """How the computation ended, if it did. Raises StoreError as `load` does."""
+        if ROOT not in self._lengths:
+            return None
+        with self._explained():
+            return self._replayed(ROOT).ended
+
+    def append(self, model: Computation, now: float, message: Message) -> None:
+        """Raises StoreError where it could not be stored."""
+        session, seq = model.shape.session, model.seq
+        frame = b"" if seq == 1 or self._is_long(session) else self._frame(model, now, message)
+        with self._explained(reading=False):
+            if frame:
+                self._database.execute(_APPEND, (session, seq, frame))
+                self._lengths[session].messages += len(frame)
+            else:
+                self._begin(model)
+
+    def load(self) -> list[Computation]:
+        """Raises StoreError where a part of it is no longer what was stored."""
+        with self._explained():
+            return [self._replayed(session) for session in self._lengths]
+
+    def close(self) -> None:
+        """Nothing is stored any more; others may open the file."""
+        if self._file is not None:
+            with suppress(sqlite3.Error):
+                self._file.close()
+            self._file = None
+
+    # -- sessions --------------------------------------------------------------------------
+
+    def _is_long(self, session: str) -> bool:
+        length = self._lengths.get(session)
+        return length is None or length.messages > max(
+            COMPACT_BYTES_MIN, COMPACT_TIMES * length.snapshot
+        )
+
+    def _frame(self, model: Computation, now: float, message: Message) -> bytes:
+        """The message as it is sent; nothing where it is too long for that."""
+        try:
+            return wire.encode(wire.Ordered(model.shape.session, model.seq, now, message))
+        except wire.LocalProtocolError:
+            return b""
+
+    def _begin(self, model: Computation) -> None:
+        """All that was stored of the session gives way to the model as it is now."""
+        session = model.shape.session
+        snapshot = msgspec.msgpack.encode(model.snapshot())
+        with self._database as database:
+            database.execute("BEGIN")
+            database.execute(_FORGET, (session,))
+            database.execute(_BEGIN, (session, snapshot))
+        self._lengths[session] = _Length(len(snapshot))
+
+    def _replayed(self, session: str) -> Computation:
+        rows = self._database.execute(_SNAPSHOT, (session,))
+        model = Computation.restore(msgspec.msgpack.decode(rows.fetchone()[0]))
+        for seq, frame in self._database.execute(_MESSAGES, (session,)):
+            ordered = wire.decode(frame[wire.HEADER.size :])
+            if not isinstance(ordered, wire.Ordered) or not ordered.seq == seq == model.seq + 1:
+                raise StoreError(f"{self.path} is damaged: message {seq} of {session}")
+            model.apply(ordered.time, ordered.message)
+        return model
+
+    def _measure(self) -> None:
+        for session, size, messages in self._database.execute(_LENGTHS):
+            self._lengths[session] = _Length(size, messages)
+
+    # -- the file --------------------------------------------------------------------------
+
+    @property
+    def _database(self) -> sqlite3.Connection:
+        if self._file is None:
+            raise StoreError(f"{self.path} was closed")
+        return self._file
+
+    def _open(self) -> None:
+        """Lock the file and see to it that it is a store."""
+        if self.path.is_dir():
+            raise StoreError(f"{self.path} is a directory, not a store")
+        if self.path.exists() and 0 < self.path.stat().st_size < HEADER_BYTES:
+            raise StoreError(f"{self.path} is no store")  # SQLite would take it for an empty one
+        self._file = database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        (application,) = database.execute("PRAGMA application_id").fetchone()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != APPLICATION:
+            raise StoreError(f"{self.path} is a database of another program")
+        if tables and version != VERSION:
+            known = f"version {version}, this program knows version {VERSION}"
+            raise StoreError(f"{self.path} is a store of {known}")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("BEGIN EXCLUSIVE")  # no other process from now on
+        if not tables:
+            database.execute(f"PRAGMA application_id = {APPLICATION}")
+            database.execute(f"PRAGMA user_version = {VERSION}")
+            for table in _TABLES:
+                database.execute(table)
+        database.execute("COMMIT")
+
+    def _belong(self, job: dict[str, Value], given: bool) -> None:
+        """Belong to `job`, if to none yet."""
+        rows = self._database.execute("SELECT name, value FROM job")
+        self.job = {name: msgspec.msgpack.decode(value) for name, value in rows}
+        if not self.job:
+            self.job = job
+            with self._database as database:
+                database.execute("BEGIN")
+                for name, value in job.items():
+                    row = name, msgspec.msgpack.encode(value)
+                    database.execute("INSERT INTO job VALUES (?, ?)", row)
+        for name in dict.fromkeys([*self.job, *job]) if given else ():
+            there, here = self.job.get(name), job.get(name)
+            if there != here or type(there) is not type(here):
+                differs = f"its {name} is {there!r:.80}, not {here!r:.80}"
+                raise StoreError(f"{self.path} belongs to another job: {differs}")
+
+    @contextmanager
+    def _explained(self, reading: bool = True) -> Iterator[None]:
+        """Whatever is wrong with the file, in one line."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {_REASONS.get(_code(error), error)}") from error
+        except _DAMAGES as error:
+            if not reading:
+                raise
+            raise StoreError(f"{self.path} is damaged: {error!r:.200}") from error
+
+
+def _wired(job: Mapping[str, Value]) -> dict[str, Value]:
+    """As it will be read."""
+    plain: dict[str, Value] = msgspec.msgpack.decode(msgspec.msgpack.encode(dict(job)))
+    return plain
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what SQLite adds to it
