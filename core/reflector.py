@@ -410,7 +410,7 @@ class Reflector:
             right = next(votes for node, votes in ballot.votes.items() if node not in wrong)
             ballot.votes |= dict.fromkeys(wrong, right)
             self.ballots = {vote.seq: ballot}
-        elif ballot.complete:
+        elif ballot.complete and self._mender == NOBODY:  # else the log is yet needed
             self.ballots = {seq: b for seq, b in self.ballots.items() if seq > vote.seq}
             self._log = [entry for entry in self._log if entry[0] > vote.seq]
 
