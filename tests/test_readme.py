@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (TOP / "README.md").read_text(), r
 COMMANDS = [
     line.removeprefix("$ ")
     for kind, text in BLOCKS
-    if kind == "console"
+    if kind == "console" and not text.startswith("host$")
     for line in text.splitlines()
     if line.startswith("$ ")
 ]
@@ -71,6 +73,50 @@ def test_every_fault_of_the_script_concerns_somebody(here: Path) -> None:
     report = json.loads(run(here, sys.executable, *shlex.split(command)[1:], "--json").stdout)
     assert report["faults"] == FILES["storm.txt"].count("\nat ")
     assert report["faults_in_vain"] == []
+
+
+def test_the_terminals_work_together(here: Path) -> None:
+    """As it is told: one is killed, one interrupted, and the result is right."""
+    (block,) = (text for kind, text in BLOCKS if kind == "console" and text.startswith("host$"))
+    lines = [line.partition("$ ")[::2] for line in block.splitlines()]
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    with ExitStack() as stack:
+        running: dict[str, subprocess.Popen[str]] = {}
+        for terminal, line in lines:
+            if line == "kill -9":
+                running[terminal].kill()
+            elif line == "Ctrl-C":
+                running[terminal].send_signal(signal.SIGINT)
+                assert running[terminal].wait(30) == 130
+            elif not terminal:
+                status = [sys.executable, *shlex.split(line)[1:]]
+                wait_until_half_way(here, status)
+            else:
+                started = subprocess.Popen(
+                    [sys.executable, *shlex.split(line)[1:]],
+                    cwd=here, env=environment, text=True,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                )  # fmt: skip
+                running[terminal] = stack.enter_context(started)
+                stack.callback(started.kill)
+        output, _ = running["host"].communicate(timeout=60)
+        assert running["three"].wait(30) == 0
+    assert output.startswith("result            2,000\n")
+
+
+def wait_until_half_way(here: Path, status: list[str]) -> None:
+    """Until some work is done by all; the host may not listen yet."""
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    for _ in range(100):
+        asked = subprocess.run(
+            [*status, "--json"], cwd=here, env=environment, capture_output=True, timeout=30,
+            check=False,
+        )  # fmt: skip
+        if asked.returncode == 0:
+            sessions = json.loads(asked.stdout)["sessions"]
+            if sum(session["accepted"] for session in sessions) >= 500:
+                return
+    pytest.fail("nothing was done")
 
 
 def test_nothing_is_left_out() -> None:

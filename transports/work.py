@@ -32,8 +32,9 @@ from transports.crew import Call, Computer
 from transports.jobs import Chosen
 from transports.timers import Timers
 
-GO_SECONDS = 0.02  # a call that takes longer is to hold nobody else up
 AHEAD_SECONDS = 0.04  # of work are given to a computing process
+LOOK_SECONDS = 0.05  # what takes longer than from one look to the next is to hold nobody else up
+PACE_SECONDS = 0.02  # a piece, so long as nothing is known
 AHEAD_CALLS = 64
 PACE_SHARE = 0.25  # of the newest measurement
 
@@ -70,7 +71,7 @@ class Work:
         self._urgent: deque[Call] = deque()
         self._queue: deque[Call] = deque()
         self._computers: list[Computer] = []
-        self._pace = GO_SECONDS  # seconds a piece, so far as is known
+        self._pace = PACE_SECONDS
         self._own: dict[Node, deque[Call]] = {}  # that run in the loop
         self._timers = Timers()
         self._busy = trio.lowlevel.ParkingLot()
@@ -170,7 +171,7 @@ class Work:
             call = (self._urgent or self._queue).popleft()
             if call.wanted:
                 compute = call.kind == COMPUTE
-                call.seconds = self._pace * len(call.slots) if compute else GO_SECONDS
+                call.seconds = self._pace * len(call.slots) if compute else PACE_SECONDS
                 computer.give(call)
                 if len(computer.calls) > 1:
                     self._busy.unpark()
@@ -195,7 +196,7 @@ class Work:
         while True:
             if all(len(one.calls) < 2 for one in self._computers):
                 await self._busy.park()
-            await trio.sleep(GO_SECONDS)
+            await trio.sleep(LOOK_SECONDS)
             for computer in self._computers:
                 self._again(computer.look())
             self._fill()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -264,3 +265,45 @@ def test_what_is_no_function_is_named(here: Path) -> None:
 def test_what_is_no_job_at_all() -> None:
     assert refusal("plugins") == f"job 'plugins' has no function 'prepare': {PARTS}"
     assert refusal(None) == f"job 'None' has no function 'prepare': {PARTS}"
+
+
+# A compute that is to be awaited.
+
+
+AWAITED = """
+import trio
+from plugins.demo import collect, prepare
+async def compute(input, index):
+    await trio.sleep(0)
+    if input is None: raise ValueError('nothing')
+    return [input, index]
+class Thing:
+    async def __call__(self, input, index): return index
+thing = Thing()
+"""
+
+
+def test_a_compute_that_is_to_be_awaited_is_known(here: Path) -> None:
+    (here / "awaited.py").write_text(AWAITED)
+    assert load("awaited.py").asynchronous
+    assert load("plugins.demo", compute="awaited.py:thing").asynchronous
+    assert load(
+        SimpleNamespace(prepare=max, compute=partial(compute_later), collect=sum)
+    ).asynchronous
+    assert not load("plugins.demo").asynchronous
+
+
+async def compute_later(input: object, index: int) -> int:
+    return index
+
+
+def test_it_can_be_called_by_who_cannot_await(here: Path) -> None:
+    (here / "awaited.py").write_text(AWAITED)
+    job = load("awaited.py").synchronous()
+    assert not job.asynchronous
+    assert job.compute(5, 7) == [5, 7]
+    with pytest.raises(ValueError, match="nothing"):
+        job.compute(None, 7)
+    assert load("plugins.demo", compute="awaited.py:thing").synchronous().compute(None, 3) == 3
+    plain = load("plugins.demo")
+    assert plain.synchronous() is plain

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 from core import Computation, choose_fanout
 from core import messages as m
@@ -77,6 +78,15 @@ def test_every_partition_counts_once(nodes: int, partitions: int, fanout: int) -
     verified(report, 3 * partitions)
     assert report.finished_seconds is not None
     assert report.finished_seconds >= 12  # what a piece is said to take
+
+
+def test_a_compute_that_is_to_be_awaited_is_run_to_its_end() -> None:
+    async def compute(value: Any, index: int) -> int:
+        await trio.lowlevel.checkpoint()
+        return index
+
+    report = World(nodes=20, partitions=50, fanout=5, job=job(compute=compute)).run()
+    verified(report, sum(range(50)))
 
 
 @pytest.mark.parametrize(("nodes", "partitions", "fanout"), [*TREES, (100, 3000, 15)])

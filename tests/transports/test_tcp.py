@@ -1,34 +1,23 @@
-"""Real processes on real sockets. Each test ends by itself, or its time limit fails it."""
+"""The command without a name: everything on this machine, in real processes."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.test_rooms import TOP
+from tests.transports.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
+from tests.transports.running import TOP, Programs, until
 
-SECONDS_MAX = 60
 PRIMES_BELOW_A_MILLION = 78498
-
-
-def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "transports.tcp", *arguments]
-    done = subprocess.run(
-        command, cwd=TOP, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
-    )
-    assert done.returncode == code, done.stderr
-    return done
-
-
-def report(*arguments: str, code: int = 0) -> dict[str, Any]:
-    done = run(*arguments, "--json", code=code)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+QUICK_SECONDS = 2.0
+TRIES = 5  # another process may have the cores just then
+OF_THE_SIMULATOR = {"crashed", "faults", "faults_in_vain", "faults_left"}
 
 
 @pytest.mark.parametrize(
@@ -41,73 +30,116 @@ def report(*arguments: str, code: int = 0) -> dict[str, Any]:
     ],
     ids=" ".join,
 )
-def test_two_processes_find_the_result(options: tuple[str, ...]) -> None:
-    found = report("--processes", "2", *options)
+def test_two_processes_find_the_result(run: Programs, options: tuple[str, ...]) -> None:
+    job = ("--job", "plugins.primes", "--processes", "2")
+    found = run.start(*job, *options, "--json").report()
     assert found["result"] == PRIMES_BELOW_A_MILLION
-    assert found["lost_processes"] == 0
+    assert found["arrived"] == found["nodes"] == int(options[1])
+    assert found["lost_processes"] == found["left"] == 0
 
 
-def test_the_summary_is_for_people_unless_told_otherwise() -> None:
-    done = run("--nodes", "4", "--processes", "2")
-    assert done.stdout.startswith(f"result      {PRIMES_BELOW_A_MILLION}\n")
-    assert done.stderr == ""
+def test_without_arguments_it_is_over_soon_and_leaves_nothing_behind(run: Programs) -> None:
+    for _ in range(TRIES):
+        done = run.run()
+        assert done.stdout.startswith("result            100\n")
+        assert "nodes             100 of 100 arrived, 0 left\n" in done.stdout
+        assert "partitions        100 of 100 accepted\n" in done.stdout
+        assert done.stderr == f"{PROGRAM}: work begins: 100 partitions, fanout 100\n"
+        if done.seconds < QUICK_SECONDS:
+            break
+    assert done.seconds < QUICK_SECONDS
 
 
-SUICIDE = """
-import os, signal
-
-def prepare(input, sizes):
-    return [input] * len(sizes)
-
-def compute(input, index):
-    if index == input["victim"]:
-        try:
-            os.close(os.open(input["flag"], os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return index
-        os.kill(os.getpid(), signal.SIGKILL)
-    return index
-
-def collect(outputs):
-    return sum(outputs)
-"""
+PROGRAM = "python -m transports.tcp"
 
 
-@pytest.mark.parametrize("fanout", ["4", "40", "200"])
-def test_the_death_of_a_process_costs_no_result(tmp_path: Path, fanout: str) -> None:
-    """The process that comes to one of the later partitions first kills itself, once."""
-    job, flag = tmp_path / "job.py", tmp_path / "flag"
-    job.write_text(SUICIDE)
-    value = json.dumps({"victim": 120, "flag": str(flag)})
-    options = ["--nodes", "20", "--partitions", "200", "--fanout", fanout]
-    found = report("--processes", "2", "--job", str(job), "--input", value, *options)
-    assert flag.exists()
-    assert found["result"] == sum(range(200))
-    assert found["lost_processes"] == 1
+def test_its_json_has_the_fields_of_the_simulator(run: Programs) -> None:
+    ours = run.start("--nodes", 7, "--partitions", 20, "--json").report()
+    command = [sys.executable, "-m", "sim", "--nodes", "7", "--partitions", "20", "--json"]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, check=True, timeout=60)
+    simulated = json.loads(done.stdout)
+    assert simulated.keys() - ours.keys() == OF_THE_SIMULATOR
+    same = ("result", "failure", "nodes", "partitions", "fanout", "levels", "arrived", "left")
+    assert {name: ours[name] for name in same} == {name: simulated[name] for name in same}
+    assert 0 < ours["finished_seconds"] < ours["wall_seconds"]
 
 
-FAULTY = """
-def prepare(input, sizes):
-    return [input] * len(sizes)
+def test_a_job_that_fails_is_told_with_its_traceback(run: Programs) -> None:
+    options = ("--job", run.job(FAULTY), "--nodes", 6, "--partitions", 12, "--fanout", 4)
+    done = run.run(*options, code=1)
+    *_, where, line, last = done.stderr.splitlines()
+    assert "Traceback (most recent call last):" in done.stderr
+    assert line == "IndexError: list index out of range"
+    assert where.strip().strip("~^") in ("", "return [][index]")
+    assert last.startswith(f"{PROGRAM}: the job failed in session 0-")
+    assert last.endswith("partition 7: IndexError: list index out of range")
+    assert done.stdout.startswith("result            none\n")
 
-def compute(input, index):
-    return {1, 2} if index == input else index
 
-def collect(outputs):
-    return 0
-"""
-
-
-def test_an_output_that_is_not_plain_data_fails_the_job(tmp_path: Path) -> None:
-    job = tmp_path / "job.py"
-    job.write_text(FAULTY)
-    options = ["--nodes", "6", "--partitions", "12", "--fanout", "4", "--processes", "2"]
-    found = report("--job", str(job), "--input", "7", *options, code=1)
+def test_an_output_that_is_not_plain_data_fails_the_job(run: Programs) -> None:
+    options = ("--job", run.job(FAULTY), "--input", "set", "--nodes", 6, "--partitions", 12)
+    found = run.start(*options, "--json").report(code=1)
     assert found["failure"]["partition"] == 7
     assert "not plain data" in found["failure"]["error"]
+    assert found["result"] is None
 
 
-def test_other_addresses_are_refused() -> None:
-    done = run("--listen", "0.0.0.0", code=2)
+def test_what_a_job_prints_is_not_mixed_with_the_result(run: Programs) -> None:
+    done = run.start("--job", run.job(PRINTING), "--nodes", 2, "--partitions", 6, "--json")
+    assert done.report()["result"] == 6
+    said = done.stderr.splitlines()
+    assert (said.count("prepared"), said.count("computed"), said.count("collected")) == (1, 6, 1)
+    assert "loaded" in said
+
+
+def test_functions_may_come_from_other_places(run: Programs) -> None:
+    other = run.job(PRINTING, "other.py")
+    parts = ("--prepare", f"{other}:apart", "--compute", f"{other}:mine")
+    options = ("--nodes", 2, "--partitions", 6, "--input", 5, "--json")
+    assert run.start(*options, *parts).report()["result"] == 6 * 10
+    collect = ("--collect", f"{other}:largest")
+    assert run.start(*options, *parts, *collect).report()["result"] == 10
+
+
+@pytest.mark.parametrize("fanout", [4, 40, 200])
+def test_the_death_of_a_process_costs_no_result(run: Programs, tmp_path: Path, fanout: int) -> None:
+    """The process that comes to one of the later partitions first dies of it, once."""
+    flag = tmp_path / "flag"
+    value = json.dumps({"victim": 120, "flag": str(flag)})
+    options = ("--nodes", 20, "--partitions", 200, "--fanout", fanout, "--processes", 2)
+    found = run.start("--job", run.job(SUICIDAL), "--input", value, *options, "--json").report()
+    assert flag.exists()
+    assert found["result"] == sum(range(200))
+    assert (found["lost_processes"], found["left"]) == (1, 10)
+
+
+def test_without_any_process_left_it_gives_up(run: Programs) -> None:
+    job = ("--job", run.job(SLEEPING), "--input", 0.05)
+    going = run.start(*job, "--partitions", 2000, "--nodes", 4, "--processes", 2, "-v")
+    until(lambda: going.stderr.count(" met ") == 2)
+    for pid in going.children:
+        os.kill(pid, signal.SIGKILL)
+    going.ended(1)
+    assert going.stderr.splitlines()[-1] == (
+        f"{PROGRAM}: all 4 nodes have left, 2 processes lost: 0 of 2,000 partitions were "
+        "accepted; see what their processes say"
+    )
+    assert "finished          never\n" in going.stdout
+
+
+def test_interrupted_it_ends_all_it_has_started(run: Programs) -> None:
+    job = ("--job", run.job(SLEEPING), "--input", 0.05)
+    going = run.start(*job, "--partitions", 2000, "--nodes", 4, "--processes", 2, "-v")
+    until(lambda: going.stderr.count(" met ") == 2)
+    going.interrupt()
+    going.ended(130)
+    run.see_that_none_is_left()
+    assert going.stderr.splitlines()[-1] == f"{PROGRAM}: interrupted"
+    assert "Traceback" not in going.stderr
+    assert going.stdout == ""
+
+
+def test_options_that_are_for_hosts_are_refused(run: Programs) -> None:
+    done = run.run("--listen", "0.0.0.0", code=2)
     assert done.stderr.count("\n") == 1
-    assert "0.0.0.0" in done.stderr
+    assert "--listen" in done.stderr

@@ -1,0 +1,125 @@
+"""Jobs as a user would write them, each the text of a file."""
+
+# The answer is the sum of all partitions' indices; each takes `input` seconds.
+SLEEPING = """
+import time
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    time.sleep(input)
+    return index
+
+def collect(outputs):
+    return sum(outputs)
+"""
+
+# The same; each partition that is done is a line of the file `log`: its index, and who did it.
+LOGGING = """
+import os, time
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    time.sleep(input["seconds"])
+    with open(input["log"], "a") as log:
+        log.write(f"{index} {os.getppid()}\\n")
+    return index
+
+def collect(outputs):
+    return sum(outputs)
+"""
+
+PRINTING = """
+print("loaded")
+
+def prepare(input, sizes):
+    print("prepared")
+    return [input] * len(sizes)
+
+def compute(input, index):
+    print("computed")
+    return 1
+
+def collect(outputs):
+    print("collected")
+    return sum(outputs)
+
+def mine(input, index):
+    return input
+
+def apart(input, sizes):
+    return [2 * input] * len(sizes)
+
+def largest(outputs):
+    return max(outputs)
+"""
+
+FAULTY = """
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    if index == 7:
+        return {1, 2} if input == "set" else [][index]
+    return index
+
+def collect(outputs):
+    return 0
+"""
+
+# The process that comes to partition `victim` first kills itself, once.
+SUICIDAL = """
+import os, signal
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    if index == input["victim"]:
+        try:
+            os.close(os.open(input["flag"], os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return index
+        os.kill(os.getppid(), signal.SIGKILL)
+    return index
+
+def collect(outputs):
+    return sum(outputs)
+"""
+
+# Each piece keeps the interpreter to itself, in C, for as long as `input` iterations take.
+BUSY = """
+import pathlib
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    if input["flag"]:
+        pathlib.Path(input["flag"]).touch()
+    return sum(range(input["iterations"])) > 0
+
+def collect(outputs):
+    return sum(outputs)
+"""
+
+# Inputs and outputs of `size` bytes each, made where there are `parts` of them, below the root.
+LARGE = """
+import hashlib, pathlib
+
+def prepare(input, sizes):
+    if isinstance(input, bytes):
+        return [input] * len(sizes)
+    return [bytes([65 + slot]) * input["size"] for slot in range(len(sizes))]
+
+def compute(input, index):
+    return input.lower()
+
+def collect(outputs):
+    if len(outputs) == 1:
+        return outputs[0]
+    return hashlib.sha256(b"".join(outputs)).hexdigest()
+"""

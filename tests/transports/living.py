@@ -1,0 +1,200 @@
+"""A whole computation in one event loop, in memory, that goes on piece by piece; and who disturbs.
+
+The processes are real ones, with all that they are but sockets and computing processes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+import trio.testing
+
+from core import Shape, Worker
+from core import messages as m
+from core.cutting import ROOT
+from core.messages import Place, Value
+from tests.transports.talking import Stranger
+from transports import wire
+from transports.blobs import Blobs
+from transports.connection import Me, Peer
+from transports.dialling import ConnectError
+from transports.process import Process, nodes_of
+from transports.security import Security
+
+HOST, HELPER = "127.0.0.1:5001", "127.0.0.1:5002"
+HOST_NUMBER, HELPER_NUMBER, SILENT_NUMBER = 1, 2, 3
+OPEN = Security()
+
+
+class Pieces:
+    """Stands in for Work: the outputs are what they ought to be, when they are asked for."""
+
+    def __init__(self, process: Process) -> None:
+        self.post = process.post
+        self.waiting: deque[tuple[Worker, m.Compute]] = deque()
+
+    async def run(self) -> None:
+        await trio.sleep_forever()
+
+    def compute(self, worker: Worker, command: m.Compute) -> None:
+        self.waiting.append((worker, command))
+
+    def finish_one(self) -> None:
+        """The one that waits longest."""
+        if self.waiting:
+            worker, command = self.waiting.popleft()
+            outputs = [command.first + slot for slot in command.slots]
+            self.post(worker.computed, command.session, command.slots, outputs, 1.0)
+
+    def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
+        self.post(worker.prepared, session, [value] * len(sizes))
+
+    def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
+        good = all(type(output) is int for output in outputs)
+        self.post(worker.collected, session, sum(outputs) if good else None)
+
+
+class Recording(Process):
+    """A process that keeps some of what it hears, as frames."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.heard: dict[bytes, None] = {}
+
+    def _received(self, peer: Peer, envelope: wire.Envelope) -> None:
+        if len(self.heard) < 2000:
+            self.heard[wire.encode(envelope)] = None
+        super()._received(peer, envelope)
+
+
+class Life:
+    """The host, one process that listens, and one that does not."""
+
+    def __init__(self, nursery: trio.Nursery, folder: Path, shape: Shape) -> None:
+        self.nursery = nursery
+        self.shape = shape
+        self.processes: dict[str, Recording] = {}
+        self.pieces: list[Pieces] = []
+        self.host = self._process(folder / "host", Me(HOST_NUMBER, HOST))
+        self.helper = self._process(folder / "helper", Me(HELPER_NUMBER, HELPER, 6))
+        self.silent = self._process(folder / "silent", Me(SILENT_NUMBER, None, 6))
+
+    def _process(self, folder: Path, me: Me) -> Recording:
+        process = Recording(me, OPEN, self.nursery, Blobs(folder))
+        process.connections._meeting._dial = self._dial
+        self.processes[me.name] = process
+        return process
+
+    async def _dial(self, address: str) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        if address not in self.processes:
+            raise ConnectError(f"{address}: nobody listens there")
+        return self.stream(self.processes[address])
+
+    def stream(self, process: Process) -> trio.abc.HalfCloseableStream:
+        """A connection to it."""
+        mine, its = trio.testing.memory_stream_pair()
+        self.nursery.start_soon(process.connections.accept, its)
+        return mine
+
+    def begin(self) -> None:
+        """The host opens the root, and the others join it."""
+        place = Place(ROOT, (HOST,))
+        begin = wire.Begin("job", {}, "", self.shape.partitions, self.shape.fanout, None, 0, place)
+        for process in self.processes.values():
+            self.pieces.append(pieces := Pieces(process))
+            process.begin(begin, pieces)  # type: ignore[arg-type]
+            if process is not self.host:
+                process.on_begin = lambda begin: None
+            self.nursery.start_soon(process.run)
+        (submitter,) = nodes_of(HOST_NUMBER, 1)
+        self.host.submit(m.Open(self.shape, (1000,), place), submitter, 0)
+        for process in (self.helper, self.silent):
+            for node in nodes_of(process.me.number, process.me.nodes):
+                process.enter(node, place)
+
+    def finish_one(self) -> None:
+        """One piece of each process."""
+        for pieces in self.pieces:
+            pieces.finish_one()
+
+    async def finish(self) -> m.Ended | None:
+        """The rest; returns what comes of all."""
+        while self.host.outcome is None:
+            self.finish_one()
+            await trio.testing.wait_all_tasks_blocked()
+            if not any(pieces.waiting for pieces in self.pieces):
+                await trio.sleep(0.5)  # by the testing clock
+        return self.host.outcome
+
+
+@asynccontextmanager
+async def life(folder: Path, partitions: int = 27, fanout: int = 3) -> AsyncIterator[Life]:
+    """One that has begun. Nothing in it may take longer than some hours of the testing clock."""
+    with trio.fail_after(10_000):
+        async with trio.open_nursery() as nursery:
+            lived = Life(nursery, folder, Shape.root(partitions, fanout))
+            lived.begin()
+            await trio.testing.wait_all_tasks_blocked()
+            yield lived
+            nursery.cancel_scope.cancel()
+
+
+class Intruder:
+    """One process after the other with the same number, which says what it likes.
+
+    `said` counts the frames that the host has read from it.
+    """
+
+    def __init__(
+        self, life: Life, target: Process, number: int, address: str | None, nodes: int = 50
+    ) -> None:
+        self.life, self.target = life, target
+        self.me = Me(number, address, nodes)
+        self.said = 0
+        self._stream: trio.abc.HalfCloseableStream | None = None
+
+    async def say(self, frames: Sequence[bytes]) -> None:
+        """All of them, on as many connections as it takes."""
+        frames = [*frames]
+        while frames:
+            stream = await self._connected()
+            before = self.target.connections.frames_received
+            await stream.send_all(b"".join(frames))
+            await settled(self.target)
+            read = self.target.connections.frames_received - before
+            if self._is_cut(stream):
+                read += read < len(frames)  # the last one was malformed, and so is not counted
+                self._stream = None
+            elif read < len(frames):  # pings do not count
+                read = len(frames)
+            self.said += read
+            del frames[:read]
+
+    async def _connected(self) -> trio.abc.HalfCloseableStream:
+        if self._stream is None or self._is_cut(self._stream):
+            self._stream = self.life.stream(self.target)
+            await Stranger(self._stream).greet(self.me)
+            await settled(self.target)
+        return self._stream
+
+    def _is_cut(self, stream: Any) -> bool:
+        peer = self.target.connections.peers.get(self.me.name)
+        return peer is None or bool(peer.reason)
+
+    async def leave(self) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
+            self._stream = None
+
+
+async def settled(process: Process) -> None:
+    """Waits until it has dealt with what it was sent."""
+    await trio.testing.wait_all_tasks_blocked()
+
+

@@ -1,0 +1,568 @@
+"""The functions of a job in real computing processes: what comes of them, who waits for whom."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from trio.testing import MockClock
+
+from core.messages import Place, Value
+from tests.transports.working import ASYNC_JOB, FIRST, JOB, SECONDS_MAX, SESSION, Desk, desk, gate
+from transports import crew, work
+from transports.blobs import handle, loaded, stored
+from transports.computing import TEXT_MAX, shortened
+
+TOP = Path(__file__).parents[2]
+ENDED = "the computing process ended"
+LONG = 1000.0  # by the clock of tests
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    return MockClock(autojump_threshold=0)
+
+
+@asynccontextmanager
+async def bounded(
+    folder: Path, cores: int = 1, seconds: float = SECONDS_MAX, **more: Any
+) -> AsyncIterator[Desk]:
+    with trio.fail_after(seconds):
+        async with desk(folder, cores, **more) as one:
+            yield one
+
+
+def do(statements: str) -> list[str]:
+    return ["do", statements]
+
+
+# -- what comes of a call ------------------------------------------------------------------
+
+
+async def test_each_function_runs_and_its_value_comes_back(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, 5, None, "text", [1.5, {"a": b"b"}], True, 2**64 - 1, -(2**63), slot=3)
+        [(node, what, session, slots, outputs, seconds)] = await one.told()
+        assert (node, what, session, slots) == (1, "computed", SESSION, (3, 4, 5, 6, 7, 8, 9))
+        assert outputs == [5, None, "text", [1.5, {"a": b"b"}], True, 2**64 - 1, -(2**63)]
+        assert 0 < seconds < SECONDS_MAX
+        one.work.prepare(one.asker(2), SESSION, "input", [3, 2])
+        assert await one.told() == [(2, "prepared", SESSION, ["input", "input"])]
+        one.work.collect(one.asker(3), SESSION, ["output", 8])
+        assert await one.told() == [(3, "collected", SESSION, "output")]
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ("raise LookupError('not here')", "LookupError: not here"),
+        ("raise SystemExit(2)", "SystemExit: 2"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("output = {1, 2}", "not plain data: set: {1, 2}"),
+        ("output = [object]", "not plain data: type"),
+        ("output = {'\\0blob': 1}", "not plain data: the key '\\x00blob'"),
+        ("output = 2**64", "not plain data"),
+        ("output = '\\ud800'", "not plain data"),
+        ("sys.stdin.read(1)[0]", "IndexError"),  # it is empty
+        ("raise ValueError('\\ud800')", "ValueError: \\ud800"),
+    ],
+)
+async def test_what_a_function_raises_is_its_result(
+    tmp_path: Path, statements: str, said: str
+) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, 5, do(statements), 6, slot=2)
+        one.work.prepare(one.asker(2), SESSION, do(statements), [1])
+        one.work.collect(one.asker(3), SESSION, [do(statements)])
+        one.compute(4, 7)
+        told = {node: (what, session, more) for node, what, session, *more in await one.told(4)}
+        assert told[4][:2] == ("computed", SESSION)
+        for node, slot in ((1, 3), (2, None), (3, None)):
+            what, session, [failed, text] = told[node]
+            assert (what, session, failed) == ("raised", SESSION, slot)
+            assert said in text
+
+
+async def test_a_traceback_is_that_of_the_job_alone(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, do("1 / 0"))
+        [(*_, text)] = await one.told()
+    lines = text.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[1].startswith(f'  File "{tmp_path / "job.py"}", line ')
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert "computing.py" not in text
+
+
+async def test_a_long_text_loses_its_middle(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, do("raise ValueError('x' * 100_000 + 'end')"))
+        [(*_, text)] = await one.told()
+    assert TEXT_MAX - 2 <= len(text) <= TEXT_MAX
+    assert text.startswith("Traceback")
+    assert text.rstrip().endswith("xend")
+    assert "characters in all" in text
+    assert shortened("x" * TEXT_MAX) == "x" * TEXT_MAX
+
+
+async def test_what_a_job_prints_goes_to_standard_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, do("print('from the job'); os.write(1, b'and below'); output = 1"))
+        [(_, what, *_)] = await one.told()
+    out, err = capfd.readouterr()
+    assert what == "computed"
+    assert out == ""
+    assert err == "from the job\nand below"
+
+
+async def test_standard_input_is_empty(tmp_path: Path) -> None:
+    ours, saved = os.pipe(), os.dup(0)
+    os.dup2(ours[0], 0)  # one from which nothing ever comes
+    try:
+        async with bounded(tmp_path) as one:
+            one.compute(1, do("output = sys.stdin.read()"))
+            [(_, what, *_, outputs, _)] = await one.told()
+            assert (what, outputs) == ("computed", [""])
+    finally:
+        os.dup2(saved, 0)
+        for fd in (*ours, saved):
+            os.close(fd)
+
+
+async def test_a_job_may_close_its_standard_files(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, do("sys.stdin.close(); os.closerange(0, 3); output = 1"), 2)
+        [(_, what, _, _, outputs, _)] = await one.told()
+        assert (what, outputs) == ("computed", [1, 2])
+
+
+async def test_a_job_that_cannot_be_loaded_there_says_why(tmp_path: Path) -> None:
+    source = f"import os\nif os.getpid() != {os.getpid()}: raise OSError('no licence')\n"
+    async with bounded(tmp_path, source=source + "compute = prepare = collect = print") as one:
+        one.compute(1, 0)
+        [(_, what, _, slot, text)] = await one.told()
+        assert (what, slot) == ("raised", 0)
+        assert "it raises OSError: no licence" in text
+
+
+# -- computing processes that end ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statements", "how"),
+    [
+        ("os._exit(3)", "exit code 3"),
+        ("os._exit(0)", "exit code 0"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "exit code -9, SIGKILL"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "exit code -11, SIGSEGV"),
+        # Somebody is left who has the connection open.
+        ("os.fork() or signal.pause(); os._exit(3)", "exit code 3"),
+    ],
+)
+async def test_only_the_call_that_a_process_dies_of_has_failed(
+    tmp_path: Path, statements: str, how: str
+) -> None:
+    if "fork" in statements:
+        statements = "signal.alarm(20); " + statements.replace("signal.pause()", LINGER)
+    async with bounded(tmp_path) as one:
+        one.compute(9, 0)
+        await one.told()  # it is quick: many calls are handed out together
+        for node in range(5):
+            one.compute(node, node, slot=node)
+        one.compute(5, 1, 2, do(statements), 3, slot=5)
+        for node in range(6, 200):  # more than are handed out together
+            one.compute(node, node, slot=node)
+        outcomes = await one.told(200)
+        told = {node: (what, *more) for node, what, _, *more in outcomes}
+        assert told.pop(5) == ("raised", 7, f"{ENDED} ({how}) in partition {FIRST + 7}")
+        assert [node for node, *_ in outcomes if node != 5] == list(told) == sorted(told)
+        assert {node: (one[0], one[2]) for node, one in told.items()} == {
+            node: ("computed", [node]) for node in told
+        }
+
+
+LINGER = "(os.setsid(), signal.alarm(10), signal.pause())"
+
+
+async def test_an_interruption_is_not_for_a_computing_process(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, do("output = os.getpid()"))
+        [(*_, [pid], _)] = await one.told()
+        os.kill(pid, signal.SIGINT)
+        one.compute(1, do("output = [os.getpid(), list(signal.pthread_sigmask(0, []))]"))
+        [(*_, [[same, blocked]], _)] = await one.told()
+        assert same == pid
+        assert blocked == []  # nor for what the job starts, unless it says so
+
+
+async def test_prepare_and_collect_may_end_it_as_well(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.work.prepare(one.asker(1), SESSION, do("os._exit(3)"), [1])
+        text = f"{ENDED} (exit code 3) in prepare"
+        assert await one.told() == [(1, "raised", SESSION, None, text)]
+        one.work.collect(one.asker(1), SESSION, [do("os._exit(4)")])
+        text = f"{ENDED} (exit code 4) in collect"
+        assert await one.told() == [(1, "raised", SESSION, None, text)]
+        one.compute(1, 5)
+        assert (await one.told())[0][1] == "computed"
+
+
+async def test_an_idle_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    async with bounded(tmp_path) as one:
+        one.compute(1, do("output = os.getpid()"))
+        [(*_, [pid], _)] = await one.told()
+        os.kill(pid, signal.SIGKILL)
+        one.compute(1, do("output = os.getpid()"))
+        [(_, what, *_, [other], _)] = await one.told()
+        assert what == "computed"
+        assert other != pid
+
+
+async def test_a_job_that_ends_every_process_fails_each_call(tmp_path: Path) -> None:
+    source = f"import os\nif os.getpid() != {os.getpid()}: os._exit(3)\n"
+    async with bounded(tmp_path, source=source + "compute = prepare = collect = print") as one:
+        for node in range(3):
+            one.compute(node, 0, slot=node)
+        text = f"{ENDED} (exit code 3) in partition %d, before the job was loaded"
+        told = sorted(await one.told(3))
+        assert told == [(n, "raised", SESSION, n, text % (FIRST + n)) for n in range(3)]
+
+
+async def test_where_no_process_can_be_started_each_call_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    async with bounded(tmp_path) as one:
+        one.compute(1, 5)
+        [(_, what, _, slot, text)] = await one.told()
+        assert (what, slot) == ("raised", 0)
+        assert text.startswith("the computing process could not be started ([Errno 2]")
+        monkeypatch.undo()
+        one.compute(1, 5)
+        assert (await one.told())[0][1] == "computed"
+
+
+# -- who waits for whom --------------------------------------------------------------------
+
+
+async def test_the_loop_goes_on_while_a_piece_keeps_the_interpreter(tmp_path: Path) -> None:
+    async with gate() as door, bounded(tmp_path, 2) as one:
+        one.compute(1, ["hold", door.port])
+        _, held = await door.begun()
+        for number in range(100):  # one after the other, in the other process
+            one.compute(2, number)
+            [(node, what, *_, outputs, _)] = await one.told()
+            assert (node, what, outputs) == (2, "computed", [number])
+        await held.send_all(b"!")
+        [(node, *_, outputs, _)] = await one.told()
+        assert (node, outputs) == (1, ["held"])
+
+
+async def test_what_came_first_begins_first_and_who_has_gone_is_dropped(tmp_path: Path) -> None:
+    async with gate() as door, bounded(tmp_path) as one:
+        askers = [one.compute(node, ["wait", door.port], slot=node) for node in range(8)]
+        partition, first = await door.begun()
+        assert partition == FIRST
+        askers[3].leave()
+        askers[5].place = Place("0-1", ("here", "there"))
+        await first.send_all(b"!")
+        begun = []
+        for _ in range(5):
+            partition, piece = await door.begun()
+            begun.append(partition - FIRST)
+            await piece.send_all(b"!")
+        told = await one.told(6)
+        assert begun == [1, 2, 4, 6, 7]
+        assert [node for node, *_ in told] == [0, *begun]
+
+
+async def test_all_cores_are_shared_by_all_nodes(tmp_path: Path) -> None:
+    async with gate() as door, bounded(tmp_path, 3) as one:
+        for node in range(50):
+            one.compute(node, ["wait", door.port], slot=node)
+        waiting = [await door.begun() for _ in range(3)]
+        for left in range(47, 0, -1):
+            await waiting.pop(0)[1].send_all(b"!")
+            waiting.append(await door.begun())
+            assert len(waiting) == 3, left
+        for _, piece in waiting:
+            await piece.send_all(b"!")
+        told = await one.told(50)
+        assert sorted(node for node, *_ in told) == list(range(50))
+        assert all(what == "computed" for _, what, *_ in told)
+
+
+async def test_prepare_and_collect_go_before_what_is_queued(tmp_path: Path) -> None:
+    async with gate() as door, bounded(tmp_path) as one:
+        wait: Value = ["wait", door.port]
+        for node in range(6):
+            one.compute(node, wait, slot=node)
+        _, first = await door.begun()
+        one.work.prepare(one.asker(10), SESSION, wait, [1])
+        one.work.collect(one.asker(11), SESSION, [wait])
+        await first.send_all(b"!")
+        begun = []
+        for _ in range(7):
+            partition, piece = await door.begun()
+            begun.append(partition)
+            await piece.send_all(b"!")
+        urgent = [begun.index(-1), begun.index(-2)]
+        assert urgent in ([0, 1], [1, 2])  # one may have been handed out before
+        assert len(await one.told(8)) == 8
+
+
+async def test_what_is_behind_a_long_piece_is_taken_back(tmp_path: Path) -> None:
+    async with gate() as door, bounded(tmp_path, 2) as one:
+        for number in range(50):  # quick ones: it expects more of them
+            one.compute(1, number)
+            await one.told()
+        one.compute(1, ["wait", door.port])
+        for node in range(2, 40):
+            one.compute(node, node, slot=1)
+        told = await one.told(38)  # nobody has let the long one go
+        assert [node for node, *_ in sorted(told)] == list(range(2, 40))
+        _, piece = await door.begun()
+        await piece.send_all(b"!")
+        assert [node for node, *_ in await one.told()] == [1]
+        one.compute(1, 5)
+        assert len(await one.told()) == 1  # and nothing comes twice
+
+
+async def test_a_process_has_its_next_call_before_it_has_done_with_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "LOOK_SECONDS", 1000.0)
+    async with gate() as door, bounded(tmp_path) as one:
+        for node in range(2):
+            one.compute(node, ["wait", door.port], slot=node)
+        _, first = await door.begun()
+        os.write(first.socket.fileno(), b"!")
+        coming, *_ = select.select([door], [], [], SECONDS_MAX)  # the loop stands still meanwhile
+        assert coming
+        _, second = await door.begun()
+        await second.send_all(b"!")
+        assert len(await one.told(2)) == 2
+
+
+# -- made to take some time ----------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Quick(crew.Computer):
+    """A computing process that has done at once what it is given."""
+
+    def __init__(self, setup: Any, answered: Any, more: Any, ended: Any) -> None:
+        self.calls, self.seconds, self.stuck, self.answered = {}, 0.0, False, answered
+
+    def give(self, call: crew.Call) -> None:
+        self.answered(call, (0, 0.0, None, [0] * len(call.slots)))
+
+    async def run(self) -> None:
+        await trio.sleep_forever()
+
+
+async def test_all_is_made_to_take_as_long_as_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MockClock
+) -> None:
+    monkeypatch.setattr(work, "Computer", Quick)
+    draws = iter([3.0, 4.0, 5.0, 1.0, 2.0])
+    async with bounded(tmp_path, seconds=LONG, delay=lambda: next(draws)) as one:
+        one.compute(1, 0, 0, 0)
+        one.work.prepare(one.asker(2), SESSION, None, [1, 1])
+        one.work.collect(one.asker(3), SESSION, [0])
+        began, seen = trio.current_time(), []
+        for _ in range(3):
+            told = await one.told()
+            seen.append((trio.current_time() - began, [node for node, *_ in told]))
+        assert seen == [(1.0, [2]), (2.0, [3]), (12.0, [1])]
+        assert told[0][-1] == 12.0  # seconds, as the session is told
+
+
+async def test_thousands_wait_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MockClock
+) -> None:
+    monkeypatch.setattr(work, "Computer", Quick)
+    async with bounded(tmp_path, seconds=LONG, delay=lambda: 60.0) as one:
+        for node in range(5000):
+            one.compute(node, 0)
+        await trio.testing.wait_all_tasks_blocked()
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        told = await one.told(5000)
+        assert trio.current_time() == 60.0
+        assert [node for node, *_ in told] == list(range(5000))
+        assert tasks < 20  # not one each
+
+
+async def test_a_failure_takes_as_long(tmp_path: Path, clock: MockClock) -> None:
+    async with bounded(tmp_path, seconds=LONG, delay=lambda: 60.0, source=ASYNC_JOB) as one:
+        one.compute(1, "1 / 0")
+        [(_, what, *_)] = await one.told()
+        assert (what, trio.current_time()) == ("raised", 60.0)
+
+
+# -- in the loop ---------------------------------------------------------------------------
+
+
+async def test_an_async_compute_runs_in_the_loop_one_command_a_node(
+    tmp_path: Path, clock: MockClock
+) -> None:
+    async with bounded(tmp_path, seconds=LONG, source=ASYNC_JOB) as one:
+        for node in range(300):
+            one.compute(node, 10, 10, slot=node)
+        one.compute(7, 10, slot=400)
+        one.compute(8, 10, slot=500).leave()
+        told = await one.told(300)
+        assert trio.current_time() == 20.0
+        assert {what for _, what, *_ in told} == {"computed"}
+        assert {seconds for *_, seconds in told} == {20.0}
+        [(*_, [first, second], _)] = [one for one in told if one[0] == 7]
+        assert (first[:2], second[:2]) == ([FIRST + 7, 10.0], [FIRST + 8, 20.0])
+        [(node, *_)] = await one.told()
+        assert (node, trio.current_time()) == (7, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(2)", "SystemExit: 2"),
+        ("raise BaseExceptionGroup('both', [SystemExit(2), OSError()])", "both"),
+        ("output = {1}", "not plain data"),
+    ],
+)
+async def test_what_an_async_compute_raises(
+    tmp_path: Path, clock: MockClock, statement: str, said: str
+) -> None:
+    async with bounded(tmp_path, seconds=LONG, source=ASYNC_JOB) as one:
+        one.compute(1, 1, statement, 1, slot=4)
+        one.compute(1, 1)
+        [(_, what, _, slot, text)] = await one.told()
+        assert (what, slot) == ("raised", 5)
+        assert said in text
+        assert (await one.told())[0][1] == "computed"
+
+
+async def test_an_async_job_is_cut_and_combined_in_computing_processes(tmp_path: Path) -> None:
+    async with bounded(tmp_path, source=ASYNC_JOB) as one:
+        one.work.prepare(one.asker(1), SESSION, 7, [1, 1])
+        assert await one.told() == [(1, "prepared", SESSION, [7, 7])]
+
+
+# -- large values --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", [JOB, ASYNC_JOB])
+async def test_large_values_are_fetched_first_and_stay_in_the_folder(
+    tmp_path: Path, source: str
+) -> None:
+    large = list(range(3000))
+    elsewhere, here = tmp_path / "elsewhere", tmp_path / "blobs"
+    elsewhere.mkdir()
+    handle = stored(elsewhere, large)
+    asked = []
+
+    async def fetch(wanted: Value, session: str) -> None:
+        asked.append((wanted, session))
+        assert stored(here, large) == wanted
+
+    async with bounded(tmp_path, fetch=fetch, source=source) as one:
+        one.compute(1, 0, handle)
+        [(_, what, *_, outputs, _)] = await one.told()
+        assert (what, outputs[1]) == ("computed", handle)
+        assert loaded(here, handle) == large
+    assert asked == [(handle, SESSION)]
+
+
+async def test_large_values_of_prepare_and_collect(tmp_path: Path) -> None:
+    large = "x" * 3000
+
+    async def fetch(wanted: Value, session: str) -> None:
+        pass  # it is there
+
+    async with bounded(tmp_path, fetch=fetch) as one:
+        one_handle = stored(tmp_path / "blobs", large)
+        one.work.prepare(one.asker(1), SESSION, one_handle, [1, 1])
+        assert await one.told() == [(1, "prepared", SESSION, [one_handle, one_handle])]
+        one.work.collect(one.asker(1), SESSION, [one_handle, 4])
+        assert await one.told() == [(1, "collected", SESSION, one_handle)]
+
+
+async def test_what_cannot_be_fetched_is_the_failure(tmp_path: Path) -> None:
+    async def fetch(wanted: Value, session: str) -> None:
+        raise LookupError(f"nobody has {wanted['size']} bytes")
+
+    async with bounded(tmp_path, fetch=fetch) as one:
+        one.compute(1, 5, handle("0" * 64, 4000), handle("1" * 64, 3000), slot=3)
+        assert await one.told() == [(1, "raised", SESSION, 4, "nobody has 4000 bytes")]
+        one.work.collect(one.asker(1), SESSION, [handle("0" * 64, 4000)])
+        assert await one.told() == [(1, "raised", SESSION, None, "nobody has 4000 bytes")]
+
+
+# -- the end -------------------------------------------------------------------------------
+
+
+async def test_what_is_asked_before_it_serves_is_done_then(tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        context = desk(tmp_path)
+        one = await context.__aenter__()
+        one.compute(1, 5)  # no task has run yet
+        assert (await one.told())[0][1] == "computed"
+        await context.__aexit__(None, None, None)
+
+
+async def test_no_computing_process_is_left_when_it_is_cancelled(tmp_path: Path) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with gate() as door:
+            async with desk(tmp_path) as one:
+                one.compute(1, ["hold", door.port])
+                _, held = await door.begun()
+            assert await _all_from(held) == b""  # its end of the connection is closed
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+async def test_no_computing_process_is_left_when_its_process_ends(
+    tmp_path: Path, sent: signal.Signals
+) -> None:
+    with trio.fail_after(SECONDS_MAX):
+        async with gate() as door:
+            command = [sys.executable, "-m", "tests.transports.working"]
+            process = subprocess.Popen(  # noqa: ASYNC220 - it takes a moment
+                [*command, str(tmp_path), str(door.port), "2"],
+                cwd=TOP,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                held = [(await door.begun())[1] for _ in range(2)]
+                if sent is signal.SIGINT:  # to all of them, as a terminal does
+                    os.killpg(process.pid, sent)
+                else:
+                    process.kill()
+                for stream in held:
+                    assert await _all_from(stream) == b""
+                printed, _ = await trio.to_thread.run_sync(process.communicate)
+            finally:
+                process.kill()
+                process.wait()
+        assert process.returncode == (130 if sent is signal.SIGINT else -9)
+        assert printed == b""
+
+
+async def _all_from(stream: trio.SocketStream) -> bytes:
+    try:
+        return b"".join([data async for data in stream])
+    except trio.BrokenResourceError:
+        return b""
