@@ -49,12 +49,22 @@ Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
 Answer = tuple[int, float, int | None, Value]
 """Number, seconds; None and what was returned, or the place of the piece that raised, and how."""
 
+
+class Setup(msgspec.Struct):
+    """What a computing process is for: the job, functions that are not its own, the blobs."""
+
+    name: str
+    parts: dict[str, str]
+    folder: str
+
+
+_SETUPS = msgspec.msgpack.Decoder(Setup)
 _ORDERS = msgspec.msgpack.Decoder(list[Order])
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def framed(items: Sequence[Order] | Sequence[Answer]) -> bytes:
-    """Calls or answers, with the length before them."""
+def framed(items: Sequence[Order] | Sequence[Answer] | Mapping[str, object]) -> bytes:
+    """Calls, answers, or what it is for, with the length before them."""
     data = _ENCODER.encode(items)
     return len(data).to_bytes(HEADER_BYTES, "big") + data
 
@@ -137,10 +147,8 @@ def _trace() -> str:
 # -- the process ---------------------------------------------------------------------------
 
 
-def serve(
-    fd: int, memory: int, parent: int, name: str, parts: Mapping[str, str], folder: str
-) -> None:
-    """Work for process `parent` until it is gone."""
+def serve(fd: int, memory: int, parent: int) -> None:
+    """Work for process `parent`, which says first what for, until it is gone."""
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever it works for decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -148,10 +156,13 @@ def serve(
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it may be killed
     connection = socket.socket(fileno=fd)
     page = words(mmap(memory, PAGE_BYTES))
-    computing = Computing(_job(name, parts), Path(folder), page)
     try:
-        connection.sendall(framed([]))  # the job is there
         with connection.makefile("rb") as stream:
+            setup = _setup(stream)
+            if setup is None:
+                return
+            computing = Computing(_job(setup.name, setup.parts), Path(setup.folder), page)
+            connection.sendall(framed([]))  # the job is there
             while orders := _received(stream):
                 for order in orders:
                     if order[0] > page[DROPPED]:  # at once: the next may take for ever
@@ -173,9 +184,20 @@ def _job(name: str, parts: Mapping[str, str]) -> Job:
     return Job(name, fail, fail, fail)
 
 
+def _setup(stream: BinaryIO) -> Setup | None:
+    data = _framed(stream)
+    return _SETUPS.decode(data) if data else None
+
+
 def _received(stream: BinaryIO) -> list[Order]:
+    data = _framed(stream)
+    return _ORDERS.decode(data) if data else []
+
+
+def _framed(stream: BinaryIO) -> bytes:
+    """What comes next, without its length; nothing where nothing comes any more."""
     header = stream.read(HEADER_BYTES)
-    return _ORDERS.decode(stream.read(int.from_bytes(header, "big"))) if header else []
+    return stream.read(int.from_bytes(header, "big"))
 
 
 def _die_with(parent: int) -> None:

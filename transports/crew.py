@@ -8,6 +8,7 @@ Rules it keeps:
   that started it. (That, calls given ahead, and knowing what it died of is why these are not those
   of a library for worker processes: one of trio-parallel's is started by a thread that may end
   before, has one call at a time, and dies with all that it was given.)
+- It may be started before it is known what for, as starting takes longer than most calls.
 - It is gone when it has ended, not when its connection is closed, which what it started itself may
   keep open; and when its connection is closed, it is ended.
 """
@@ -50,8 +51,8 @@ STDERR = 2
 RECEIVE_BYTES = 2**18
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
 BOOT = (
-    "import json, sys; setup = json.loads(sys.argv[1]); sys.path[:] = setup.pop('path'); "
-    "from transports.computing import serve; serve(**setup)"
+    "import json, sys; options = json.loads(sys.argv[1]); sys.path[:] = options.pop('path'); "
+    "from transports.computing import serve; serve(**options)"
 )
 
 _ANSWERS = msgspec.msgpack.Decoder(list[Answer])
@@ -94,12 +95,14 @@ class Computer:
         answered: Callable[[Call, Answer], None],
         more: Callable[[], None],
         ended: Callable[[Computer, str], None],
+        reserve: list[Started],
     ) -> None:
         self.calls: dict[int, Call] = {}  # that it has, by number
         self.seconds = 0.0  # that these are likely to take
         self.ready = False  # it has loaded the job
         self.stuck = False  # what it is at takes longer than was thought
         self._setup = setup
+        self._reserve = reserve
         self._answered, self._wants_more, self._ended = answered, more, ended
         self._number = 0  # of the last call
         self._seen = 0
@@ -142,12 +145,13 @@ class Computer:
     async def run(self) -> None:
         """Start it, and serve it until it has ended. Cancelled: end it."""
         try:
-            process, ours = self._start()
+            started = self._reserve.pop() if self._reserve else start()
         except OSError as error:
             self._ended(self, f"the computing process could not be started ({error})")
             return
-        with ours:
-            code = await self._serve(process, trio.SocketStream(ours))
+        started.page[DROPPED], self._page = self._page[DROPPED], started.page
+        with trio.socket.from_stdlib_socket(started.connection) as ours:
+            code = await self._serve(started.process, trio.SocketStream(ours))
         self._ended(self, f"the computing process ended ({_exit(code)})")
 
     async def _serve(self, process: subprocess.Popen[bytes], stream: trio.SocketStream) -> int:
@@ -167,21 +171,9 @@ class Computer:
         self._drain(stream.socket, data)
         return code
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], trio.socket.SocketType]:
-        with tempfile.TemporaryFile() as memory, ExitStack() as stack:
-            memory.truncate(PAGE_BYTES)
-            page = words(mmap(memory.fileno(), PAGE_BYTES))
-            page[DROPPED], self._page = self._page[DROPPED], page
-            ours, theirs = socket.socketpair()
-            stack.callback(ours.close)
-            with theirs:
-                process = _started(self._setup, theirs.fileno(), memory.fileno())
-            stack.pop_all()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-        return process, trio.socket.from_stdlib_socket(ours)
-
     async def _write(self, stream: trio.SocketStream) -> None:
         try:
+            await stream.send_all(framed(self._setup))
             while True:
                 if not self._unsent:
                     await self._more.park()
@@ -233,13 +225,42 @@ class Computer:
                 self._answered(call, answer)
 
 
-def _started(setup: dict[str, object], fd: int, memory: int) -> subprocess.Popen[bytes]:
-    setup = {**setup, "fd": fd, "memory": memory, "parent": os.getpid(), "path": sys.path}
+@attrs.define(eq=False)
+class Started:
+    """A computing process that has yet to be told which job it is for."""
+
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    page: memoryview[int]
+
+    def end(self) -> None:
+        """It is not needed."""
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def start() -> Started:
+    """Start one. Raises OSError."""
+    with tempfile.TemporaryFile() as memory, ExitStack() as stack:
+        memory.truncate(PAGE_BYTES)
+        page = words(mmap(memory.fileno(), PAGE_BYTES))
+        ours, theirs = socket.socketpair()
+        stack.callback(ours.close)
+        with theirs:
+            process = _process(theirs.fileno(), memory.fileno())
+        stack.pop_all()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    return Started(process, ours, page)
+
+
+def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:
+    options = {"fd": fd, "memory": memory, "parent": os.getpid(), "path": sys.path}
     # An interruption is for this process to deal with, also while the other one starts.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return subprocess.Popen(
-            [sys.executable, "-c", BOOT, json.dumps(setup)],
+            [sys.executable, "-c", BOOT, json.dumps(options)],
             stdin=subprocess.DEVNULL,
             stdout=STDERR,
             pass_fds=(fd, memory),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -14,7 +15,9 @@ from transports import wire
 from transports.addresses import Address
 from transports.blobs import Blobs
 from transports.connection import Me
+from transports.crew import start
 from transports.jobs import Chosen
+from transports.logs import event
 from transports.process import Process
 from transports.security import Security, check_listen
 from transports.work import Work
@@ -49,23 +52,33 @@ async def opened(
     nodes: int = 0,
     store: Store | None = None,
     heartbeat_seconds: float = 15.0,
+    computing: int = 0,
 ) -> AsyncIterator[Process]:
-    """A process that serves until the block is left. Raises CannotListen."""
+    """A process that serves until the block is left. Raises CannotListen.
+
+    So many `computing` processes are started ahead, before it is known what for.
+    """
     listeners: list[trio.SocketListener] = []
     address = None
     if listen is not None:
         check_listen(listen.host, security)
         listeners, address = await listeners_at(listen, advertise)
+        event(logging.INFO, "listening", address=address)
     me = Me(wire.random_number(), address, nodes)
     async with trio.open_nursery() as nursery:
         process = Process(me, security, nursery, blobs, store, heartbeat_seconds)
         if listeners:
             nursery.start_soon(trio.serve_listeners, process.connections.accept, listeners)
         nursery.start_soon(process.run)
-        yield process
-        with trio.CancelScope(shield=True):
-            await process.connections.close()
-        nursery.cancel_scope.cancel()
+        try:
+            process.reserve += [start() for _ in range(computing)]
+            yield process
+        finally:
+            with trio.CancelScope(shield=True):
+                await process.connections.close()
+            for started in process.reserve:
+                started.end()
+            nursery.cancel_scope.cancel()
 
 
 def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> Work:
@@ -78,4 +91,5 @@ def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> 
         def delay() -> float:
             return quantile(random.random())
 
-    return Work(chosen, process.post, process.blobs.folder, process.fetch, cores, delay)
+    folder, reserve = process.blobs.folder, process.reserve
+    return Work(chosen, process.post, folder, process.fetch, cores, delay, reserve)

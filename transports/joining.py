@@ -13,11 +13,12 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import trio
 
-from plugins.loading import JobError
+from plugins.telling import counted
 from transports import jobs, wire
 from transports.blobs import Blobs
 from transports.connection import ConnectError
@@ -25,31 +26,41 @@ from transports.deployment import opened, working
 from transports.logs import event
 from transports.process import Process, nodes_of
 from transports.security import Security
-from transports.status import sessions_of
+from transports.status import status_of
 from transports.wanted import Exit, JoinOptions
 
 TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 2.0
-LOOK_SECONDS = 1.0
 
 
-async def join(options: JoinOptions, security: Security, blobs: Blobs) -> Exit:
+async def join(
+    options: JoinOptions, security: Security, blobs: Blobs, note: Callable[[str], None]
+) -> Exit:
     """Take part until the computation is over, or this process is told to go."""
     listen, advertise = options.listen, options.advertise
     async with opened(
-        security, blobs, listen, advertise, options.nodes, heartbeat_seconds=options.heartbeat
+        security,
+        blobs,
+        listen,
+        advertise,
+        options.nodes,
+        heartbeat_seconds=options.heartbeat,
+        computing=1,
     ) as process:
-        return await Joining(process, options).run()
+        return await Joining(process, options, note).run()
 
 
 class Joining:
     """One process, from its first try to reach the host to its last word."""
 
-    def __init__(self, process: Process, options: JoinOptions) -> None:
+    def __init__(self, process: Process, options: JoinOptions, note: Callable[[str], None]) -> None:
         self.process = process
         self.options = options
+        self.note = note  # told in words what a person would want to know
         self.exit = Exit.FINISHED
+        self._alone = False  # and that was told
+        self._leaving = False  # the others go on
         process.on_begin = self.begin
-        process.status = lambda: {"sessions": sessions_of(process.host)}
+        process.status = partial(status_of, process)
 
     async def run(self) -> Exit:
         """Returns how it ended."""
@@ -60,8 +71,11 @@ class Joining:
             nursery.start_soon(self._reach)
             await self.process.over.wait()
             nursery.cancel_scope.cancel()
-        if self.exit is Exit.FINISHED:
+        if not self._leaving:
             self._tell_others()
+            self._inform("the job is over")
+        elif self.exit is Exit.INTERRUPTED:
+            self._inform("interrupted, what was finished is delivered")
         return self.exit
 
     def begin(self, begin: wire.Begin) -> None:
@@ -75,25 +89,32 @@ class Joining:
             return
         try:
             chosen = jobs.chosen(begin.job, begin.parts, self.options.allow)
-        except JobError as error:
+            if jobs.fingerprint(chosen.job) != begin.fingerprint:
+                why = f"job {begin.job!r} here is not the same as the host's"
+                return self.end(Exit.REFUSED, f"{why}: install the same version")
+            process.begin(begin, working(process, begin, chosen, self.options.cores))
+        except ValueError as error:  # of the job, or of a delay or a shape that cannot be
             return self.end(Exit.REFUSED, str(error))
-        if jobs.fingerprint(chosen.job) != begin.fingerprint:
-            why = f"job {begin.job!r} here is not the same as the host's: install the same version"
-            return self.end(Exit.REFUSED, why)
-        process.begin(begin, working(process, begin, chosen, self.options.cores))
-        event(logging.INFO, "begin", job=begin.job, partitions=begin.partitions, root=begin.root)
+        root = begin.root.address
+        event(logging.INFO, "begin", job=begin.job, partitions=begin.partitions, root=root)
+        self._inform(f"{counted(self.options.nodes, 'node')} for {begin.job}, from {root}")
         for node in nodes_of(process.me.number, self.options.nodes):
             process.enter(node, begin.root)
 
     def end(self, how: Exit, why: str) -> None:
         """Nothing more is to be done here."""
-        event(logging.ERROR, "ends", reason=why)
-        self.exit = how
+        self.note(why)
+        self.exit, self._leaving = how, True
         self.process.over.set()
+
+    def _inform(self, text: str) -> None:
+        """Say what nobody needs to know of a process that was started for the job."""
+        if not self.options.while_stdin:
+            self.note(text)
 
     def leave(self, how: Exit) -> None:
         """Go now."""
-        self.exit = how
+        self.exit, self._leaving = how, True
         self.process.leave()
         self.process.post(self.process.over.set)  # after what that says to sessions hosted here
 
@@ -101,33 +122,40 @@ class Joining:
 
     async def _reach(self) -> None:
         """Connect to the host until it has begun; after that see whether anybody is there."""
-        process, address = self.process, str(self.options.address)
+        process, patience = self.process, self.options.patience
+        address = str(self.options.address)
         wait, alone_since = TRY_SECONDS_MIN, trio.current_time()
         while True:
+            why = "no connection is left" if process.begun else await self._connected(address)
             if any(peer.greeted for peer in process.connections.peers.values()):
-                alone_since = trio.current_time()
-            elif process.begun is None:
-                try:
-                    await process.connections.connect(address)
-                    wait = TRY_SECONDS_MIN
-                    continue
-                except ConnectError as error:
-                    event(logging.INFO, "unreached", reason=str(error))
-                    if error.final:
-                        return self.end(Exit.REFUSED, str(error))
-            left = alone_since + self.options.patience - trio.current_time()
+                wait, alone_since, self._alone = TRY_SECONDS_MIN, trio.current_time(), False
+            elif not self._alone:
+                self._alone = True
+                self._inform(f"{why}; trying for {patience:g} s")
+            left = alone_since + patience - trio.current_time()
             if left <= 0:
-                what = f"nobody was reached at {address} for {self.options.patience:g} s"
+                what = f"nobody was reached at {address} for {patience:g} s"
                 return self.end(Exit.UNREACHED, f"{what}: see whether the host runs there")
             await trio.sleep(min(wait, left))
             wait = min(2 * wait, TRY_SECONDS_MAX)
 
+    async def _connected(self, address: str) -> str:
+        """Connect to the host, or say why that was not possible."""
+        try:
+            await self.process.connections.connect(address)
+        except ConnectError as error:
+            if error.final:
+                self.end(Exit.REFUSED, str(error))
+            return str(error)
+        return ""
+
     def _tell_others(self) -> None:
         begun = self.process.begun
-        root = begun.root.address if begun else None
+        if begun is None:
+            return  # it knows the host only
         over = wire.encode(wire.Over())
         for name in list(self.process.connections.peers):
-            if name != root:
+            if name != begun.root.address:
                 self.process.connections.send_back(name, over)
 
     # -- whoever started it ----------------------------------------------------------------

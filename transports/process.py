@@ -11,19 +11,23 @@ Rules it keeps:
 - A call that names bytes is for the host only when the host has them: what it orders is then as
   safe as it is.
 - A connection that nobody here needs any more is closed after a while.
+- A session is followed only where a node of this process has asked for a place. Nobody is dialled
+  to be answered. What a peer says costs no more than its own connection, even where it makes
+  something here fail; and what it has wait here is bounded.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import trio
 
-from core import Computation, Host, Reflector, Replica, Shape, Worker
+from core import Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
 from core.store import Store
@@ -31,7 +35,8 @@ from core.worker import GONE, SEATED, SEEKING, WAITING
 from transports import wire
 from transports.blobs import KEY, BlobMissing, Blobs, Handle, handles
 from transports.connection import Connections, Me, Peer
-from transports.logs import event
+from transports.crew import Started
+from transports.logs import event, log
 from transports.security import Security
 from transports.timers import Timers
 from transports.transfer import Transfers
@@ -41,7 +46,9 @@ from transports.work import Work
 
 QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connections
 TURN = 100  # things are done before others on the loop have theirs
-VOTE_EVERY = 1000  # messages of a session
+HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
+HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on
+STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
 IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
 
 Link = tuple[str, Node]  # the process of a node, and the node
@@ -50,7 +57,7 @@ Link = tuple[str, Node]  # the process of a node, and the node
 class Process:
     """Some nodes, and what they share. `over` is set when none of them is needed any more."""
 
-    vote_every = VOTE_EVERY
+    vote_every = 1000  # messages of a session
 
     def __init__(
         self,
@@ -78,13 +85,18 @@ class Process:
         self.on_lost: Callable[[Peer], None] = _ignore
         self.status: Callable[[], dict[str, m.Value]] = dict
         self.work: Work | None = None
+        self.reserve: list[Started] = []  # computing processes that were started ahead
         self.actions = 0
         self.living: dict[Node, Worker] = {}
         self.views: dict[tuple[Node, str], Worker] = {}  # by session
         self.replicas: dict[tuple[str, str], Replica] = {}  # by name of the host, and session
         self.followers: dict[Reflector, dict[str, dict[Node, None]]] = {}
         self._trust: Trust | None = None
-        self._held: dict[Node, deque[wire.Call]] = {}  # whose bytes are on their way
+        self._held: dict[tuple[Peer, Node], deque[wire.Call]] = {}  # whose bytes are on their way
+        self._held_bytes: Counter[Peer] = Counter()
+        self._asked: set[tuple[str, str]] = set()  # name of a host, and session
+        self._asked_before: set[tuple[str, str]] = set()
+        self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
         self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._more = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
@@ -112,7 +124,8 @@ class Process:
     def post(self, action: Callable[..., object], *arguments: Any) -> None:
         """Have `action` done after what is in the queue already."""
         self._queue.append((action, arguments))
-        self._more.unpark()
+        if self._more:  # it waits
+            self._more.unpark()
 
     # -- beginning and ending --------------------------------------------------------------
 
@@ -169,6 +182,7 @@ class Process:
         node, session = worker.node, place.session
         if type(call) is m.Arrive:
             self.views[node, session] = worker
+            self._asked.add((place.address, session))
         if place.address == self.me.name:
             self.post(self.host.receive, (self.me.name, node), node, session, call)
         else:
@@ -279,6 +293,18 @@ class Process:
             self._received(peer, envelope)
         except wire.RemoteProtocolError as error:
             self.connections.complain(peer, error)
+        except Exception as error:  # noqa: BLE001  it is ours, but is not to end what others do here
+            self._failed(peer, envelope, error)
+
+    def _failed(self, peer: Peer, envelope: wire.Envelope, error: Exception) -> None:
+        """What it said makes something here fail, which ought not to be possible."""
+        said = type(envelope).__name__
+        where = "".join(traceback.format_exception(error)[-3:])[-250:]
+        event(logging.ERROR, "failed", peer=peer.name, said=said, where=where)
+        log.debug("%s of %s", said, peer.name, exc_info=error)
+        self.connections.cut(
+            peer, f"{said}: {type(error).__name__} here, which is an error of ours"
+        )
 
     def _received(self, peer: Peer, envelope: wire.Envelope) -> None:
         name = peer.name
@@ -288,6 +314,7 @@ class Process:
             case wire.Ordered():
                 self._ordered(name, envelope)
             case wire.Answer(session, node, reply):
+                self._rules.check_answer(session, reply, self.me.address is not None)
                 self._answered(node, Place(session, (name,)), reply)
             case wire.Follow(place, snapshot):
                 self._follow(name, place, snapshot)
@@ -296,27 +323,60 @@ class Process:
             case wire.Fetch() | wire.Chunk() | wire.Missing():
                 self.transfers.received(name, envelope)
             case wire.Ask():
-                self._send_to(name, wire.Told(self.status()))
+                self.connections.send_back(name, self._status())
             case wire.Begin() if self.on_begin is not None:
+                if {name, self.begun.root.address if self.begun else name} != {
+                    *envelope.root.route
+                }:
+                    raise wire.RemoteProtocolError("Begin of what is not its own, or not ours")
                 self.on_begin(envelope)
             case wire.Over() if self.on_begin is not None:
                 self.over.set()
             case _:
                 raise wire.RemoteProtocolError(f"{type(envelope).__name__} is not for this process")
 
-    def _called(self, peer: Peer, said: wire.Call) -> None:
+    @property
+    def _rules(self) -> Trust:
         if self._trust is None:
             raise wire.RemoteProtocolError("nothing has begun here yet")
-        if self.connections.peers.get(peer.name) is not peer:
+        return self._trust
+
+    def _status(self) -> bytes:
+        """How it stands, as a frame."""
+        if self._told is None or self.now >= self._told[0]:
+            self._told = self.now + STATUS_SECONDS, wire.encode(wire.Told(self.status()))
+        return self._told[1]
+
+    def _called(self, peer: Peer, said: wire.Call) -> None:
+        rules = self._rules
+        if self.connections.peers.get(peer.name) is not peer or peer.hello is None:
             return
-        self._trust.check(peer.number, peer.name, said.session, said.node, said.call)
-        if said.node in self._held:
-            self._held[said.node].append(said)
-        elif any(not self.blobs.has(handle[KEY]) for handle in _handles(said.call)):
-            self._held[said.node] = deque([said])
+        if not rules.check(peer.hello, said.session, said.node, said.call):
+            if type(said.call) is m.Arrive:
+                self._send_to(peer.name, wire.Answer(said.session, said.node, m.Absent()))
+        elif (peer, said.node) in self._held:
+            self._hold(peer, said)
+        elif self._lacks(rules, said):
+            self._hold(peer, said)
             self._nursery.start_soon(self._bring, peer, said.node)
         else:
             self._call(peer, said)
+
+    def _lacks(self, rules: Trust, said: wire.Call) -> bool:
+        """Whether bytes that the call names, and that somebody here is to know, are not here."""
+        wanted = _handles(said.call)
+        return (
+            bool(wanted)
+            and rules.has_place(said.session, said.node)
+            and any(not self.blobs.has(handle[KEY]) for handle in wanted)
+        )
+
+    def _hold(self, peer: Peer, said: wire.Call) -> None:
+        """Until the bytes are here that this or an earlier call of the same node names."""
+        self._held.setdefault((peer, said.node), deque()).append(said)
+        self._held_bytes[peer] += HELD_CALL_BYTES + len(wire.encode(said))
+        if self._held_bytes[peer] > HELD_BYTES_MAX:
+            raise wire.RemoteProtocolError("too many of its calls wait for bytes")
 
     def _call(self, peer: Peer, said: wire.Call) -> None:
         if self.connections.peers.get(peer.name) is peer:
@@ -325,8 +385,8 @@ class Process:
 
     async def _bring(self, peer: Peer, node: Node) -> None:
         """Get the bytes that the calls of `node` name, and then have the calls count."""
-        held = self._held[node]
-        while held:
+        held = self._held[peer, node]
+        while held and not peer.gone:
             said = held[0]
             try:
                 for handle in _handles(said.call):
@@ -334,8 +394,11 @@ class Process:
             except BlobMissing as error:  # whoever needs them will fail, and say so
                 event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
             held.popleft()
+            self._held_bytes[peer] -= HELD_CALL_BYTES + len(wire.encode(said))
             self.post(self._call, peer, said)
-        del self._held[node]
+        del self._held[peer, node]
+        if peer.gone or self._held_bytes[peer] <= 0:
+            self._held_bytes.pop(peer, None)
 
     def _ordered(self, name: str, said: wire.Ordered) -> None:
         session, seq, message = said.session, said.seq, said.message
@@ -344,20 +407,23 @@ class Process:
             raise wire.RemoteProtocolError(f"session {session} is not followed")
         if seq > replica.model.seq + 1:
             raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.model.seq}")
+        self._rules.check_ordered(session, said.time, message)
         if type(message) is m.Joined and (view := self._view(message.node, session)):
             replica.views[message.node] = view
         replica.apply(seq, said.time, message)
         if type(message) is m.Left:
             replica.views.pop(message.node, None)
-        if seq % VOTE_EVERY == 0 and replica.views:
+        if seq % self.vote_every == 0 and replica.views:
             vote = wire.Call(session, next(iter(replica.views)), replica.vote())
             self._send_to(name, vote)
 
     def _follow(self, name: str, place: Place, snapshot: dict[str, m.Value]) -> None:
-        try:
-            model = Computation.restore(snapshot)
-        except Exception as error:
-            raise wire.RemoteProtocolError(f"no replica: {error}") from error
+        model = self._rules.followed(place, snapshot)
+        if place.address != name:
+            raise wire.RemoteProtocolError(f"it hosts no session at {place.address}")
+        asked = name, place.session
+        if asked not in self._asked and asked not in self._asked_before:
+            raise wire.RemoteProtocolError(f"session {place.session} was not asked for")
         replica = self.replicas.get((name, place.session))
         if replica is not None and replica.epoch == model.epoch:
             replica.model = model  # it was wrong
@@ -387,7 +453,11 @@ class Process:
     # -- large values ----------------------------------------------------------------------
 
     def _send_to(self, name: str, envelope: wire.Envelope) -> None:
-        self.connections.send(name, wire.encode(envelope))
+        frame = wire.encode(envelope)
+        if isinstance(envelope, wire.Fetch | wire.Call):
+            self.connections.send(name, frame)
+        else:
+            self.connections.send_back(name, frame)  # who does not wait for it is not dialled
 
     def _up(self, session: str, asker: str) -> list[str]:
         """Who may have what `session` is about, nearer to the root: the nearest first."""
@@ -436,9 +506,12 @@ class Process:
         """Forget views that are gone, and close what nobody needs, unless it was needed lately."""
         for node, session in list(self.views):
             self._view(node, session)
+        self._asked_before = self._asked
+        self._asked = {(view.place.address, session) for (_, session), view in self.views.items()}
         self.followers = {r: f for r, f in self.followers.items() if f and not r.closed}
         needed = self._needed()
-        unused = {name for name in self.connections.peers if name not in needed}
+        peers = self.connections.peers if self.begun else ()  # before that they wait for it
+        unused = {name for name in peers if name not in needed}
         for name in unused & self._unused:
             if peer := self.connections.peers.get(name):
                 self.connections.part(peer)

@@ -17,11 +17,11 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-import attrs
 import trio
 
-from core import Shape, choose_fanout
+from core import Computation, Shape, choose_fanout
 from core import messages as m
 from core.cutting import ROOT
 from core.digest import digest
@@ -30,10 +30,11 @@ from plugins.launching import HERE, PYTHON, Bots, launcher
 from transports import jobs, wire
 from transports.blobs import loaded, stored
 from transports.connection import Peer
+from transports.counting import Counts
 from transports.deployment import working
 from transports.process import Process, nodes_of
 from transports.progress import Teller
-from transports.status import sessions_of
+from transports.status import nodes_connected, status_of
 from transports.store import SqliteStore
 from transports.summary import Report
 from transports.wanted import CORES, HostOptions
@@ -42,23 +43,6 @@ LOOK_SECONDS = 0.1
 GRACE_SECONDS = 2.0  # for bots to end by themselves
 BOT_PATIENCE_SECONDS = 30.0
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
-
-
-class Interrupted(Exception):
-    """A signal ended it."""
-
-
-class NobodyLeft(Exception):
-    """All bots have ended, nobody else is connected, and there is no result."""
-
-
-@attrs.define
-class Counts:
-    """What happened to the root's process."""
-
-    nodes: dict[int, int] = attrs.Factory(dict)  # by number of each process that was met
-    lost: dict[int, int] = attrs.Factory(dict)  # the same, of those that went unexpectedly
-    connections_max: int = 0
 
 
 class Root:
@@ -79,32 +63,41 @@ class Root:
         self.teller = teller
         self.counts = Counts()
         self.began = time.perf_counter()
-        process.status = self.status
-        process.on_met, process.on_lost = self._count_met, self._count_lost
+        process.status = partial(status_of, process)
+        process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
+        process.on_lost = self._count_lost
 
-    async def run(self) -> Report:
-        """Returns how it went. Raises Interrupted, NobodyLeft, or what launching bots raises."""
-        process = self.process
-        resumed = process.host.stored.get(ROOT)
+    async def run(self) -> Report | None:
+        """Returns how it went, None if it was interrupted. Raises what launching bots raises."""
+        resumed = self.process.host.stored.get(ROOT)
         if resumed is not None and resumed.ended:
             return self._report(resumed.ended, resumed.shape, resumed.seq, 0.0, resumed=True)
-        async with trio.open_nursery() as nursery, self._bots() as bots:
-            nursery.start_soon(self._hear_signals)
+        made: list[Report] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hear_signals, nursery.cancel_scope)
+            made.append(await self._attended(resumed))
+            nursery.cancel_scope.cancel()
+        if not made and self.store is None:
+            self._tell_others()
+        return made[0] if made else None
+
+    async def _attended(self, resumed: Computation | None) -> Report:
+        """From the first node to the last word."""
+        process = self.process
+        async with self._bots() as bots:
             nodes = await self._waited(bots) if resumed is None else 0
             shape = resumed.shape if resumed else self._shape(nodes)
             self._submit(shape, again=resumed is not None)
             opened_at = time.perf_counter()
-            nursery.start_soon(self._watch, shape, bots)
-            await process.over.wait()
-            seconds = time.perf_counter() - opened_at
-            nursery.cancel_scope.cancel()
-            self._tell_others()
+            finished = await self._finished(shape, bots)
+            seconds = time.perf_counter() - opened_at if finished else None
+            if finished:
+                self._tell_others()
             if bots is not None:
-                with trio.CancelScope(shield=True), trio.move_on_after(GRACE_SECONDS):
-                    await bots.wait()
-        assert process.outcome is not None
-        seq = process.host.reflectors[ROOT].model.seq
-        return self._report(process.outcome, shape, seq, seconds, resumed is not None)
+                await self._see_off(bots)
+        model = process.host.reflectors[ROOT].model
+        ended = process.outcome or m.Ended(None, None)
+        return self._report(ended, shape, model.seq, seconds, resumed is not None)
 
     # -- before --------------------------------------------------------------------------------
 
@@ -124,7 +117,7 @@ class Root:
         """How the `number`-th of the bots' processes is started."""
         wanted, security = self.options.bots, self.options.security
         assert wanted is not None
-        share = wanted.nodes * (number + 1) // processes - wanted.nodes * number // processes
+        share = _share(wanted.nodes, number, processes)
         command = [PYTHON, "-m", "transports.tcp", "join", self.process.me.name]
         command += ["--nodes", str(share), "--cores", str(max(1, CORES // processes))]
         command += ["--heartbeat", str(self.options.heartbeat)]
@@ -143,14 +136,15 @@ class Root:
         wanted, seconds = self.options.wait_nodes, self.options.wait_seconds
         until = math.inf
         while True:
-            nodes = self._connected()
+            connected = nodes_connected(self.process)
+            nodes = sum(connected)
             if nodes and seconds is not None and until == math.inf:
                 until = trio.current_time() + seconds
-            if (wanted is not None and nodes >= wanted) or trio.current_time() >= until:
+            enough = wanted is not None and nodes >= wanted
+            if enough or trio.current_time() >= until or self._is_deserted(bots):
                 return nodes
             left = None if until == math.inf else until - trio.current_time()
-            self.teller.waiting(len(self.process.connections.peers), nodes, wanted, left)
-            self._insist_on_somebody(bots)
+            self.teller.waiting(len(connected), nodes, wanted, left)
             await trio.sleep(LOOK_SECONDS)
 
     def _shape(self, nodes: int) -> Shape:
@@ -188,68 +182,51 @@ class Root:
         parts = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
         return {part: name for part, name in parts.items() if name is not None}
 
-    def status(self) -> dict[str, m.Value]:
-        """How it stands, for whoever asks."""
-        connections = self.process.connections
-        begun = self.process.begun
-        return {
-            "address": self.process.me.name,
-            "job": begun.job if begun else None,
-            "processes": sum(1 for peer in connections.peers.values() if peer.hello),
-            "nodes": self._connected(),
-            "sessions": sessions_of(self.process.host),
-        }
-
     # -- meanwhile -----------------------------------------------------------------------------
 
-    async def _hear_signals(self) -> None:
+    async def _hear_signals(self, scope: trio.CancelScope) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
-                if self.store is None:
-                    self._tell_others()
-                raise Interrupted
+                scope.cancel()
 
-    async def _watch(self, shape: Shape, bots: Bots | None) -> None:
-        while True:
-            self.teller.working(self._connected(), self.accepted(ROOT), shape.partitions)
-            self._insist_on_somebody(bots)
-            await trio.sleep(LOOK_SECONDS)
+    async def _finished(self, shape: Shape, bots: Bots | None) -> bool:
+        """Wait for the result; says whether it is there."""
+        over, teller = self.process.over, self.teller
+        while not over.is_set() and not self._is_deserted(bots):
+            if teller.on_terminal:
+                nodes = sum(nodes_connected(self.process))
+                teller.working(nodes, self.accepted(shape), shape.partitions)
+            with trio.move_on_after(LOOK_SECONDS):
+                await over.wait()
+        return over.is_set()
 
-    def _insist_on_somebody(self, bots: Bots | None) -> None:
+    def _is_deserted(self, bots: Bots | None) -> bool:
+        """All bots have ended, and nobody else will come."""
         others = any(peer.greeted for peer in self.process.connections.peers.values())
-        if self.options.alone and bots is not None and not bots.running and not others:
-            raise NobodyLeft
+        return self.options.alone and bots is not None and not bots.running and not others
 
-    def _connected(self) -> int:
-        """How many nodes the connected processes have."""
-        return sum(
-            peer.hello.nodes for peer in self.process.connections.peers.values() if peer.hello
-        )
-
-    def _count_met(self, peer: Peer) -> None:
-        counts = self.counts
-        counts.connections_max = max(counts.connections_max, len(self.process.connections.peers))
-        if peer.hello is not None and peer.hello.nodes:
-            counts.nodes[peer.number] = peer.hello.nodes
-            counts.lost.pop(peer.number, None)
+    async def _see_off(self, bots: Bots) -> None:
+        """Give bots time to end by themselves."""
+        assert self.options.bots is not None
+        nodes, processes = self.options.bots.nodes, bots.processes
+        with trio.move_on_after(GRACE_SECONDS):
+            shares = [_share(nodes, i, processes) for i in range(processes)]
+            self.counts.bots_ended(await bots.wait(), shares)
 
     def _count_lost(self, peer: Peer) -> None:
-        reflector = self.process.host.reflectors.get(ROOT)
-        missed = reflector and any(node in reflector.members for node in peer.nodes)
-        if missed and self.process.outcome is None:
-            self.counts.lost[peer.number] = self.counts.nodes.get(peer.number, 0)
+        if self.process.outcome is None:
+            self.counts.gone(peer, self.process.host)
 
-    def accepted(self, session: str) -> int:
-        """How many partitions of `session` are done, as far as this process knows."""
-        reflector = self.process.host.reflectors.get(session)
-        if reflector is None:
-            return 0
-        model = reflector.model
-        if model.shape.leaf:
-            return len(model.slots) - model.remaining
+    def accepted(self, shape: Shape) -> int:
+        """How many partitions of a session are done, as far as this process knows."""
+        host, session = self.process.host, shape.session
+        reflector = host.reflectors.get(session)
+        done = reflector.model.outputs() if reflector else host.kept.get(session, {})
+        if shape.leaf or not (done or reflector):
+            return len(done)
         return sum(
-            size if slot.done else self.accepted(f"{session}-{i}")
-            for i, (slot, size) in enumerate(zip(model.slots, model.shape.sizes(), strict=True))
+            size if slot in done else self.accepted(shape.child(slot))
+            for slot, size in enumerate(shape.sizes())
         )
 
     # -- the end -------------------------------------------------------------------------------
@@ -260,24 +237,23 @@ class Root:
             self.process.connections.send_back(name, over)
 
     def _report(
-        self, ended: m.Ended, shape: Shape, root_messages: int, seconds: float, resumed: bool
+        self, ended: m.Ended, shape: Shape, root_messages: int, seconds: float | None, resumed: bool
     ) -> Report:
         process, counts, options = self.process, self.counts, self.options
-        arrived = sum(counts.nodes.values())
-        done = ended.failure is None
+        done = ended.failure is None and seconds is not None
         reflector = process.host.reflectors.get(ROOT)
         return Report(
             result=loaded(process.blobs.folder, ended.result),
             failure=ended.failure,
-            nodes=options.bots.nodes if options.bots else arrived,
+            nodes=max(options.bots.nodes if options.bots else 0, counts.arrived),
             processes=len(counts.nodes),
             partitions=shape.partitions,
             fanout=shape.fanout,
             levels=shape.levels,
-            arrived=arrived,
-            left=sum(counts.lost.values()),
-            lost_processes=len(counts.lost),
-            accepted=shape.partitions if done else self.accepted(ROOT),
+            arrived=counts.arrived,
+            left=counts.left,
+            lost_processes=counts.lost_processes,
+            accepted=shape.partitions if done else self.accepted(shape),
             finished_seconds=seconds,
             messages=process.connections.frames_sent + process.connections.frames_received,
             root_messages=root_messages,
@@ -290,6 +266,11 @@ class Root:
             divergences=process.divergences,
             digest=digest(reflector.model.snapshot()) if reflector else None,
         )
+
+
+def _share(nodes: int, number: int, processes: int) -> int:
+    """How many of the nodes the `number`-th process has."""
+    return nodes * (number + 1) // processes - nodes * number // processes
 
 
 def _allowed(name: str) -> str:

@@ -11,10 +11,29 @@ from core.cutting import ROOT
 from plugins.telling import aligned, counted
 from transports import wire
 from transports.connection import ConnectError, Connections, Me, Peer
+from transports.process import Process
 from transports.security import Security
 
 ASK_SECONDS = 10.0  # for one answer
 HOSTS_AT_ONCE = 20
+
+
+def status_of(process: Process) -> dict[str, Any]:
+    """What a process says of itself and of its sessions, as plain data."""
+    begun, nodes = process.begun, nodes_connected(process)
+    return {
+        "address": process.me.name,
+        "job": begun.job if begun else None,
+        "processes": len(nodes),
+        "nodes": sum(nodes),
+        "sessions": sessions_of(process.host),
+    }
+
+
+def nodes_connected(process: Process) -> list[int]:
+    """How many nodes each connected process has, but those that have none: they only ask."""
+    peers = process.connections.peers.values()
+    return [peer.hello.nodes for peer in peers if peer.hello and peer.hello.nodes]
 
 
 def sessions_of(host: Host) -> list[dict[str, Any]]:
@@ -163,8 +182,8 @@ def table(told: dict[str, Any]) -> str:
     ]
     if not sessions:
         return aligned(rows)
-    whole = sessions[0]
-    rows.append(("partitions", f"{accepted(sessions):,} of {whole['partitions']:,} accepted"))
+    if (whole := sessions[0])["session"] == ROOT:
+        rows.append(("partitions", f"{accepted(sessions):,} of {whole['partitions']:,} accepted"))
     rows += [("unreached", address) for address in told["unreached"]]
     lines = [_line(s) for s in told["sessions"] if s["session"] in shown]
     if left := len(sessions) - len(lines):

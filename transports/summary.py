@@ -26,8 +26,8 @@ class Report:
     fanout: int
     levels: int
     arrived: int  # nodes that have come
-    left: int  # nodes that were there and were not at the end
-    lost_processes: int  # whose connection was lost before the end
+    left: int | None  # nodes that were there and were not at the end
+    lost_processes: int | None  # that ended, or were cut off, before the end
     accepted: int  # partitions, as far as the root's process knows
     finished_seconds: float | None
     messages: int  # frames that the root's process sent and received
@@ -56,7 +56,7 @@ def with_cause(report: Report) -> Report:
 
 def _missing(report: Report) -> str:
     done = f"{report.accepted:,} of {report.partitions:,} partitions were accepted"
-    if report.left < report.arrived:
+    if report.left is not None and report.left < report.arrived:
         return f"ended before the result was there: {done}"
     if not report.arrived:
         return f"no node has come: {done}; see what the processes of the nodes say"
@@ -97,7 +97,8 @@ def _known(name: str, number: int | None) -> list[tuple[str, str]]:
 
 
 def _nodes(report: Report) -> str:
-    return f"{report.arrived:,} of {report.nodes:,} arrived, {report.left:,} left"
+    left = "" if report.left is None else f", {report.left:,} left"
+    return f"{report.arrived:,} of {report.nodes:,} arrived{left}"
 
 
 def _processes(report: Report) -> str:

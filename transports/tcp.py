@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from functools import partial
 from io import TextIOWrapper
 from typing import Any
@@ -22,7 +23,7 @@ from transports.connection import ConnectError
 from transports.deployment import CannotListen, opened
 from transports.joining import join
 from transports.progress import teller
-from transports.root import Interrupted, NobodyLeft, Root
+from transports.root import Root
 from transports.security import Security, SecurityError
 from transports.store import SqliteStore, StoreError
 from transports.wanted import (
@@ -39,11 +40,12 @@ EXITS: list[tuple[type[Exception], Exit]] = [
     (SecurityError, Exit.MISUSED),
     (CannotListen, Exit.NOT_LISTENING),
     (StoreError, Exit.STORE_UNUSABLE),
+    (ConnectError, Exit.UNREACHED),
     (BlobError, Exit.FAILED),
     (BotsError, Exit.FAILED),
-    (NobodyLeft, Exit.FAILED),
     (BadOption, Exit.MISUSED),
 ]
+EXPECTED = tuple(kind for kind, _ in EXITS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,11 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.FAILED
     except KeyboardInterrupt:
         return _complain("interrupted", Exit.INTERRUPTED)
-    except tuple(kind for kind, _ in EXITS) as error:
+    except EXPECTED as error:
         code = next(code for kind, code in EXITS if isinstance(error, kind))
-        return _complain(str(error), code)
-    except ConnectError as error:
-        return _complain(str(error), Exit.REFUSED if error.final else Exit.UNREACHED)
+        refused = isinstance(error, ConnectError) and error.final
+        return _complain(str(error), Exit.REFUSED if refused else code)
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -73,7 +74,7 @@ def _main(arguments: Sequence[str]) -> int:
         case JoinOptions():
             return _run(partial(_join, wanted, security))
         case StatusOptions():
-            return _status(wanted, security)
+            return _run(partial(_status, wanted, security))
 
 
 def _run(run: Callable[[], Any]) -> int:
@@ -82,7 +83,9 @@ def _run(run: Callable[[], Any]) -> int:
         return int(trio.run(run))
     except BaseExceptionGroup as group:
         errors = _leaves(group)
-        known = [e for e in errors if isinstance(e, tuple(kind for kind, _ in EXITS))]
+        known = [error for error in errors if isinstance(error, EXPECTED)]
+        if any(isinstance(error, KeyboardInterrupt) for error in errors):
+            raise KeyboardInterrupt from None
         if not known:
             raise
         raise known[0] from group
@@ -105,30 +108,28 @@ async def _host(wanted: HostOptions, security: Security) -> int:
     work = wanted.work
     named = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
     parts = {part: name for part, name in named.items() if name is not None}
-    chosen = jobs.own(work.job, parts)
+    with redirect_stdout(sys.stderr):  # a job may print while it is loaded
+        chosen = jobs.own(work.job, parts)
     with ExitStack() as stack:
         tell = stack.enter_context(teller(sys.stderr, live=not wanted.json))
         store, blobs = _kept(wanted, chosen, stack)
-        try:
-            async with opened(
-                security,
-                blobs,
-                wanted.listen,
-                wanted.advertise,
-                store=store,
-                heartbeat_seconds=wanted.heartbeat,
-            ) as process:
-                if not wanted.alone:
-                    tell.note(
-                        f"host at {process.me.name}; others come with "
-                        f"'{PROGRAM} join {process.me.name}'"
-                    )
-                root = Root(process, wanted, chosen, store, tell)
-                report = summary.with_cause(await root.run())
-        except Interrupted:
-            tell.clear()
-            return _complain("interrupted", Exit.INTERRUPTED)
-    return _tell(report, wanted.json)
+        async with opened(
+            security,
+            blobs,
+            wanted.listen,
+            wanted.advertise,
+            store=store,
+            heartbeat_seconds=wanted.heartbeat,
+        ) as process:
+            if not wanted.alone:
+                tell.note(
+                    f"host at {process.me.name}; others come with "
+                    f"'{PROGRAM} join {process.me.name}'"
+                )
+            report = await Root(process, wanted, chosen, store, tell).run()
+    if report is None:
+        return _complain("interrupted", Exit.INTERRUPTED)
+    return _tell(summary.with_cause(report), wanted.json)
 
 
 def _kept(
@@ -153,11 +154,12 @@ def _kept(
 
 async def _join(wanted: JoinOptions, security: Security) -> int:
     with Blobs() as blobs:
-        return await join(wanted, security, blobs)
+        return await join(wanted, security, blobs, _note)
 
 
-def _status(wanted: StatusOptions, security: Security) -> int:
-    told = trio.run(status.tree, str(wanted.address), security)
+async def _status(wanted: StatusOptions, security: Security) -> int:
+    logs.log.setLevel(logging.ERROR)  # what is wrong is the answer
+    told = await status.tree(str(wanted.address), security)
     print(json.dumps(told) if wanted.json else status.table(told), flush=True)
     return Exit.FINISHED
 
@@ -177,9 +179,13 @@ def _tell(report: summary.Report, as_json: bool) -> int:
 
 
 def _complain(line: str, code: Exit) -> Exit:
-    if sys.stderr:  # it may have been closed
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    _note(line)
     return code
+
+
+def _note(line: str) -> None:
+    if sys.stderr:  # it may have been closed
+        print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

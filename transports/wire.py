@@ -2,7 +2,8 @@
 
 An envelope, and every message of the core in it, is an array that begins with the name of its
 class. What may arrive is checked against the types of the core's own fields, so a class that is
-added or changed in the core needs nothing here. Nothing that arrives names code to run.
+added or changed in the core needs nothing here. Values must be plain data, and not too deep: what
+cannot be said on is not heard. Nothing that arrives names code to run.
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ VERSION = 2
 NUMBER_BITS = 43  # of a process's number
 NODE_BITS = 20  # of a node's, within its process; those above are the process's number
 NONCE_BYTES = 32
+NESTING_MAX = 100  # lists and dicts within each other, in a value
+_NESTING_HEARD = NESTING_MAX + 5  # in a snapshot values are deeper
 
-# A host name, an IPv4 address, or an IPv6 address in brackets; and a port.
+# A host name, an IPv4 address, or an IPv6 address in brackets; and a port. (\Z, as $ also matches
+# before a line end.)
 _ADDRESS = Annotated[
     str,
-    msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$", max_length=300),
+    msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\Z", max_length=300),
 ]
-_SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-_SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?$", max_length=1000)]
+_SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?\Z", max_length=1000)]
+_SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
 _BY_NAME: dict[str, Any] = {
     "address": _ADDRESS,
     "route": Annotated[tuple[_ADDRESS, ...], msgspec.Meta(min_length=1)],
@@ -186,7 +191,7 @@ class Fetch:
 
     sha: _SHA
     session: str
-    offset: Annotated[int, msgspec.Meta(ge=0)]
+    offset: _SIZE
     deep: bool
 
 
@@ -195,8 +200,8 @@ class Chunk:
     """Process -> process: the piece of them at `offset`; `size` is that of the whole."""
 
     sha: _SHA
-    offset: Annotated[int, msgspec.Meta(ge=0)]
-    size: Annotated[int, msgspec.Meta(ge=0)]
+    offset: _SIZE
+    size: _SIZE
     data: bytes
 
 
@@ -222,6 +227,8 @@ class _Form:
     struct: type[msgspec.Struct]
     names: tuple[str, ...]
     nested: frozenset[str]
+    values: tuple[str, ...]  # those that are a job's value, or hold some
+    lone: frozenset[str]  # of these, those that are one
 
 
 _CLASSES: dict[Any, _Form] = {}  # by class of the core, or of an envelope
@@ -237,7 +244,9 @@ def _form(cls: type, tag: bool) -> type[msgspec.Struct]:
             cls.__name__, list(types.items()), array_like=True, forbid_unknown_fields=True, tag=tag
         )
         nested = frozenset(name for name in names if types[name] != hints[name]) - {*_BY_NAME}
-        _CLASSES[cls] = form = _Form(made, names, nested)
+        values = tuple(name for name in names if _has_any(types[name]))
+        lone = frozenset(name for name in values if types[name] is Any)
+        _CLASSES[cls] = form = _Form(made, names, nested, values, lone)
         _STRUCTS[made] = cls, form
     return _CLASSES[cls].struct
 
@@ -256,6 +265,10 @@ def _wired(hint: Any) -> Any:
     if get_origin(hint) in (UnionType, Union):
         return Union[tuple(_wired(one) for one in get_args(hint))]  # noqa: UP007  made here
     return hint
+
+
+def _has_any(hint: Any) -> bool:
+    return hint is Any or any(map(_has_any, get_args(hint)))
 
 
 _DECODER = msgspec.msgpack.Decoder(_wired(Envelope))
@@ -281,6 +294,10 @@ def _object(item: Any) -> Any:
         return item
     cls, form = found
     nested = form.nested
+    for name in form.values:
+        value = getattr(item, name)
+        if type(value) not in _SCALARS:
+            _insist_within(value, name in form.lone)
     return cls(
         *[
             _object(getattr(item, name)) if name in nested else getattr(item, name)
@@ -304,21 +321,36 @@ def plain(value: Value) -> Value:
     return msgspec.msgpack.decode(data)
 
 
-def _insist(value: Value) -> None:
-    """Raises TypeError for what msgspec would make plain: sets, whose order differs, and more."""
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def _insist(value: Value, left: int = NESTING_MAX) -> None:
+    """Raises TypeError for what msgspec would make plain: sets, whose order differs, and more; and
+    for what is so deep that others could not take it apart again."""
     match value:
         case None | bool() | int() | float() | str() | bytes() | bytearray():
             pass
+        case list() | tuple() | dict() if not left:
+            raise TypeError(f"more than {NESTING_MAX} lists and dicts within each other")
         case list() | tuple():
             for item in value:
-                _insist(item)
+                if type(item) not in _SCALARS:
+                    _insist(item, left - 1)
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str):
                     raise TypeError(f"the key {key!r:.80} is no str")
-                _insist(item)
+                if type(item) not in _SCALARS:
+                    _insist(item, left - 1)
         case _:
             raise TypeError(f"{type(value).__name__}: {value!r:.80}")
+
+
+def _insist_within(value: Any, lone: bool) -> None:
+    """The same for what has arrived: a value, or a container of values, whose type is known."""
+    for item in (value,) if lone else value.values() if type(value) is dict else value:
+        if type(item) not in _SCALARS:
+            _insist(item, _NESTING_HEARD)
 
 
 def encode(envelope: Envelope) -> bytes:

@@ -28,7 +28,7 @@ from core import messages as m
 from core.messages import Node, Value
 from transports.blobs import is_handle, loaded
 from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked, shortened
-from transports.crew import Call, Computer
+from transports.crew import Call, Computer, Started
 from transports.jobs import Chosen
 from transports.timers import Timers
 
@@ -56,6 +56,7 @@ class Work:
         fetch: Fetch,
         cores: int,
         delay: Callable[[], float] | None = None,
+        reserve: list[Started] | None = None,
     ) -> None:
         self.job = chosen.job
         self._setup: dict[str, object] = {
@@ -68,6 +69,7 @@ class Work:
         self._fetch = fetch
         self._cores = cores
         self._delay = delay
+        self._reserve = [] if reserve is None else reserve
         self._urgent: deque[Call] = deque()
         self._queue: deque[Call] = deque()
         self._computers: list[Computer] = []
@@ -186,7 +188,7 @@ class Work:
         return best
 
     def _hire(self) -> Computer:
-        computer = Computer(self._setup, self._answered, self._fill, self._ended)
+        computer = Computer(self._setup, self._answered, self._fill, self._ended, self._reserve)
         self._computers.append(computer)
         self._soon(computer.run)
         return computer

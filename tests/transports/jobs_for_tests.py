@@ -106,9 +106,10 @@ def collect(outputs):
     return sum(outputs)
 """
 
-# Inputs and outputs of `size` bytes each, made where there are `parts` of them, below the root.
+# Inputs and outputs of `size` bytes each, one kind for each slot of the root. Of outputs it is the
+# hashes that count; below the root something of them is handed on as well.
 LARGE = """
-import hashlib, pathlib
+import hashlib, time
 
 def prepare(input, sizes):
     if isinstance(input, bytes):
@@ -116,10 +117,29 @@ def prepare(input, sizes):
     return [bytes([65 + slot]) * input["size"] for slot in range(len(sizes))]
 
 def compute(input, index):
+    time.sleep(0.02)
     return input.lower()
 
 def collect(outputs):
-    if len(outputs) == 1:
-        return outputs[0]
-    return hashlib.sha256(b"".join(outputs)).hexdigest()
+    if isinstance(outputs[0], bytes):
+        hashes = [hashlib.sha256(output).hexdigest() for output in outputs]
+        return {"hashes": hashes, "more": outputs[0][:100_000]}
+    return {"hashes": [found for output in outputs for found in output["hashes"]]}
+"""
+
+# The second half of the pieces waits for the file `go`.
+WAITING = """
+import os, time
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    while index >= input["half"] and not os.path.exists(input["go"]):
+        time.sleep(0.02)
+    time.sleep(0.02)
+    return index
+
+def collect(outputs):
+    return sum(outputs)
 """

@@ -53,9 +53,11 @@ class Junk:
 
     def frame(self, *classes: Any) -> bytes:
         """One of these classes, or of all that there are."""
-        cls = self.random.choice(classes or (*CLASSES, *[wire.Call] * len(CLASSES)))
-        data = msgspec.msgpack.encode(self.array(cls, tagged=True))
-        return wire.HEADER.pack(len(data)) + data
+        while True:
+            cls = self.random.choice(classes or (*CLASSES, *[wire.Call] * len(CLASSES)))
+            data = msgspec.msgpack.encode(self.array(cls, tagged=True))
+            if self.chance(0.02) or _decodes(data):  # the others do not get far
+                return wire.HEADER.pack(len(data)) + data
 
     def array(self, cls: Any, tagged: bool) -> list[Any]:
         hints = _hints(cls)
@@ -97,15 +99,15 @@ class Junk:
             return {self.typed(arguments[0]): self.typed(arguments[1]) for _ in range(count)}
         if origin is not None:  # Annotated
             return self.typed(arguments[0])
-        drawn: Any = {
+        draws: dict[Any, Any] = {
             int: lambda: self.random.choice(INTEGERS),
             float: lambda: self.random.choice(FLOATS),
             str: lambda: self.pick("", "x", "\n", "0", "a" * 200),
             bytes: lambda: self.random.randbytes(self.random.randrange(40)),
             bool: lambda: self.chance(0.5),
             type(None): lambda: None,
-        }.get(hint, self.value)()
-        return drawn
+        }
+        return draws.get(hint, self.value)()
 
     def value(self) -> Value:
         """A job's value, or what is in the place of one."""
@@ -133,12 +135,12 @@ class Junk:
     def _call(self) -> list[Any]:
         return self.array(self.random.choice(self.calls), tagged=True)
 
-    def _offset(self) -> int:
+    def _offset(self) -> Any:
         return self.pick(*[0, 1, 2**18, 2**31] * 5, 2**32, 2**64 - 1, -1)
 
     _size = _offset
 
-    def _session(self) -> str:
+    def _session(self) -> Any:
         if self.chance(0.93):
             return self.random.choice(self.sessions)
         if self.chance(0.9):
@@ -147,12 +149,12 @@ class Junk:
 
     _bound = _session
 
-    def _node(self) -> int:
+    def _node(self) -> Any:
         if self.chance(0.9):
             return self.random.choice(self.nodes)
         return self.pick(*INTEGERS, (2 << 20) + 1, (3 << 20) + 2, 1 << 20, self.nodes.stop)
 
-    def _address(self) -> str | None:
+    def _address(self) -> Any:
         return self.pick(None, *ADDRESSES)
 
     def _route(self) -> list[str]:
@@ -166,7 +168,7 @@ class Junk:
     def _epoch(self) -> list[int]:
         return [self.pick(1000, 1, 2, 2**62, -1) for _ in range(self.random.randrange(5))]
 
-    def _slot(self) -> int | None:
+    def _slot(self) -> Any:
         return self.pick(None, 0, 1, 2, 3, -1, 2**40)
 
     def _slots(self) -> list[int]:
@@ -198,10 +200,10 @@ class Junk:
     def _again(self) -> bool:
         return self.chance(0.1)
 
-    def _seq(self) -> int:
+    def _seq(self) -> Any:
         return self.pick(*range(12), 1000, 2**62, -1)
 
-    def _seconds(self) -> float:
+    def _seconds(self) -> Any:
         return self.pick(1.0, 0.0, *FLOATS)
 
     _pace = _seconds
@@ -256,6 +258,14 @@ class Junk:
         """Random bytes in a good frame."""
         data = self.random.randbytes(self.random.randrange(60))
         return wire.HEADER.pack(len(data)) + data
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        wire.decode(data)
+    except wire.RemoteProtocolError:
+        return False
+    return True
 
 
 _hints = lru_cache(get_type_hints)

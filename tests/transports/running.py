@@ -127,10 +127,12 @@ class Programs:
     def host(self, *words: object, listen: str = "127.0.0.1:0", **popen: Any) -> Program:
         return self.start("host", "--listen", listen, "--json", *words, **popen)
 
-    def join(self, host: Program | str, *words: object, **popen: Any) -> Program:
+    def join(
+        self, host: Program | str, *words: object, listen: str = "127.0.0.1:0", **popen: Any
+    ) -> Program:
         """One that listens, so that it may host sessions."""
         address = host if isinstance(host, str) else host.address
-        return self.start("join", address, "--listen", "127.0.0.1:0", "-v", *words, **popen)
+        return self.start("join", address, "--listen", listen, "-v", *words, **popen)
 
     def run(self, *words: object, code: int = 0, **popen: Any) -> Program:
         """From its beginning to its end; nothing of it is left then."""

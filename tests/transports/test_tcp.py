@@ -14,6 +14,7 @@ import pytest
 from tests.transports.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
 from tests.transports.running import TOP, Programs, until
 
+PROGRAM = "python -m transports.tcp"
 PRIMES_BELOW_A_MILLION = 78498
 QUICK_SECONDS = 2.0
 TRIES = 5  # another process may have the cores just then
@@ -50,16 +51,13 @@ def test_without_arguments_it_is_over_soon_and_leaves_nothing_behind(run: Progra
     assert done.seconds < QUICK_SECONDS
 
 
-PROGRAM = "python -m transports.tcp"
-
-
 def test_its_json_has_the_fields_of_the_simulator(run: Programs) -> None:
     ours = run.start("--nodes", 7, "--partitions", 20, "--json").report()
     command = [sys.executable, "-m", "sim", "--nodes", "7", "--partitions", "20", "--json"]
     done = subprocess.run(command, cwd=TOP, capture_output=True, check=True, timeout=60)
     simulated = json.loads(done.stdout)
     assert simulated.keys() - ours.keys() == OF_THE_SIMULATOR
-    same = ("result", "failure", "nodes", "partitions", "fanout", "levels", "arrived", "left")
+    same = ("result", "failure", "nodes", "partitions", "fanout", "levels", "accepted", "left")
     assert {name: ours[name] for name in same} == {name: simulated[name] for name in same}
     assert 0 < ours["finished_seconds"] < ours["wall_seconds"]
 

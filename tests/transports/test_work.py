@@ -363,7 +363,7 @@ async def test_a_process_has_its_next_call_before_it_has_done_with_the_last(
 class Quick(crew.Computer):
     """A computing process that has done at once what it is given."""
 
-    def __init__(self, setup: Any, answered: Any, more: Any, ended: Any) -> None:
+    def __init__(self, setup: Any, answered: Any, *_: Any) -> None:
         self.calls, self.seconds, self.stuck, self.answered = {}, 0.0, False, answered
 
     def give(self, call: crew.Call) -> None:
@@ -566,3 +566,18 @@ async def _all_from(stream: trio.SocketStream) -> bytes:
         return b"".join([data async for data in stream])
     except trio.BrokenResourceError:
         return b""
+
+
+async def test_a_process_that_was_started_ahead_is_told_what_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [crew.start()]
+
+    def start() -> crew.Started:
+        raise OSError("no other one is needed")
+
+    monkeypatch.setattr(crew, "start", start)
+    async with bounded(tmp_path, reserve=ahead) as one:
+        one.work.collect(one.asker(3), SESSION, ["output", 8])
+        assert await one.told() == [(3, "collected", SESSION, "output")]
+    assert ahead == []

@@ -16,6 +16,7 @@ import trio
 from core import messages as m
 from core.messages import Place, Value
 from core.worker import GONE, SEATED, State
+from transports.crew import Started
 from transports.jobs import own
 from transports.work import Work
 
@@ -127,6 +128,7 @@ async def desk(
     delay: Callable[[], float] | None = None,
     fetch: Callable[[Value, str], Any] = no_fetch,
     source: str = JOB,
+    reserve: list[Started] | None = None,
 ) -> AsyncIterator[Desk]:
     """Work that runs the job above, until the block is left."""
     path = folder / "job.py"
@@ -140,7 +142,7 @@ async def desk(
         action(*arguments)
         more[0].set()
 
-    work = Work(own(str(path), {}), post, blobs, fetch, cores, delay)
+    work = Work(own(str(path), {}), post, blobs, fetch, cores, delay, reserve)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(work.run)
         yield Desk(work, outcomes, more)

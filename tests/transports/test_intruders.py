@@ -1,0 +1,262 @@
+"""Whoever comes to the port by mistake or in bad faith, on real sockets, while a job is computed.
+
+Each costs one line in the log, or none where it merely goes away, and the job does not notice.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trustme
+from trio.testing import MockClock
+
+from core import messages as m
+from tests.transports.living import HOST, Intruder, Life, life, settled
+from tests.transports.talking import Stranger, serve, until
+from transports import connection, process, strangers, wire
+from transports.process import Process
+from transports.security import Security
+
+SECONDS_MAX = 20
+Visit = Callable[[trio.SocketStream], Awaitable[None]]
+
+
+async def scan(stream: trio.SocketStream) -> None:
+    """A port scanner: connects, and goes with a reset."""
+    linger = b"\x01\0\0\0\0\0\0\0"
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    stream.socket.close()
+
+
+async def browse(stream: trio.SocketStream) -> None:
+    await stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await Stranger(stream).is_left_alone()
+
+
+async def secure(stream: trio.SocketStream) -> None:
+    context = ssl.create_default_context()
+    with suppress(trio.BrokenResourceError):
+        await trio.SSLStream(stream, context, server_hostname="localhost").do_handshake()
+
+
+async def greet_by_halves(stream: trio.SocketStream) -> None:
+    await stream.send_all(wire.encode(connection.Me(9, None).hello(token=False))[:20])
+    await Stranger(stream).is_left_alone()
+
+
+async def announce_4_gigabytes(stream: trio.SocketStream) -> None:
+    await stream.send_all(b"\xff" * 4)
+    await Stranger(stream).is_left_alone()
+
+
+async def greet(stream: trio.SocketStream) -> None:
+    """A good process, but without TLS."""
+    hello = wire.encode(connection.Me(9, None).hello(token=False))
+    with suppress(trio.BrokenResourceError):
+        await stream.send_all(hello)
+    await Stranger(stream).is_left_alone()
+
+
+async def announce_4_gigabytes_later(stream: trio.SocketStream) -> None:
+    stranger = Stranger(stream)
+    await stranger.greet()
+    await stranger.say(b"\xff" * 4)
+    await stranger.is_left_alone()
+
+
+async def speak_in_tongues(stream: trio.SocketStream) -> None:
+    stranger = Stranger(stream)
+    await stranger.greet()
+    await stranger.say(wire.HEADER.pack(3) + b"\xc1\xc1\xc1")
+    await stranger.is_left_alone()
+
+
+async def never_read(stream: trio.SocketStream) -> None:
+    """Asks, and does not listen."""
+    stranger = Stranger(stream)
+    await stranger.greet()
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        while True:
+            await stranger.say(wire.encode(wire.Ask()))
+            await trio.lowlevel.checkpoint()
+
+
+PLAIN: list[tuple[Visit, str | None]] = [
+    (scan, None),
+    (browse, "it speaks HTTP"),
+    (secure, "it speaks TLS"),
+    (greet_by_halves, "did not greet within"),
+    (announce_4_gigabytes, "4294967295 bytes"),
+    (announce_4_gigabytes_later, "4294967295 bytes"),
+    (speak_in_tongues, "malformed frame"),
+    (never_read, "does not read"),
+]
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+async def visited(
+    lived: Life, visit: Visit, line: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Have it come in the middle of a job, which ends as it should."""
+    lived.host.status = lambda: {"much": "x" * 100_000}
+    address = await serve(lived.nursery, lived.host.connections.accept)
+    host, _, port = address.rpartition(":")
+    for _ in range(4):
+        lived.finish_one()
+        await settled(lived.host)
+    async with await trio.open_tcp_stream(host, int(port)) as stream:
+        await visit(stream)
+    if line is not None:
+        await until(lambda: bool(lines(caplog)))
+    assert await lived.finish() == m.Ended(sum(range(27)), None)
+    assert {peer.name for peer in lived.host.connections.peers.values()} <= set(lived.processes)
+    assert len(lines(caplog)) == (line is not None), lines(caplog)
+    assert line is None or line in lines(caplog)[0]
+
+
+@pytest.mark.parametrize(("visit", "line"), PLAIN, ids=lambda it: getattr(it, "__name__", ""))
+async def test_an_intruder_costs_one_line(
+    visit: Visit,
+    line: str | None,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(strangers, "GREETING_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "WAITING_BYTES_MAX", 2**22)
+    async with life(tmp_path, seconds_max=SECONDS_MAX) as lived:
+        await visited(lived, visit, line, caplog)
+
+
+@pytest.mark.parametrize(
+    ("visit", "line"),
+    [(scan, None), (browse, "TLS"), (greet, "does not speak TLS")],
+    ids=lambda it: getattr(it, "__name__", ""),
+)
+async def test_an_intruder_on_a_port_with_tls_costs_one_line(
+    visit: Visit, line: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(server)
+    async with life(tmp_path, seconds_max=SECONDS_MAX) as lived:
+        lived.host.connections._meeting._security = Security(None, server)
+        await visited(lived, visit, line, caplog)
+
+
+# -- who has greeted -----------------------------------------------------------------------
+
+NUMBER, EVIL = 77, "127.0.0.1:5009"
+NODE = NUMBER << wire.NODE_BITS
+LARGE = {"\0blob": "ab" * 32, "size": 5000}
+
+
+async def cut(lived: Life, target: Process, *said: wire.Envelope) -> bool:
+    """Whether one who says that is."""
+    intruder = Intruder(lived, target, NUMBER, EVIL)
+    await intruder.say([wire.encode(envelope) for envelope in said])
+    await settled(target)
+    gone = EVIL not in target.connections.peers
+    await intruder.leave()
+    return gone
+
+
+async def test_an_error_of_ours_costs_one_connection(
+    autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with life(tmp_path) as lived:
+        receive = lived.host.host.receive
+
+        def fails(link: tuple[str, int], *arguments: Any) -> None:
+            if link[0] == EVIL:
+                raise LookupError("a mistake")
+            receive(link, *arguments)
+
+        lived.host.host = Failing(lived.host.host, fails)  # type: ignore[assignment]
+        assert await cut(lived, lived.host, wire.Call("0", NODE, m.Leave()))
+        assert any(line.startswith("failed") and "a mistake" in line for line in lines(caplog))
+        assert await lived.finish() == m.Ended(sum(range(27)), None)
+
+
+class Failing:
+    """A host that fails where it is told to."""
+
+    def __init__(self, host: Any, receive: Callable[..., None]) -> None:
+        self._host = host
+        self.receive = receive
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+
+async def test_nobody_has_a_process_follow_what_it_did_not_ask_for(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with life(tmp_path) as lived:
+        snapshot = lived.host.host.reflectors["0"].model.snapshot()
+        for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
+            assert await cut(lived, lived.helper, wire.Follow(place, snapshot))
+        assert not any(name == EVIL for name, _ in lived.helper.replicas)
+        lived.helper._asked.add((EVIL, "0"))
+        assert await cut(lived, lived.helper, wire.Follow(m.Place("0", (HOST,)), snapshot))
+        lived.helper._asked.add((EVIL, "0"))
+        assert not await cut(lived, lived.helper, wire.Follow(m.Place("0", (EVIL,)), snapshot))
+
+
+async def test_only_its_own_root_begins_anything_in_a_process(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with life(tmp_path) as lived:
+        begun: list[wire.Begin] = []
+        lived.helper.on_begin = begun.append
+        for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
+            begin = wire.Begin("evil", {}, "", 1, 2, None, 0, place)
+            assert await cut(lived, lived.helper, begin)
+        assert begun == []
+
+
+async def test_nobody_is_dialled_to_be_answered(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with life(tmp_path) as lived:
+        lived.host._send_to(EVIL, wire.Missing("ab" * 32))
+        assert EVIL not in lived.host.connections.peers
+        lived.host._send_to(EVIL, wire.Fetch("ab" * 32, "0", 0, True))
+        assert EVIL in lived.host.connections.peers
+
+
+async def test_what_waits_for_bytes_is_bounded(
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "HELD_BYTES_MAX", 10 * process.HELD_CALL_BYTES)
+    async with life(tmp_path) as lived:
+        finished = wire.Call("0", NODE, m.Finished(NODE, (0,), [LARGE], 1.0))
+        lived.host.host.reflectors["0"].members[NODE] = (EVIL, NODE)
+        assert not await cut(lived, lived.host, finished)
+        await trio.sleep(100)
+        lived.host.host.reflectors["0"].members[NODE] = (EVIL, NODE)
+        assert await cut(lived, lived.host, *[finished] * 20)
+        lived.host.host.reflectors["0"].members.pop(NODE, None)
+        await trio.sleep(100)
+        assert not lived.host._held
+        assert not lived.host._held_bytes
+
+
+async def test_bytes_are_fetched_only_for_who_takes_part(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with life(tmp_path) as lived:
+        finished = wire.Call("0", NODE, m.Finished(NODE, (0,), [LARGE], 1.0))
+        intruder = Intruder(lived, lived.host, NUMBER, EVIL)
+        await intruder.say([wire.encode(finished)])
+        assert not lived.host.transfers._transfers
+        assert not lived.host._held
+        await intruder.leave()

@@ -1,0 +1,143 @@
+"""Processes that are killed at any moment: the result is right, and the rest go on by themselves.
+
+Each seed draws the moment and the victim; a seed that fails is the way to see it again.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.transports.jobs_for_tests import SLEEPING
+from tests.transports.running import Program, Programs, free_port, until
+
+PARTITIONS, RESULT = 300, sum(range(300))
+PROCESSES, NODES = 4, 25
+WHOLE_SECONDS = 1.5  # that the job takes here, at least
+
+
+class Life:
+    """A host and four processes with 25 nodes each; the tree has three levels."""
+
+    def __init__(self, run: Programs, seed: int, *options: object) -> None:
+        self.run, self.random = run, Random(seed)
+        self.where = f"127.0.0.1:{free_port()}"
+        self.options = ("--job", run.job(SLEEPING), "--input", 0.02, *options)
+        self.options += ("--partitions", PARTITIONS, "--fanout", 8)
+        self.host = self.start()
+        allow = ("--allow", run.folder / "job.py", "--cores", 2)
+        self.joins = [run.join(self.where, "--nodes", NODES, *allow) for _ in range(PROCESSES)]
+        for join in self.joins:
+            join.says(f"{NODES} nodes for job.py")
+
+    def start(self) -> Program:
+        return self.run.host(*self.options, listen=self.where)
+
+    def wait(self) -> None:
+        """Some part of the time that the job takes."""
+        end = monotonic() + self.random.uniform(0, WHOLE_SECONDS)
+        until(lambda: monotonic() > end)
+
+    def finish(self) -> dict[str, Any]:
+        """The report, when all have ended that were not killed."""
+        found = self.host.report()
+        for join in self.joins:
+            if join.process.returncode is None:
+                join.ended()
+        return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_process_is_killed(run: Programs, seed: int) -> None:
+    life = Life(run, seed)
+    life.wait()
+    life.random.choice(life.joins).kill()
+    found = life.finish()
+    assert found["result"] == RESULT
+    assert found["arrived"] == PROCESSES * NODES
+    assert found["lost_processes"] in (1, None)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_process_that_hosts_interior_sessions_is_killed(run: Programs, seed: int) -> None:
+    life = Life(run, seed)
+    joins = {join.says("listening").partition("address=")[2]: join for join in life.joins}
+    told = run.start("status", life.where, "--json").report()
+    interior = [s["address"] for s in told["sessions"] if s["children"] and s["session"] != "0"]
+    hosts = sorted(joins.keys() & set(interior))
+    assert hosts
+    life.wait()
+    joins[life.random.choice(hosts)].kill()
+    assert life.finish()["result"] == RESULT
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_root_is_killed_and_begun_again(run: Programs, seed: int) -> None:
+    """The same command goes on; nodes come back to it by themselves."""
+    life = Life(run, seed, "--store", run.folder / "store")
+    life.wait()
+    life.host.kill()
+    life.host = life.start()
+    found = life.finish()
+    assert found["result"] == RESULT
+    assert found["resumed"]
+
+
+def test_the_root_is_killed_before_anybody_has_come(run: Programs) -> None:
+    """Even while it is starting."""
+    store, where = ("--store", run.folder / "store"), f"127.0.0.1:{free_port()}"
+    first = run.host(*store, "--partitions", 30, listen=where)
+    until((run.folder / "store").exists)
+    first.kill()
+    second = run.host(*store, "--partitions", 30, listen=where)
+    run.join(where, "--nodes", 3).ended()
+    assert second.report()["result"] == 30
+
+
+def test_a_host_that_had_finished_says_the_result_again_at_once(run: Programs) -> None:
+    store, where = ("--store", run.folder / "store"), f"127.0.0.1:{free_port()}"
+    job = ("--partitions", 30, "--fanout", 4)
+    host = run.host(*store, *job, listen=where)
+    run.join(where, "--nodes", 3).ended()
+    first = host.report()
+    again = run.host(*store, *job, "--bots", "plugins.bots_local", listen=where).report()
+    assert (first["result"], first["resumed"]) == (30, False)
+    assert (again["result"], again["resumed"]) == (30, True)
+    assert again["processes"] == 0  # none was started for it
+    assert again["wall_seconds"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--job", "plugins.primes", "--partitions", 30), "job"),
+        (("--partitions", 31), "partitions"),
+        (("--partitions", 30, "--input", 2), "input"),
+    ],
+    ids=["job", "partitions", "input"],
+)
+def test_a_store_of_another_job_is_refused(
+    run: Programs, options: tuple[object, ...], word: str
+) -> None:
+    store, where = ("--store", run.folder / "store"), f"127.0.0.1:{free_port()}"
+    host = run.host(*store, "--partitions", 30, listen=where)
+    host.says("work begins")
+    host.interrupt()
+    host.ended(130)
+    other = run.host(*store, *options, listen=where).ended(6)
+    assert other.stderr.count("\n") == 1
+    assert str(run.folder / "store") in other.stderr
+    assert word in other.stderr
+
+
+def test_a_store_that_another_host_has_open_is_refused(run: Programs) -> None:
+    store = ("--store", run.folder / "store")
+    host = run.host(*store, listen=f"127.0.0.1:{free_port()}")
+    host.says("host at")
+    other = run.host(*store, listen=f"127.0.0.1:{free_port()}").ended(6)
+    assert "another process has it open" in other.stderr
+    host.interrupt()
+    host.ended(130)
