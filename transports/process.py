@@ -495,7 +495,14 @@ class Process:
             following.pop(name, None)
         for key in [key for key in self.replicas if key[0] == name]:
             del self.replicas[key]
-        for node in peer.nodes:
+        for reflector in list(self.host.reflectors.values()):
+            placed = [node for node, link in _links(reflector) if link[0] == name]
+            if reflector.early is not None and reflector.opener in peer.nodes:
+                placed.append(reflector.opener)  # it may not have come yet
+            for node in placed:
+                reflector.lose(node)
+        waiting = self.host.waiting.values()
+        for node in [a.node for all_ in waiting for link, a in all_ if link[0] == name]:
             self.host.lose(node)
         for node, session in list(self.views):
             view = self._view(node, session)
@@ -523,11 +530,7 @@ class Process:
         needed = {view.place.address for view in self.views.values()}
         needed |= {name for name, _ in self.replicas}
         for reflector in self.host.reflectors.values():
-            links = [*reflector.members.values()]
-            links += [link for link, _ in reflector.spares.values()]
-            links += [link for link, _ in reflector.bringing.values()]
-            links += [link for link, _ in reflector.early or ()]
-            needed |= {name for name, _ in links}
+            needed |= {name for _, (name, _) in _links(reflector)}
         for waiting in self.host.waiting.values():
             needed |= {link[0] for link, _ in waiting}
         return needed
@@ -536,6 +539,12 @@ class Process:
 def nodes_of(number: int, count: int) -> range:
     """The numbers of the nodes of process `number`."""
     return range(number << NODE_BITS, (number << NODE_BITS) + count)
+
+
+def _links(reflector: Reflector) -> list[tuple[Node, Link]]:
+    """Who has, or waits for, a place there."""
+    arrivals = [*reflector.spares.values(), *reflector.bringing.values(), *(reflector.early or ())]
+    return [*reflector.members.items(), *((arrival.node, link) for link, arrival in arrivals)]
 
 
 def _handles(call: wire.Said) -> list[Handle]:

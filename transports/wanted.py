@@ -18,7 +18,7 @@ from transports.addresses import Address
 PROGRAM = "python -m transports.tcp"
 PORT = 7411
 LISTEN = Address("127.0.0.1", PORT)
-FANOUT_MAX = 4000
+FANOUT_MAX = 2000  # all inputs and outputs of a session fit into one frame
 NODES = 100  # of the bots, by default
 NODES_MAX = 10**6  # of one process
 PROCESSES_MAX = 10_000

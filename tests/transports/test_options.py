@@ -68,8 +68,8 @@ def test_without_arguments_everything_is_on_this_machine() -> None:
 
 def test_the_job_options_are_those_of_the_simulator() -> None:
     words = "--job a.b --prepare c --compute d.py:e --collect f --input [1] --seed -3"
-    words += " --partitions 7 --fanout 4000 --delay uniform:0,1"
-    wanted = JobOptions("a.b", "c", "d.py:e", "f", [1], 7, 4000, "uniform:0,1", -3)
+    words += " --partitions 7 --fanout 2000 --delay uniform:0,1"
+    wanted = JobOptions("a.b", "c", "d.py:e", "f", [1], 7, 2000, "uniform:0,1", -3)
     assert alone(*words.split()).work == host(*words.split()).work == wanted
     assert alone("--input", "no JSON").work.input == "no JSON"
 
@@ -166,8 +166,8 @@ def test_status() -> None:
         ("--nodes 0", "--nodes: '0'"),
         ("--nodes 1000001 --processes 1", "give more --processes"),
         ("--processes 0", "--processes: '0'"),
-        ("--fanout 1", "from 2 to 4000"),
-        ("--fanout 4001", "from 2 to 4000"),
+        ("--fanout 1", "from 2 to 2000"),
+        ("--fanout 2001", "from 2 to 2000"),
         ("--delay soon", "'soon' is not a distribution"),
         ("--delay lognormal:1,1e6", "can exceed"),
         ("--heartbeat 0", "--heartbeat: '0'"),
