@@ -173,9 +173,9 @@ def _recover(trial: Trial, world: World) -> None:
     back = [node for node in world.faults.crashed if node not in trial.dead]
     for node in back:
         world.do(a.Restart(a.Nodes((node,)), memory=node == SUBMITTER))
-    if world.record.arrived == world.nodes and not any(world.network.alive[1:]):
-        if not world.do(a.Restart(a.Nodes((1,)), memory=False)):  # somebody has to
-            world.network.arrive(1, ROOT, listens=True)
+    nobody = world.record.arrived == world.nodes and not any(world.network.alive[1:])
+    if nobody and not world.do(a.Restart(a.Nodes((1,)), memory=False)):  # it had left
+        world.network.arrive(1, ROOT, listens=True)
 
 
 def _work_seconds(trial: Trial, world: World) -> float:
