@@ -120,6 +120,7 @@ async def _host(wanted: HostOptions, security: Security) -> int:
             wanted.advertise,
             store=store,
             heartbeat_seconds=wanted.heartbeat,
+            computing=1,
         ) as process:
             if not wanted.alone:
                 tell.note(
