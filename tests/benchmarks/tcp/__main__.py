@@ -22,7 +22,7 @@ from tests.benchmarks.tcp.measuring import NO_PEERS, PEERS_PYTHON, Outcome
 from tests.benchmarks.tcp.predicted import predicted
 from tests.benchmarks.tcp.reflector import reflector
 
-LIBRARIES = ("trio", "trio-parallel", "attrs", "msgspec")
+LIBRARIES = ("trio", "attrs", "msgspec")
 QUICK = 100  # so many times smaller
 
 BENCHMARKS: dict[str, Callable[[int, int], Outcome]] = {
