@@ -46,10 +46,6 @@ class Place:
     def child(self, slot: int, address: Address) -> Place:
         return Place(intern(f"{self.session}-{slot}"), (*self.route, address))
 
-    def same(self, other: Place) -> bool:
-        """Whether the two are one incarnation of a session, as far as addresses tell."""
-        return self.session == other.session and self.route[-1] == other.route[-1]
-
     def leads_to(self, session: str) -> bool:
         """Whether `session` lies somewhere below this one."""
         return session.startswith(self.session + "-")

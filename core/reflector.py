@@ -259,7 +259,9 @@ class Reflector:
             self._brought(node, call)
         elif isinstance(call, m.Vote):
             self._count(node, call)
-        elif isinstance(call, m.Moved) and call.place.same(self.place):
+        elif isinstance(call, m.Moved) and (
+            call.place.session == self.session and call.place.address == self.place.address
+        ):
             pass  # meant for an earlier incarnation of this one here
         elif node in self.members or node == self.opener:
             self.order(call)

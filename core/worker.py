@@ -171,7 +171,7 @@ class Worker:
 
     def at(self, place: Place) -> bool:
         """Whether this view is, or asked to be, in that very incarnation of a session."""
-        return place.same(self.place)
+        return place.session == (here := self.place).session and place.route[-1] == here.route[-1]
 
     def chain(self) -> list[Worker]:
         """The views that this node has now, from the highest level down."""
@@ -294,7 +294,7 @@ class Worker:
         unacknowledged = self.unacknowledged
         for command in commands:
             self.on(seat, command)
-        above, lead = self.above, self._is_to_lead()
+        above, lead = self.above, self.above and self._is_to_lead()
         if above and lead and not self.leads and lead.epoch > seat.model.epoch:
             above._lead(lead)  # newer than whoever leads
         if above and above.seat is None and above.above is None and not self.leads:

@@ -510,8 +510,8 @@ MUTANTS = (
     Mutant(
         "one of several incarnations of a session is taken for the other",
         Worker.at,
-        "place.same(self.place)",
-        "place.session == self.place.session",
+        "and place.route[-1] == here.route[-1]",
+        "",
         84,
         (MEMBERSHIP, ENDS),
     ),
