@@ -62,7 +62,7 @@ async def test_hosts_of_two_levels_die_at_once(opened: Opener, autojump_clock: M
         there.crash(there.leader("0-1-1"))
         await there.until(lambda: there.open("0-1-1") and bool(there.done("0-1-1")))
         await there.finish()
-        # Nobody waits for replicas: who takes a slot before its old leader is back may begin a piece.
+        # Nobody waits for replicas: who takes a slot before its old leader is back may begin one.
         assert [there.hands.times(partition) for partition in acknowledged][0::2] == [1, 1]
         assert there.hands.times(acknowledged[1]) <= 2
 
