@@ -10,8 +10,6 @@ is compared with the host's after each. Both order the same messages at the same
 from __future__ import annotations
 
 import gc
-import resource
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from math import inf
@@ -24,6 +22,7 @@ from core import messages as m
 from core.messages import Place
 from plugins.distributions import DRAWS, parse
 from plugins.loading import load
+from plugins.memory import peak_rss_bytes
 from sim import arrivals as arriving
 from sim import places, recorded, script
 from sim.actions import SUBMITTER, Action, Fault
@@ -47,7 +46,6 @@ PLACED_NETWORKS: dict[str, type[places.PlacedNetwork]] = {
     "shared": places.PlacedNetwork,
     "each": places.PlacedEachNetwork,
 }
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
 
 @attrs.frozen
@@ -357,7 +355,7 @@ class World:
             digest=record.digest(),
             seed=self.seed,
             wall_seconds=self._wall_seconds,
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
+            peak_rss_bytes=peak_rss_bytes(),
         )
 
 

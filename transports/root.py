@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +25,7 @@ from core.cutting import ROOT
 from core.digest import digest
 from core.messages import Place
 from plugins.launching import HERE, PYTHON, Bots, launcher
+from plugins.memory import peak_rss_bytes
 from transports import jobs, wire
 from transports.blobs import loaded, stored
 from transports.connection import Peer
@@ -42,7 +41,6 @@ from transports.wanted import CORES, HostOptions
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 2.0  # for bots to end by themselves
 BOT_PATIENCE_SECONDS = 30.0
-RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 class Root:
@@ -261,7 +259,7 @@ class Root:
             connections_max=counts.connections_max,
             seed=options.work.seed,
             wall_seconds=time.perf_counter() - self.began,
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT,
+            peak_rss_bytes=peak_rss_bytes(),
             resumed=resumed,
             divergences=process.divergences,
             digest=digest(reflector.model.snapshot()) if reflector else None,

@@ -1,0 +1,27 @@
+"""What a process has needed, whoever started it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from plugins.memory import peak_rss_bytes
+from tests.test_rooms import TOP
+
+MIB = 2**20
+CHILD = "from plugins.memory import peak_rss_bytes; {}; print(peak_rss_bytes())"
+
+
+def peak_of_a_child(statement: str) -> int:
+    command = [sys.executable, "-c", CHILD.format(statement)]
+    return int(subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def test_what_whoever_started_it_has_needed_does_not_count() -> None:
+    needed = b"x" * (300 * MIB)
+    assert peak_rss_bytes() > len(needed)
+    assert peak_of_a_child("pass") < 100 * MIB
+
+
+def test_what_it_has_given_back_counts() -> None:
+    assert peak_of_a_child(f"b'x' * ({200 * MIB})") > 200 * MIB
