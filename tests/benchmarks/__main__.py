@@ -274,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [options.only] if options.only else [n for n in BENCHMARKS if n != "ten_million"]
     if options.all and not options.only:
         names.append("ten_million")
-    print(_circumstances(), flush=True)
+    print(circumstances(LIBRARIES), flush=True)
     everything: list[Measured] = []
     rows: list[Row] = []
     for name in names:
@@ -293,19 +293,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a hundredth of the sizes")
     parser.add_argument("--only", choices=BENCHMARKS, help="one of them")
     parser.add_argument("--all", action="store_true", help="the one that takes long, too")
-    parser.add_argument("--runs", type=_count, default=3, help="of each (default: 3)")
+    parser.add_argument("--runs", type=count, default=3, help="of each (default: 3)")
     return parser
 
 
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
+def count(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise ValueError(text)
-    return count
+    return number
 
 
-def _circumstances() -> str:
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+def circumstances(names: Sequence[str]) -> str:
+    """When, on what and with which libraries it was measured."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.python_implementation()} "
         f"{platform.python_version()}, {libraries}, {platform.system()} {platform.machine()}, "

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 
-from tests.benchmarks.__main__ import table
+from tests.benchmarks.__main__ import circumstances, count, table
 from tests.benchmarks.tcp import figures
 from tests.benchmarks.tcp.killing import killing
 from tests.benchmarks.tcp.many import many
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.peers_python:
         os.environ[PEERS_PYTHON] = options.peers_python
-    print(_circumstances(), flush=True)
+    print(circumstances(LIBRARIES), flush=True)
     wrong = []
     for name in options.only or BENCHMARKS:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
@@ -57,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.tcp", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a hundredth of the sizes")
     parser.add_argument("--only", choices=BENCHMARKS, action="append", help="one of them, or more")
-    parser.add_argument("--runs", type=_count, default=3, help="of each (default: 3)")
+    parser.add_argument("--runs", type=count, default=3, help="of each (default: 3)")
     parser.add_argument(
         "--peers-python",
         metavar="PYTHON",
@@ -65,22 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         f"(default: ${PEERS_PYTHON}, else this one)",
     )
     return parser
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
-
-
-def _circumstances() -> str:
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.python_implementation()} "
-        f"{platform.python_version()}, {libraries}, {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} cores"
-    )
 
 
 if __name__ == "__main__":
