@@ -22,7 +22,7 @@ from core import Computation, Host, Reflector, Replica
 from core.messages import Finished, Message, Node
 from sim.actions import Action
 from sim.clock import Entry
-from sim.network import Network, connected
+from sim.network import NEVER, Network, connected
 
 LATE_COPY_SECONDS = 1.0  # a publication that comes again does so within this
 
@@ -132,7 +132,10 @@ class Links:
         return probability > 0 and self._random.random() < probability
 
     def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
-        """Send `entry` on the connection of the two; returns the tick at which it will arrive."""
+        """Send `entry` on the connection of the two; returns the tick at which it will arrive.
+
+        NEVER, or the present one, if it will not.
+        """
         network, now, pair = self.network, self.clock.tick, (sender, receiver)
         closing = entry[0] == network.lose
         if not network.alive[sender] and not closing:
@@ -142,7 +145,7 @@ class Links:
         if sender == receiver:
             return network.deliver(sender, receiver, entry)
         if closing and not network.alive[receiver]:
-            return now
+            return NEVER
         if closing:
             self._closings += 1
             self._closing[receiver, sender] = self._closings
@@ -182,6 +185,8 @@ class Links:
             if (receiver, sender) in self._unnoticed:  # it has yet to handle what came before
                 due = network.queued(receiver)
                 self.clock.put(due, (self._arrive, pair, token, entry))
+                if entry[0] == self._hear_closing:
+                    self.clock.count_timer(due)  # it is no message
             else:
                 entry[0](*entry[1:])
         elif receiver in self.missed:

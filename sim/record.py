@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
 import attrs
 import msgspec
 
-from core import Computation, Host, Reflector
+from core import Computation, Host, Reflector, Shape
 from core import messages as m
 from core.digest import canonical
 from core.messages import Message, Node
@@ -29,7 +30,7 @@ class Divergence:
 class Record:
     """Counters and the digest of a run. Times are simulated seconds."""
 
-    def __init__(self, nodes: int, partitions: int, clock: Clock) -> None:
+    def __init__(self, nodes: int, shape: Shape, clock: Clock) -> None:
         self.clock = clock
         self.arrived = 0
         self.left = 0
@@ -38,13 +39,15 @@ class Record:
         self.crashed = 0
         self.formed_tick = 0
         self.connections_max = 0
+        self.watch_connections: Callable[[Host, int | None], None] | None = None
         self.sessions: dict[str, None] = {}
         self.leaders: dict[Node, None] = {}  # the submitter is not counted
         self.computed = bytearray(nodes + 1)
         self.divergences: list[Divergence] = []
         self._placed = bytearray(nodes + 1)
-        self._done = bytearray(partitions)
+        self._done = bytearray(shape.partitions)
         self._load: dict[Any, int] = {}
+        self._above = shape.levels  # others that a host is connected to as a participant, at most
         self.ordered: list[tuple[str, int, float, Message]] = []  # since the last tick
         self.ordered_count = 0  # before that
         self._encode = msgspec.msgpack.Encoder().encode
@@ -91,11 +94,13 @@ class Record:
 
     def connected(self, host: Host) -> None:
         """One more is connected to `host`. Counted exactly where it might be a new maximum."""
-        load = self._load.get(host.address, 0) + 1
+        load, counted = self._load.get(host.address, self._above) + 1, None
         if load > self.connections_max:
-            load = len(connections(host))
+            load = counted = len(connections(host))
             self.connections_max = max(self.connections_max, load)
         self._load[host.address] = load
+        if self.watch_connections is not None:
+            self.watch_connections(host, counted)
 
     def flush(self) -> None:
         """Add a tick's ordered messages to the digest."""
