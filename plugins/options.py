@@ -204,6 +204,30 @@ def add_seed(group: argparse._ArgumentGroup, drawn: str, default: int) -> None:
     )
 
 
+def add_trace(group: argparse._ArgumentGroup, reader: str) -> None:
+    """What is to be kept of a run for looking at it; `reader` says how."""
+    group.add_argument(
+        "--trace",
+        metavar="FOLDER",
+        type=_folder,
+        help="write down what happened to whom when, in a new folder of Parquet files, while the "
+        f"run goes on; {reader} (default: nowhere)",
+    )
+    group.add_argument(
+        "--sample",
+        metavar="K",
+        type=COUNT,
+        help="with --trace: what happened to every K-th node, and to control nodes, to those from "
+        "when they lead (default: 1, to all)",
+    )
+
+
+def _folder(text: str) -> str:
+    if not text or "\0" in text:
+        raise wrong(text, "names no folder, give its path")
+    return text
+
+
 def add_json(group: argparse._ArgumentGroup, default: str, units: str = "") -> None:
     """--json, where `default` is what is printed for people."""
     group.add_argument(

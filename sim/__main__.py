@@ -48,7 +48,11 @@ def _main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _complain(_how_far(world))
         return INTERRUPTED
-    return _tell(report, wanted)
+    code = _tell(report, wanted)
+    if world.trace_error is None:
+        return code
+    _complain(world.trace_error)
+    return UNFINISHED
 
 
 def _build(wanted: Options) -> World:

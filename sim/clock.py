@@ -27,6 +27,7 @@ class Clock:
         self.timers = 0  # of the entries run so far, those that no link delivered
         self._timers_due: dict[int, int] = {}  # by tick
         self.after_tick: list[Callable[[], None]] = []
+        self.ran: list[Any] = []  # in the last tick, end to end
         self.due: dict[int, list[Any]] = {}  # entries end to end: a million tuples cost too much
 
     def at(self, tick: int, entry: Entry) -> None:
@@ -79,6 +80,7 @@ class Clock:
         each = iter(entries)  # which grow while they run, by what is due without delay
         for action, a, b, c in zip(each, each, each, each, strict=True):
             action(a, b, c)
+        self.ran = entries
         del self.due[tick]
         self.entries += len(entries) // 4
         self.timers += self._timers_due.pop(tick, 0)

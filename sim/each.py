@@ -30,7 +30,7 @@ class EachNetwork(Network):
         replica.views[node] = link
         self.replicas[reflector, node] = replica
         # What it is a copy of travels to it now, so that it counts as a message.
-        self.carry(reflector.host.address, node, (_nothing, None, None, None))
+        self.carry(reflector.host.address, node, (_nothing, None, reflector, None))
 
     def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
         snapshot = reflector.model.snapshot()
@@ -40,7 +40,7 @@ class EachNetwork(Network):
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        self._note(reflector, message)
+        self._note(reflector, message, commands)
         address, ordered = reflector.host.address, (reflector.model.seq, self.clock.now, message)
         for node in reflector.members:
             replica = self.replicas[reflector, node]
@@ -63,5 +63,5 @@ def _adopt(replica: Replica, snapshot: dict[str, Value], _: None) -> None:
     replica.model = Computation.restore(snapshot)
 
 
-def _nothing(_a: None, _b: None, _c: None) -> None:
+def _nothing(_a: None, _b: Reflector, _c: None) -> None:
     pass

@@ -11,7 +11,7 @@ from core import Host, Reflector
 from core.messages import Node
 from core.worker import GONE
 from sim import actions as a
-from sim import targets
+from sim import script, targets
 from sim.actions import SUBMITTER
 from sim.each import EachNetwork
 from sim.links import Cut, Links
@@ -63,6 +63,8 @@ class Faults:
         """Have it happen now. Returns the nodes that it concerned, none if there were none."""
         concerned = self._do(action)
         self.done.append(Done(self.clock.now, action, concerned))
+        if self.network.trace is not None:
+            self.network.trace.fault(self.clock.now, script.said(action), concerned)
         if self.links.watcher is not None:
             self.links.watcher.acted(action, concerned)
         return concerned
@@ -126,6 +128,8 @@ class Faults:
         if self.links.watcher is not None:
             self.links.watcher.crashing(node)
         network.record.crashed += 1
+        if network.trace is not None:
+            network.trace.gone(self.clock.now, node)
         self.links.close(node, silently)
         self.crashed[node] = network.hosts.pop(node, None)
 
@@ -142,6 +146,8 @@ class Faults:
         host = self.crashed.pop(node)
         self.links.begin(node)
         if memory and node != SUBMITTER:
+            if self.network.trace is not None:
+                self.network.trace.back(self.clock.now, node)
             self.links.wake(node, host)
             return
         self.links.forget(node)

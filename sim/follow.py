@@ -16,7 +16,7 @@ from core.messages import Call, Node, Place, Value
 from core.worker import ADRIFT, GONE, RESTING, SEATED, SEEKING, WAITING, Port, State
 from plugins.telling import failure_line, short
 from sim import script
-from sim.actions import SUBMITTER, Action, Fault
+from sim.actions import SUBMITTER, Action
 from sim.world import World
 
 Tell = Callable[[str], None]
@@ -55,8 +55,7 @@ class FollowedWorld(World):
     def _act(self, action: Action) -> list[Node]:
         concerned = super()._act(action)
         if self._port is not None and self._followed in concerned:
-            what = script.line(Fault(0.0, action)).removeprefix("at 0 ")
-            self._port.note(NOWHERE, f"is concerned: {what}")
+            self._port.note(NOWHERE, f"is concerned: {script.said(action)}")
             self._port.asleep = not self.network.alive[self._followed]
         return concerned
 

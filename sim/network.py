@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import Host, Reflector, Worker
 from core import messages as m
@@ -12,6 +12,12 @@ from core.worker import GONE
 from sim.clock import Clock, Entry
 from sim.record import Divergence, Record
 from sim.work import Work
+
+if TYPE_CHECKING:
+    from plugins.tracing.recorder import Recorder
+
+
+NEVER = -1  # the tick at which a message arrives that nobody gets
 
 
 class Network:
@@ -42,6 +48,7 @@ class Network:
         self.receive = self._queue if service_seconds else self.handle
         self.carry = self.deliver  # faults put themselves in between
         self.watch: Callable[[Reflector, Message], None] | None = None  # told what is ordered
+        self.trace: Recorder | None = None
 
     def host(self, address: Address) -> Host | None:
         """The host at `address`, if that node is there."""
@@ -103,6 +110,8 @@ class Network:
 
     def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
         node = link.node
+        if self.trace is not None:
+            self.trace.replied(self.clock.now, place.session, node, reply)
         tick = self.carry(host.address, node, (Worker.answered, link, place, reply))
         if type(reply) is m.Wait:
             self.record.connected(host)
@@ -114,7 +123,7 @@ class Network:
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        self._note(reflector, message)
+        self._note(reflector, message, commands)
         if type(message) is m.Joined:
             return self._seat(reflector, message.node, commands)
         members = reflector.members
@@ -127,7 +136,9 @@ class Network:
             self.carry(address, node, (Worker.on, link, reflector, command))
         return None
 
-    def _note(self, reflector: Reflector, message: Message) -> None:
+    def _note(
+        self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
+    ) -> None:
         model, record = reflector.model, self.record
         record.ordered.append((reflector.session, model.seq, self.clock.now, message))
         if type(message) is m.Finished:
@@ -136,6 +147,8 @@ class Network:
             record.joined(reflector, message.node)
         elif type(message) is m.Left:
             record.leads(model)
+        if self.trace is not None:
+            self.trace.ordered(self.clock.now, reflector, message, commands)
         if self.watch is not None:
             self.watch(reflector, message)
 
@@ -200,7 +213,8 @@ class Network:
     def _tell_loss(self, node: Node, other: Node) -> None:
         """The connection between the two broke at the other's end: `node` notices in time."""
         due = self.carry(other, node, (self.lose, node, other, None))
-        self.clock.count_timer(due)  # it is no message
+        if due != NEVER:
+            self.clock.count_timer(due)  # it is no message
 
     def lose(self, node: Node, other: Node, _: None = None) -> None:
         """`node` hears that its connection to the other is gone, after what came before."""
@@ -218,21 +232,32 @@ class Network:
         """`node` notices that its connection to the other is gone."""
         host = self.hosts.get(node)
         if host is not None:
+            if self.trace is not None:
+                self._trace_loss(self.trace, host, other)
             host.lose(other)
         for view in self.chain(node):
             view.lost(other)
+
+    def _trace_loss(self, trace: Recorder, host: Host, other: Node) -> None:
+        for session, reflector in host.reflectors.items():
+            if other in reflector.members and not reflector.closed:
+                trace.lost(self.clock.now, other, session)
 
     # -- nodes come and go -----------------------------------------------------------------
 
     def arrive(self, node: Node, place: Place, listens: bool, observes: bool = False) -> Worker:
         """Node `node` is there, and asks at `place`."""
         self.alive[node] = 1
+        if self.trace is not None:
+            self.trace.arrived(self.clock.now, node, place.session)
         self.views[node] = worker = Worker(self, node, node if listens else None, place, observes)
         worker.enter(place)
         return worker
 
     def leave(self, node: Node) -> None:
         """Node `node` is gone, and so are its connections: each other end notices in time."""
+        if self.trace is not None:
+            self.trace.gone(self.clock.now, node)
         self.part(node)
         for view in self.chain(node):
             view.state = GONE

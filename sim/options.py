@@ -24,6 +24,7 @@ from plugins.options import (
     add_json,
     add_seed,
     add_shape,
+    add_trace,
     distribution,
     number,
     paragraphs,
@@ -76,7 +77,8 @@ _TICK = number(
 )
 
 
-def _latency(text: str) -> str:
+def latency(text: str) -> str:
+    """A distribution of seconds, or a table of round trips."""
     if not text.startswith(places.PREFIX):
         return distribution(text)
     try:
@@ -122,8 +124,9 @@ def _parser() -> Parser:
         ),
         epilog=paragraphs(
             *DISTRIBUTIONS,
-            "Exit codes: 0 the result is there; 1 the job failed, or the run could not finish; "
-            "2 an option is wrong; 130 interrupted.",
+            "Exit codes: 0 the result is there; 1 the job failed, the run could not finish, or "
+            "its trace not be written to the end; 2 an option is wrong; 130 interrupted; 141 "
+            "nobody reads the output any more.",
         )
         + f"\n\nA FILE of faults:\n\n{script.HELP}",
     )
@@ -133,8 +136,10 @@ def _parser() -> Parser:
         "prepare, compute and collect, and maybe cost, the seconds that a piece takes",
         DEFAULTS["job"],
     )
-    _add_times(parser.add_argument_group("how long things take (simulated seconds)"))
-    _add_faults(parser.add_argument_group("what goes wrong"))
+    times = parser.add_argument_group("how long things take (simulated seconds)")
+    _add_latency(times)
+    add_times(times)
+    add_faults(parser.add_argument_group("what goes wrong"))
     _add_output(parser.add_argument_group("what is shown"))
     return parser
 
@@ -147,13 +152,7 @@ def _add_tree(group: argparse._ArgumentGroup) -> None:
         help=f"how many nodes arrive (default: {NODES}, or all of --arrivals)",
     )
     add_shape(group, "as many as there are nodes", FANOUT_MAX)
-    group.add_argument(
-        "--listening",
-        metavar="SHARE",
-        type=SHARE,
-        help="the share of the nodes, 0 to 1, that others can connect to; the rest connect only "
-        f"(default: {DEFAULTS['listening']:g})",
-    )
+    add_listening(group)
     add_seed(group, "all randomness is", DEFAULTS["seed"])
     group.add_argument(
         "--replicas",
@@ -164,11 +163,22 @@ def _add_tree(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_times(group: argparse._ArgumentGroup) -> None:
+def add_listening(group: argparse._ArgumentGroup) -> None:
+    """--listening."""
+    group.add_argument(
+        "--listening",
+        metavar="SHARE",
+        type=SHARE,
+        help="the share of the nodes, 0 to 1, that others can connect to; the rest connect only "
+        f"(default: {DEFAULTS['listening']:g})",
+    )
+
+
+def _add_latency(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--latency",
         metavar="DIST",
-        type=_latency,
+        type=latency,
         help="seconds that a message takes one way; each link has one latency; or "
         f"{places.PREFIX}FILE.csv, a table of measured round trips between places: columns cty1, "
         "cty2, rtt_avg, in milliseconds, a row for both directions. Each node, the submitter too, "
@@ -177,6 +187,10 @@ def _add_times(group: argparse._ArgumentGroup) -> None:
         "one place that has no row of its own, as far as the place is from the nearest other "
         f"(default: {DEFAULTS['latency']})",
     )
+
+
+def add_times(group: argparse._ArgumentGroup) -> None:
+    """--service-time, --arrival-rate, --arrivals, --lifetime, --delay and --tick."""
     group.add_argument(
         "--service-time",
         metavar="SECONDS",
@@ -225,7 +239,8 @@ def _add_times(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_faults(group: argparse._ArgumentGroup) -> None:
+def add_faults(group: argparse._ArgumentGroup) -> None:
+    """--faults and --heartbeat."""
     group.add_argument(
         "--faults",
         metavar="light|heavy|FILE",
@@ -253,4 +268,5 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "with its simulated second, session and slots; with --json on standard error "
         "(default: nobody's)",
     )
+    add_trace(group, "read it with python -m sim.report")
     add_json(group, "a summary for people", "; times in seconds, memory in bytes")

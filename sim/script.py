@@ -119,6 +119,11 @@ def line(fault: Fault) -> str:
     return text
 
 
+def said(action: Action) -> str:
+    """The words of an action: `crash node 3`."""
+    return line(Fault(0.0, action)).removeprefix("at 0 ")
+
+
 def action(text: str) -> Action:
     """What a fault does, without its time: `crash node 3`. Raises ValueError with one line."""
     words = _words(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from core import Worker
 from core import messages as m
@@ -12,6 +13,9 @@ from core.messages import Node, Value
 from core.worker import GONE
 from plugins.loading import Job
 from sim.clock import Clock
+
+if TYPE_CHECKING:
+    from plugins.tracing.recorder import Recorder
 
 
 class Work:
@@ -31,10 +35,13 @@ class Work:
         self._piece_ticks = clock.ticks(piece_seconds)
         self.calls = {"prepare": 0, "compute": 0, "collect": 0}
         self.running = 0  # calls that have begun and not ended
+        self.trace: Recorder | None = None
         self.slow: dict[Node, float] = {}  # nodes on which all takes so many times as long
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
         self.running += 1
+        if self.trace is not None:
+            self.trace.started(self.clock.now, worker.node, command)
         ticks = self._slowed(worker, self._compute_ticks(worker.node, command))
         self.clock.at(self.clock.tick + ticks, (self._computed, worker, command, ticks))
 
@@ -82,6 +89,8 @@ class Work:
             worker.raised(command.session, slot, traceback.format_exc())
         else:
             seconds = ticks * self.clock.tick_seconds
+            if self.trace is not None:
+                self.trace.finished(self.clock.now, worker.node, command, seconds)
             worker.computed(command.session, command.slots, outputs, seconds)
 
     def _prepared(self, worker: Worker, session: str, arguments: tuple[Value, list[int]]) -> None:
@@ -106,6 +115,8 @@ class Work:
         except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, traceback.format_exc())
         else:
+            if self.trace is not None:
+                self.trace.collected(self.clock.now, worker.node, session)
             worker.collected(session, output)
 
 

@@ -13,7 +13,8 @@ import gc
 import time
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -34,6 +35,9 @@ from sim.plans import planned
 from sim.record import Record
 from sim.store import MemoryStore
 from sim.work import Work
+
+if TYPE_CHECKING:
+    from sim.tracing import Tracing
 
 ROOT = Place("0", (SUBMITTER,))
 NODES = 1000  # by default
@@ -106,14 +110,18 @@ class World:
         arrivals: str | None = None,
         faults: str | Iterable[Fault] | None = None,
         heartbeat: float = 5.0,
+        trace: str | Path | None = None,
+        sample: int = 1,
     ) -> None:
-        trace = None if arrivals is None else recorded.trace(arrivals)
-        self.nodes = nodes = _nodes(nodes, trace)
+        given = {name: value for name, value in locals().items() if name != "self"}
+        replayed = None if arrivals is None else recorded.trace(arrivals)
+        self.nodes = nodes = _nodes(nodes, replayed)
         self.shape = _shape(nodes if partitions is None else partitions, fanout)
         rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
         _require_in_range(rate, service_time, tick, listening, heartbeat, replicas)
-        if trace is not None:
-            _require_fit(trace, nodes, arrival_rate, lifetime)
+        _require("sample", sample, _whole(sample) and sample >= 1, "a whole number, 1 or more")
+        if replayed is not None:
+            _require_fit(replayed, nodes, arrival_rate, lifetime)
         self.input = input
         self.seed = seed
         self.service_seconds = service_time
@@ -121,14 +129,14 @@ class World:
         self.heartbeat = heartbeat
 
         self.clock = Clock(tick)
-        self.record = Record(nodes, self.shape.partitions, self.clock)
+        self.record = Record(nodes, self.shape, self.clock)
         self._mask = _draws(nodes, self.shape.partitions) - 1
-        self._arriving = arriving.arrivals(nodes, rate, trace, tick)
+        self._arriving = arriving.arrivals(nodes, rate, replayed, tick)
         delays = None if delay is None else self._table("delay", delay)
         piece_seconds = self._piece_seconds(one_each=partitions is None)
         self.work = Work(load(job, prepare, compute, collect), self.clock, delays, piece_seconds)
         self.network = self._network(replicas, latency, service_time)
-        self._lifetimes = self._stays(lifetime, trace)
+        self._lifetimes = self._stays(lifetime, replayed)
         self._listening = round(listening / tick)
         self._listens = self._table("listens", "uniform:0,1")
         # Where few nodes listen it would hold most of all messages: only if it may be needed.
@@ -138,9 +146,11 @@ class World:
         self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
         self._faults: Faults | None = None
         self._planned = 0  # faults that are still to happen
+        wanted = None if faults is None else self._wanted(faults)
         self._wall_seconds = 0.0
         self._until = 0.0
-        self._begin(faults)
+        self._tracing = None if trace is None else self._traced(Path(trace), given)
+        self._begin(wanted)
 
     # -- what it consists of ---------------------------------------------------------------
 
@@ -174,9 +184,14 @@ class World:
         links = places.Links(table, self.nodes, seed, tick)
         return PLACED_NETWORKS[replicas](self.nodes, self.clock, links, *others)
 
+    def _traced(self, folder: Path, given: dict[str, Any]) -> Tracing:
+        from sim.tracing import Tracing  # what writes tables takes a while to load
+
+        return Tracing(self, folder, given)
+
     # -- who comes and goes ----------------------------------------------------------------
 
-    def _begin(self, faults: str | Iterable[Fault] | None) -> None:
+    def _begin(self, faults: tuple[Fault, ...] | None) -> None:
         if self._lifetimes is not None:
             self.network.count_repeated()
         self._submit((1,))
@@ -244,7 +259,7 @@ class World:
     def _act(self, action: Action) -> list[int]:
         return self.faults.do(action)
 
-    def _plan(self, faults: str | Iterable[Fault]) -> None:
+    def _wanted(self, faults: str | Iterable[Fault]) -> tuple[Fault, ...]:
         given: Any = faults
         if isinstance(given, str):
             given = planned(given, self.nodes, self.shape, self.seed)
@@ -252,8 +267,11 @@ class World:
         if not all(isinstance(fault, Fault) for fault in given):
             wanted = "'light', 'heavy', the path of a file, or what sim.script.read gives"
             raise ValueError(f"faults must be {wanted}, not {faults!r:.60}")
+        return tuple(given)
+
+    def _plan(self, faults: tuple[Fault, ...]) -> None:
         self._faults = self._begin_faults()
-        for fault in given:
+        for fault in faults:
             self.clock.at(self.clock.ticks(fault.at), (self._do, fault.action, None, None))
             self._planned += 1
 
@@ -299,7 +317,12 @@ class World:
             self._wall_seconds += time.perf_counter() - began
             if collecting:
                 gc.enable()
-        return self.report()
+            if self._tracing is not None:
+                self._tracing.flush()
+        report = self.report()
+        if self._tracing is not None:
+            self._tracing.conclude(attrs.asdict(report))
+        return report
 
     def drain(self) -> None:
         """After the answer: run on until everyone has heard that it is over."""
@@ -320,6 +343,11 @@ class World:
         if newest is None:
             raise KeyError(f"session {name} is not open")
         return newest
+
+    @property
+    def trace_error(self) -> str | None:
+        """Why the trace breaks off, if it does; the run goes on without."""
+        return None if self._tracing is None else self._tracing.error
 
     def _seconds(self, tick: int) -> float:
         return round(tick * self.clock.tick_seconds, 9)

@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[2]
 
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
-latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow json
+latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow
+trace sample json
 """
 
 RAISING = """

@@ -1,0 +1,20 @@
+"""Pictures of a trace: functions that return Altair charts, for notebooks and for pages."""
+
+from plugins.tracing.pictures.compare import PICTURES, side_by_side
+from plugins.tracing.pictures.flow import connections, messages, timeline
+from plugins.tracing.pictures.tree import moments, rings, telling, tree
+from plugins.tracing.pictures.trouble import recovery, stragglers
+
+__all__ = [
+    "PICTURES",
+    "connections",
+    "messages",
+    "moments",
+    "recovery",
+    "rings",
+    "side_by_side",
+    "stragglers",
+    "telling",
+    "timeline",
+    "tree",
+]
