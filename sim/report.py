@@ -1,0 +1,109 @@
+"""A page of pictures of a run: `python -m sim.report --help` tells how."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from plugins import tracing
+from plugins.options import BadOption, Parser, paragraphs, wrong
+
+PROGRAM = "python -m sim.report"
+WRITTEN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+TRACES_MAX = 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page. Returns the exit code."""
+    try:
+        return _main(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit:  # the help was asked for
+        return WRITTEN
+    except (BadOption, tracing.TraceError) as error:
+        return _complain(str(error), MISUSED)
+    except KeyboardInterrupt:
+        return _complain("interrupted, nothing was written", INTERRUPTED)
+
+
+def _main(arguments: Sequence[str]) -> int:
+    began = time.perf_counter()
+    named = _parser().read(arguments)
+    folders, out = named["traces"], Path(named["out"])
+    if len(folders) > TRACES_MAX:
+        raise BadOption(
+            f"{len(folders)} traces are too many side by side: give {TRACES_MAX} at most"
+        )
+    if len(set(folders)) < len(folders):
+        raise BadOption(f"{' '.join(folders)}: one is named twice, give each once")
+    traces = {_name(folder, folders): tracing.read(folder) for folder in folders}
+    if not out.absolute().parent.is_dir():
+        raise BadOption(f"--out {out}: there is no folder {out.parent}, make it first")
+    if os.path.isdir(out):  # a name may be too long
+        raise BadOption(f"--out {out} is a folder: give the name of a file")
+    from plugins.tracing.page import page  # loads what draws, which takes a while
+
+    text = page(traces)
+    part = out.with_name(f"{out.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(out)
+    except OSError as error:
+        reason = error.strerror or error
+        return _complain(f"{out} cannot be written ({reason}): give another --out", FAILED)
+    size = os.path.getsize(out) / 1e6
+    print(f"{out}: {size:.1f} MB, in {time.perf_counter() - began:.1f} s; open it in a browser")
+    return WRITTEN
+
+
+def _name(folder: str, folders: list[str]) -> str:
+    """Short, where that tells them apart."""
+    short = [Path(other).name for other in folders]
+    return Path(folder).name if short.count(Path(folder).name) == 1 else folder
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        PROGRAM,
+        "TRACE [TRACE ...] [--out FILE.html]",
+        description=paragraphs(
+            "Draws what a trace tells: the tree as it forms, who does what when, messages, "
+            "connections, stragglers, recovery. One file that opens in any browser, without a "
+            "network. Several traces are drawn side by side. A trace is what --trace wrote, of "
+            "'python -m sim' or 'python -m transports.tcp', also of a run that still goes on, or "
+            "was killed."
+        ),
+        epilog=paragraphs(
+            "Exit codes: 0 the page is written; 1 it cannot be; 2 an argument is wrong, or names "
+            "no trace; 130 interrupted."
+        ),
+    )
+    parser.add_argument(
+        "traces", metavar="TRACE", nargs="+", help=f"the folder of a trace; up to {TRACES_MAX}"
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE.html",
+        type=_file,
+        default="report.html",
+        help="where the page is written; what is there is replaced (default: report.html)",
+    )
+    return parser
+
+
+def _file(text: str) -> str:
+    if not text or "\0" in text:
+        raise wrong(text, "names no file, give its path")
+    return text
+
+
+def _complain(line: str, code: int) -> int:
+    if sys.stderr:  # it may have been closed
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
