@@ -87,7 +87,8 @@ class Call:
 
 
 class Computer:
-    """One computing process. `answered` is told what came of a call, `ended` that it has ended."""
+    """One computing process. `answered` is told what came of a call, `ended` that it has ended;
+    `begun`, where that is of interest, which call it begins with."""
 
     def __init__(
         self,
@@ -96,6 +97,7 @@ class Computer:
         more: Callable[[], None],
         ended: Callable[[Computer, str], None],
         reserve: list[Started],
+        begun: Callable[[Call], None] | None = None,
     ) -> None:
         self.calls: dict[int, Call] = {}  # that it has, by number
         self.seconds = 0.0  # that these are likely to take
@@ -104,6 +106,8 @@ class Computer:
         self._setup = setup
         self._reserve = reserve
         self._answered, self._wants_more, self._ended = answered, more, ended
+        self._begun = begun
+        self._at = 0  # the number of the last call of which that was told
         self._number = 0  # of the last call
         self._seen = 0
         self._unsent: list[Order] = []
@@ -117,6 +121,15 @@ class Computer:
         self.seconds += call.seconds
         self._unsent.append((self._number, call.kind, call.first, call.slots, call.values))
         self._more.unpark()
+        if self._begun is not None:
+            self._tell_begun(self._begun)
+
+    def _tell_begun(self, begun: Callable[[Call], None]) -> None:
+        """It is at the first of those that it has: it takes one after the other."""
+        number = next(iter(self.calls), self._at)
+        if number != self._at:
+            self._at = number
+            begun(self.calls[number])
 
     def look(self) -> list[Call]:
         """The calls behind one that was begun before the last look, which it is to have no more."""
@@ -223,6 +236,8 @@ class Computer:
             if call := self.calls.pop(answer[0], None):  # else it was taken back
                 self.seconds = self.seconds - call.seconds if self.calls else 0.0
                 self._answered(call, answer)
+            if self._begun is not None:
+                self._tell_begun(self._begun)
 
 
 @attrs.define(eq=False)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from random import Random
 
 import trio
 
 from core.store import Store
 from plugins.distributions import parse
+from plugins.options import BadOption
 from transports import wire
 from transports.addresses import Address
 from transports.blobs import Blobs
@@ -81,6 +83,49 @@ async def opened(
             nursery.cancel_scope.cancel()
 
 
+@contextmanager
+def trace_folder(folder: Path | None, shared: bool = False) -> Iterator[None]:
+    """A new folder for a trace, where there is to be one; with `shared` it may be there already.
+
+    Raises BadOption.
+    """
+    if folder is None:
+        yield
+        return
+    from plugins.tracing import schema, writing  # what writes tables takes a while to load
+
+    try:
+        writing.begin(folder, again=shared)
+    except schema.TraceError as error:
+        raise BadOption(f"--trace: {error}") from None
+    try:
+        yield
+    finally:
+        if not shared:
+            with suppress(OSError):
+                folder.rmdir()  # it is empty: nothing has begun, and it is not to be in the way
+
+
+@asynccontextmanager
+async def traced(process: Process, folder: Path | None, sample: int) -> AsyncIterator[None]:
+    """Write down what happens in the process meanwhile, where that is wanted."""
+    if folder is None:
+        yield
+        return
+    from transports.tracing import Tracing
+
+    process.trace = trace = Tracing(process.me, folder, sample, process.untrace)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trace.run)
+        try:
+            yield
+        finally:
+            process.untrace()
+            with trio.CancelScope(shield=True):
+                await trace.close()
+            nursery.cancel_scope.cancel()
+
+
 def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> Work:
     """What runs the functions of the job in that process. Raises ValueError for its delay."""
     delay = None
@@ -92,4 +137,5 @@ def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> 
             return quantile(random.random())
 
     folder, reserve = process.blobs.folder, process.reserve
-    return Work(chosen, process.post, folder, process.fetch, cores, delay, reserve)
+    post, fetch, trace = process.post, process.fetch, process.trace
+    return Work(chosen, post, folder, fetch, cores, delay, reserve, trace)

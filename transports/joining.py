@@ -22,7 +22,7 @@ from plugins.telling import counted
 from transports import jobs, wire
 from transports.blobs import Blobs
 from transports.connection import ConnectError
-from transports.deployment import opened, working
+from transports.deployment import opened, traced, working
 from transports.logs import event
 from transports.process import Process, nodes_of
 from transports.security import Security
@@ -37,15 +37,18 @@ async def join(
 ) -> Exit:
     """Take part until the computation is over, or this process is told to go."""
     listen, advertise = options.listen, options.advertise
-    async with opened(
-        security,
-        blobs,
-        listen,
-        advertise,
-        options.nodes,
-        heartbeat_seconds=options.heartbeat,
-        computing=1,
-    ) as process:
+    async with (
+        opened(
+            security,
+            blobs,
+            listen,
+            advertise,
+            options.nodes,
+            heartbeat_seconds=options.heartbeat,
+            computing=1,
+        ) as process,
+        traced(process, options.trace, options.sample),
+    ):
         return await Joining(process, options, note).run()
 
 

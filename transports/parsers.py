@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from plugins.options import (
+    COUNT,
     DISTRIBUTIONS,
     DURATION,
     SECONDS,
@@ -18,6 +19,7 @@ from plugins.options import (
     add_json,
     add_seed,
     add_shape,
+    add_trace,
     distribution,
     number,
     paragraphs,
@@ -59,6 +61,7 @@ TOKEN = (
     "Who listens beyond this machine needs a token, the same for all: a secret in a file that "
     "--token-file names, or in the environment as MILLION_NODES_TOKEN. It never travels."
 )
+TRACE_READER = "read it with python -m sim.report"
 
 
 def alone() -> Parser:
@@ -86,7 +89,9 @@ def alone() -> Parser:
     add_shape(bots, "as many as there are nodes", FANOUT_MAX)
     _add_work(parser)
     _add_lasting(parser)
-    _add_output(parser, with_json=True)
+    output = _add_output(parser)
+    add_trace(output, TRACE_READER)
+    _add_summary(output)
     return parser
 
 
@@ -127,7 +132,13 @@ def host() -> Parser:
     _add_bots(bots, f"the cores, {CORES}; with Dask as many as there are workers")
     _add_lasting(parser)
     _add_security(parser.add_argument_group("security"))
-    _add_output(parser, with_json=True)
+    output = _add_output(parser)
+    add_trace(
+        output,
+        f"bots of {LOCAL_BOTS} write into it, too, those of others do not, as they may be on "
+        f"other machines, and whoever joins if told so there; {TRACE_READER}",
+    )
+    _add_summary(output)
     return parser
 
 
@@ -170,7 +181,7 @@ def join() -> Parser:
         "--while-stdin", action="store_true", default=False, help=argparse.SUPPRESS
     )  # for launchers: leave when standard input ends
     _add_security(parser.add_argument_group("security"))
-    _add_output(parser, with_json=False)
+    _add_pieces(_add_output(parser))
     return parser
 
 
@@ -379,7 +390,26 @@ def _add_security(group: argparse._ArgumentGroup) -> None:
         group.add_argument(option, metavar="FILE", type=_path, help=what)
 
 
-def _add_output(parser: Parser, with_json: bool) -> None:
+def _add_pieces(group: argparse._ArgumentGroup) -> None:
+    """--trace and --sample, of one process of several."""
+    group.add_argument(
+        "--trace",
+        metavar="FOLDER",
+        type=_path,
+        help="write down what happens in this process, as Parquet files in a folder that may be "
+        "there: that of the host's --trace, on this machine or a shared disk; from other "
+        "machines, copy the files of all into one folder afterwards (default: nowhere)",
+    )
+    group.add_argument(
+        "--sample",
+        metavar="K",
+        type=COUNT,
+        help="with --trace: what happens to control nodes, and to every K-th of the others; the "
+        "same for all who take part (default: 1, to all)",
+    )
+
+
+def _add_output(parser: Parser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("what is shown")
     group.add_argument(
         "-v",
@@ -388,5 +418,8 @@ def _add_output(parser: Parser, with_json: bool) -> None:
         help="log more on standard error, a line an event: connections; -vv: what passes on them "
         "too (default: what is wrong)",
     )
-    if with_json:
-        add_json(group, "a summary for people", "; times in seconds, memory in bytes")
+    return group
+
+
+def _add_summary(group: argparse._ArgumentGroup) -> None:
+    add_json(group, "a summary for people", "; times in seconds, memory in bytes")

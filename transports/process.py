@@ -23,7 +23,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -43,6 +43,9 @@ from transports.transfer import Transfers
 from transports.trust import Trust
 from transports.wire import NODE_BITS
 from transports.work import Work
+
+if TYPE_CHECKING:
+    from transports.tracing import Tracing
 
 QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connections
 TURN = 100  # things are done before others on the loop have theirs
@@ -85,6 +88,7 @@ class Process:
         self.on_lost: Callable[[Peer], None] = _ignore
         self.status: Callable[[], dict[str, m.Value]] = dict
         self.work: Work | None = None
+        self.trace: Tracing | None = None
         self.reserve: list[Started] = []  # computing processes that were started ahead
         self.actions = 0
         self.living: dict[Node, Worker] = {}
@@ -131,13 +135,18 @@ class Process:
 
     def begin(self, begin: wire.Begin, work: Work) -> None:
         """From now on this is about that computation."""
+        self.now = trio.current_time()  # for whatever is done before the first thing in the queue
         self.begun, self.work = begin, work
+        if self.trace is not None:
+            self.trace.begin(self.now, begin.began)
         self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
         self._trust = Trust(Shape.root(begin.partitions, begin.fanout), self.host)
         self._nursery.start_soon(work.run)
 
     def enter(self, node: Node, root: Place, observes: bool = False) -> Worker:
         """Node `node` begins, and asks at the root."""
+        if self.trace is not None:
+            self.trace.arrived(self.now, node, root.session)
         self.living[node] = worker = Worker(self, node, self.me.address, root, observes)
         worker.enter(root)
         return worker
@@ -150,7 +159,9 @@ class Process:
 
     def leave(self) -> None:
         """All nodes here leave: what is finished is handed on, what is held is free at once."""
-        for any_view in list(self.living.values()):
+        for node, any_view in list(self.living.items()):
+            if self.trace is not None:
+                self.trace.gone(self.now, node)
             chain = any_view.chain()
             for view in chain:
                 self._hand_up(view)
@@ -169,6 +180,12 @@ class Process:
         if up.address != self.me.name and (outputs := reflector.model.outputs()):
             self.send(view, up, m.Kept(reflector.session, outputs))
 
+    def untrace(self) -> None:
+        """What happens here is not written down any more."""
+        self.trace = None
+        if self.work is not None:
+            self.work.trace = None
+
     def _look_whether_over(self) -> None:
         """No node of this process is needed, nor is what it hosts."""
         if self.begun and not self.living and not self.over.is_set():
@@ -180,6 +197,8 @@ class Process:
 
     def send(self, worker: Worker, place: Place, call: m.Call) -> None:
         node, session = worker.node, place.session
+        if self.trace is not None:
+            self.trace.said(self.now, session)
         if type(call) is m.Arrive:
             self.views[node, session] = worker
             self._asked.add((place.address, session))
@@ -207,6 +226,8 @@ class Process:
 
     def reply(self, host: Host, link: Link, place: Place, reply: Reply) -> None:
         name, node = link
+        if self.trace is not None:
+            self.trace.replied(self.now, place.session, node, reply)
         if name == self.me.name:
             self.post(self._answered, node, place, reply)
         else:
@@ -222,12 +243,17 @@ class Process:
             if not self._tell(link, follow):
                 return
             following[name] = {}
+            if self.trace is not None:
+                self.trace.said(self.now, reflector.session)
         following[name][node] = None
 
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
         following = self.followers.get(reflector)
+        if self.trace is not None:
+            followers = len(following or ())
+            self.trace.ordered(self.now, reflector, message, commands, followers)
         if following:
             seq = reflector.model.seq
             frame = wire.encode(wire.Ordered(reflector.session, seq, self.now, message))
@@ -279,6 +305,8 @@ class Process:
 
     def _met(self, peer: Peer) -> None:
         self.on_met(peer)
+        if self.trace is not None:
+            self.trace.met(len(self.connections.peers))
         if self.begun is not None and self.on_begin is None:
             self._send_to(peer.name, self.begun)
 
@@ -500,6 +528,8 @@ class Process:
             if reflector.early is not None and reflector.opener in peer.nodes:
                 placed.append(reflector.opener)  # it may not have come yet
             for node in placed:
+                if self.trace is not None:
+                    self.trace.lost(self.now, node, reflector)
                 reflector.lose(node)
         waiting = self.host.waiting.values()
         for node in [a.node for all_ in waiting for link, a in all_ if link[0] == name]:

@@ -36,7 +36,7 @@ from transports.progress import Teller
 from transports.status import nodes_connected, status_of
 from transports.store import SqliteStore
 from transports.summary import Report
-from transports.wanted import CORES, HostOptions
+from transports.wanted import CORES, LOCAL_BOTS, HostOptions
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 2.0  # for bots to end by themselves
@@ -85,7 +85,7 @@ class Root:
         async with self._bots() as bots:
             nodes = await self._waited(bots) if resumed is None else 0
             shape = resumed.shape if resumed else self._shape(nodes)
-            self._submit(shape, again=resumed is not None)
+            self._submit(shape, nodes, again=resumed is not None)
             opened_at = time.perf_counter()
             finished = await self._finished(shape, bots)
             seconds = time.perf_counter() - opened_at if finished else None
@@ -105,6 +105,8 @@ class Root:
         if wanted is None:
             yield None
             return
+        if self.options.trace is not None and wanted.module != LOCAL_BOTS:
+            self.teller.note(f"bots of {wanted.module} write no trace: they may be elsewhere")
         token = self.process.connections.security.token
         environment = {"MILLION_NODES_TOKEN": token.decode()} if token else {}
         bots = launcher(wanted.module)
@@ -127,6 +129,9 @@ class Root:
         for option, path in (("--tls-cert", security.tls_cert), ("--tls-key", security.tls_key)):
             command += [option, os.path.abspath(path)] if path else []
         command += ["--tls-ca", os.path.abspath(security.tls_ca)] if security.tls_ca else []
+        if self.options.trace is not None and wanted.module == LOCAL_BOTS:  # others may be far away
+            command += ["--trace", os.path.abspath(self.options.trace)]
+            command += ["--sample", str(self.options.sample)]
         return [*command, "--listen", f"{HERE}:0"]
 
     async def _waited(self, bots: Bots | None) -> int:
@@ -150,11 +155,12 @@ class Root:
         partitions = work.partitions or max(1, nodes)
         return Shape.root(partitions, work.fanout or choose_fanout(partitions))
 
-    def _submit(self, shape: Shape, again: bool) -> None:
+    def _submit(self, shape: Shape, nodes: int, again: bool) -> None:
         """Open the root, give it the input, and tell everyone what is computed."""
         process, work = self.process, self.options.work
         place = Place(ROOT, (process.me.name,))
         parts = {part: jobs.called(name) for part, name in self._parts().items()}
+        now = time.time()
         begin = wire.Begin(
             jobs.called(work.job),
             parts,
@@ -164,9 +170,12 @@ class Root:
             work.delay,
             work.seed,
             place,
+            now,
         )
         process.begin(begin, working(process, begin, self.chosen, cores=1))
-        epoch = (time.time_ns() // 1_000_000,)  # newer than that of any host before
+        if process.trace is not None:
+            process.trace.describe(self.options, shape, nodes)
+        epoch = (int(now * 1000),)  # newer than that of any host before
         (submitter,) = nodes_of(process.me.number, 1)
         value = stored(process.blobs.folder, work.input)
         process.submit(m.Open(shape, epoch, place, again), submitter, value)

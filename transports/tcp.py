@@ -20,7 +20,7 @@ from plugins.options import BadOption
 from transports import jobs, logs, options, status, summary
 from transports.blobs import BlobError, Blobs
 from transports.connection import ConnectError
-from transports.deployment import CannotListen, opened
+from transports.deployment import CannotListen, opened, trace_folder, traced
 from transports.joining import join
 from transports.progress import teller
 from transports.root import Root
@@ -111,26 +111,33 @@ async def _host(wanted: HostOptions, security: Security) -> int:
     with redirect_stdout(sys.stderr):  # a job may print while it is loaded
         chosen = jobs.own(work.job, parts)
     with ExitStack() as stack:
+        stack.enter_context(trace_folder(wanted.trace))
         tell = stack.enter_context(teller(sys.stderr, live=not wanted.json))
         store, blobs = _kept(wanted, chosen, stack)
-        async with opened(
-            security,
-            blobs,
-            wanted.listen,
-            wanted.advertise,
-            store=store,
-            heartbeat_seconds=wanted.heartbeat,
-            computing=1,
-        ) as process:
+        async with (
+            opened(
+                security,
+                blobs,
+                wanted.listen,
+                wanted.advertise,
+                store=store,
+                heartbeat_seconds=wanted.heartbeat,
+                computing=1,
+            ) as process,
+            traced(process, wanted.trace, wanted.sample),
+        ):
             if not wanted.alone:
                 tell.note(
                     f"host at {process.me.name}; others come with "
                     f"'{PROGRAM} join {process.me.name}'"
                 )
-            report = await Root(process, wanted, chosen, store, tell).run()
+            ended = await Root(process, wanted, chosen, store, tell).run()
+            report = summary.with_cause(ended) if ended else None
+            if report is not None and process.trace is not None:
+                process.trace.conclude(report)
     if report is None:
         return _complain("interrupted", Exit.INTERRUPTED)
-    return _tell(summary.with_cause(report), wanted.json)
+    return _tell(report, wanted.json)
 
 
 def _kept(
@@ -154,7 +161,7 @@ def _kept(
 
 
 async def _join(wanted: JoinOptions, security: Security) -> int:
-    with Blobs() as blobs:
+    with trace_folder(wanted.trace, shared=True), Blobs() as blobs:
         return await join(wanted, security, blobs, _note)
 
 

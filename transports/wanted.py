@@ -94,6 +94,8 @@ class HostOptions:
     advertise: Address | None = None  # port 0: the one that is listened on
     store: Path | None = None
     heartbeat: float = 15.0  # seconds
+    trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    sample: int = 1  # with a trace: every so many-th node
     verbose: int = 0
     json: bool = False
 
@@ -112,6 +114,8 @@ class JoinOptions:
     patience: float = 600.0  # seconds
     heartbeat: float = 15.0  # seconds
     while_stdin: bool = False
+    trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    sample: int = 1
     verbose: int = 0
 
 

@@ -23,7 +23,7 @@ from core.messages import Message, Node, Reply, Value
 
 FRAME_BYTES_MAX = 2**24
 HEADER = struct.Struct(">I")
-VERSION = 2
+VERSION = 3
 NUMBER_BITS = 43  # of a process's number
 NODE_BITS = 20  # of a node's, within its process; those above are the process's number
 NONCE_BYTES = 32
@@ -38,6 +38,7 @@ _ADDRESS = Annotated[
 ]
 _SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?\Z", max_length=1000)]
+_UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
 _BY_NAME: dict[str, Any] = {
     "address": _ADDRESS,
@@ -113,6 +114,7 @@ class Begin:
     delay: str | None  # seconds that each call is made to take
     seed: int  # of these delays
     root: m.Place
+    began: _UNIX_SECONDS  # when the root was opened, or opened again, by its wall clock
 
 
 @attrs.frozen

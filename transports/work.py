@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -31,6 +31,9 @@ from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked, sho
 from transports.crew import Call, Computer, Started
 from transports.jobs import Chosen
 from transports.timers import Timers
+
+if TYPE_CHECKING:
+    from transports.tracing import Tracing
 
 AHEAD_SECONDS = 0.04  # of work are given to a computing process
 LOOK_SECONDS = 0.05  # what takes longer than from one look to the next is to hold nobody else up
@@ -57,7 +60,9 @@ class Work:
         cores: int,
         delay: Callable[[], float] | None = None,
         reserve: list[Started] | None = None,
+        trace: Tracing | None = None,
     ) -> None:
+        self.trace = trace
         self.job = chosen.job
         self._setup: dict[str, object] = {
             "name": chosen.name,
@@ -188,7 +193,9 @@ class Work:
         return best
 
     def _hire(self) -> Computer:
-        computer = Computer(self._setup, self._answered, self._fill, self._ended, self._reserve)
+        told = self._answered, self._fill, self._ended
+        begun = None if self.trace is None else self._began
+        computer = Computer(self._setup, *told, self._reserve, begun)
         self._computers.append(computer)
         self._soon(computer.run)
         return computer
@@ -217,6 +224,10 @@ class Work:
             before = "" if computer.ready else ", before the job was loaded"
             self._raised(call, piece, f"{how} in {call.where(piece)}{before}")
         self._fill()
+
+    def _began(self, call: Call) -> None:
+        if self.trace is not None and call.kind == COMPUTE:
+            self.trace.started(call)
 
     def _answered(self, call: Call, answer: Answer) -> None:
         _, seconds, piece, value = answer
@@ -247,6 +258,8 @@ class Work:
 
     async def _run_here(self, call: Call) -> None:
         began = trio.current_time()
+        if call.wanted:
+            self._began(call)
         outputs: list[Value] = []
         try:
             for slot, value in zip(call.slots, call.values, strict=True):
@@ -279,12 +292,22 @@ class Work:
         match call.kind:
             case 0:
                 seconds = max(seconds, call.until - call.began)
-                outcome = partial(worker.computed, session, tuple(call.slots), value, seconds)
+                outcome = partial(self._computed, call, value, seconds)
             case 1:
                 outcome = partial(worker.prepared, session, value)
             case _:
-                outcome = partial(worker.collected, session, value)
+                outcome = partial(self._collected, call, value)
         self._hold(call, outcome)
+
+    def _computed(self, call: Call, outputs: list[Value], seconds: float) -> None:
+        if self.trace is not None:
+            self.trace.finished(call, seconds)
+        call.worker.computed(call.session, tuple(call.slots), outputs, seconds)
+
+    def _collected(self, call: Call, output: Value) -> None:
+        if self.trace is not None:
+            self.trace.collected(call)
+        call.worker.collected(call.session, output)
 
     def _raised(self, call: Call, piece: int, text: str) -> None:
         self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text))

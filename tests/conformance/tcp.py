@@ -6,9 +6,11 @@ testing clock: when nothing happens any more, it jumps to the next timer.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -35,6 +37,7 @@ from transports.connection import Me
 from transports.deployment import listeners_at, working
 from transports.process import Process, nodes_of
 from transports.security import Security
+from transports.tracing import Tracing
 from transports.wire import NODE_BITS
 from transports.work import Work
 
@@ -44,16 +47,25 @@ ACTIONS_MAX = 200_000  # for any condition: the clock stands still while there i
 
 @asynccontextmanager
 async def tcp(
-    partitions: int, fanout: int, job: str | None = None, value: Value = INPUT
+    partitions: int,
+    fanout: int,
+    job: str | None = None,
+    value: Value = INPUT,
+    trace: Path | None = None,
 ) -> AsyncIterator[Deployment]:
-    """With a `job`, its functions run in computing processes, which take what time they need."""
+    """With a `job`, its functions run in computing processes, which take what time they need.
+
+    With `trace`, all write into that folder.
+    """
     if job is None:
         assert isinstance(trio.lowlevel.current_clock(), MockClock), "a case waits for nobody"
     async with trio.open_nursery() as nursery:
-        deployment = Tcp(partitions, fanout, nursery, job)
+        deployment = Tcp(partitions, fanout, nursery, job, trace)
         await deployment.submit(value)
         with deployment.record.watching():
             yield deployment
+        for tracing in deployment.traces:
+            await tracing.close()
         nursery.cancel_scope.cancel()
 
 
@@ -95,9 +107,16 @@ class Tcp(Deployment):
     """Every process has sockets of its own, on the loopback interface."""
 
     def __init__(
-        self, partitions: int, fanout: int, nursery: trio.Nursery, job: str | None
+        self,
+        partitions: int,
+        fanout: int,
+        nursery: trio.Nursery,
+        job: str | None,
+        trace: Path | None,
     ) -> None:
         super().__init__(partitions, fanout)
+        self.trace = trace
+        self.traces: list[Tracing] = []
         self.found: list[Divergence] = []
         self.machines: dict[int, Machine] = {}  # by number of the process
         self._nursery = nursery
@@ -118,7 +137,7 @@ class Tcp(Deployment):
         (self.submitter,) = nodes_of(process.me.number, 1)
         place = Place(ROOT, (process.me.name,))
         partitions, fanout = self.shape.partitions, self.shape.fanout
-        begin = wire.Begin("a case", {}, "", partitions, fanout, None, 0, place)
+        begin = wire.Begin("a case", {}, "", partitions, fanout, None, 0, place, time.time())
         process.begin(begin, self._work(process, begin))
         process.submit(m.Open(self.shape, (1,), place), self.submitter, value)
         machine.views[self.submitter] = process.living[self.submitter]
@@ -142,6 +161,9 @@ class Tcp(Deployment):
                     me, Security(), nursery, blobs, heartbeat_seconds=HEARTBEAT_SECONDS
                 )
                 process.deployment = self
+                if self.trace is not None:
+                    process.trace = Tracing(me, self.trace, 1, process.untrace)
+                    self.traces.append(process.trace)
                 machine = self.machines[me.number] = Machine(process, nursery.cancel_scope)
                 if listeners:
                     handler = partial(self._accept, process)

@@ -105,7 +105,9 @@ class Life:
     def begin(self) -> None:
         """The host opens the root, and the others join it."""
         place = Place(ROOT, (HOST,))
-        begin = wire.Begin("job", {}, "", self.shape.partitions, self.shape.fanout, None, 0, place)
+        begin = wire.Begin(
+            "job", {}, "", self.shape.partitions, self.shape.fanout, None, 0, place, 0.0
+        )
         for process in self.processes.values():
             self.pieces.append(pieces := Pieces(process))
             process.begin(begin, pieces)  # type: ignore[arg-type]

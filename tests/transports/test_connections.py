@@ -203,15 +203,16 @@ async def test_nobody_dials_itself(net: Net, clock: MockClock) -> None:
 async def test_another_version_is_a_line_at_both_ends(
     net: Net, clock: MockClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second speaks version 3, and all that this process has said is known to it."""
+    """The second speaks the next version, and all that this process has said is known to it."""
     net.party(HERE)
     stranger = Stranger(net.connect(net.parties[HERE]))
-    data = HELLO.replace(b"Hello\x02", b"Hello\x03")
+    ours, theirs = wire.VERSION, wire.VERSION + 1
+    data = HELLO.replace(b"Hello%c" % ours, b"Hello%c" % theirs)
     await stranger.say(data)
     assert isinstance(await stranger.hear(), wire.Hello)
     assert await stranger.hear() is None
     (line,) = warnings(caplog)
-    assert 'reason="it speaks version 3, this process speaks version 2"' in line
+    assert f'reason="it speaks version {theirs}, this process speaks version {ours}"' in line
 
 
 async def test_an_alias_is_as_good_as_the_name(net: Net, clock: MockClock) -> None:

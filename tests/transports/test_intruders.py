@@ -220,7 +220,7 @@ async def test_only_its_own_root_begins_anything_in_a_process(
         begun: list[wire.Begin] = []
         lived.helper.on_begin = begun.append
         for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
-            begin = wire.Begin("evil", {}, "", 1, 2, None, 0, place)
+            begin = wire.Begin("evil", {}, "", 1, 2, None, 0, place, 0.0)
             assert await cut(lived, lived.helper, begin)
         assert begun == []
 

@@ -27,9 +27,9 @@ from transports.wanted import (
 
 JOB = "job prepare compute collect input partitions fanout delay seed"
 SECURITY = "token-file tls-cert tls-key tls-ca"
-ALONE = f"{JOB} nodes processes store heartbeat verbose json"
+ALONE = f"{JOB} nodes processes store heartbeat trace sample verbose json"
 HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
-JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat verbose"
+JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat trace sample verbose"
 STATUS = f"{SECURITY} json"
 
 

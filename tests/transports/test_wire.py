@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from contextlib import suppress
 from typing import Any
@@ -88,7 +89,7 @@ ENVELOPES: list[Any] = [
     Hello(wire.VERSION, 0, None, 0, False, bytes(32)),
     wire.Proof(bytes(32)),
     wire.Ping(),
-    wire.Begin("plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE),
+    wire.Begin("plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9),
     wire.Over(),
     wire.Ask(),
     wire.Told({"sessions": [VALUE]}),
@@ -167,6 +168,8 @@ def test_a_value_is_the_same_here_as_elsewhere() -> None:
     "content",
     [
         ["Nothing", 1],
+        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], -1.0],
+        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], math.nan],
         ["Call", "0", 1, ["Joined", 1, None, None, [], False]],  # for a reflector to say
         ["Call", "0", 1, ["Late"]],
         ["Call", "0", 1, ["Given", 1, 2]],
