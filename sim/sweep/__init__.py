@@ -1,0 +1,14 @@
+"""Many runs of the simulator: every combination of some parameters' values, and one table.
+
+from sim.sweep import sweep
+
+table = sweep({"fanout": [10, 100], "nodes": [1000], "seed": range(3)}, jobs=2, delay=2.5)
+
+Each run is one in a process of its own. `sweep` returns a polars DataFrame with a row a run, as
+`python -m sim.sweep` writes it to a file; `grid` and `run` are its two halves.
+"""
+
+from sim.sweep.points import grid
+from sim.sweep.running import run, sweep
+
+__all__ = ["grid", "run", "sweep"]

@@ -1,0 +1,144 @@
+"""Sweep on the command line: `python -m sim.sweep --help` tells how."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from io import TextIOWrapper
+
+from plugins.progress import left, progress
+from sim.sweep import file, options, points, table
+from sim.sweep.options import PROGRAM, VARIED, Options
+from sim.sweep.outcome import Outcome
+from sim.sweep.overview import overview
+from sim.sweep.running import run
+
+FINISHED, FAILED, MISUSED = 0, 1, 2
+INTERRUPTED, UNREAD = 130, 141  # as of a process that SIGINT or SIGPIPE has ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sweep as the arguments say. Returns the exit code."""
+    try:
+        return _main(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:  # whoever was reading has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+        return UNREAD
+
+
+def _main(arguments: Sequence[str]) -> int:
+    try:
+        wanted = options.read(arguments)
+    except SystemExit:  # the help was asked for
+        return FINISHED
+    except ValueError as error:
+        _complain(str(error))
+        return MISUSED
+    except KeyboardInterrupt:
+        _complain("interrupted before the first run")
+        return INTERRUPTED
+    outcomes: dict[int, Outcome] = {}
+    try:
+        _run(wanted, outcomes)
+    except KeyboardInterrupt:
+        with _undisturbed():
+            _keep(wanted, outcomes, "interrupted")
+        return INTERRUPTED
+    except (OSError, EOFError) as error:  # no process can be started, say
+        with _undisturbed():
+            _keep(wanted, outcomes, f"the sweep cannot go on ({error})")
+        return FAILED
+    with _undisturbed():
+        return _finished(wanted, outcomes)
+
+
+def _run(wanted: Options, outcomes: dict[int, Outcome]) -> None:
+    """Put what comes of each point into `outcomes`, where it is also after an interruption."""
+    sizes = [points.size(point) for point in wanted.points]
+    began, done, total = time.perf_counter(), 0, sum(sizes)
+
+    def line() -> str:
+        share = done / total
+        parts = [f"{len(outcomes):,} of {len(sizes):,} runs", f"{int(100 * share):3} %"]
+        if done:
+            parts.append(left((time.perf_counter() - began) * (1 - share) / share))
+        return "  ".join(parts)
+
+    with (
+        progress(sys.stderr) as live,
+        closing(run(wanted.points, wanted.jobs, lambda: live.show(line))) as found,
+    ):
+        for place, outcome in found:
+            outcomes[place] = outcome
+            done += sizes[place]
+
+
+# -- afterwards ------------------------------------------------------------------------------
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """What was computed is written, however often Ctrl-C is pressed."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _keep(wanted: Options, outcomes: dict[int, Outcome], why: str) -> None:
+    """Write what is finished, where anything is."""
+    all_runs = f"of {len(wanted.points):,} runs"
+    if not outcomes:
+        _complain(f"{why}: 0 {all_runs} are finished, and nothing is written to {_name(wanted)}")
+    elif _saved(wanted, outcomes):
+        _complain(f"{why}: {len(outcomes):,} {all_runs} are in {_name(wanted)}")
+
+
+def _finished(wanted: Options, outcomes: dict[int, Outcome]) -> int:
+    if not _saved(wanted, outcomes):
+        return FAILED
+    try:
+        print(overview(table.rows(wanted.points, outcomes)), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, say
+        _complain(f"the table is in {_name(wanted)}, its medians cannot be written: {error}")
+        return FAILED
+    failed = [place for place in sorted(outcomes) if outcomes[place].error is not None]
+    if not failed:
+        return FINISHED
+    point = wanted.points[failed[0]]
+    varied = points.words({name: point[name] for name in (*VARIED, "seed") if name in point})
+    first = f"the first with {varied}: {outcomes[failed[0]].error}"
+    _complain(f"{len(failed):,} of {len(outcomes):,} runs failed, {first}")
+    return FAILED
+
+
+def _saved(wanted: Options, outcomes: dict[int, Outcome]) -> bool:
+    try:
+        file.save(table.frame(wanted.points, outcomes), wanted.out)
+    except OSError as error:
+        _complain(f"--out: {_name(wanted)} cannot be written: {error.strerror}")
+        return False
+    return True
+
+
+def _name(wanted: Options) -> str:
+    return repr(str(wanted.out))
+
+
+def _complain(line: str) -> None:
+    if sys.stderr:  # it may have been closed
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    for _stream in (sys.stdout, sys.stderr):
+        if isinstance(_stream, TextIOWrapper):  # an error may have what a terminal cannot show
+            _stream.reconfigure(errors="backslashreplace")
+    sys.exit(main())
