@@ -7,9 +7,10 @@ RUN := $(VENV)/bin/python -m
 ROOMS := $(wildcard core sim transports plugins)
 # Inside the environment and written last: an interrupted installation has none, and starts afresh.
 STAMP := $(VENV)/.complete
+LAB := $(VENV)/.notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help sim search test lint bench bench-tcp test-all clean
+.PHONY: help sim notebooks search test lint bench bench-tcp test-all clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -18,12 +19,15 @@ help:  ## list the targets
 sim: $(STAMP)  ## simulate a million nodes (fewer: make sim NODES=1000)
 	$(RUN) sim --nodes $(NODES)
 
+notebooks: $(LAB)  ## open the notebooks in JupyterLab, which prints its address
+	$(RUN) jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=notebooks
+
 test: lint  ## all checks and the whole test suite
 	$(RUN) pytest
 
 lint: $(STAMP)  ## ruff and mypy only
-	$(RUN) ruff check $(ROOMS) tests README.md
-	$(RUN) ruff format --check $(ROOMS) tests README.md
+	$(RUN) ruff check $(ROOMS) tests notebooks README.md
+	$(RUN) ruff format --check $(ROOMS) tests notebooks README.md
 	$(RUN) mypy $(ROOMS)
 
 search: $(STAMP)  ## look for failures in a thousand drawn worlds (more: make search SEEDS=10000)
@@ -53,4 +57,8 @@ $(STAMP): pyproject.toml
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(LAB): $(STAMP)
+	$(RUN) pip install --quiet --editable '.[notebooks]'
 	touch $@
