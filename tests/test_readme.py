@@ -43,10 +43,15 @@ def run(here: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("python ")])
-def test_a_command_runs(here: Path, line: str) -> None:
-    words = shlex.split(line)[1:]
-    assert run(here, sys.executable, *words).stdout
+SHOWN = [text for kind, text in BLOCKS if kind == "console" and text.startswith("$")]
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_the_commands_of_a_block_run(here: Path, text: str) -> None:
+    """One after the other: a later one may need what an earlier one wrote."""
+    for line in text.splitlines():
+        if line.startswith("$ python "):
+            assert run(here, sys.executable, *shlex.split(line)[2:]).stdout
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("make ")])
