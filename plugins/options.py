@@ -222,6 +222,12 @@ def add_trace(group: argparse._ArgumentGroup, reader: str) -> None:
     )
 
 
+def require_trace(named: dict[str, Any]) -> None:
+    """Raises BadOption for a sample of no trace."""
+    if "sample" in named and "trace" not in named:
+        raise BadOption("--sample says nothing without a trace: give --trace FOLDER, too")
+
+
 def _folder(text: str) -> str:
     if not text or "\0" in text:
         raise wrong(text, "names no folder, give its path")

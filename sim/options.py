@@ -28,6 +28,7 @@ from plugins.options import (
     distribution,
     number,
     paragraphs,
+    require_trace,
     wrong,
 )
 from sim import places, plans, recorded, script
@@ -55,6 +56,7 @@ def read(arguments: Sequence[str]) -> Options:
     follow, as_json = named.pop("follow", None), named.pop("json")
     if follow is not None and follow > (nodes := _nodes(named)):
         raise BadOption(f"--follow: there is no node {follow}, give one from 0 to {nodes}")
+    require_trace(named)
     return Options(named, follow, as_json)
 
 

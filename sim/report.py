@@ -14,6 +14,7 @@ from plugins.options import BadOption, Parser, paragraphs, wrong
 PROGRAM = "python -m sim.report"
 WRITTEN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 TRACES_MAX = 4
+MARK = b'content="Million Nodes"'  # at the beginning of each page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,13 +37,15 @@ def _main(arguments: Sequence[str]) -> int:
         raise BadOption(
             f"{len(folders)} traces are too many side by side: give {TRACES_MAX} at most"
         )
-    if len(set(folders)) < len(folders):
+    if len({os.path.abspath(folder) for folder in folders}) < len(folders):
         raise BadOption(f"{' '.join(folders)}: one is named twice, give each once")
     traces = {_name(folder, folders): tracing.read(folder) for folder in folders}
     if not out.absolute().parent.is_dir():
         raise BadOption(f"--out {out}: there is no folder {out.parent}, make it first")
     if os.path.isdir(out):  # a name may be too long
         raise BadOption(f"--out {out} is a folder: give the name of a file")
+    if os.path.exists(out) and not _is_page(out):
+        raise BadOption(f"--out {out} is there and no page of a run: give another name")
     from plugins.tracing.page import page  # loads what draws, which takes a while
 
     text = page(traces)
@@ -56,6 +59,15 @@ def _main(arguments: Sequence[str]) -> int:
     size = os.path.getsize(out) / 1e6
     print(f"{out}: {size:.1f} MB, in {time.perf_counter() - began:.1f} s; open it in a browser")
     return WRITTEN
+
+
+def _is_page(out: Path) -> bool:
+    """Whether it is one that was written here: others are not to be overwritten."""
+    try:
+        with out.open("rb") as file:
+            return MARK in file.read(1000)
+    except OSError:
+        return False
 
 
 def _name(folder: str, folders: list[str]) -> str:
@@ -88,7 +100,7 @@ def _parser() -> Parser:
         metavar="FILE.html",
         type=_file,
         default="report.html",
-        help="where the page is written; what is there is replaced (default: report.html)",
+        help="where the page is written; an older page is replaced (default: report.html)",
     )
     return parser
 

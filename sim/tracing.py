@@ -133,5 +133,6 @@ def _run(world: World, given: dict[str, Any]) -> Run:
         levels=world.shape.levels,
         seed=world.seed,
         sample=given["sample"],
+        pieces=WHO,
         options=options,
     )

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from plugins.options import BadOption, Parser
+from plugins.options import BadOption, Parser, require_trace
 from transports import parsers
 from transports.addresses import Address
 from transports.wanted import (
@@ -42,11 +42,17 @@ def read(arguments: Sequence[str]) -> Wanted:
     command, *rest = arguments or ("",)
     if command in COMMANDS:
         parser, made = COMMANDS[command]
-        return made(parser().read(rest))
+        return made(_named(parser(), rest))
     if command and not command.startswith("-"):
         commands = ", ".join(COMMANDS)
         raise BadOption(f"{command!r:.60} is no command, give {commands}, or options only")
-    return _alone(parsers.alone().read(arguments))
+    return _alone(_named(parsers.alone(), arguments))
+
+
+def _named(parser: Parser, arguments: Sequence[str]) -> dict[str, Any]:
+    named = parser.read(arguments)
+    require_trace(named)
+    return named
 
 
 # -- from what was named -------------------------------------------------------------------

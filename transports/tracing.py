@@ -53,6 +53,7 @@ class Tracing:
         self.ended = False  # it could not be written any more
         self._run: Run | None = None  # of the root's process
         self._begun = False
+        self._pieces = ""
         self._offset = _wall_offset()
         self._latest = 0.0  # nothing happens before the root is opened, whatever clocks say
         self._connections_max = 0  # before it began
@@ -61,6 +62,8 @@ class Tracing:
         """The root was opened at that wall time. Before that there is nothing to tell."""
         self._begun = True
         self._offset -= began
+        self._pieces = f"{round(began * 1000):x}."  # of all processes of this run
+        self.recorder.writer.who = f"{self._pieces}{self._me.number:x}"
         self._connected(now, self._connections_max)
 
     def _time(self, now: float) -> float:
@@ -178,6 +181,7 @@ class Tracing:
             levels=shape.levels,
             seed=work.seed,
             sample=self._sample,
+            pieces=self._pieces,
             options=_options(options),
         )
         self._describe(self._run)

@@ -122,8 +122,7 @@ def messages(trace: Trace, points: int = POINTS) -> pl.DataFrame:
 
 def connections(trace: Trace) -> pl.DataFrame:
     """Of each node that hosts sessions the most connections that it had at any counting."""
-    table = trace._table("connections")
-    return table.group_by("node").agg(pl.col("connections").max()).sort("node")
+    return trace.connections.group_by("node").agg(pl.col("connections").max()).sort("node")
 
 
 def connections_promised(trace: Trace) -> tuple[int, int]:
@@ -262,15 +261,19 @@ def recovery(trace: Trace, begin: float, end: float, step: float) -> pl.DataFram
 
 
 def totals(trace: Trace) -> dict[str, int | float | None]:
-    """The numbers of the run's own summary, as far as they follow from the events of all nodes."""
+    """The numbers of the run's own summary, as far as they follow from the events of all nodes.
+
+    Computation nodes are those that finished a piece, whether that was heard of or not; `gone` are
+    those that left or crashed at any time. Messages and connections are those of all processes.
+    """
     sessions, parts = trace.sessions(), trace.partitions()
     rows, ended = trace.events, trace.of("ended")
-    submitter = trace.of("opened").filter(pl.col("session").cast(pl.String) == "0")["node"]
-    led = trace.control.filter(~pl.col("node").is_in(submitter.to_list()))
+    led = trace.control.filter(~pl.col("node").is_in(trace.submitters))
     arrived = rows.filter(pl.col("event") == "arrived")["node"].unique()
+    arrived = arrived.filter(~arrived.is_in(trace.submitters))
     most: Any = connections(trace)["connections"].max()
     return {
-        "arrived": len(arrived) - len(submitter.unique()),
+        "arrived": len(arrived),
         "accepted": parts["accepted"].count(),
         "sessions": len(sessions),
         "control_nodes": len(led),

@@ -53,5 +53,5 @@ def set_up() -> None:
 def _drawn(spec: dict[str, Any], **_: Any) -> dict[str, str]:
     """A chart as what a notebook shows."""
     config = {**spec.get("config", {}), **CONFIG}
-    text = json.dumps({**spec, "config": config}, separators=(",", ":")).replace("</", "<\\/")
+    text = json.dumps({**spec, "config": config}, separators=(",", ":")).replace("<", "\\u003c")
     return {"text/html": CHART.replace("SPEC", text), "text/plain": TEXT}

@@ -19,6 +19,7 @@ from plugins.tracing import pictures, story
 from plugins.tracing.reading import Trace
 
 WIDTH = 900  # pixels
+LEGEND_PIXELS = 215
 WIDTH_OF_SEVERAL = 1240
 CONFIG: dict[str, Any] = {
     "font": "system-ui, sans-serif",
@@ -44,8 +45,9 @@ SECTIONS = {  # of a picture: its heading, and how to read it
     ),
     "messages": (
         "Who has to say how much",
-        "What one host has to bear. The root hears of each arrival once and sends it on; after "
-        "that it hears only of the sessions right below it.",
+        "What one host has to bear. Each arrival asks the root and gets an answer, a place or the "
+        "name of a session to try; after that the root hears only of the sessions right below it. "
+        "Each line up is ten times as many.",
     ),
     "connections": (
         "Nobody is connected to many",
@@ -54,8 +56,8 @@ SECTIONS = {  # of a picture: its heading, and how to read it
     ),
     "stragglers": (
         "What was late",
-        "A slot that takes more than twice the median is given to an idle node as well, and the "
-        "first output counts.",
+        "A slot that takes more than twice the median of those done in its session is given to an "
+        "idle node as well, and the first output counts.",
     ),
     "recovery": (
         "What was lost, and made good",
@@ -92,7 +94,7 @@ def _charts(traces: Mapping[str, Trace]) -> dict[str, Any]:
         }
     (trace,) = traces.values()
     charts = {
-        name: picture(trace, width=WIDTH - story.LEGEND_PIXELS)
+        name: picture(trace, width=WIDTH - LEGEND_PIXELS)
         for name, picture in pictures.PICTURES.items()
         if story.has(name, trace)
     }

@@ -15,17 +15,19 @@ null. `plugins.tracing.schema` tells what the written tables mean.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
-import attrs
+import msgspec
 import polars as pl
 
 from core.cutting import ROOT, Shape
-from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError
+from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError, in_sample
 from plugins.tracing.writing import RUN_FILE
 
 POINTS = 240  # of a timeline
@@ -61,7 +63,9 @@ class Trace:
                 f"{self.folder} has a piece of another run, of partition {last}: "
                 f"there are {self.run.partitions} here; take it out"
             )
-        return events if events["time"].is_sorted() else events.sort("time", maintain_order=True)
+        if not events["time"].is_sorted():
+            events = events.sort("time", maintain_order=True)
+        return events if self.run.transport == "simulator" else _with_deaths(events)
 
     @cached_property
     def traffic(self) -> pl.DataFrame:
@@ -69,8 +73,13 @@ class Trace:
         rows = self._table("traffic").group_by("time", "level").agg(pl.col("messages").sum())
         return rows.sort("time", "level")
 
+    @cached_property
+    def connections(self) -> pl.DataFrame:
+        """Of nodes that host sessions, each time that they had more connections than before."""
+        return self._table("connections")
+
     def _table(self, name: str) -> pl.DataFrame:
-        pieces = sorted(self.folder.glob(f"{name}-*.parquet"))
+        pieces = sorted(self.folder.glob(f"{name}-{glob.escape(self.run.pieces)}*.parquet"))
         columns = TABLES[name]
         if not pieces:
             return pl.DataFrame(schema=columns)
@@ -117,6 +126,7 @@ class Trace:
 
         `slots`, `partitions` and `first` (partition) are its shape; `host` is the address, `leader`
         the last one; `joined` and `sent_on` count nodes; `full` is when all slots had been given.
+        With a sample these counts and times are null where only some of the nodes are known.
         """
         return self._sessions
 
@@ -147,8 +157,14 @@ class Trace:
         table = table.with_columns(pl.col("session").cast(pl.String))
         table = table.join(self._shapes(table["session"].to_list()), "session")
         counts = pl.col("given", "accepted", "joined", "sent_on", "leaders").fill_null(0)
+        table = table.with_columns(counts)
         full = pl.when(pl.col("given") == pl.col("slots")).then(pl.col("full"))
-        return table.with_columns(counts, full=full).sort("level", "first").select(
+        table = table.with_columns(full=full).sort("level", "first")
+        if self.run.sample > 1:  # of leaves only some are known
+            known = pl.when(pl.col("level") < self.run.levels - 1)
+            of = ["joined", "sent_on", "given", "accepted", "full", "first_accepted"]
+            table = table.with_columns(known.then(pl.col(of)))
+        return table.select(
             "session", "level", "parent", "slot", "first", "partitions", "slots", "host",
             "leader", "leaders", "recovered", "joined", "sent_on", "given", "accepted",
             "opened", "full", "first_accepted", "completed", "collected",
@@ -186,7 +202,7 @@ class Trace:
 
         `taken` and `done` count slots given and slots whose output was accepted by then; `state`
         is "forming" until all slots are given, then "working" until all outputs are there, then
-        "complete".
+        "complete". With a sample leaves are "open" before that, and their counts null.
         """
         at = self.end if at is None else at
         until = self.events.filter(pl.col("time") <= at)
@@ -203,7 +219,17 @@ class Trace:
         table = (
             self.sessions()
             .filter(pl.col("opened") <= at)
-            .select("session", "level", "parent", "slot", "first", "partitions", "slots", "opened")
+            .select(
+                "session",
+                "level",
+                "parent",
+                "slot",
+                "first",
+                "partitions",
+                "slots",
+                "opened",
+                "completed",
+            )
             .join(slots, "session", how="left", maintain_order="left")
         )
         table = table.with_columns(pl.col("taken", "done").fill_null(0))
@@ -212,10 +238,18 @@ class Trace:
             .when(pl.col("taken") == pl.col("slots")).then(pl.lit("working"))
             .otherwise(pl.lit("forming"))
         )  # fmt: skip
-        return table.with_columns(state=state)
+        table = table.with_columns(state=state)
+        if self.run.sample > 1:
+            leaf, done = pl.col("level") == self.run.levels - 1, pl.col("completed") <= at
+            known = pl.when(done).then(pl.lit("complete")).otherwise(pl.lit("open"))
+            table = table.with_columns(
+                pl.when(~leaf).then(pl.col("taken", "done")),
+                state=pl.when(leaf).then(known).otherwise(pl.col("state")),
+            )
+        return table.drop("completed")
 
     def nodes(self) -> pl.DataFrame:
-        """A row a node: when it arrived, first joined and was last `gone` or lost.
+        """A row a node: when it arrived, first joined and was last `gone`.
 
         `sent_on` counts how often it was sent to another session, `leads` the sessions that it
         led, `computed` the partitions that it finished, in so many `busy` seconds; `role` is
@@ -294,14 +328,18 @@ class Trace:
         return self.of("leads").select(pl.col("node").unique())
 
     def _so_far(self, rows: pl.DataFrame, grid: pl.Series) -> pl.Series:
-        """How many of `rows` (time, node) there are until each moment; of a sample, likely."""
-        if self.run.sample == 1:
-            return count_until(rows["time"], grid)
-        known = rows.join(self.control, "node", how="semi")
-        others = rows.join(self.control, "node", how="anti")
-        return (
-            count_until(known["time"], grid) + count_until(others["time"], grid) * self.run.sample
-        )
+        """How many of `rows` (time, node) there are until each moment, without the submitter's; of
+        a sample as many as that makes likely."""
+        rows = rows.filter(pl.col("node").is_null() | ~pl.col("node").is_in(self.submitters))
+        if self.run.sample > 1:
+            rows = rows.filter(in_sample(pl.col("node"), self.run.sample))
+        return count_until(rows["time"], grid) * self.run.sample
+
+    @cached_property
+    def submitters(self) -> list[int]:
+        """Who opened the root: it computes nothing, and is not counted as one of the nodes."""
+        opened = self.of("opened", "recovered").filter(pl.col("session").cast(pl.String) == ROOT)
+        return opened["node"].unique().to_list()
 
     def _gone(self, arrived: pl.Series, grid: pl.Series) -> pl.Series:
         if self.of("gone").is_empty():
@@ -348,6 +386,23 @@ def count_until(times: pl.Series, grid: pl.Series) -> pl.Series:
     return times.drop_nulls().sort().search_sorted(grid, side="right").cast(pl.Int64)
 
 
+def _with_deaths(events: pl.DataFrame) -> pl.DataFrame:
+    """Who dies on TCP says nothing: who was lost, and of whom nothing is known after, is gone."""
+    known = events.filter(pl.col("node").is_not_null())
+    ended: Any = events.filter(pl.col("event") == "ended")["time"].min()
+    lost = known.filter(pl.col("event") == "lost").filter(pl.col("time") <= (ended or inf))
+    lost = lost.group_by("node").agg(pl.col("time").max())
+    signs = known.filter(~pl.col("event").is_in(["lost", "left"]))
+    signs = signs.group_by("node").agg(latest=pl.col("time").max())
+    lost = lost.join(signs, "node", how="left").filter(
+        pl.col("latest").fill_null(0) <= pl.col("time")
+    )
+    dead = lost.select("time", "node", event=pl.lit("gone", dtype=events.schema["event"]))
+    if dead.is_empty():
+        return events
+    return pl.concat([events, dead], how="diagonal").sort("time", maintain_order=True)
+
+
 def _latest(table: pl.DataFrame) -> float:
     latest: Any = table["time"].max()
     return float(latest or 0.0)
@@ -369,14 +424,14 @@ def _run(folder: Path) -> Run:
             f"{folder} was written by a newer version of this program (trace version "
             f"{told['version']}, this one reads up to {VERSION}): update it"
         )
-    names = [field.name for field in attrs.fields(Run)]
     try:
-        run = Run(**{name: told[name] for name in names})
-        good = type(told["version"]) is int
+        run = msgspec.convert(told, Run)
+        good = type(told["version"]) is int and run.sample >= 1 and run.nodes >= 0
         good &= Shape.root(run.partitions, run.fanout).levels == run.levels
-    except (KeyError, TypeError, ValueError):
+        good &= isinstance((run.summary or {}).get("finished_seconds", 0.0), int | float | None)
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError):
         good = False
-    if not (good and type(run.options) is dict and type(run.summary) in (dict, type(None))):
+    if not good:
         raise TraceError(f"{file} is damaged: give another trace, or write it anew")
     return run
 

@@ -12,13 +12,14 @@ from typing import Any
 from core import Reflector
 from core import messages as m
 from core.messages import Command, Message, Node, Reply
-from plugins.tracing.schema import TRAFFIC_SECONDS
+from plugins.tracing.schema import TRAFFIC_SECONDS, in_sample
 from plugins.tracing.writing import Taken, Writer
 
 # In the order of EVENT_COLUMNS: time, event, node, session, slot, partition, to, seconds.
 Row = tuple[float, str, Node | None, str | None, int | None, int | None, str | None, float | None]
 
 BEFORE_SEATED = frozenset({"arrived", "sent_on", "waits", "turned_away", "joined"})
+BEFORE_ROWS = 8  # the first and the last few, of each that has no slot yet
 OF_CONTROL = frozenset({"leads", "opened", "recovered"})
 
 
@@ -46,7 +47,7 @@ class Recorder:
     def _add_some(self, row: Row) -> None:
         """Note what happened, if its node is one of the sample."""
         _, event, node, _, _, partition, _, _ = row
-        if node is None or node % self.sample == 0 or node in self._control:
+        if node is None or self._is_noted(node):
             self._add_all(row)
         elif event in OF_CONTROL or (event == "assigned" and partition is None):
             self._control.add(node)
@@ -55,11 +56,14 @@ class Recorder:
         elif event == "assigned":
             self._before.pop(node, None)
         elif event in BEFORE_SEATED or node in self._before:
-            self._before.setdefault(node, []).extend(row)
+            before = self._before.setdefault(node, [])
+            before += row
+            if len(before) > BEFORE_ROWS * len(row):  # it may be turned away again and again
+                del before[len(row) : 2 * len(row)]
 
     def _is_noted(self, node: Node) -> bool:
         """Whether all that happens to it is; asked once where that are many pieces."""
-        return self.sample == 1 or node % self.sample == 0 or node in self._control
+        return self.sample == 1 or in_sample(node, self.sample) or node in self._control
 
     # -- what a transport tells ------------------------------------------------------------
 
@@ -145,7 +149,7 @@ class Recorder:
         self.writer.write(self.take(now))
 
     def take(self, now: float) -> Taken:
-        """The same, to be written later, or in another thread."""
+        """What `flush` would write, for `write`, which may run in another thread."""
         for key in [key for key in self._traffic if key[0] * TRAFFIC_SECONDS < now]:
             begins = round(key[0] * TRAFFIC_SECONDS, 6)
             self.writer.traffic += (begins, key[1], self._traffic.pop(key))

@@ -7,7 +7,7 @@ A trace is a folder:
     traffic-WHO-N.parquet  messages, counted: TRAFFIC_COLUMNS
     connections-WHO-N.parquet  connections, counted: CONNECTION_COLUMNS
 
-WHO wrote a piece (one process of several, on TCP) and N is its number. A piece is there as a whole
+WHO wrote a piece (one process of several, on TCP), and N is its number. A piece is there as a whole
 or not at all, so a trace can be read while it is written, and after its writer was killed.
 Pieces of several processes, or machines, belong together as soon as they are in one folder.
 
@@ -26,6 +26,7 @@ from typing import Any, Final
 import attrs
 import polars as pl
 
+NODES_OF_PROCESS: Final = 2**20  # node numbers that a process has on TCP
 FORMAT: Final = "million-nodes trace"
 VERSION: Final = 1
 
@@ -90,6 +91,15 @@ TABLES: Final = {
 }
 
 
+def in_sample(node: Any, sample: int) -> Any:
+    """Whether a node is one of a sample of one in so many: of a number, or a column of them.
+
+    On TCP the lower bits of a node's number say which of its process it is, the upper ones were
+    drawn: by the lower ones alone the first of each process would always be in.
+    """
+    return (node ^ (node // NODES_OF_PROCESS)) % sample == 0
+
+
 class TraceError(ValueError):
     """A trace cannot be written, or read. The message is one line that says what to do."""
 
@@ -105,6 +115,7 @@ class Run:
     fanout: int
     levels: int
     seed: int
-    sample: int = 1  # every so many-th node has its events here, control nodes from when they lead
+    sample: int = 1  # one in so many nodes has its events here, control nodes from when they lead
+    pieces: str = ""  # what WHO begins with: of this run, where there are others in the folder
     options: dict[str, Any] = attrs.Factory(dict)  # others, as given
     summary: dict[str, Any] | None = None  # of the run, in the names of its `--json`; None: killed

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import polars as pl
 
+from plugins.telling import short
 from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError
 
 ROWS_MAX = 2**17  # of one piece: what is kept in memory
@@ -20,6 +21,7 @@ WAIT_SECONDS_MIN = 1.0  # of wall time between pieces
 WAIT_SHARE = 0.1  # of the time so far, if that is more: so there are few pieces
 WAIT_SECONDS_MAX = 30.0  # what a killed run may have lost
 RUN_FILE = "trace.json"
+TEXT_MAX = 10_000  # characters of one option, or of one figure of the summary
 
 Taken = dict[str, list[Any]]  # by table, its rows end to end
 
@@ -109,12 +111,26 @@ def _is_empty(folder: Path) -> bool:
 
 def describe(folder: Path, run: Run) -> None:
     """Say what was run, and at the end how it went. Raises TraceError."""
+    summary = None if run.summary is None else _plain(run.summary)
+    run = attrs.evolve(run, options=_plain(run.options), summary=summary)
     told = {"format": FORMAT, "version": VERSION, **attrs.asdict(run)}
     part = folder / f"{RUN_FILE}.part"
     try:
-        part.write_text(json.dumps(told, indent=2, default=str) + "\n")
+        part.write_text(json.dumps(told, indent=2) + "\n")
         part.rename(folder / RUN_FILE)
     except OSError as error:
         raise TraceError(
             f"the trace {folder} cannot be written ({error.strerror or error})"
         ) from error
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What JSON has, each bounded: an input or a result may be of any kind and size."""
+    return {name: value if _is_plain(value) else short(value) for name, value in values.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        return len(json.dumps(value)) <= TEXT_MAX
+    except (TypeError, ValueError, RecursionError):
+        return False

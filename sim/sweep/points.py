@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
-from itertools import product
+from itertools import islice, product
 from math import prod
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -24,6 +24,7 @@ PARAMETERS = {
 }
 LEADING = ("nodes", "partitions", "fanout", "latency")  # in this order, then any others, the seed
 RUNS_MAX = 1_000_000
+SEED_MAX = 2**63  # in a column of whole numbers
 
 
 def grid(values: Mapping[str, Any], **constants: Any) -> list[Point]:
@@ -58,7 +59,7 @@ def words(point: Point) -> str:
 
 def _several(value: Any) -> list[Any]:
     single = isinstance(value, str) or not isinstance(value, Iterable)
-    return [value] if single else list(value)
+    return [value] if single else list(islice(value, RUNS_MAX + 1))
 
 
 def _rank(name: str) -> int:
@@ -78,6 +79,8 @@ def _require_apart(name: str, several: list[Any], constants: Mapping[str, Any]) 
         raise ValueError(f"{name} is both varied and constant, give it once")
     if not several:
         raise ValueError(f"{name} has no value, give one or more")
+    if name == "seed" and not all(type(v) is int and abs(v) < SEED_MAX for v in several):
+        raise ValueError(f"seed must be whole numbers below 2^63, not {several!s:.60}")
     met = set[str]()
     for value in map(repr, several):
         if value in met:

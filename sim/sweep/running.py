@@ -45,8 +45,9 @@ def run(
     The largest begin first, as one that begins last would be waited for alone. `tick` is called
     again and again. Whoever does not want all of them closes it, which ends those under way.
     """
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs must be 1 or more, not {jobs!r}")
+    given: object = jobs  # from a notebook it may be anything
+    if given is not None and not (isinstance(given, int) and given >= 1):
+        raise ValueError(f"jobs must be a whole number, 1 or more, not {jobs!r}")
     waiting = sorted(range(len(points)), key=lambda place: (size(points[place]), -place))
     under_way: dict[Process, int] = {}
     try:

@@ -84,15 +84,22 @@ def test_one_file_is_written(traces: Path, here: Path, capsys: pytest.CaptureFix
     assert [path.name for path in here.iterdir()] == ["report.html"]
 
 
-def test_what_is_there_is_replaced(
+def test_an_older_page_is_replaced(
     traces: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "page.html").write_text("old")
+    written(capsys, traces / "heavy", "--out", "page.html")
+    older = (here / "page.html").read_text()
     written(capsys, traces / "plain", "--out", "page.html")
-    page = (here / "page.html").read_text()
-    assert page.startswith("<!DOCTYPE html>")
-    assert page[:3] != "old"
+    assert (here / "page.html").read_text() != older
     assert [path.name for path in here.iterdir()] == ["page.html"]
+
+
+def test_what_is_no_page_is_not_overwritten(
+    traces: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "notes.md").write_text("of use")
+    assert "notes.md" in refused(capsys, traces / "plain", "--out", "notes.md")
+    assert (here / "notes.md").read_text() == "of use"
 
 
 def test_a_page_tells_the_summary(

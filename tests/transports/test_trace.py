@@ -16,7 +16,7 @@ import trio
 from trio.testing import MockClock
 
 from core import Shape
-from plugins.tracing.schema import EVENTS, FORMAT, TABLES, VERSION
+from plugins.tracing.schema import EVENTS, FORMAT, TABLES, VERSION, in_sample
 from plugins.tracing.writing import Writer
 from tests.transports.jobs_for_tests import SLEEPING, WAITING
 from tests.transports.running import Programs, free_port, until
@@ -151,7 +151,7 @@ def test_of_a_sample_all_who_lead_are_in_it(run: Programs) -> None:
     control = set(found.filter(pl.col("event").is_in(CONTROL) | interior)["node"])
     assert control <= set(of(found, "arrived")["node"])
     others = set(found["node"].drop_nulls()) - control
-    assert all(node % sample == 0 for node in others)
+    assert all(in_sample(node, sample) for node in others)
     assert len(control | others) < 41
 
 

@@ -17,7 +17,7 @@ from plugins.tracing.reading import Trace
 NEVER = 1e12  # seconds: later than any
 MOMENT = "moment"  # seconds, a parameter of the charts that have a slider
 MOMENTS = 240  # of a slider
-DENSE = 400  # sessions of a row: above it there are no lines between them
+DENSE = 150  # sessions of a row: above it there are no lines between them
 LEAST_SHARE = 500  # of the width: what is drawn is no narrower, or it would look pale
 ROW_PIXELS = 56
 LOST = "leader lost"

@@ -85,7 +85,8 @@ def _doubled(doubled: pl.DataFrame, width: int) -> ChartType:
         x="accepted:Q", color=colours("winner", {helped: ORANGE, first: GREY})
     )
     shown = f"the {len(rows)} longest of {len(doubled):,}" if len(doubled) > len(rows) else "all"
-    text = f"Doubled up on: {doubled['saved'].sum():,.1f} s of waiting saved in all"
+    saved = doubled["saved"].sum()
+    text = "Doubled up on" + (f": {saved:,.1f} s of waiting saved in all" if saved else "")
     told_too = f"{shown}: the first worker's time in grey, the helper's in orange"
     return alt.layer(own, helper, done).properties(
         width=width, height=max(60, 7 * len(rows)), title=title(text, told_too)

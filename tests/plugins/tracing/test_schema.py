@@ -156,12 +156,12 @@ def test_pieces_of_several_processes_belong_together(runs: Runs, tmp_path: Path)
     whole = runs["plain"].trace
     (tmp_path / "trace.json").write_bytes((whole.folder / "trace.json").read_bytes())
     for who, nodes in (("a", pl.col("node") % 2 == 1), ("b", pl.col("node") % 2 == 0)):
-        whole.events.filter(nodes).write_parquet(tmp_path / f"events-{who}-000001.parquet")
+        whole.events.filter(nodes).write_parquet(tmp_path / f"events-sim.{who}-000001.parquet")
     for table in ("traffic", "connections"):
         for piece in whole.folder.glob(f"{table}-*.parquet"):
             rows_of = pl.read_parquet(piece)
             for i, of in enumerate((rows_of[::2], rows_of[1::2])):
-                of.write_parquet(tmp_path / f"{table}-x{i}-000001.parquet")
+                of.write_parquet(tmp_path / f"{table}-sim.x{i}-000001.parquet")
     split = tracing.read(tmp_path)
     assert split.events["time"].is_sorted()
     assert len(split.events) == len(whole.events)
