@@ -191,6 +191,10 @@ def test_a_wrong_sample_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sample_of_no_trace_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--trace" in refused(capsys, "--sample", "3")
+
+
 @pytest.mark.parametrize("sample", [0, -1, 1.5, None])
 def test_a_world_names_a_wrong_sample(sample: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^sample must be a whole number"):

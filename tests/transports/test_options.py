@@ -200,6 +200,8 @@ def test_status() -> None:
         ("join h:1 --allow=", "names no job"),
         ("join h:1 --tls-cert f", "--tls-key is missing"),
         ("join h:1 --json", "--json"),
+        ("join h:1 --sample 3", "--trace"),
+        ("--sample 3", "--trace"),
         ("status", "HOST:PORT"),
         ("status h:1 --nodes 3", "--nodes"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import count
 from typing import Any
 
 import pytest
@@ -46,6 +47,10 @@ def test_a_parameter_that_is_not_given_is_left_to_the_world() -> None:
         ({"nodes": ["ten"]}, {}, "ten"),
         ({"latency": ["uniform:1,2", "uniform:2,1"]}, {}, "2,1"),
         ({"latency": "places:no-such.csv"}, {}, "no-such.csv"),
+        ({"seed": count()}, {}, "1,000,001"),
+        ({"seed": [0, 2**64]}, {}, "seed"),
+        ({"seed": ["a"]}, {}, "seed"),
+        ({"trace": ["a"]}, {}, "trace"),
         ({}, {"job": "no_such"}, "no_such"),
         ({}, {"job": sys}, "sys"),
         ({}, {"input": lambda: 0}, "lambda"),

@@ -118,5 +118,6 @@ def test_polars_is_imported_where_a_table_is_made_only() -> None:
 
 
 def test_how_many_at_the_same_time_is_one_or_more() -> None:
-    with pytest.raises(ValueError, match="0"):
-        sweep({"nodes": 2}, jobs=0)
+    for jobs in (0, "2", 1.5):
+        with pytest.raises(ValueError, match="jobs must be"):
+            sweep({"nodes": 2}, jobs=jobs)  # type: ignore[arg-type]
