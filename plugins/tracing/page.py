@@ -72,7 +72,9 @@ def page(traces: Mapping[str, Trace]) -> str:
     charts = _charts(traces)
     sections = [_section(name) for name in charts]
     specs = {name: _spec(chart, len(traces) > 1) for name, chart in charts.items()}
-    title = " and ".join(story.title(trace) for trace in traces.values())
+    title = " beside ".join(traces)
+    if len(traces) == 1:
+        title = story.title(*traces.values())
     return _template("page.html").substitute(
         title=escape(title),
         width=WIDTH if len(traces) == 1 else WIDTH_OF_SEVERAL,
@@ -114,7 +116,7 @@ def _head(name: str, trace: Trace, named: bool) -> str:
         for what, value in story.facts(trace).items()
     )
     lines = "".join(f"<li>{escape(line)}</li>" for line in story.told(trace))
-    heading = f"<h2>{escape(name)}</h2>" if named else ""
+    heading = f"<h2>{escape(name)}: {escape(story.title(trace))}</h2>" if named else ""
     return (
         f"<section>{heading}<p class='run'>{escape(story.run(trace))}</p>"
         f"<dl>{facts}</dl><ol>{lines}</ol></section>"
