@@ -131,7 +131,7 @@ def test_a_page_has_all_pictures_and_needs_no_other_file(
     assert all(f"<figure id='{name}'>" in page for name in shown)
     assert ("broken off" in page) == ("empty" in names)
     if len(names) > 1:
-        assert all(f"<h2>{name}</h2>" in page for name in names)
+        assert all(f"<h2>{name}: " in page for name in names)
 
 
 def test_the_same_trace_gives_the_same_page(
@@ -150,7 +150,7 @@ def test_traces_of_the_same_name_are_told_apart(
         World(nodes=5, trace=Path(folder) / "trace").run()
     written(capsys, "first/trace", "second/trace/")
     page = (here / "report.html").read_text()
-    assert "<h2>first/trace</h2>" in page
+    assert "<h2>first/trace: 5 nodes" in page
     assert "<h2>second/trace" in page
 
 
