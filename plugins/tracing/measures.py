@@ -156,28 +156,18 @@ def doubled(trace: Trace) -> pl.DataFrame:
     output counted, which was `by` one of them. `saved` seconds until the worker's own was there,
     where it lost and still finished.
     """
-    helped = trace.of("doubled").filter(pl.col("partition").is_not_null())
-    helped = helped.unique("partition", keep="first", maintain_order=True)
-    helped = helped.select("partition", helper="node", doubled="time")
-    of = trace.events.filter(pl.col("partition").is_not_null()).join(
-        helped, "partition", how="semi"
-    )
-    first = of.filter(pl.col("event") == "assigned").unique(
-        "partition", keep="first", maintain_order=True
-    )
-    counted = of.filter(pl.col("event") == "accepted").unique(
-        "partition", keep="first", maintain_order=True
-    )
-    table = helped.join(
-        first.select("partition", worker="node", assigned="time"), "partition", how="left"
-    )
-    table = table.join(
-        counted.select("partition", by="node", accepted="time"), "partition", how="left"
-    )
-    own = of.filter(pl.col("event") == "finished").select(
-        "partition", worker="node", finished="time"
-    )
-    own = own.unique(["partition", "worker"], keep="first", maintain_order=True)
+    rows = trace.of("doubled", "assigned", "accepted", "finished")
+    rows = rows.filter(pl.col("partition").is_not_null())
+
+    def first(event: str, node: str, time: str, *of: str) -> pl.DataFrame:
+        table = rows.filter(pl.col("event") == event)
+        table = table.select("partition", pl.col("node").alias(node), pl.col("time").alias(time))
+        return table.unique(["partition", *of], keep="first", maintain_order=True)
+
+    table = first("doubled", "helper", "doubled")
+    table = table.join(first("assigned", "worker", "assigned"), "partition", how="left")
+    table = table.join(first("accepted", "by", "accepted"), "partition", how="left")
+    own = first("finished", "worker", "finished", "worker")
     table = table.join(own, ["partition", "worker"], how="left")
     later = (pl.col("by") != pl.col("worker")) & (pl.col("finished") > pl.col("accepted"))
     saved = pl.when(later).then(pl.col("finished") - pl.col("accepted"))

@@ -75,7 +75,7 @@ def page(traces: Mapping[str, Trace]) -> str:
     title = " beside ".join(traces)
     if len(traces) == 1:
         title = story.title(*traces.values())
-    return _template("page.html").substitute(
+    return Template(_file("page.html")).substitute(
         title=escape(title),
         width=WIDTH if len(traces) == 1 else WIDTH_OF_SEVERAL,
         style=_file("page.css"),
@@ -124,8 +124,6 @@ def _head(name: str, trace: Trace, named: bool) -> str:
 
 
 def _section(name: str) -> str:
-    if name not in SECTIONS:
-        return f"<section><figure id='{name}'></figure></section>"
     heading, told = SECTIONS[name]
     return (
         f"<section><h2>{escape(heading)}</h2><p>{escape(told)}</p>"
@@ -142,7 +140,3 @@ def library() -> str:
 
 def _file(name: str) -> str:
     return files("plugins.tracing").joinpath(name).read_text()
-
-
-def _template(name: str) -> Template:
-    return Template(_file(name))
