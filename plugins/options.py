@@ -217,8 +217,8 @@ def add_trace(group: argparse._ArgumentGroup, reader: str) -> None:
         "--sample",
         metavar="K",
         type=COUNT,
-        help="with --trace: what happened to every K-th node, and to control nodes, to those from "
-        "when they lead (default: 1, to all)",
+        help="with --trace: what happened to one in K nodes, and to control nodes, to those "
+        "from when they lead (default: 1, to all)",
     )
 
 

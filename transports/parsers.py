@@ -404,8 +404,8 @@ def _add_pieces(group: argparse._ArgumentGroup) -> None:
         "--sample",
         metavar="K",
         type=COUNT,
-        help="with --trace: what happens to control nodes, and to every K-th of the others; the "
-        "same for all who take part (default: 1, to all)",
+        help="with --trace: what happens to one in K nodes, and to control nodes, to those "
+        "from when they lead; the same for all who take part (default: 1, to all)",
     )
 
 

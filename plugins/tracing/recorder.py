@@ -26,8 +26,8 @@ OF_CONTROL = frozenset({"leads", "opened", "recovered"})
 class Recorder:
     """The rows of one process. Times are seconds since the root was opened.
 
-    With `sample` K only each K-th node has its events noted, and control nodes; those that become
-    one have what happened to them before noted late.
+    With `sample` K one in K nodes has its events noted, and control nodes from when they lead; of
+    what came before that, where they had no slot yet, the first and the last few are noted late.
     """
 
     def __init__(self, writer: Writer, sample: int = 1) -> None:

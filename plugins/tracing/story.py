@@ -24,7 +24,7 @@ def run(trace: Trace) -> str:
     options = [f"{name.replace('_', ' ')} {value}" for name, value in run.options.items()]
     parts = [run.job, TRANSPORTS.get(run.transport, run.transport), f"seed {run.seed}", *options]
     if run.sample > 1:
-        parts.append(f"what happened to control nodes and every {run.sample}th of the others")
+        parts.append(f"what happened to one in {run.sample} nodes, and to those that led")
     if run.summary is None:
         parts.append(f"broken off: all that is known up to {trace.end:,.2f} s")
     return " · ".join(parts)
