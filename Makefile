@@ -10,7 +10,7 @@ STAMP := $(VENV)/.complete
 LAB := $(VENV)/.notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help sim notebooks search test lint bench bench-tcp test-all clean
+.PHONY: help sim notebooks search test test-fast lint bench bench-tcp test-all clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -24,6 +24,10 @@ notebooks: $(LAB)  ## open the notebooks in JupyterLab, which prints its address
 
 test: lint  ## all checks and the whole test suite
 	$(RUN) pytest
+
+test-fast: $(STAMP)  ## the most telling tests, within a minute
+	$(RUN) pytest -q tests/test_rooms.py tests/core tests/sessions tests/sim/test_world.py \
+		tests/sim/test_replicas.py tests/sim/search/test_seeds.py
 
 lint: $(STAMP)  ## ruff and mypy only
 	$(RUN) ruff check $(ROOMS) tests notebooks README.md

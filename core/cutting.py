@@ -37,6 +37,10 @@ class Shape:
             levels, capacity = levels + 1, capacity * fanout
         return cls(ROOT, partitions, 0, levels, fanout)
 
+    def plain(self) -> list[str | int]:
+        """As plain data; `Shape(*plain)` is equal."""
+        return [self.session, self.partitions, self.first, self.levels, self.fanout]
+
     @property
     def leaf(self) -> bool:
         """Whether a slot is a partition (else it is a child session)."""

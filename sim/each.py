@@ -6,11 +6,11 @@ then votes on what that holds.
 
 from __future__ import annotations
 
-from core import Reflector, Replica, Worker
+from core import Reflector, Replica, Session
 from core import messages as m
-from core.computation import Computation
 from core.messages import Command, Message, Node, Value
-from core.worker import GONE, SEATED
+from core.sessions import Participant
+from core.sessions.states import GONE
 from sim.network import Network
 
 
@@ -21,27 +21,25 @@ class EachNetwork(Network):
         super().__init__(*arguments)  # type: ignore[arg-type]
         self.replicas: dict[tuple[Reflector, Node], Replica] = {}
 
-    @property
-    def vote_every(self) -> int:
-        return 1
+    vote_every = 1
 
-    def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
-        replica = Replica(Computation.restore(reflector.model.snapshot()), reflector.place)
+    def welcome(self, reflector: Reflector, link: Participant, node: Node) -> None:
+        replica = Replica(reflector.state.copy(), reflector.place, reflector.seal_of(node))
         replica.views[node] = link
         self.replicas[reflector, node] = replica
         # What it is a copy of travels to it now, so that it counts as a message.
         self.carry(reflector.host.address, node, (_nothing, None, reflector, None))
 
-    def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
-        snapshot = reflector.model.snapshot()
-        entry = (_adopt, self.replicas[reflector, node], snapshot, None)
+    def repair(self, reflector: Reflector, link: Participant, node: Node) -> None:
+        snapshot = reflector.state.snapshot()
+        entry = (self._adopt, self.replicas[reflector, node], snapshot, None)
         self.carry(reflector.host.address, node, entry)
 
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
         self._note(reflector, message, commands)
-        address, ordered = reflector.host.address, (reflector.model.seq, self.clock.now, message)
+        address, ordered = reflector.host.address, (reflector.state.seq, self.clock.now, message)
         for node in reflector.members:
             replica = self.replicas[reflector, node]
             tick = self.carry(address, node, (self._apply, replica, node, ordered))
@@ -55,12 +53,11 @@ class EachNetwork(Network):
         if worker.state is GONE:
             return
         replica.apply(*ordered)
-        if worker.seat is replica and worker.state is SEATED:
+        if worker.seat is replica and worker.takes_part:
             self.send(worker, worker.place, replica.vote())
 
-
-def _adopt(replica: Replica, snapshot: dict[str, Value], _: None) -> None:
-    replica.model = Computation.restore(snapshot)
+    def _adopt(self, replica: Replica, snapshot: dict[str, Value], _: None) -> None:
+        replica.state = Session.restore(self.kind, snapshot)
 
 
 def _nothing(_a: None, _b: Reflector, _c: None) -> None:

@@ -9,7 +9,7 @@ import attrs
 
 from core import Host, Reflector
 from core.messages import Node
-from core.worker import GONE
+from core.sessions.states import Event
 from sim import actions as a
 from sim import script, targets
 from sim.actions import SUBMITTER
@@ -152,7 +152,7 @@ class Faults:
             return
         self.links.forget(node)
         for view in self.network.chain(node):
-            view.state = GONE
+            view.step(Event.END)
         if host is not None:
             host.close()
         self._birth(node, memory)
@@ -193,7 +193,7 @@ class Faults:
     def _diverge_somewhere(self) -> list[Node]:
         hosts = self.network.hosts.values()
         found = [r for host in hosts for r in host.reflectors.values() if len(r.members) > 1]
-        found = [r for r in found if not (r.closed or r.model.moved or r.model.ended)]
+        found = [r for r in found if r.live]
         found = [r for r in found if r not in self._diverged]  # else the wrong may be the majority
         if not found:
             return []
@@ -208,9 +208,9 @@ class Faults:
         if not of_host:
             if not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
                 return []
-            model = network.replicas[reflector, node].model
-        done = (slot for slot in model.slots if slot.done)  # those never change again by themselves
-        next(done, model.slots[0]).seconds += 1.0
+            model = network.replicas[reflector, node].state.model
+        done = model.slots.done.find(1)  # those never change again by themselves
+        model.slots.seconds[max(0, done)] += 1.0
         if self.links.watcher is not None:
             self.links.watcher.corrupted(reflector)
         return [node]

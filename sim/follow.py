@@ -10,10 +10,20 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core import Worker
+from core import JobPort, Shape, Worker
 from core import messages as m
 from core.messages import Call, Node, Place, Value
-from core.worker import ADRIFT, GONE, RESTING, SEATED, SEEKING, WAITING, Port, State
+from core.sessions.states import (
+    ADRIFT,
+    ASKING,
+    GONE,
+    HELD,
+    LEADING,
+    PAUSED,
+    SEATED,
+    STANDBY,
+    State,
+)
 from plugins.telling import failure_line, short
 from sim import script
 from sim.actions import SUBMITTER, Action
@@ -78,11 +88,13 @@ class FollowedWorld(World):
 
 
 _STANDS: dict[State, str] = {
-    SEEKING: "looks for a place in",
-    WAITING: "is a spare of",
+    ASKING: "looks for a place in",
+    STANDBY: "stands by in",
     SEATED: "has a place in",
+    LEADING: "has a place in",
     ADRIFT: "has lost the host of",
-    RESTING: "rests near",
+    PAUSED: "rests near",
+    HELD: "rests near",
     GONE: "is done with",
 }
 
@@ -98,15 +110,17 @@ class FollowedWorker(Worker):
     def __setattr__(self, name: str, value: Any) -> None:
         before = getattr(self, name, None)
         super().__setattr__(name, value)
-        if before != value and isinstance(self.port, FollowingPort):
+        made = hasattr(self, "below")  # which is set last
+        if made and before != value and isinstance(self.port, FollowingPort):
             self.port.changed(self, name, value)
 
 
 class FollowingPort:
     """The port of a followed node's views: notes what they ask of the port that it stands for."""
 
-    def __init__(self, port: Port, world: World, node: Node, tell: Tell) -> None:
+    def __init__(self, port: JobPort, world: World, node: Node, tell: Tell) -> None:
         self._port = port
+        self.end_key, self.is_end = port.end_key, port.is_end
         self._world = world
         self._node = node
         self.asleep = False  # it is down: what its views do, nobody hears
@@ -128,27 +142,31 @@ class FollowingPort:
     def changed(self, worker: Worker, name: str, value: Any) -> None:
         if name == "state":
             self._state(worker, value)
-        elif name == "leads" and value:
-            self.note(worker.place, "leads this session")
-        elif name == "holding":
-            self._holding(worker, value)
+        elif name == "claims":
+            self._claims(worker, value)
+        elif name == "lead":
+            self._lead(worker, value)
 
     def _state(self, worker: Worker, state: State) -> None:
         if state is GONE and not self._world.network.alive[self._node]:
             self.note(worker.place, "leaves")
-        elif state is not SEEKING:  # what it asks is told by `send`
+        elif state is not ASKING:  # what it asks is told by `send`
             self.note(worker.place, _BECOMES[state])
 
-    def _holding(self, worker: Worker, slots: tuple[int, ...]) -> None:
+    def _claims(self, worker: Worker, slots: tuple[int, ...]) -> None:
+        """Of what it is given `compute` tells."""
+        if worker.seat is not None and not slots:
+            self.note(worker.place, "has nothing to do for now")
+
+    def _lead(self, worker: Worker, lead: m.Lead | None) -> None:
         if worker.seat is None:
             return
-        shape = worker.seat.model.shape
-        if not slots:
+        if lead is None:
             self.note(worker.place, "has nothing to do for now")
-        elif not shape.leaf:  # of a leaf's slots `compute` tells
-            child = shape.child(slots[0])
+        else:
+            child = worker.model.shape.child(lead.child)
             under = _span("partition", range(child.first, child.first + child.partitions))
-            self.note(worker.place, f"is given slot {slots[0]}, session {child.session}: {under}")
+            self.note(worker.place, f"is given slot {lead.child}, session {child.session}: {under}")
 
     # -- what a view asks for --------------------------------------------------------------
 
@@ -159,7 +177,7 @@ class FollowingPort:
         self._port.send(worker, place, call)
 
     def open(self, worker: Worker, opening: m.Open) -> None:
-        place, shape = opening.place, opening.shape
+        place, shape = opening.place, Shape(*opening.plan)
         where = "" if place.address == self._node else f" on node {place.address}"
         self.note(place, f"opens this session{where}: {shape.slots:,} slots")
         self._port.open(worker, opening)
@@ -188,10 +206,12 @@ class FollowingPort:
 
 
 _BECOMES: dict[State, str] = {
-    WAITING: "waits as a spare",
+    STANDBY: "stands by",
     SEATED: "has a place",
+    LEADING: "leads this session",
     ADRIFT: "has lost the host of this session",
-    RESTING: "rests, as there is no place now",
+    PAUSED: "rests, as there is no place now",
+    HELD: "rests, as there is no place now",
     GONE: "is done here",
 }
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from core import Computation, Host, Reflector, Replica
+from core import Host, Reflector, Replica
 from core.messages import Finished, Message, Node
 from sim.actions import Action
 from sim.clock import Entry
@@ -102,6 +102,7 @@ class Links:
         self._closing: dict[Pair, int] = {}  # the same; a closing is on its way, the last of these
         self._closings = 0
         network.carry = self.carry
+        network.cut = self._break  # type: ignore[method-assign]
 
     @property
     def active(self) -> bool:
@@ -255,8 +256,8 @@ class Links:
         """Of replicas that were shared with `far`, `end` keeps a copy of its own."""
         for view in self.network.chain(end):
             if type(view.seat) is Reflector and view.seat.host.address == far:
-                copy = Computation.restore(view.seat.model.snapshot())
-                view.seat = Replica(copy, view.seat.place)
+                seal = view.seat.seal_of(end)
+                view.seat = Replica(view.seat.state.copy(), view.seat.place, seal)
 
     # -- partitions ------------------------------------------------------------------------
 

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from core import Host, Reflector, Worker
+from core import Computation, Host, Reflector, Worker
 from core import messages as m
 from core.messages import Address, Call, Command, Message, Node, Place, Reply
-from core.worker import GONE
+from core.sessions import Participant
+from core.sessions.model import Kind
+from core.sessions.states import GONE, Event
 from sim.clock import Clock, Entry
-from sim.record import Divergence, Record
+from sim.record import Divergence, Offence, Record
 from sim.work import Work
 
 if TYPE_CHECKING:
     from plugins.tracing.recorder import Recorder
 
 
+END_KEY = b"the end"  # of the submitter, which the end of a computation has to show
 NEVER = -1  # the tick at which a message arrives that nobody gets
 
 
 class Network:
     """The core's port and carrier in the simulator. A node's address is its number."""
+
+    kind: Kind = Computation
+    participant: type[Participant] = Worker
+    vote_every = 0  # there is but one replica
 
     def __init__(
         self,
@@ -37,7 +44,8 @@ class Network:
         self.work = work
         self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
         self.alive = bytearray(nodes + 1)
-        self.views: list[Worker | None] = [None] * (nodes + 1)  # one view of each node's chain
+        self.end_key = END_KEY
+        self.views: list[Any] = [None] * (nodes + 1)  # one view of each node's chain
         self.hosts: dict[Address, Host] = {}
         self.outcome: m.Ended | None = None
         self._link_ticks = link_ticks
@@ -54,7 +62,7 @@ class Network:
         """The host at `address`, if that node is there."""
         host = self.hosts.get(address)
         if host is None and self.alive[address]:
-            self.hosts[address] = host = Host(address, self)
+            self.hosts[address] = host = Host(address, self, self.kind)
         return host
 
     def deliver(self, sender: Node, receiver: Node, entry: Entry) -> int:
@@ -75,10 +83,10 @@ class Network:
 
     # -- the port of the views -------------------------------------------------------------
 
-    def send(self, worker: Worker, place: Place, call: Call) -> None:
+    def send(self, worker: Participant, place: Place, call: Call) -> None:
         self.carry(worker.node, place.route[-1], (self.receive, place, worker, call))
 
-    def open(self, worker: Worker, opening: m.Open) -> None:
+    def open(self, worker: Participant, opening: m.Open) -> None:
         self.send(worker, opening.place, opening)
 
     def count_repeated(self) -> None:
@@ -90,11 +98,11 @@ class Network:
 
         self.compute = compute
 
-    def later(self, worker: Worker, seconds: float, place: Place) -> None:
+    def later(self, worker: Participant, seconds: float, place: Place) -> None:
         due = self.clock.tick + self.clock.ticks(seconds)
         self.clock.at(due, (_retry, worker, place, None))
 
-    def ended(self, worker: Worker, ended: m.Ended) -> None:
+    def ended(self, worker: Participant, ended: m.Ended) -> None:
         if worker.observes:
             self.outcome = ended
             self.clock.stopped = True
@@ -108,16 +116,16 @@ class Network:
     def call_later(self, seconds: float, action: Callable[[], None]) -> None:
         self.clock.call_later(seconds, action)
 
-    def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
+    def reply(self, host: Host, link: Participant, place: Place, reply: Reply) -> None:
         node = link.node
         if self.trace is not None:
             self.trace.replied(self.clock.now, place.session, node, reply)
-        tick = self.carry(host.address, node, (Worker.answered, link, place, reply))
+        tick = self.carry(host.address, node, (Participant.answered, link, place, reply))
         if type(reply) is m.Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
 
-    def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
+    def welcome(self, reflector: Reflector, link: Participant, node: Node) -> None:
         pass  # the newcomer shares the host's replica
 
     def broadcast(
@@ -133,28 +141,41 @@ class Network:
         address = reflector.host.address
         for node, command in commands:
             link = members[node]
-            self.carry(address, node, (Worker.on, link, reflector, command))
+            self.carry(address, node, (Participant.on, link, reflector, command))
         return None
 
     def _note(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        model, record = reflector.model, self.record
-        record.ordered.append((reflector.session, model.seq, self.clock.now, message))
+        state, record = reflector.state, self.record
+        model: Any = state.model
+        record.ordered.append((reflector.session, state.seq, self.clock.now, message))
         if type(message) is m.Finished:
             record.finished(model, message)
         elif type(message) is m.Joined:
             record.joined(reflector, message.node)
         elif type(message) is m.Left:
-            record.leads(model)
+            record.leads(state)
         if self.trace is not None:
             self.trace.ordered(self.clock.now, reflector, message, commands)
         if self.watch is not None:
             self.watch(reflector, message)
 
-    @property
-    def vote_every(self) -> int:
-        return 0  # there is but one replica
+    def party(self, node: Node) -> Node:
+        return node
+
+    def owns(self, host: Host, node: Node) -> bool:
+        return bool(node == host.address)
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return ended.key == self.end_key
+
+    def offended(self, host: Host, link: Participant, place: Place, call: Call) -> None:
+        self.record.offences.append(Offence(place.session, link.node, call))
+        self.cut(host.address, link.node)
+
+    def cut(self, one: Node, other: Node) -> None:
+        """The connection of the two is closed."""
 
     def voters(self, reflector: Reflector) -> int:
         return len(reflector.members) + 1
@@ -162,7 +183,7 @@ class Network:
     def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
         self.record.divergences.append(Divergence(reflector.session, seq, node, fields))
 
-    def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
+    def repair(self, reflector: Reflector, link: Participant, node: Node) -> None:
         raise AssertionError("a shared replica cannot differ from itself")
 
     def _seat(
@@ -171,12 +192,12 @@ class Network:
         """Tell the newcomer, who is the only one whom its joining concerns."""
         link = reflector.members[newcomer]
         own = [command for _, command in commands]
-        entry = (Worker.seated, link, reflector, own)
+        entry = (Participant.seated, link, reflector, own)
         self.record.placed(newcomer, self.carry(reflector.host.address, newcomer, entry))
 
     # -- deliveries ------------------------------------------------------------------------
 
-    def _queue(self, place: Place, worker: Worker, call: Call) -> None:
+    def _queue(self, place: Place, worker: Participant, call: Call) -> None:
         """A host handles one message after the other, each for its service time.
 
         Votes take none: a run is to be the same whether replicas are compared or not.
@@ -190,7 +211,7 @@ class Network:
         clock.at(due, (self.handle, place, worker, call))
         return None
 
-    def handle(self, place: Place, worker: Worker, call: Call) -> None:
+    def handle(self, place: Place, worker: Participant, call: Call) -> None:
         """The host at `place` does with a call what is to be done."""
         seat = worker.seat
         address = place.route[-1]
@@ -200,7 +221,7 @@ class Network:
             and seat.session == place.session
             and seat.host.address == address
         ):
-            return seat.receive(worker.node, call)  # most publications; the rest find their way
+            return seat.receive(worker, worker.node, call)  # most; the rest find their way
         host = self.hosts.get(address) or self.host(address)
         if host is not None:
             host.receive(worker, worker.node, place.session, call)
@@ -245,12 +266,15 @@ class Network:
 
     # -- nodes come and go -----------------------------------------------------------------
 
-    def arrive(self, node: Node, place: Place, listens: bool, observes: bool = False) -> Worker:
+    def arrive(
+        self, node: Node, place: Place, listens: bool, observes: bool = False
+    ) -> Participant:
         """Node `node` is there, and asks at `place`."""
         self.alive[node] = 1
         if self.trace is not None:
             self.trace.arrived(self.clock.now, node, place.session)
-        self.views[node] = worker = Worker(self, node, node if listens else None, place, observes)
+        address = node if listens else None
+        self.views[node] = worker = self.participant(self, node, address, place, observes)
         worker.enter(place)
         return worker
 
@@ -260,7 +284,7 @@ class Network:
             self.trace.gone(self.clock.now, node)
         self.part(node)
         for view in self.chain(node):
-            view.state = GONE
+            view.step(Event.END)
         host = self.hosts.pop(node, None)
         if host is not None:
             host.close()
@@ -283,15 +307,15 @@ class Network:
         """The reflector of the session's newest incarnation, of those that are open."""
         hosts = [host for host in self.hosts.values() if session in host.reflectors]
         found: list[Reflector] = [host.reflectors[session] for host in hosts]
-        return max(found, key=lambda reflector: reflector.model.epoch, default=None)
+        return max(found, key=lambda reflector: reflector.state.epoch, default=None)
 
-    def chain(self, node: Node) -> list[Worker]:
+    def chain(self, node: Node) -> list[Any]:
         """The views of a node, from the highest level down."""
         view = self.views[node]
         return view.chain() if view else []
 
 
-def _retry(worker: Worker, place: Place, _: None) -> None:
+def _retry(worker: Participant, place: Place, _: None) -> None:
     worker.retry(place)
 
 
@@ -300,9 +324,9 @@ def connected(host: Host) -> list[Any]:
     links: list[Any] = []
     for reflector in host.reflectors.values():
         links += reflector.members.values()
-        for waiting in (reflector.spares, reflector.bringing):
+        for waiting in (reflector.admission.standbys, reflector.recovery.bringing):
             links += [link for link, _ in waiting.values()]
-        links += [link for link, _ in reflector.early or ()]
+        links += [link for link, _ in reflector.admission.early or ()]
     for arrivals in host.waiting.values():
         links += [link for link, _ in arrivals]
     return links

@@ -9,22 +9,31 @@ from typing import Any
 import attrs
 import msgspec
 
-from core import Computation, Host, Reflector, Shape
+from core import Computation, Host, Reflector, Session, Shape
 from core import messages as m
-from core.digest import canonical
 from core.messages import Message, Node
+from core.sessions.digest import canonical
 from core.worker import Worker
 from sim.clock import Clock
 
 
 @attrs.frozen
 class Divergence:
-    """A replica that was wrong: `node`'s, or the host's own (core.votes.HOST)."""
+    """A replica that was wrong: `node`'s, or the host's own (core.sessions.votes.HOST)."""
 
     session: str
     seq: int
     node: Node
     fields: list[str]
+
+
+@attrs.frozen
+class Offence:
+    """Something that nobody honest says, and who said it to the host of that session."""
+
+    session: str
+    node: Node
+    said: Any
 
 
 class Record:
@@ -44,6 +53,7 @@ class Record:
         self.leaders: dict[Node, None] = {}  # the submitter is not counted
         self.computed = bytearray(nodes + 1)
         self.divergences: list[Divergence] = []
+        self.offences: list[Offence] = []
         self._placed = bytearray(nodes + 1)
         self._done = bytearray(shape.partitions)
         self._load: dict[Any, int] = {}
@@ -56,18 +66,17 @@ class Record:
 
     def joined(self, reflector: Reflector, node: Node) -> None:
         """`node` was admitted."""
-        model = reflector.model
         if len(reflector.members) == 1:
-            self.sessions[model.shape.session] = None
-        if model.leader == node:
-            self.leads(model)
+            self.sessions[reflector.session] = None
+        if reflector.state.leader == node:
+            self.leads(reflector.state)
         if node != reflector.host.address:
             self.connected(reflector.host)
 
-    def leads(self, model: Computation) -> None:
+    def leads(self, state: Session) -> None:
         """The session has its leader, maybe a new one."""
-        if model.leader:
-            self.leaders[model.leader] = None
+        if state.leader:
+            self.leaders[state.leader] = None
 
     def finished(self, model: Computation, finished: m.Finished) -> None:
         """Outputs came; those of partitions count, the first time that they are accepted."""
@@ -87,7 +96,7 @@ class Record:
                 self.repeated += 1
 
     def placed(self, node: Node, tick: int) -> None:
-        """`node` hears at `tick` that it has a seat, or waits as a spare."""
+        """`node` hears at `tick` that it has a seat, or stands by."""
         if not self._placed[node]:
             self._placed[node] = 1
             self.formed_tick = max(self.formed_tick, tick)
@@ -125,7 +134,7 @@ def connections(host: Host) -> set[Node]:
     """The others a host's process is connected to."""
     others: set[Node] = set()
     for reflector in host.reflectors.values():
-        others.update(reflector.members, reflector.spares)
+        others.update(reflector.members, reflector.admission.standbys)
         own = reflector.members.get(host.address)
         while isinstance(own, Worker):
             others.add(own.place.address)

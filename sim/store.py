@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from core import Computation
-from core.cutting import Shape
-from core.messages import Epoch, Message
+from core import Session
+from core.messages import Epoch, Message, Value
+from core.sessions.model import Kind
 
 
 class MemoryStore:
     """Each session's messages since it was last opened, in memory."""
 
     def __init__(self) -> None:
-        self.logs: dict[str, tuple[Shape, Epoch, list[tuple[float, Message]]]] = {}
+        self.logs: dict[str, tuple[Epoch, Value, list[tuple[float, Message]]]] = {}
 
-    def append(self, model: Computation, now: float, message: Message) -> None:
-        session = model.shape.session
-        if model.seq == 1:
-            self.logs[session] = model.shape, model.epoch, []
-        self.logs[session][2].append((now, message))
+    def append(self, state: Session, now: float, message: Message) -> None:
+        if state.seq == 1:
+            self.logs[state.name] = state.epoch, state.model.plan, []
+        self.logs[state.name][2].append((now, message))
 
-    def load(self) -> list[Computation]:
-        return [_replay(*log) for log in self.logs.values()]
+    def load(self, kind: Kind) -> list[Session]:
+        return [
+            _replay(Session(name, epoch, kind, plan), log)
+            for name, (epoch, plan, log) in self.logs.items()
+        ]
 
 
-def _replay(shape: Shape, epoch: Epoch, entries: list[tuple[float, Message]]) -> Computation:
-    model = Computation(shape, epoch)
-    for now, message in entries:
-        model.apply(now, message)
-    return model
+def _replay(state: Session, log: list[tuple[float, Message]]) -> Session:
+    for now, message in log:
+        state.apply(now, message)
+    return state

@@ -22,7 +22,7 @@ def nodes(target: a.Target, network: Network, random: Random) -> list[Node]:
             return [] if reflector is None else [reflector.host.address]
         case a.LeaderOf(session):
             reflector = network.newest(session)
-            leader = None if reflector is None else reflector.model.leader
+            leader = None if reflector is None else reflector.state.leader
             return [] if leader is None else [leader]
         case a.Everyone(session):
             return _members(network, lambda name: name == session)

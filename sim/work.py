@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from core import Worker
 from core import messages as m
-from core.digest import canonical
 from core.messages import Node, Value
-from core.worker import GONE
+from core.sessions.digest import canonical
+from core.sessions.states import GONE
 from plugins.loading import Job
 from sim.clock import Clock
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,7 @@ class World:
         # Where few nodes listen it would hold most of all messages: only if it may be needed.
         stores = listening == 1 or faults is not None
         self._store = MemoryStore() if stores else None
+        self._key = blake2b(f"{seed}/key".encode(), digest_size=16).digest()  # of the root
 
         self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
         self._faults: Faults | None = None
@@ -203,8 +205,9 @@ class World:
         """The submitter opens the root on its own host, joins and leads it, and gives the input."""
         network = self.network
         network.alive[SUBMITTER] = 1
-        network.hosts[SUBMITTER] = host = Host(SUBMITTER, network, self._store)
-        host.open(SUBMITTER, m.Open(self.shape, epoch, ROOT, again))
+        host = Host(SUBMITTER, network, network.kind, self._store, self._key)
+        network.hosts[SUBMITTER] = host
+        host.open(SUBMITTER, m.Open(ROOT, epoch, self.shape.plain(), again))
         submitter = network.arrive(SUBMITTER, ROOT, listens=True, observes=True)
         network.send(submitter, ROOT, m.Given(self.input))
 
@@ -335,7 +338,7 @@ class World:
         return max(self.clock.now, self._until)
 
     def session(self, name: str) -> Reflector:
-        """The reflector of a session that is open now: its model, members and spares.
+        """The reflector of a session that is open now: its model, members and standbys.
 
         Raises KeyError where no host holds such a session.
         """
@@ -358,7 +361,7 @@ class World:
         record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
         return Report(
             result=outcome.result if outcome else None,
-            failure=outcome.failure if outcome else None,
+            failure=m.Failure.of(outcome.failure) if outcome else None,
             nodes=self.nodes,
             partitions=self.shape.partitions,
             fanout=self.shape.fanout,
@@ -372,7 +375,7 @@ class World:
             formed_seconds=self._seconds(min(record.formed_tick, self.clock.tick)),
             finished_seconds=self._seconds(self.clock.tick) if outcome else None,
             messages=self.clock.entries - self.clock.timers,
-            root_messages=root.model.seq if root else 0,
+            root_messages=root.state.seq if root else 0,
             connections_max=record.connections_max,
             accepted=record.accepted,
             repeated=record.repeated,

@@ -49,7 +49,8 @@ def _ignore(peer: Peer) -> None:
 
 
 class Connections:
-    """All other processes. `receive` is given what they say, `lost` who is not there any more.
+    """All other processes. `receive` is given what they say, and on which of the connections;
+    `lost` who is not there any more.
 
     `met` is given each that has greeted, before anything it says is received. `lost` is given
     each that was in `peers`, once, also if it was never reached.
@@ -60,7 +61,7 @@ class Connections:
         me: Me,
         security: Security,
         nursery: trio.Nursery,
-        receive: Callable[[Peer, Envelope], Awaitable[None]],
+        receive: Callable[[Peer, Envelope, Link], Awaitable[None]],
         lost: Callable[[Peer], None],
         met: Callable[[Peer], None] = _ignore,
         heartbeat_seconds: float = 15.0,
@@ -160,7 +161,7 @@ class Connections:
                 case Hello() | Proof():
                     raise RemoteProtocolError(f"{type(envelope).__name__} after the greeting")
             self.frames_received += 1
-            await self._receive(peer, envelope)
+            await self._receive(peer, envelope, link)
             if peer.reason:  # nothing more is heard from it
                 break
         link.busy, link.silent = False, 0
@@ -170,7 +171,7 @@ class Connections:
     def cut(self, peer: Peer, reason: str) -> None:
         """Close the connection at once; `lost` follows."""
         if not peer.gone and not peer.reason:
-            peer.reason = reason
+            peer.reason, peer.refused = reason, True
             event(logging.WARNING, "cut", **_who(peer), reason=reason)
         peer.cancel()
 
@@ -381,7 +382,7 @@ def _goes_with(link: Link, hello: Hello, peer: Peer) -> bool:
     """Whether it is one of two connections of processes that dialled each other."""
     if peer.number != hello.number or peer.parting:
         return False
-    return all(other.dialled != link.dialled for other in peer.links)
+    return all((other.dialled is None) != (link.dialled is None) for other in peer.links)
 
 
 def _who(peer: Peer) -> dict[str, str]:

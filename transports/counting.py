@@ -59,7 +59,9 @@ class Counts:
             return
         reflectors = host.reflectors.values()
         missed = any(
-            node in r.members or node in r.spares for r in reflectors for node in peer.nodes
+            node in r.members or node in r.admission.standbys
+            for r in reflectors
+            for node in peer.nodes
         )
         (self.lost if missed else self.away).add(peer.number)
 

@@ -32,7 +32,7 @@ import trio
 
 from core import Worker
 from core.messages import Value
-from core.worker import GONE
+from core.sessions.states import GONE
 from transports.computing import (
     AT,
     COMPUTE,

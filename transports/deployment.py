@@ -10,7 +10,7 @@ from random import Random
 
 import trio
 
-from core.store import Store
+from core.sessions.store import Store
 from plugins.distributions import parse
 from plugins.options import BadOption
 from transports import wire
@@ -19,6 +19,7 @@ from transports.blobs import Blobs
 from transports.connection import Me
 from transports.crew import start
 from transports.jobs import Chosen
+from transports.keys import NO_KEYS, Keys
 from transports.logs import event
 from transports.process import Process
 from transports.security import Security, check_listen
@@ -55,6 +56,7 @@ async def opened(
     store: Store | None = None,
     heartbeat_seconds: float = 15.0,
     computing: int = 0,
+    keys: Keys = NO_KEYS,
 ) -> AsyncIterator[Process]:
     """A process that serves until the block is left. Raises CannotListen.
 
@@ -68,7 +70,7 @@ async def opened(
         event(logging.INFO, "listening", address=address)
     me = Me(wire.random_number(), address, nodes)
     async with trio.open_nursery() as nursery:
-        process = Process(me, security, nursery, blobs, store, heartbeat_seconds)
+        process = Process(me, security, nursery, blobs, store, heartbeat_seconds, keys)
         if listeners:
             nursery.start_soon(trio.serve_listeners, process.connections.accept, listeners)
         nursery.start_soon(process.run)

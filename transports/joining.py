@@ -88,8 +88,11 @@ class Joining:
             same = (begin.fingerprint, begin.partitions, begin.fanout)
             now = process.begun
             if same != (now.fingerprint, now.partitions, now.fanout):
-                self.end(Exit.REFUSED, "the host has begun another computation, join it anew")
-            return
+                return self.end(
+                    Exit.REFUSED, "the host has begun another computation, join it anew"
+                )
+            process.begun = begin  # if it was begun anew, all is over by another key
+            return None
         try:
             chosen = jobs.chosen(begin.job, begin.parts, self.options.allow)
             if jobs.fingerprint(chosen.job) != begin.fingerprint:
@@ -118,8 +121,10 @@ class Joining:
     def leave(self, how: Exit) -> None:
         """Go now."""
         self.exit, self._leaving = how, True
-        self.process.leave()
-        self.process.post(self.process.over.set)  # after what that says to sessions hosted here
+        try:
+            self.process.leave()
+        finally:
+            self.process.post(self.process.over.set)  # after what that says to sessions here
 
     # -- the host --------------------------------------------------------------------------
 
@@ -145,7 +150,7 @@ class Joining:
     async def _connected(self, address: str) -> str:
         """Connect to the host, or say why that was not possible."""
         try:
-            await self.process.connections.connect(address)
+            await self.process.reach(address)
         except ConnectError as error:
             if error.final:
                 self.end(Exit.REFUSED, str(error))
@@ -153,10 +158,10 @@ class Joining:
         return ""
 
     def _tell_others(self) -> None:
-        begun = self.process.begun
-        if begun is None:
-            return  # it knows the host only
-        over = wire.encode(wire.Over())
+        begun, key = self.process.begun, self.process.end_shown
+        if begun is None or not key:
+            return  # it knows the host only, or nobody would believe it
+        over = wire.encode(wire.Over(key))
         for name in list(self.process.connections.peers):
             if name != begun.root.address:
                 self.process.connections.send_back(name, over)

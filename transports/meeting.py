@@ -54,7 +54,7 @@ class Meeting:
         greeting = Greeting(stream, self._me, self._security.token, dials=False)
         hello = await greeting.hear()
         await greeting.prove()
-        return hello, Link(stream, greeting.frames, dialled=False)
+        return hello, Link(stream, greeting.frames, dialled=None)
 
     async def reached(self, address: str, meant: Meant, at_once: bool) -> tuple[Hello, Link] | None:
         """Whoever is dialled there; None if it is of no use any more.
@@ -96,4 +96,4 @@ class Meeting:
         if not meant(hello):  # it has dialled this process meanwhile, or has another name
             return None
         await greeting.prove()
-        return hello, Link(stream, greeting.frames, dialled=True)
+        return hello, Link(stream, greeting.frames, dialled=address)

@@ -19,7 +19,7 @@ class Link:
 
     stream: trio.abc.Stream
     frames: Frames
-    dialled: bool  # by this process
+    dialled: str | None  # at this address, by this process; None: it was dialled
     scope: trio.CancelScope = attrs.Factory(trio.CancelScope)  # of the task that reads
     silent: int = 0  # sweeps since something came
     busy: bool = False  # with what came, so that nothing more is read
@@ -37,6 +37,7 @@ class Peer:
     gone: bool = False  # nothing more is heard
     parting: bool = False  # when all is said
     reason: str = ""  # why it is gone, or will be in a moment
+    refused: bool = False  # by this process: what it has said is not looked at any more
     final: bool = False  # and of no use to dial again as it is
     aliases: tuple[str, ...] = ()  # other addresses at which it was dialled
     dialling: trio.CancelScope | None = None

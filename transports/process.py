@@ -14,6 +14,10 @@ Rules it keeps:
 - A session is followed only where a node of this process has asked for a place. Nobody is dialled
   to be answered. What a peer says costs no more than its own connection, even where it makes
   something here fail; and what it has wait here is bounded.
+- What fails here is logged, and all else goes on. Only where a host can store nothing more the
+  process ends, as it has promised what it could not keep.
+- What begins is said by the root alone, on a connection that this process has dialled itself: who
+  has dialled it may call itself what it likes. That all is over, by whoever shows the key.
 """
 
 from __future__ import annotations
@@ -27,17 +31,22 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from core import Host, Reflector, Replica, Shape, Worker
+from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
-from core.store import Store
-from core.worker import GONE, SEATED, SEEKING, WAITING
+from core.sessions import Participant
+from core.sessions.model import Kind
+from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
+from core.sessions.store import Store
 from transports import wire
 from transports.blobs import KEY, BlobMissing, Blobs, Handle, handles
 from transports.connection import Connections, Me, Peer
 from transports.crew import Started
+from transports.keys import NO_KEYS, Keys, shows
 from transports.logs import event, log
+from transports.peer import Link as Connection
 from transports.security import Security
+from transports.store import StoreError
 from transports.timers import Timers
 from transports.transfer import Transfers
 from transports.trust import Trust
@@ -70,10 +79,16 @@ class Process:
         blobs: Blobs,
         store: Store | None = None,
         heartbeat_seconds: float = 15.0,
+        keys: Keys = NO_KEYS,
+        kind: Kind = Computation,
+        participant: type[Participant] = Worker,
     ) -> None:
         self.me = me
         self.now = trio.current_time()
-        self.host = Host(me.name, self, store)
+        self.host = Host(me.name, self, kind, store, keys.root)
+        self.participant: Any = participant
+        self.end_key = self.end_shown = keys.end  # of the submitter; and once it is known here
+        self.roots: set[str] = set()  # addresses at which this process dials the root
         self.connections = Connections(
             me, security, nursery, self._take, self._notice, self._met, heartbeat_seconds
         )
@@ -83,6 +98,7 @@ class Process:
         self.over = trio.Event()
         self.begun: wire.Begin | None = None
         self.divergences = 0
+        self.offences = 0
         self.on_begin: Callable[[wire.Begin], None] | None = None  # of a process that joins
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
@@ -91,8 +107,8 @@ class Process:
         self.trace: Tracing | None = None
         self.reserve: list[Started] = []  # computing processes that were started ahead
         self.actions = 0
-        self.living: dict[Node, Worker] = {}
-        self.views: dict[tuple[Node, str], Worker] = {}  # by session
+        self.living: dict[Node, Participant] = {}
+        self.views: dict[tuple[Node, str], Participant] = {}  # by session
         self.replicas: dict[tuple[str, str], Replica] = {}  # by name of the host, and session
         self.followers: dict[Reflector, dict[str, dict[Node, None]]] = {}
         self._trust: Trust | None = None
@@ -107,6 +123,7 @@ class Process:
         self._timers = Timers()
         self._unused: set[str] = set()  # connections that nobody needed a while ago
         self._nursery = nursery
+        self._failures: set[tuple[str, str]] = set()  # what has failed so far, and where
 
     async def run(self) -> None:
         """Do what there is to do, for ever."""
@@ -118,7 +135,7 @@ class Process:
             for _ in range(min(TURN, len(self._queue))):
                 action, arguments = self._queue.popleft()
                 self.now = trio.current_time()
-                action(*arguments)
+                self._do(action, arguments)
                 self.actions += 1
             self._look_whether_over()
             if len(self._queue) < QUEUE_MAX:
@@ -131,23 +148,51 @@ class Process:
         if self._more:  # it waits
             self._more.unpark()
 
+    def _do(self, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        try:
+            action(*arguments)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  it is ours, but is not to end what else goes on
+            self._failed(error, action=_name(action))
+
+    def _failed(self, error: Exception, **about: object) -> None:
+        """Something fails here, which ought not to be possible. It is told once."""
+        lines = traceback.format_exception(error)
+        kind = type(error).__name__, "".join(lines[-2:-1])
+        if kind not in self._failures:
+            self._failures.add(kind)
+            event(logging.ERROR, "failed", **about, where="".join(lines[-3:])[-250:])
+            log.debug("failed", exc_info=error)
+
     # -- beginning and ending --------------------------------------------------------------
+
+    async def reach(self, address: str) -> Peer:
+        """The process there, when it is connected. It has the root. Raises ConnectError."""
+        self.roots.add(address)
+        return await self.connections.connect(address)
 
     def begin(self, begin: wire.Begin, work: Work) -> None:
         """From now on this is about that computation."""
         self.now = trio.current_time()  # for whatever is done before the first thing in the queue
         self.begun, self.work = begin, work
+        self.roots.add(begin.root.address)
         if self.trace is not None:
             self.trace.begin(self.now, begin.began)
         self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
-        self._trust = Trust(Shape.root(begin.partitions, begin.fanout), self.host)
+        self._trust = self.judge(begin)
         self._nursery.start_soon(work.run)
 
-    def enter(self, node: Node, root: Place, observes: bool = False) -> Worker:
+    def judge(self, begin: wire.Begin) -> Trust:
+        """Of what others say; a model that is not of a computation needs another."""
+        return Trust(Shape.root(begin.partitions, begin.fanout), self.host)
+
+    def enter(self, node: Node, root: Place, observes: bool = False) -> Participant:
         """Node `node` begins, and asks at the root."""
         if self.trace is not None:
             self.trace.arrived(self.now, node, root.session)
-        self.living[node] = worker = Worker(self, node, self.me.address, root, observes)
+        worker: Participant = self.participant(self, node, self.me.address, root, observes)
+        self.living[node] = worker
         worker.enter(root)
         return worker
 
@@ -166,19 +211,19 @@ class Process:
             for view in chain:
                 self._hand_up(view)
             for view in chain:
-                if view.state in (SEATED, WAITING, SEEKING):
+                if view.takes_part or view.state in (STANDBY, ASKING):
                     self.send(view, view.place, m.Leave())
-                view.state = GONE
+                view.step(END)
         self.living.clear()
 
-    def _hand_up(self, view: Worker) -> None:
+    def _hand_up(self, view: Participant) -> None:
         """What is known of a session that ends with this process goes to the host above it."""
         reflector = self.host.reflectors.get(view.place.session)
         up = view.place.parent()
-        if reflector is None or up is None or reflector.model.moved or not view.leads:
+        if reflector is None or up is None or reflector.state.moved or view.state is not LEADING:
             return
-        if up.address != self.me.name and (outputs := reflector.model.outputs()):
-            self.send(view, up, m.Kept(reflector.session, outputs))
+        if up.address != self.me.name and (facts := reflector.model.facts()):
+            self.send(view, up, m.Kept(reflector.session, facts))
 
     def untrace(self) -> None:
         """What happens here is not written down any more."""
@@ -189,13 +234,13 @@ class Process:
     def _look_whether_over(self) -> None:
         """No node of this process is needed, nor is what it hosts."""
         if self.begun and not self.living and not self.over.is_set():
-            models = [r for r in self.host.reflectors.values() if r.members]
-            if all(r.closed or r.model.ended for r in models):
+            hosted = [r for r in self.host.reflectors.values() if r.members]
+            if all(r.closed or r.state.ended for r in hosted):
                 self.over.set()
 
     # -- the port of the views -------------------------------------------------------------
 
-    def send(self, worker: Worker, place: Place, call: m.Call) -> None:
+    def send(self, worker: Participant, place: Place, call: Any) -> None:
         node, session = worker.node, place.session
         if self.trace is not None:
             self.trace.said(self.now, session)
@@ -205,17 +250,24 @@ class Process:
         if place.address == self.me.name:
             self.post(self.host.receive, (self.me.name, node), node, session, call)
         else:
-            said: Any = call  # of the messages, a view says only those that are for views to say
-            self.connections.send(place.address, wire.encode(wire.Call(session, node, said)))
+            # Of the messages, a view says only those that are for views to say.
+            self.connections.send(place.address, wire.encode(wire.Call(session, node, call)))
 
-    def open(self, worker: Worker, opening: m.Open) -> None:
+    def open(self, worker: Participant, opening: m.Open) -> None:
         self.send(worker, opening.place, opening)
 
-    def later(self, worker: Worker, seconds: float, place: Place) -> None:
+    def later(self, worker: Participant, seconds: float, place: Place) -> None:
         self.call_later(seconds, partial(worker.retry, place))
 
-    def ended(self, worker: Worker, ended: m.Ended) -> None:
+    def is_end(self, ended: m.Ended) -> bool:
+        return self._shows_end(ended.key)
+
+    def _shows_end(self, key: bytes) -> bool:
+        return bool(key) and self.begun is not None and shows(key, self.begun.end)
+
+    def ended(self, worker: Participant, ended: m.Ended) -> None:
         self.living.pop(worker.node, None)
+        self.end_shown = ended.key
         if worker.observes:
             self.outcome = ended
 
@@ -239,8 +291,7 @@ class Process:
             return  # its view reads the reflector's own model
         following = self.followers.setdefault(reflector, {})
         if name not in following:
-            follow = wire.Follow(reflector.place, reflector.model.snapshot())
-            if not self._tell(link, follow):
+            if not self._tell(link, _follow(reflector, node)):
                 return
             following[name] = {}
             if self.trace is not None:
@@ -255,7 +306,7 @@ class Process:
             followers = len(following or ())
             self.trace.ordered(self.now, reflector, message, commands, followers)
         if following:
-            seq = reflector.model.seq
+            seq = reflector.state.seq
             frame = wire.encode(wire.Ordered(reflector.session, seq, self.now, message))
             for name in following:
                 self.connections.send_back(name, frame)
@@ -277,7 +328,7 @@ class Process:
             for nodes in following.values():
                 nodes.pop(message.node, None)
         for name in list(following):
-            if reflector.model.moved or not following[name]:
+            if reflector.state.moved or not following[name]:
                 del following[name]
                 frame = wire.encode(wire.Unfollow(reflector.session))
                 self.connections.send_back(name, frame)
@@ -292,7 +343,23 @@ class Process:
 
     def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
         if link[0] in self.followers.get(reflector, ()):
-            self._tell(link, wire.Follow(reflector.place, reflector.model.snapshot()))
+            self._tell(link, _follow(reflector, node))
+
+    def party(self, node: Node) -> int:
+        return node >> NODE_BITS
+
+    def owns(self, host: Host, node: Node) -> bool:
+        return node >> NODE_BITS == self.me.number
+
+    def offended(self, host: Host, link: Link, place: Place, call: Any) -> None:
+        name, node = link
+        self.offences += 1
+        what = f"{type(call).__name__} in session {place.session} is not for node {node} to say"
+        peer = self.connections.peers.get(name)
+        if peer is not None:
+            self.connections.cut(peer, what)
+        else:  # it has gone meanwhile; or it is of this very process
+            event(logging.WARNING, "offence", peer=name, reason=what)
 
     def _tell(self, link: Link, envelope: wire.Envelope) -> bool:
         name, node = link
@@ -308,33 +375,42 @@ class Process:
         if self.trace is not None:
             self.trace.met(len(self.connections.peers))
         if self.begun is not None and self.on_begin is None:
+            self.tell_begun(peer)
+
+    def tell_begun(self, peer: Peer) -> None:
+        """Tell it what is computed, if it has dialled this process, as who joins does."""
+        if self.begun is not None and peer.links and peer.links[0].dialled is None:
             self._send_to(peer.name, self.begun)
 
-    async def _take(self, peer: Peer, envelope: wire.Envelope) -> None:
+    async def _take(self, peer: Peer, envelope: wire.Envelope, link: Connection) -> None:
         while len(self._queue) >= QUEUE_MAX:
             await self._room.park()
         if not peer.gone:  # a second stream may have had something when the first was lost
-            self.post(self._heard, peer, envelope)
+            self.post(self._heard, peer, envelope, link)
 
-    def _heard(self, peer: Peer, envelope: wire.Envelope) -> None:
-        try:
-            self._received(peer, envelope)
-        except wire.RemoteProtocolError as error:
-            self.connections.complain(peer, error)
-        except Exception as error:  # noqa: BLE001  it is ours, but is not to end what others do here
-            self._failed(peer, envelope, error)
+    def _heard(self, peer: Peer, envelope: wire.Envelope, link: Connection) -> None:
+        if not peer.refused:
+            self._attempt(peer, envelope, partial(self._received, peer, envelope, link))
 
-    def _failed(self, peer: Peer, envelope: wire.Envelope, error: Exception) -> None:
-        """What it said makes something here fail, which ought not to be possible."""
+    def _attempt(self, peer: Peer, envelope: wire.Envelope, action: Callable[[], None]) -> None:
+        """Do what follows from what a peer has said. If that fails, it costs its connection."""
         said = type(envelope).__name__
-        where = "".join(traceback.format_exception(error)[-3:])[-250:]
-        event(logging.ERROR, "failed", peer=peer.name, said=said, where=where)
-        log.debug("%s of %s", said, peer.name, exc_info=error)
-        self.connections.cut(
-            peer, f"{said}: {type(error).__name__} here, which is an error of ours"
-        )
+        try:
+            action()
+        except wire.RemoteProtocolError as error:
+            self.offences += 1
+            self.connections.complain(peer, error)
+        except IllegalStep as error:  # a host says what it may not to one of the nodes here
+            self.connections.cut(peer, str(error))
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  it is ours, but is not to end what others do here
+            self._failed(error, peer=peer.name, said=said)
+            self.connections.cut(
+                peer, f"{said}: {type(error).__name__} here, which is an error of ours"
+            )
 
-    def _received(self, peer: Peer, envelope: wire.Envelope) -> None:
+    def _received(self, peer: Peer, envelope: wire.Envelope, link: Connection) -> None:
         name = peer.name
         match envelope:
             case wire.Call():
@@ -344,8 +420,8 @@ class Process:
             case wire.Answer(session, node, reply):
                 self._rules.check_answer(session, reply, self.me.address is not None)
                 self._answered(node, Place(session, (name,)), reply)
-            case wire.Follow(place, snapshot):
-                self._follow(name, place, snapshot)
+            case wire.Follow():
+                self._follow(name, envelope)
             case wire.Unfollow(session):
                 self.replicas.pop((name, session), None)
             case wire.Fetch() | wire.Chunk() | wire.Missing():
@@ -353,15 +429,22 @@ class Process:
             case wire.Ask():
                 self.connections.send_back(name, self._status())
             case wire.Begin() if self.on_begin is not None:
-                if {name, self.begun.root.address if self.begun else name} != {
-                    *envelope.root.route
-                }:
+                root = self.begun.root.address if self.begun else name
+                if not self._is_root(link) or {name, root} != {*envelope.root.route}:
                     raise wire.RemoteProtocolError("Begin of what is not its own, or not ours")
                 self.on_begin(envelope)
-            case wire.Over() if self.on_begin is not None:
+            case wire.Over(key) if self.on_begin is not None:
+                if self._shows_end(key):
+                    self.end_shown = key
+                elif not self._is_root(link):
+                    raise wire.RemoteProtocolError("Over that is not the submitter's")
                 self.over.set()
             case _:
                 raise wire.RemoteProtocolError(f"{type(envelope).__name__} is not for this process")
+
+    def _is_root(self, link: Connection) -> bool:
+        """Whether it leads to where this process has dialled the root."""
+        return link.dialled is not None and link.dialled in self.roots
 
     @property
     def _rules(self) -> Trust:
@@ -407,7 +490,7 @@ class Process:
             raise wire.RemoteProtocolError("too many of its calls wait for bytes")
 
     def _call(self, peer: Peer, said: wire.Call) -> None:
-        if self.connections.peers.get(peer.name) is peer:
+        if self.connections.peers.get(peer.name) is peer and not peer.refused:
             peer.nodes[said.node] = None
             self.host.receive((peer.name, said.node), said.node, said.session, said.call)
 
@@ -423,7 +506,7 @@ class Process:
                 event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
             held.popleft()
             self._held_bytes[peer] -= HELD_CALL_BYTES + len(wire.encode(said))
-            self.post(self._call, peer, said)
+            self.post(self._attempt, peer, said, partial(self._call, peer, said))
         del self._held[peer, node]
         if peer.gone or self._held_bytes[peer] <= 0:
             self._held_bytes.pop(peer, None)
@@ -433,8 +516,8 @@ class Process:
         replica = self.replicas.get((name, session))
         if replica is None:
             raise wire.RemoteProtocolError(f"session {session} is not followed")
-        if seq > replica.model.seq + 1:
-            raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.model.seq}")
+        if seq > replica.state.seq + 1:
+            raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.state.seq}")
         self._rules.check_ordered(session, said.time, message)
         if type(message) is m.Joined and (view := self._view(message.node, session)):
             replica.views[message.node] = view
@@ -445,20 +528,21 @@ class Process:
             vote = wire.Call(session, next(iter(replica.views)), replica.vote())
             self._send_to(name, vote)
 
-    def _follow(self, name: str, place: Place, snapshot: dict[str, m.Value]) -> None:
-        model = self._rules.followed(place, snapshot)
+    def _follow(self, name: str, said: wire.Follow) -> None:
+        place = said.place
+        state = self._rules.followed(place, said.snapshot)
         if place.address != name:
             raise wire.RemoteProtocolError(f"it hosts no session at {place.address}")
         asked = name, place.session
         if asked not in self._asked and asked not in self._asked_before:
             raise wire.RemoteProtocolError(f"session {place.session} was not asked for")
         replica = self.replicas.get((name, place.session))
-        if replica is not None and replica.epoch == model.epoch:
-            replica.model = model  # it was wrong
+        if replica is not None and replica.state.epoch == state.epoch:
+            replica.state = state  # it was wrong
         else:
-            self.replicas[name, place.session] = Replica(model, place)
+            self.replicas[name, place.session] = Replica(state, place, said.seal)
 
-    def _view(self, node: Node, session: str) -> Worker | None:
+    def _view(self, node: Node, session: str) -> Participant | None:
         """The view that `node` has of `session`, if it still has one."""
         view = self.views.get((node, session))
         if view is not None and (view.place.session != session or view.state is GONE):
@@ -500,7 +584,7 @@ class Process:
         reflector = self.host.reflectors.get(session)
         return list(self.followers.get(reflector, ())) if reflector else []
 
-    def _views_of(self, session: str) -> Iterable[Worker]:
+    def _views_of(self, session: str) -> Iterable[Participant]:
         for node in self.living:
             if view := self._view(node, session):
                 yield view
@@ -525,7 +609,7 @@ class Process:
             del self.replicas[key]
         for reflector in list(self.host.reflectors.values()):
             placed = [node for node, link in _links(reflector) if link[0] == name]
-            if reflector.early is not None and reflector.opener in peer.nodes:
+            if reflector.admission.early is not None and reflector.opener in peer.nodes:
                 placed.append(reflector.opener)  # it may not have come yet
             for node in placed:
                 if self.trace is not None:
@@ -541,6 +625,7 @@ class Process:
 
     def _tidy_up(self) -> None:
         """Forget views that are gone, and close what nobody needs, unless it was needed lately."""
+        self._timers.add(IDLE_SECONDS, partial(self.post, self._tidy_up))
         for node, session in list(self.views):
             self._view(node, session)
         self._asked_before = self._asked
@@ -553,7 +638,6 @@ class Process:
             if peer := self.connections.peers.get(name):
                 self.connections.part(peer)
         self._unused = unused
-        self._timers.add(IDLE_SECONDS, partial(self.post, self._tidy_up))
 
     def _needed(self) -> set[str]:
         """The processes that something here is about."""
@@ -573,8 +657,22 @@ def nodes_of(number: int, count: int) -> range:
 
 def _links(reflector: Reflector) -> list[tuple[Node, Link]]:
     """Who has, or waits for, a place there."""
-    arrivals = [*reflector.spares.values(), *reflector.bringing.values(), *(reflector.early or ())]
+    door, bringing = reflector.admission, reflector.recovery.bringing
+    arrivals = [*door.standbys.values(), *bringing.values(), *(door.early or ())]
     return [*reflector.members.items(), *((arrival.node, link) for link, arrival in arrivals)]
+
+
+def _follow(reflector: Reflector, node: Node) -> wire.Follow:
+    """What has the process of `node` follow that session."""
+    state = reflector.state
+    return wire.Follow(reflector.place, state.snapshot(), reflector.seal(node, state.epoch))
+
+
+def _name(action: Callable[..., object]) -> str:
+    """That of a function, also within a partial one."""
+    while isinstance(action, partial):
+        action = action.func
+    return getattr(action, "__qualname__", type(action).__name__)
 
 
 def _handles(call: wire.Said) -> list[Handle]:

@@ -19,11 +19,11 @@ from functools import partial
 
 import trio
 
-from core import Computation, Shape, choose_fanout
+from core import Session, Shape, choose_fanout
 from core import messages as m
 from core.cutting import ROOT
-from core.digest import digest
 from core.messages import Place
+from core.sessions.digest import digest
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from plugins.memory import peak_rss_bytes
 from transports import jobs, wire
@@ -31,6 +31,7 @@ from transports.blobs import loaded, stored
 from transports.connection import Peer
 from transports.counting import Counts
 from transports.deployment import working
+from transports.keys import digest_of
 from transports.process import Process, nodes_of
 from transports.progress import Teller
 from transports.status import nodes_connected, status_of
@@ -69,7 +70,8 @@ class Root:
         """Returns how it went, None if it was interrupted. Raises what launching bots raises."""
         resumed = self.process.host.stored.get(ROOT)
         if resumed is not None and resumed.ended:
-            return self._report(resumed.ended, resumed.shape, resumed.seq, 0.0, resumed=True)
+            shape = Shape(*resumed.model.plan)
+            return self._report(resumed.ended, shape, resumed.seq, 0.0, resumed=True)
         made: list[Report] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hear_signals, nursery.cancel_scope)
@@ -79,12 +81,12 @@ class Root:
             self._tell_others()
         return made[0] if made else None
 
-    async def _attended(self, resumed: Computation | None) -> Report:
+    async def _attended(self, resumed: Session | None) -> Report:
         """From the first node to the last word."""
         process = self.process
         async with self._bots() as bots:
             nodes = await self._waited(bots) if resumed is None else 0
-            shape = resumed.shape if resumed else self._shape(nodes)
+            shape = Shape(*resumed.model.plan) if resumed else self._shape(nodes)
             self._submit(shape, nodes, again=resumed is not None)
             opened_at = time.perf_counter()
             finished = await self._finished(shape, bots)
@@ -93,9 +95,9 @@ class Root:
                 self._tell_others()
             if bots is not None:
                 await self._see_off(bots)
-        model = process.host.reflectors[ROOT].model
+        state = process.host.reflectors[ROOT].state
         ended = process.outcome or m.Ended(None, None)
-        return self._report(ended, shape, model.seq, seconds, resumed is not None)
+        return self._report(ended, shape, state.seq, seconds, resumed is not None)
 
     # -- before --------------------------------------------------------------------------------
 
@@ -171,6 +173,7 @@ class Root:
             work.seed,
             place,
             now,
+            digest_of(process.end_key),
         )
         process.begin(begin, working(process, begin, self.chosen, cores=1))
         if process.trace is not None:
@@ -178,10 +181,9 @@ class Root:
         epoch = (int(now * 1000),)  # newer than that of any host before
         (submitter,) = nodes_of(process.me.number, 1)
         value = stored(process.blobs.folder, work.input)
-        process.submit(m.Open(shape, epoch, place, again), submitter, value)
-        frame = wire.encode(begin)
-        for name in list(process.connections.peers):
-            process.connections.send_back(name, frame)
+        process.submit(m.Open(place, epoch, shape.plain(), again), submitter, value)
+        for peer in list(process.connections.peers.values()):
+            process.tell_begun(peer)
         self.teller.note(f"work begins: {shape.partitions:,} partitions, fanout {shape.fanout:,}")
 
     def _parts(self) -> dict[str, str]:
@@ -228,7 +230,7 @@ class Root:
         """How many partitions of a session are done, as far as this process knows."""
         host, session = self.process.host, shape.session
         reflector = host.reflectors.get(session)
-        done = reflector.model.outputs() if reflector else host.kept.get(session, {})
+        done = reflector.model.facts() if reflector else host.backups.kept.get(session, {})
         if shape.leaf or not (done or reflector):
             return len(done)
         return sum(
@@ -239,7 +241,7 @@ class Root:
     # -- the end -------------------------------------------------------------------------------
 
     def _tell_others(self) -> None:
-        over = wire.encode(wire.Over())
+        over = wire.encode(wire.Over(self.process.end_key))
         for name in list(self.process.connections.peers):
             self.process.connections.send_back(name, over)
 
@@ -251,7 +253,7 @@ class Root:
         reflector = process.host.reflectors.get(ROOT)
         return Report(
             result=loaded(process.blobs.folder, ended.result),
-            failure=ended.failure,
+            failure=m.Failure.of(ended.failure),
             nodes=max(options.bots.nodes if options.bots else 0, counts.arrived),
             processes=len(counts.nodes),
             partitions=shape.partitions,
@@ -271,7 +273,7 @@ class Root:
             peak_rss_bytes=peak_rss_bytes(),
             resumed=resumed,
             divergences=process.divergences,
-            digest=digest(reflector.model.snapshot()) if reflector else None,
+            digest=digest(reflector.state.snapshot()) if reflector else None,
         )
 
 

@@ -1,100 +1,167 @@
 """Whether what has arrived is a whole replica of a session, in which all fits together.
 
 The core goes on with a replica that was brought as it is. So one in which a slot is held by nobody
-who is there would end the process that believes it, at some later time.
+who is there would end the process that believes it, at some later time. What is plain data in the
+core's messages has its types here, too.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any, get_args, get_origin, get_type_hints
+from math import inf, isfinite
+from typing import Annotated, Any
 
-import attrs
 import msgspec
 
-from core import Computation, Shape
-from core.computation import Participant, Slot
-from core.messages import Value
+from core import Computation, Session, Shape
+from core.messages import Node, Value
+from core.slots import BATCH_SECONDS
+from transports.wire import _SESSION
 
-FIELDS = frozenset(
-    field.name for field in attrs.fields(Computation) if not field.name.startswith("_")
-)
+ERROR_LENGTH_MAX = 100_000  # of the text of a failure
 
-
-def _plain(hint: Any) -> Any:
-    """How a field of that type stands in a snapshot."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is deque:
-        return list[arguments[0]]  # type: ignore[valid-type]
-    if origin is dict:
-        key, value = arguments
-        return list[key] if value in (None, type(None)) else list[tuple[key, value]]  # type: ignore[valid-type]
-    return hint
+Plan = tuple[str, int, int, int, int]
+Facts = dict[int, tuple[Value, float]]  # the output of each slot, and the seconds it took
+Had = list[tuple[int, list[Node]]]  # some slots, and who was given them
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Seq = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_Often = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]  # the core has room to count on from there
 
 
-_HINTS = get_type_hints(Computation)
-_Snapshot = msgspec.defstruct(
-    "Snapshot",
-    [(name, _plain(_HINTS[name])) for name in sorted(FIELDS)],
-    forbid_unknown_fields=True,
-)
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    """A dict with certain keys."""
 
 
-def restored(snapshot: dict[str, Value], shape: Shape, whole: bool = True) -> Computation:
-    """The model of a session of that shape; unless it is `whole`, what is done in it must do.
+class Failure(_Plain):
+    """What `core.messages.Failure` makes plain."""
 
-    Raises ValueError with one line.
-    """
+    session: _SESSION
+    partition: int | None
+    error: Annotated[str, msgspec.Meta(max_length=ERROR_LENGTH_MAX)]
+
+
+class Context(_Plain):
+    """What `Computation.context` says."""
+
+    given: bool
+    input: Value
+    inputs: list[Value] | None
+    had: Had
+
+
+class _Place(_Plain):
+    session: str
+    route: list[str]
+
+
+class _Ended(_Plain):
+    result: Value
+    failure: Failure | None
+
+
+class _Snapshot(_Plain):
+    """What a session, its model and the slots of that say, in this order."""
+
+    session: str
+    epoch: list[int]
+    seq: _Seq
+    people: list[Node]
+    addresses: list[tuple[Node, str | None]]
+    observers: list[Node]
+    leader: Node | None
+    moved: _Place | None
+    ended: _Ended | None
+    plan: Plan
+
+    given: bool
+    input: Value
+    failures: _Count
+    failure: Failure | None
+
+    inputs: list[Value] | None
+    outputs: list[Value]
+    done: bytes
+    worker: list[Node | None]
+    assigned: list[_Often]
+    started: list[float]
+    seconds: list[float]
+    helpers: list[tuple[int, Node]]
+    failed: Had
+    former: Had
+    idle: list[Node]
+    paces: list[tuple[Node, float]]
+    free: int
+    remaining: int
+    fresh: int
+    claimed: bool
+    queue: list[int]
+
+
+FIELDS = frozenset(_Snapshot.__struct_fields__)
+
+
+def restored(snapshot: dict[str, Value], shape: Shape) -> Session:
+    """The state of a session of that shape. Raises ValueError with one line."""
     try:
-        msgspec.convert(snapshot, _Snapshot)
-        model = Computation.restore(snapshot)
+        seen = msgspec.convert(snapshot, _Snapshot)
+        misfit = _foreign(seen, shape) or _misfit(seen, shape)
+        state = None if misfit else Session.restore(Computation, snapshot)
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
-    for holds, what in (
-        (model.shape == shape, "another shape"),
-        (len(model.slots) == shape.slots, "so many slots"),
-        (len(model.epoch) == shape.session.count("-") + 1 or not whole, "such an epoch"),
-        (model.seq >= 0 and model.failures >= 0, "such counts"),
-        (all(map(_is_sound, model.people.values())), "such people"),
-        (not model.moved or all(isinstance(n, str) for n in model.moved.route), "such a way"),
-        (all(map(_has_times, model.slots)), "such times"),
-    ):
-        if not holds:
-            raise ValueError(f"it has {what}")
-    misfit = _misfit(model) if whole else None
-    if misfit is not None:
+    if state is None:
         raise ValueError(misfit)
-    return model
+    return state
 
 
-def _is_sound(person: Participant) -> bool:
-    address, pace = person.address, person.pace
-    listens = address is None or isinstance(address, str)
-    return listens and (pace is None or 0 <= pace < float("inf"))
-
-
-def _has_times(slot: Slot) -> bool:
-    return abs(slot.started) < float("inf") and abs(slot.seconds) < float("inf")
-
-
-def _misfit(model: Computation) -> str | None:
-    """What does not fit together, if anything."""
-    people, slots, count = model.people, model.slots, len(model.slots)
-    undone = [slot for slot in slots if not slot.done]
-    free = [slot for slot in undone if slot.worker is None]
-    nobody = not model.moved and any(
-        node is not None and node not in people
-        for slot in slots
-        for node in (slot.worker, slot.helper)
-    )
+def _foreign(seen: _Snapshot, shape: Shape) -> str | None:
+    """What cannot be in any session of that shape, if anything."""
+    columns: list[Any] = [seen.outputs, seen.done, seen.worker, seen.assigned]
+    columns += [seen.started, seen.seconds, seen.done if seen.inputs is None else seen.inputs]
     for wrong, what in (
-        (nobody, "a slot is held by nobody who is there"),
-        (len(free) != model.free or len(undone) != model.remaining, "its slots are miscounted"),
-        (not 0 <= model.fresh <= count, "its fresh slots are not there"),
-        (any(not 0 <= i < count for i in model.queue), "its queue has slots that are not there"),
-        (not people.keys() >= model.idle.keys(), "somebody is idle who is not there"),
-        (model.leader != next(iter(people), None), "it is not led by the first"),
+        (seen.session != shape.session or [*seen.plan] != shape.plain(), "another shape"),
+        (any(len(column) != shape.slots for column in columns), "so many slots"),
+        ({*seen.done} - {False, True}, "slots that are neither done nor not"),
+        (len(seen.epoch) != shape.session.count("-") + 1, "such an epoch"),
+        (not all(map(isfinite, seen.started)), "such times"),
+        (not all(0 <= seconds < inf for seconds in seen.seconds), "such times"),
+        (not all(0 <= pace <= BATCH_SECONDS / 2 for _, pace in seen.paces), "such paces"),
+    ):
+        if wrong:
+            return f"it has {what}"
+    return None
+
+
+def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
+    """What does not fit together, if anything."""
+    people, known, count = {*seen.people}, {*range(shape.slots)}, shape.slots
+    addresses = [] if shape.leaf else sorted(seen.people)
+    undone = [w for w, done in zip(seen.worker, seen.done, strict=True) if not done]
+    busy = {*seen.worker, *(node for _, node in seen.helpers)} - {None}
+    helped, tried = [i for i, _ in seen.helpers], [i for i, _ in seen.failed]
+    former = [i for i, _ in seen.former]
+    # Of a session that has moved on nobody is left, and who was at what does not matter any more.
+    there = people if not seen.moved else people | busy | {*seen.idle}
+    for wrong, what in (
+        (seen.moved and people, "it has people, and has moved on"),
+        (_repeats(seen.people), "somebody is there twice"),
+        (busy - there, "a slot is held by nobody who is there"),
+        (undone.count(None) != seen.free, "its slots are miscounted"),
+        (len(undone) != seen.remaining, "its slots are miscounted"),
+        (not 0 <= seen.fresh <= count, "its fresh slots are not there"),
+        ({*seen.queue} - known, "its queue has slots that are not there"),
+        ({*helped} - known or _repeats(helped), "somebody helps in slots that are not there"),
+        ({*tried} - known or _repeats(tried), "somebody failed at slots that are not there"),
+        ({*former} - known or _repeats(former), "somebody had slots that are not there"),
+        ({*seen.idle} - there, "somebody is idle who is not there"),
+        (_repeats(seen.idle), "somebody is idle twice"),
+        ({*seen.observers} - people or _repeats(seen.observers), "it has such observers"),
+        ({*seen.observers} & (busy | {*seen.idle}), "an observer takes part"),
+        (sorted([n for n, _ in seen.addresses]) != addresses, "it has addresses of others"),
+        (seen.leader != next(iter(seen.people), None), "it is not led by the first"),
     ):
         if wrong:
             return what
     return None
+
+
+def _repeats(items: list[int]) -> bool:
+    return len({*items}) < len(items)

@@ -11,6 +11,7 @@ from core.cutting import ROOT
 from plugins.telling import aligned, counted
 from transports import wire
 from transports.connection import ConnectError, Connections, Me, Peer
+from transports.peer import Link
 from transports.process import Process
 from transports.security import Security
 
@@ -42,30 +43,30 @@ def sessions_of(host: Host) -> list[dict[str, Any]]:
 
 
 def _stands(reflector: Reflector) -> bool:
-    return not reflector.closed and not reflector.model.moved
+    return not reflector.closed and not reflector.state.moved
 
 
 def _session(reflector: Reflector) -> dict[str, Any]:
-    model = reflector.model
-    taken = {i: s.worker for i, s in enumerate(model.slots) if s.worker is not None and not s.done}
-    people, sizes = model.people, model.shape.sizes()
+    state, model = reflector.state, reflector.model
+    slots, sizes = model.slots, model.shape.sizes()
+    taken = {} if model.shape.leaf else {i: w for i, w in enumerate(slots.worker) if w is not None}
     return {
         "session": reflector.session,
         "address": reflector.place.address,
-        "leader": model.leader,
-        "participants": len(people),
-        "spares": len(reflector.spares),
-        "slots": len(model.slots),
-        "done": len(model.slots) - model.remaining,
+        "leader": state.leader,
+        "participants": len(state.people),
+        "spares": len(reflector.admission.standbys),
+        "slots": len(slots),
+        "done": len(slots) - slots.remaining,
         "partitions": model.shape.partitions,
-        "accepted": sum(size for slot, size in zip(model.slots, sizes, strict=True) if slot.done),
-        "messages": model.seq,
-        "epoch": list(model.epoch),
-        "ended": model.ended is not None,
+        "accepted": sum(size for done, size in zip(slots.done, sizes, strict=True) if done),
+        "messages": state.seq,
+        "epoch": list(state.epoch),
+        "ended": state.ended is not None,
         "children": {
-            str(i): people[node].address or reflector.place.address
+            str(i): state.addresses[node] or reflector.place.address
             for i, node in taken.items()
-            if not model.shape.leaf and node in people
+            if not slots.done[i] and node in state.people
         },
     }
 
@@ -89,7 +90,7 @@ class Asking:
                 return answer
         raise ConnectError(f"{address} does not say how it stands: see whether it is overloaded")
 
-    async def _receive(self, peer: Peer, envelope: wire.Envelope) -> None:
+    async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
         if isinstance(envelope, wire.Told) and peer.name in self._answers:
             self._answers.pop(peer.name).send_nowait(envelope.status)
 

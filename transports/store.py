@@ -1,4 +1,4 @@
-"""core/store.py's port on one SQLite file, which also knows which job it belongs to.
+"""core/sessions/store.py's port on one SQLite file, which also knows which job it belongs to.
 
 Rules it keeps, besides those of the port:
 - A session is one row with the snapshot it begins with, and one for each message after it. What
@@ -9,6 +9,8 @@ Rules it keeps, besides those of the port:
 - When the messages of a session have become longer than what its snapshot was, a new snapshot takes
   their place; so the file stays within a few times the size of the models.
 - One process has it open at a time. A file of another kind, version or job is left as it is.
+- The keys of the computation are drawn when the file is made, and stay; so a host that is started
+  again is known by what the one before it had said.
 """
 
 from __future__ import annotations
@@ -21,20 +23,23 @@ from pathlib import Path
 import attrs
 import msgspec
 
-from core import Computation
+from core import Computation, Session
 from core import messages as m
 from core.cutting import ROOT
 from core.messages import Message, Value
+from core.sessions.model import Kind
 from transports import wire
+from transports.keys import KEY_BYTES, Keys
 
 APPLICATION = 0x4D4E6F64  # "MNod", at the beginning of the file
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 100  # of any SQLite file
 COMPACT_BYTES_MIN = 2**18  # of messages, before a snapshot takes their place
 COMPACT_TIMES = 2  # as long as the snapshot before them
 
 _TABLES = (
     "CREATE TABLE job (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
+    "CREATE TABLE keys (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
     "CREATE TABLE sessions (session TEXT PRIMARY KEY, snapshot BLOB)",
     "CREATE TABLE messages (session TEXT, seq INTEGER, message BLOB, PRIMARY KEY (session, seq))"
     " WITHOUT ROWID",
@@ -61,6 +66,7 @@ _REASONS = {
 _DAMAGES = (
     msgspec.MsgspecError,
     wire.ProtocolError,
+    ArithmeticError,
     LookupError,
     TypeError,
     ValueError,
@@ -109,12 +115,14 @@ class SqliteStore:
     def __init__(self, path: Path, job: Mapping[str, Value] | None = None) -> None:
         self.path = path
         self.job: dict[str, Value] = {}
+        self.keys = Keys()
         self._lengths: dict[str, _Length] = {}
         self._file: sqlite3.Connection | None = None
         try:
             with self._explained():
                 self._open()
                 self._belong({} if job is None else _wired(job), job is not None)
+                self.keys = self._known_keys()
                 self._measure()
         except BaseException:
             self.close()
@@ -126,23 +134,23 @@ class SqliteStore:
         if ROOT not in self._lengths:
             return None
         with self._explained():
-            return self._replayed(ROOT).ended
+            return self._replayed(ROOT, Computation).ended
 
-    def append(self, model: Computation, now: float, message: Message) -> None:
+    def append(self, state: Session, now: float, message: Message) -> None:
         """Raises StoreError where it could not be stored."""
-        session, seq = model.shape.session, model.seq
-        frame = b"" if seq == 1 or self._is_long(session) else self._frame(model, now, message)
+        session, seq = state.name, state.seq
+        frame = b"" if seq == 1 or self._is_long(session) else self._frame(state, now, message)
         with self._explained(reading=False):
             if frame:
                 self._database.execute(_APPEND, (session, seq, frame))
                 self._lengths[session].messages += len(frame)
             else:
-                self._begin(model)
+                self._begin(state)
 
-    def load(self) -> list[Computation]:
+    def load(self, kind: Kind) -> list[Session]:
         """Raises StoreError where a part of it is no longer what was stored."""
         with self._explained():
-            return [self._replayed(session) for session in self._lengths]
+            return [self._replayed(session, kind) for session in self._lengths]
 
     def close(self) -> None:
         """Nothing is stored any more; others may open the file."""
@@ -159,32 +167,32 @@ class SqliteStore:
             COMPACT_BYTES_MIN, COMPACT_TIMES * length.snapshot
         )
 
-    def _frame(self, model: Computation, now: float, message: Message) -> bytes:
+    def _frame(self, state: Session, now: float, message: Message) -> bytes:
         """The message as it is sent; nothing where it is too long for that."""
         try:
-            return wire.encode(wire.Ordered(model.shape.session, model.seq, now, message))
+            return wire.encode(wire.Ordered(state.name, state.seq, now, message))
         except wire.LocalProtocolError:
             return b""
 
-    def _begin(self, model: Computation) -> None:
-        """All that was stored of the session gives way to the model as it is now."""
-        session = model.shape.session
-        snapshot = msgspec.msgpack.encode(model.snapshot())
+    def _begin(self, state: Session) -> None:
+        """All that was stored of the session gives way to its state now."""
+        session = state.name
+        snapshot = msgspec.msgpack.encode(state.snapshot())
         with self._database as database:
             database.execute("BEGIN")
             database.execute(_FORGET, (session,))
             database.execute(_BEGIN, (session, snapshot))
         self._lengths[session] = _Length(len(snapshot))
 
-    def _replayed(self, session: str) -> Computation:
+    def _replayed(self, session: str, kind: Kind) -> Session:
         rows = self._database.execute(_SNAPSHOT, (session,))
-        model = Computation.restore(msgspec.msgpack.decode(rows.fetchone()[0]))
+        state = Session.restore(kind, msgspec.msgpack.decode(rows.fetchone()[0]))
         for seq, frame in self._database.execute(_MESSAGES, (session,)):
             ordered = wire.decode(frame[wire.HEADER.size :])
-            if not isinstance(ordered, wire.Ordered) or not ordered.seq == seq == model.seq + 1:
+            if not isinstance(ordered, wire.Ordered) or not ordered.seq == seq == state.seq + 1:
                 raise StoreError(f"{self.path} is damaged: message {seq} of {session}")
-            model.apply(ordered.time, ordered.message)
-        return model
+            state.apply(ordered.time, ordered.message)
+        return state
 
     def _measure(self) -> None:
         for session, size, messages in self._database.execute(_LENGTHS):
@@ -222,7 +230,16 @@ class SqliteStore:
             database.execute(f"PRAGMA user_version = {VERSION}")
             for table in _TABLES:
                 database.execute(table)
+            for key in attrs.asdict(Keys.drawn()).items():
+                database.execute("INSERT INTO keys VALUES (?, ?)", key)
         database.execute("COMMIT")
+
+    def _known_keys(self) -> Keys:
+        keys = dict(self._database.execute("SELECT name, value FROM keys"))
+        for key in (keys["end"], keys["root"]):
+            if type(key) is not bytes or len(key) != KEY_BYTES:
+                raise StoreError(f"{self.path} is damaged: its keys are none")
+        return Keys(keys["end"], keys["root"])
 
     def _belong(self, job: dict[str, Value], given: bool) -> None:
         """Belong to `job`, if to none yet."""

@@ -22,6 +22,7 @@ from transports.blobs import BlobError, Blobs
 from transports.connection import ConnectError
 from transports.deployment import CannotListen, opened, trace_folder, traced
 from transports.joining import join
+from transports.keys import Keys
 from transports.progress import teller
 from transports.root import Root
 from transports.security import Security, SecurityError
@@ -123,6 +124,7 @@ async def _host(wanted: HostOptions, security: Security) -> int:
                 store=store,
                 heartbeat_seconds=wanted.heartbeat,
                 computing=1,
+                keys=store.keys if store else Keys.drawn(),
             ) as process,
             traced(process, wanted.trace, wanted.sample),
         ):

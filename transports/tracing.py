@@ -93,9 +93,9 @@ class Tracing:
         commands: list[tuple[Node, Command]],
         followers: int,
     ) -> None:
-        """A message has changed the model, and goes to so many processes that follow it."""
+        """A message has changed the session, and goes to so many processes that follow it."""
         at, members, name = self._time(now), reflector.members, self._me.name
-        if type(message) is not m.Left or not reflector.model.ended:  # who goes when all is over
+        if type(message) is not m.Left or not reflector.state.ended:  # who goes when all is over
             self.recorder.ordered(at, reflector, message, commands)
         told = [message.node] if type(message) is m.Joined else [node for node, _ in commands]
         count = followers + sum(members[node][0] == name for node in told)
@@ -122,7 +122,7 @@ class Tracing:
 
     def lost(self, now: float, node: Node, reflector: Reflector) -> None:
         """The process of `node` is not connected any more, nor is the node."""
-        over = reflector.closed or reflector.model.ended
+        over = reflector.closed or reflector.state.ended
         if node in reflector.members and not over:
             self.recorder.lost(self._time(now), node, reflector.session)
 

@@ -1,17 +1,18 @@
 """What another process may say to this one.
 
-The wire format has seen to the types. What is left is whether it can be true. Nothing that is let
-through here makes the core fail, whatever it means.
+The wire format has seen to the types, but of what the core has as plain data. What is left is that,
+and what only a transport can know. Nothing that is let through here makes the core fail, whatever
+it means.
 
 Rules it keeps:
-- Who speaks for a node is the process that the node belongs to. Sessions, slots and shapes are
-  those of the computation, a place has an address for each level, and what is large is a handle.
-- The root is the submitter's own: nobody else gives it an input, cuts that, or ends it.
-- A session is opened here from elsewhere only where the session above is here, too, and has given
-  the assignment. What is to be kept here is of a session below one here in which
-  its process takes part.
+- Who speaks for a node is the process that the node belongs to, and it listens where it says.
+  Sessions are those of the computation, a place has an address for each level, and what is large is
+  a handle.
+- Whether a node may say that is the core's to judge (`core/sessions/roles.py`, `core/rights.py`).
+  What that lets through to be ordered passes here where it is heard: else a host would lose those
+  who follow it by what somebody else has said.
 - One process has one vote.
-- What a session's host says is believed, as far as it fits together.
+- What a session's host says is believed, as far as it fits together, but that all is over.
 - What is late, or comes twice, is no offence: it does not count, or the core knows what to do
   with it. What somebody takes part in it may lie about.
 """
@@ -19,22 +20,21 @@ Rules it keeps:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import assert_never
+from collections.abc import Collection, Iterable
+from typing import Any, assert_never
 
 import msgspec
 
-from core import Computation, Host, Shape
+from core import Host, Session, Shape
 from core import messages as m
-from core.cutting import ROOT
-from core.messages import Message, Node, Outputs, Place, Reply, Value
-from core.votes import HOST
+from core.messages import Facts, Message, Node, Place, Reply, Value
+from core.sessions.votes import HOST
 from transports import soundness
 from transports.blobs import LARGE_BYTES
 from transports.greeting import name_of
+from transports.keys import KEY_BYTES
 from transports.wire import NODE_BITS, Hello, RemoteProtocolError, Said
 
-ERROR_LENGTH_MAX = 100_000  # of the text of a failure
 DIGEST_LENGTH_MAX = 100
 WAITED_FOR_MAX = 20_000  # sessions that somebody waits for here
 
@@ -59,18 +59,17 @@ class Trust:
         shape = self.shape(session)
         match call:
             case m.Arrive():
-                _insist(call.node == node, call, "of another node")
                 _insist(call.address in (None, name_of(hello)), call, "from another address")
-                _insist(not call.observes, call, "as the submitter")
-                _insist(call.pace is None or 0 <= call.pace < math.inf, call, "with such a pace")
+                _check_pace(call.about, call)
                 if call.past is not None:
                     self._check_past(session, shape, call.past, call)
                 return session in self._host.reflectors or self._may_wait(session)
             case m.Open():
-                return self._may_open(session, shape, call)
+                return self._may_open(session, call)
             case m.Kept():
                 self._check_kept(call)
-                return call.session.startswith(session + "-") and self._takes_part(session, node)
+            case m.Key():
+                self._check_key(call)
             case m.Brought():
                 self._check_brought(session, shape, node, call)
             case m.Vote():
@@ -81,11 +80,7 @@ class Trust:
             case m.Leave():
                 pass
             case m.Given() | m.Prepared() | m.Finished() | m.Failed() | m.Moved() | m.Ended():
-                self._check_message(session, shape, call)
-                of_node = call.node if isinstance(call, m.Finished | m.Failed | m.Moved) else node
-                _insist(of_node == node, call, "of another node")
-                if isinstance(call, m.Given | m.Prepared | m.Moved | m.Ended):
-                    _insist(session != ROOT or self._leads(node), call, "in the root")
+                self._check_content(call)
             case _:
                 assert_never(call)
         return True
@@ -100,16 +95,11 @@ class Trust:
         reflector = self._host.reflectors.get(session)
         return reflector is not None and (node in reflector.members or node == reflector.opener)
 
-    def _takes_part(self, session: str, node: Node) -> bool:
-        """Whether some node of the same process does."""
-        reflector = self._host.reflectors.get(session)
-        members: Iterable[Node] = reflector.members if reflector else ()
-        return any(other >> NODE_BITS == node >> NODE_BITS for other in members)
-
     def shape(self, session: str) -> Shape:
         """The shape of a session of this computation. Raises RemoteProtocolError for another."""
         if reflector := self._host.reflectors.get(session):
-            return reflector.model.shape
+            known: Shape = reflector.model.shape
+            return known
         shape = self._root
         for part in session.split("-")[1:]:
             if shape.leaf or int(part) >= shape.slots:
@@ -119,110 +109,112 @@ class Trust:
             raise RemoteProtocolError(f"there is no session {session!r:.60}")
         return shape
 
-    def _leads(self, node: Node) -> bool:
-        reflector = self._host.reflectors.get(ROOT)
-        return reflector is not None and reflector.model.leader == node
-
     def _may_wait(self, session: str) -> bool:
         waiting = self._host.waiting
         return session in waiting or len(waiting) < WAITED_FOR_MAX
 
-    def _may_open(self, session: str, shape: Shape, call: m.Open) -> bool:
-        """It is told to by the session above, which is here: it does not listen itself."""
+    def _may_open(self, session: str, call: m.Open) -> bool:
+        """Not by a way that is not, or is no longer, that of the session above."""
         self._check_place(call.place, call)
-        _insist(session == call.shape.session == call.place.session, call, "elsewhere")
-        _insist(session != ROOT, call, "of the root")
-        _insist(call.shape == shape and not call.again, call, "of another shape")
-        _insist(call.place.address == self._host.address, call, "at another host")
-        _insist(len(call.epoch) == len(call.place.route), call, "with such an epoch")
-        up, _, slot = session.rpartition("-")
-        above = self._host.reflectors.get(up)
-        if above is None or above.place.route != call.place.route[:-1]:
-            return False
-        return call.epoch <= (*above.model.epoch, above.model.slots[int(slot)].assigned)
+        _typed(call.plan, soundness.Plan, call, "of such a shape")
+        _insist(session == call.place.session, call, "elsewhere")
+        above = self._host.reflectors.get(session.rpartition("-")[0])
+        return above is None or above.place.route == call.place.route[:-1]
 
     def _may_vote(self, session: str, node: Node, vote: m.Vote) -> bool:
         """Unless another node of its process has."""
         reflector = self._host.reflectors.get(session)
-        ballot = reflector.ballots.get(vote.seq) if reflector else None
+        ballot = reflector.repair.ballots.get(vote.seq) if reflector else None
         others = ballot.votes.keys() - {node, HOST} if ballot else ()
         return all(other >> NODE_BITS != node >> NODE_BITS for other in others)
 
     def _check_past(self, session: str, shape: Shape, past: m.Past, call: Said) -> None:
-        _check_slots(shape, past.holding, call)
+        _check_slots(shape, past.claims, call)
         _insist(past.seq >= 0, call, "with such a past")
         _insist(len(past.epoch) in (0, session.count("-") + 1), call, "with such an epoch")
         if past.bound:
             self.shape(past.bound)
 
     def _check_kept(self, kept: m.Kept) -> None:
-        _check_slots(self.shape(kept.session), kept.outputs, kept)
-        _check_outputs(kept.outputs, kept)
+        _check_facts(self.shape(kept.session), kept.facts, kept)
+
+    def _check_key(self, key: m.Key) -> None:
+        self.shape(key.session)
+        _insist(len(key.key) in (0, KEY_BYTES), key, "of such a length")
 
     def _check_brought(self, session: str, shape: Shape, node: Node, brought: m.Brought) -> None:
-        model = self._model(session, shape, brought.snapshot, brought)
-        _check_small((model.input, model.ended and model.ended.result), brought)
-        _check_small([slot.output for slot in model.slots], brought)
-        _check_small([slot.input for slot in model.slots], brought)
+        state = self._state(session, shape, brought.snapshot, brought)
+        model: Any = state.model
+        _check_small((model.input, state.ended and state.ended.result), brought)
+        _check_small(model.slots.outputs, brought)
+        _check_small(model.slots.inputs or (), brought)
         reflector = self._host.reflectors.get(session)
-        if reflector is not None and node in reflector.members:  # the model may become the host's
-            _insist(model.moved is None, brought, "of a session that is elsewhere")
+        if reflector is not None and node in reflector.members:  # it may become the host's own
+            _insist(state.moved is None, brought, "of a session that is elsewhere")
 
-    def _model(
-        self,
-        session: str,
-        shape: Shape,
-        snapshot: dict[str, Value],
-        item: Item | None = None,
-        whole: bool = True,
-    ) -> Computation:
-        """The model of that session. Raises RemoteProtocolError."""
+    def _state(
+        self, session: str, shape: Shape, snapshot: dict[str, Value], item: Item | None = None
+    ) -> Session:
+        """The state of that session. Raises RemoteProtocolError."""
         try:
-            model = soundness.restored(snapshot, shape, whole)
+            state = soundness.restored(snapshot, shape)
         except ValueError as error:
             raise RemoteProtocolError(f"no replica of {session}: {error}") from error
-        if model.moved is not None:
-            self._check_place(model.moved, item)
-        return model
+        if state.moved is not None:
+            self._check_place(state.moved, item)
+        return state
 
     def _check_place(self, place: Place, item: Item | None = None) -> None:
         self.shape(place.session)
         good = place.session.count("-") + 1 == len(place.route)
         _insist(good, item, "by such a way")
 
-    def _check_message(self, session: str, shape: Shape, message: Message) -> None:
-        """Of these, each may be ordered in that session."""
+    def _check_content(self, message: Message) -> None:
+        """Of these, each is well formed."""
         match message:
             case m.Given():
                 _check_small((message.input,), message)
             case m.Prepared():
-                _insist(len(message.inputs) == shape.slots, message, "of so many inputs")
                 _check_small(message.inputs, message)
+            case m.Finished():
+                _check_distinct(message.slots, message)
+                _check_small(message.outputs, message)
+            case m.Failed():
+                _check_text(message.failure.error, message)
+            case m.Moved():
+                self._check_place(message.place, message)
+            case m.Ended():
+                _check_ended(message, message)
+            case _:  # a host says no other than these
+                pass
+
+    def _check_fits(self, shape: Shape, message: Message) -> None:
+        """Of these, each may be ordered in a session of that shape, which its host has judged."""
+        match message:
+            case m.Prepared():
+                _insist(len(message.inputs) == shape.slots, message, "of so many inputs")
             case m.Finished():
                 _check_slots(shape, message.slots, message)
                 many = 0 < len(message.slots) == len(message.outputs)
                 _insist(many, message, "of so many outputs")
                 _insist(0 <= message.seconds < math.inf, message, "in such a time")
-                _check_small(message.outputs, message)
             case m.Failed():
                 _check_slots(shape, () if message.slot is None else (message.slot,), message)
-                _check_text(message.failure.error, message)
-            case m.Moved():
-                self._check_place(message.place, message)
             case m.Ended():
-                _check_small((message.result,), message)
-                if message.failure is not None:
-                    _check_text(message.failure.error, message)
+                self._check_end(message, message)
             case m.Joined():
-                _check_slots(shape, message.holding, message)
-                pace = message.pace
-                _insist(pace is None or 0 <= pace < math.inf, message, "with such a pace")
+                _check_slots(shape, message.claims, message)
+                _check_pace(message.about, message)
             case m.Restored():
-                self._model(session, shape, message.snapshot, message, whole=False)
-            case m.Left() | m.Late():
+                _check_facts(shape, message.facts, message)
+                _check_context(shape, message.context, message)
+            case m.Given() | m.Moved() | m.Left() | m.Late():
                 pass
             case _:
                 assert_never(message)
+
+    def _check_end(self, ended: m.Ended, item: Item) -> None:
+        _insist(self._host.carrier.is_end(ended), item, "that is not the submitter's")
 
     # -- what a host says ----------------------------------------------------------------------
 
@@ -237,32 +229,71 @@ class Trust:
             case m.Kept():
                 _insist(listens, reply, "to one that hosts nothing")
                 self._check_kept(reply)
-            case m.Wait() | m.Absent() | m.Bring() | m.Stop():
+            case m.Key():
+                _insist(listens, reply, "to one that hosts nothing")
+                self._check_key(reply)
+            case m.Stop():
+                _check_ended(reply.ended, reply)
+                self._check_end(reply.ended, reply)
+            case m.Wait() | m.Absent() | m.Bring():
                 pass
             case _:
                 assert_never(reply)
 
-    def followed(self, place: Place, snapshot: dict[str, Value]) -> Computation:
-        """The model of the session at `place`. Raises RemoteProtocolError."""
+    def followed(self, place: Place, snapshot: dict[str, Value]) -> Session:
+        """The state of the session at `place`. Raises RemoteProtocolError."""
         self._check_place(place)
-        return self._model(place.session, self.shape(place.session), snapshot)
+        return self._state(place.session, self.shape(place.session), snapshot)
 
     def check_ordered(self, session: str, time: float, message: Message) -> None:
         """Whether that can be the next message of `session`. Raises RemoteProtocolError."""
         _insist(-math.inf < time < math.inf, message, "at such a time")
-        self._check_message(session, self.shape(session), message)
+        self._check_content(message)
+        self._check_fits(self.shape(session), message)
 
 
-def _check_slots(shape: Shape, slots: Iterable[int], item: Item) -> None:
+def _check_slots(shape: Shape, slots: Collection[int], item: Item) -> None:
     """They are of that shape, none twice."""
-    distinct = set(slots)
-    _insist(all(0 <= slot < shape.slots for slot in distinct), item, "of slots that are not there")
-    _insist(len(distinct) == len([*slots]), item, "of the same slot twice")
+    _insist(all(0 <= slot < shape.slots for slot in slots), item, "of slots that are not there")
+    _check_distinct(slots, item)
 
 
-def _check_outputs(outputs: Outputs, item: Item) -> None:
-    _insist(all(0 <= s < math.inf for _, s in outputs.values()), item, "in such a time")
-    _check_small([output for output, _ in outputs.values()], item)
+def _check_distinct(slots: Collection[int], item: Item) -> None:
+    _insist(len({*slots}) == len(slots), item, "of the same slot twice")
+
+
+def _check_pace(about: Value, item: Item) -> None:
+    pace = _typed(about, float | None, item, "with such a pace")
+    _insist(pace is None or 0 <= pace < math.inf, item, "with such a pace")
+
+
+def _check_facts(shape: Shape, facts: Facts, item: Item) -> None:
+    _check_slots(shape, facts, item)
+    outputs = _typed(facts, soundness.Facts, item, "of such outputs").values()
+    _insist(all(0 <= s < math.inf for _, s in outputs), item, "in such a time")
+    _check_small([output for output, _ in outputs], item)
+
+
+def _check_context(shape: Shape, plain: Value, item: Item) -> None:
+    context = _typed(plain, soundness.Context | None, item, "of such a context")
+    if context is not None:
+        inputs = context.inputs
+        _insist(inputs is None or len(inputs) == shape.slots, item, "of so many inputs")
+        _check_small((context.input, *(inputs or ())), item)
+        _check_slots(shape, [i for i, _ in context.had], item)
+
+
+def _check_ended(ended: m.Ended, item: Item) -> None:
+    _check_small((ended.result,), item)
+    _typed(ended.failure, soundness.Failure | None, item, "with such a failure")
+
+
+def _typed(plain: Value, kind: Any, item: Item, what: str) -> Any:
+    """What the core has as plain data, if it is of that kind."""
+    try:
+        return msgspec.convert(plain, kind)
+    except (msgspec.ValidationError, OverflowError):
+        _insist(False, item, what)
 
 
 def _check_small(values: Iterable[Value], item: Item) -> None:
@@ -276,7 +307,7 @@ def _check_small(values: Iterable[Value], item: Item) -> None:
 
 
 def _check_text(text: str, item: Item) -> None:
-    _insist(len(text) <= ERROR_LENGTH_MAX, item, "of such a length")
+    _insist(len(text) <= soundness.ERROR_LENGTH_MAX, item, "of such a length")
 
 
 def _insist(holds: bool, item: Item | None, what: str) -> None:

@@ -17,16 +17,16 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import attrs
 import msgspec
 
-from core import Shape
 from core import messages as m
 from core.messages import Message, Node, Reply, Value
 
 FRAME_BYTES_MAX = 2**24
 HEADER = struct.Struct(">I")
-VERSION = 3
+VERSION = 4
 NUMBER_BITS = 43  # of a process's number
 NODE_BITS = 20  # of a node's, within its process; those above are the process's number
 NONCE_BYTES = 32
+DIGEST_BYTES = 32  # of a key that is shown at the end
 NESTING_MAX = 100  # lists and dicts within each other, in a value
 _NESTING_HEARD = NESTING_MAX + 5  # in a snapshot values are deeper
 
@@ -39,12 +39,16 @@ _ADDRESS = Annotated[
 _SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?\Z", max_length=1000)]
 _UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
+_SECRET = Annotated[bytes, msgspec.Meta(max_length=64)]
+_DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
 _BY_NAME: dict[str, Any] = {
     "address": _ADDRESS,
     "route": Annotated[tuple[_ADDRESS, ...], msgspec.Meta(min_length=1)],
     "session": _SESSION,
     "bound": _SESSION,
+    "key": _SECRET,
+    "seal": _SECRET,
 }
 
 
@@ -67,7 +71,7 @@ class RemoteProtocolError(ProtocolError):
 
 # What a participant may say; what else is ordered, only a reflector says.
 Said = (
-    m.Arrive | m.Leave | m.Brought | m.Vote | m.Kept | m.Open | m.Given | m.Prepared
+    m.Arrive | m.Leave | m.Brought | m.Vote | m.Kept | m.Key | m.Open | m.Given | m.Prepared
     | m.Finished | m.Failed | m.Moved | m.Ended
 )  # fmt: skip
 
@@ -115,11 +119,14 @@ class Begin:
     seed: int  # of these delays
     root: m.Place
     began: _UNIX_SECONDS  # when the root was opened, or opened again, by its wall clock
+    end: _DIGEST  # of the key that whoever says that all is over has to show
 
 
 @attrs.frozen
 class Over:
-    """Root -> process: the computation is over, you are not needed any more."""
+    """Root -> process, and on from there: the computation is over, you are not needed any more."""
+
+    key: bytes  # of which `Begin` has the digest
 
 
 @attrs.frozen
@@ -162,6 +169,7 @@ class Follow:
 
     place: m.Place
     snapshot: dict[str, Value]
+    seal: bytes  # that this process shows when it comes back
 
 
 @attrs.frozen
@@ -237,9 +245,12 @@ _CLASSES: dict[Any, _Form] = {}  # by class of the core, or of an envelope
 _STRUCTS: dict[Any, tuple[type, _Form]] = {}  # by struct
 
 
-def _form(cls: type, tag: bool) -> type[msgspec.Struct]:
-    if cls not in _CLASSES:
+def _form(cls: type, tag: bool, more: tuple[type, ...] = ()) -> type[msgspec.Struct]:
+    form = None if more else _CLASSES.get(cls)
+    if form is None:
         hints = get_type_hints(cls, include_extras=True)
+        for name in {"call", "message"} & hints.keys() if more else ():
+            hints[name] = Union[(hints[name], *more)]
         names = tuple(field.name for field in attrs.fields(cls))
         types = {name: _typed(name, hints[name]) for name in names}
         made = msgspec.defstruct(
@@ -248,9 +259,11 @@ def _form(cls: type, tag: bool) -> type[msgspec.Struct]:
         nested = frozenset(name for name in names if types[name] != hints[name]) - {*_BY_NAME}
         values = tuple(name for name in names if _has_any(types[name]))
         lone = frozenset(name for name in values if types[name] is Any)
-        _CLASSES[cls] = form = _Form(made, names, nested, values, lone)
+        form = _Form(made, names, nested, values, lone)
         _STRUCTS[made] = cls, form
-    return _CLASSES[cls].struct
+        if not more:
+            _CLASSES[cls] = form
+    return form.struct
 
 
 def _typed(name: str, hint: Any) -> Any:
@@ -263,7 +276,7 @@ def _typed(name: str, hint: Any) -> Any:
 
 def _wired(hint: Any) -> Any:
     if attrs.has(hint):
-        return _form(hint, tag=hint not in (m.Place, m.Failure, m.Past, Shape))
+        return _form(hint, tag=hint not in (m.Place, m.Failure, m.Past))
     if get_origin(hint) in (UnionType, Union):
         return Union[tuple(_wired(one) for one in get_args(hint))]  # noqa: UP007  made here
     return hint
@@ -273,7 +286,13 @@ def _has_any(hint: Any) -> bool:
     return hint is Any or any(map(_has_any, get_args(hint)))
 
 
-_DECODER = msgspec.msgpack.Decoder(_wired(Envelope))
+def decoder(*more: type) -> msgspec.msgpack.Decoder[Any]:
+    """Of envelopes; those with messages may have some of `more` classes, of another model."""
+    forms = [_form(cls, True, more if cls in (Call, Ordered) else ()) for cls in get_args(Envelope)]
+    return msgspec.msgpack.Decoder(Union[tuple(forms)])  # noqa: UP007  made here
+
+
+_DECODER = decoder()
 _ENCODER = msgspec.msgpack.Encoder()
 
 

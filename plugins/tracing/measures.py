@@ -126,7 +126,7 @@ def connections(trace: Trace) -> pl.DataFrame:
 
 
 def connections_promised(trace: Trace) -> tuple[int, int]:
-    """How many others a node is connected to at most: without its spares, and with them."""
+    """How many others a node is connected to at most: without its standbys, and with them."""
     most = trace.run.fanout * trace.run.levels
     return most, 2 * most
 

@@ -159,10 +159,11 @@ class Recorder:
 
     def _joined(self, now: float, reflector: Reflector, node: Node) -> None:
         session = reflector.session
-        incarnation = session, reflector.epoch
+        epoch = reflector.state.epoch
+        incarnation = session, epoch
         if incarnation not in self._seen:
             self._seen.add(incarnation)
-            again = reflector.again or (len(reflector.epoch) > 1 and reflector.epoch[-1] > 1)
+            again = reflector.admission.again or (len(epoch) > 1 and epoch[-1] > 1)
             again = again or session in self._opened
             self._opened.add(session)
             event = "recovered" if again else "opened"
@@ -200,7 +201,7 @@ class Recorder:
                     (now, "moved", message.node, session, None, None, message.place.session, None)
                 )
             case m.Ended():
-                self._add((now, "ended", model.leader, session, None, None, None, None))
+                self._add((now, "ended", reflector.state.leader, session, None, None, None, None))
 
     def _told(self, now: float, reflector: Reflector, node: Node, command: Command) -> None:
         session = reflector.session
@@ -208,14 +209,14 @@ class Recorder:
             self._before.pop(node, None)
         elif type(command) is m.Compute:
             slots, first = command.slots, command.first
-            helped = reflector.model.slots[slots[0]].helper == node
+            helped = reflector.model.slots.helpers.get(slots[0]) == node
             event = "doubled" if helped else "assigned"
             for slot in slots:
                 self._add((now, event, node, session, slot, first + slot, None, None))
         elif type(command) is m.Lead:
-            self._add((now, "assigned", node, session, command.slot, None, None, None))
-        elif type(command) is m.Reinforce:
-            self._add((now, "doubled", node, session, command.slot, None, None, None))
+            self._add((now, "assigned", node, session, command.child, None, None, None))
+        elif type(command) is m.Visit:
+            self._add((now, "doubled", node, session, command.child, None, None, None))
         elif type(command) is m.TakeOver:
             self._add((now, "leads", node, session, None, None, None, None))
         elif type(command) is m.Collect and session not in self._completed:

@@ -34,7 +34,7 @@ EVENTS: Final = {
     # of nodes
     "arrived": "the node is there and asks `session` for a place",
     "sent_on": "`session` had no place for it and sent it to session `to`",
-    "waits": "it is a spare of `session`",
+    "waits": "it stands by in `session`",
     "turned_away": "it is not needed now and is to ask again",
     "joined": "it takes part in `session`",
     "left": "it does not any more, whatever the reason",

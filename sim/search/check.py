@@ -7,9 +7,9 @@ has not noticed yet, is wrong only if it stays so for longer than it takes to no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from core import Computation, Reflector, Worker
+from core import Computation, Reflector, Shape, Worker
 from core import messages as m
 from core.computation import TRIES
 from core.messages import Node
@@ -18,6 +18,7 @@ from sim.actions import SUBMITTER, Action, Fault, Restart
 from sim.record import connections
 from sim.search.events import Event, line
 from sim.search.invariants import (
+    ACCUSED,
     BOUNDED,
     EQUAL,
     MEMBERSHIP,
@@ -31,8 +32,10 @@ from sim.search.invariants import (
 )
 from sim.search.job import NOTHING_FAILS
 from sim.search.lasting import Lasting, Wrong
+from sim.search.liar import Liar
 from sim.search.probes import Probes
 from sim.search.sound import Broken, check_sound
+from sim.search.taint import Taint
 from sim.world import ROOT, World
 
 EVENTS_MAX = 400  # that are remembered, for what comes before a violation
@@ -44,16 +47,22 @@ NOTICE_SECONDS = 12.0  # besides: for retries, and for an opening that never com
 class Checker:
     """Watches a world. Raises Broken out of `World.run`."""
 
-    def __init__(self, world: World, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        tell: Callable[[str], None] | None = None,
+        liars: Sequence[Liar] = (),
+    ) -> None:
         self.world = world
         self.network = world.network
         self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self.probes = Probes(world)
-        self.lasting = Lasting(world)
+        self.taint = Taint(liars)
+        self.lasting = Lasting(world, self.taint)
         self._tell = tell
         self._seqs: dict[Reflector, int] = {}
         self._done: dict[Reflector, list[float | None]] = {}  # the seconds of each slot done
-        self._stored: dict[str, m.Outputs] = {}  # what the submitter's host knew as it crashed
+        self._stored: dict[str, m.Facts] = {}  # what the submitter's host knew as it crashed
         self._wrong_since: dict[Wrong, float] = {}
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self.network.watch = self.ordered
@@ -79,15 +88,15 @@ class Checker:
 
     def corrupted(self, reflector: Reflector) -> None:
         """A replica is wrong from now on."""
-        self.lasting.corrupted[reflector] = reflector.model.seq
+        self.lasting.corrupted[reflector] = reflector.state.seq
 
     def crashing(self, node: Node) -> None:
         """A process is about to end."""
         self.probes.crashing(node)
         if node == SUBMITTER:
             reflectors = self.network.hosts[SUBMITTER].reflectors.values()
-            open_ones = [reflector for reflector in reflectors if not reflector.model.moved]
-            self._stored = {r.session: r.model.outputs() for r in open_ones}
+            open_ones = [reflector for reflector in reflectors if not reflector.state.moved]
+            self._stored = {r.session: r.model.facts() for r in open_ones}
 
     def ordered(self, reflector: Reflector, message: m.Message) -> None:
         """A message was ordered, and applied to the host's own replica."""
@@ -97,20 +106,22 @@ class Checker:
         host = reflector.host
         if self.network.hosts.get(host.address) is not host:
             return  # a timer of one who sleeps: nobody hears of it
+        self.taint.ordered(reflector, message)
+        self._check_accused()
         if not reflector.closed:
             self.probes.ordered(reflector, message)
         self._check_outputs(reflector)
         if type(message) is m.Joined:
             self._check_brought(reflector, message)
-        if reflector.model.moved:
+        if reflector.state.moved:
             return  # nobody is there any more
-        check_sound(reflector.model)
+        check_sound(reflector.state)
         self._check_members(reflector, node)
         self._check_connections(reflector)
         self._check_replicas()
 
     def _note_ordered(self, reflector: Reflector, message: m.Message, node: Node) -> None:
-        host, epoch, seq = reflector.host.address, reflector.model.epoch, reflector.model.seq
+        host, epoch, seq = reflector.host.address, reflector.state.epoch, reflector.state.seq
         self._note(
             reflector.session, lambda: f"host {host} epoch {epoch} #{seq} {message}", host, node
         )
@@ -119,7 +130,7 @@ class Checker:
 
     def _check_order(self, reflector: Reflector, node: Node) -> None:
         """No message is missing, and none has the number of another."""
-        seq = reflector.model.seq
+        seq = reflector.state.seq
         before = self._seqs.get(reflector, seq - 1)
         if before != seq - 1:
             what = f"message {seq} came after {before}"
@@ -128,7 +139,7 @@ class Checker:
 
     def _check_members(self, reflector: Reflector, node: Node) -> None:
         """Those whom the reflector carries to are those of whom the model knows."""
-        members, people = reflector.members, reflector.model.people
+        members, people = reflector.members, reflector.state.people
         if members.keys() != people.keys():
             what = f"members {list(members)}, but the model has {list(people)}"
             raise Broken(MEMBERSHIP, what, reflector.session, node)
@@ -145,6 +156,12 @@ class Checker:
     def _corrupted(self) -> set[str]:
         return {reflector.session for reflector in self.lasting.corrupted}
 
+    def _check_accused(self) -> None:
+        """Where nobody lies, nobody says what only liars say. Those may have misled others."""
+        for offence in [] if self.taint.nodes else self.world.record.offences:
+            what = f"{offence.node} said {offence.said!r:.200}"
+            raise Broken(ACCUSED, what, offence.session, offence.node)
+
     def _check_outputs(self, reflector: Reflector) -> None:
         """Every output is the right one; what is done stays done."""
         model, session = reflector.model, reflector.session
@@ -153,36 +170,45 @@ class Checker:
             spans = self._spans[session] = list(_spans(model))
         corrupted = self._corrupted()
         done = self._done.setdefault(reflector, [None] * len(spans))
-        for i, slot in enumerate(model.slots):
-            if slot.done and done[i] is None:
-                done[i] = slot.seconds
+        slots = model.slots
+        for i, is_done in enumerate(slots.done):
+            if is_done and done[i] is None:
+                done[i] = slots.seconds[i]
                 first, size = spans[i]
-                if slot.output != list(range(first, first + size)):
-                    right = f"the partitions from {first} to {first + size - 1}"
-                    what = f"slot {i} has {slot.output!r:.80}, not {right}"
+                right = list(range(first, first + size))
+                if slots.outputs[i] != right and not self.taint.of(f"{session}-{i}"):
+                    wanted = f"the partitions from {first} to {first + size - 1}"
+                    what = f"slot {i} has {slots.outputs[i]!r:.80}, not {wanted}"
                     raise Broken(OUTPUTS, what, session)
-            elif done[i] is not None and not slot.done:
+            elif done[i] is not None and not is_done:
                 raise Broken(ONCE, f"slot {i} was done and is not any more", session)
-            elif slot.seconds != done[i] and slot.done and session not in corrupted:
+            elif slots.seconds[i] != done[i] and is_done and session not in corrupted:
                 raise Broken(ONCE, f"slot {i} changed after it was done", session)
 
     def _check_brought(self, reflector: Reflector, joined: m.Joined) -> None:
         """Whoever joins with an older replica has handed over what only that one knew."""
-        model, session = reflector.model, reflector.session
-        if model.moved or model.ended or not self.network.alive[joined.node]:
+        state, session = reflector.state, reflector.session
+        if joined.node in self.taint.nodes or reflector.host.address in self.taint.nodes:
+            return
+        if state.moved or state.ended or not self.network.alive[joined.node]:
             return
         for view in self._views(joined.node, session):
-            if view.seat is None or view.seat.model.epoch == model.epoch:
+            if view.seat is None or view.seat.state.epoch == state.epoch:
+                continue
+            if view.seat.place.address in self.taint.nodes:  # whose seals nobody need believe
                 continue
             if not view.at(reflector.place):  # it is not the one that joins: called in vain
                 continue
-            asked = [a.past.epoch for _, a in reflector.bringing.values() if a.past]
-            if view.seat.model.epoch in asked:  # of another, who may be lost before it brings it
+            bringing = reflector.recovery.bringing
+            asked = [a.past.epoch for _, a in bringing.values() if a.past]
+            if view.seat.state.epoch in asked:  # of another, who may be lost before it brings it
                 continue
-            known = view.seat.model.outputs().keys() - model.outputs().keys()
-            for node in reflector.bringing:
+            known = view.seat.state.model.facts().keys() - state.model.facts().keys()
+            if view.below is not None and isinstance(view.below.outcome, m.Finished):
+                known -= {*view.below.outcome.slots}  # it says so again when it leads that
+            for node in bringing:
                 for other in self._views(node, session):
-                    known -= other.seat.model.outputs().keys() if other.seat else set()
+                    known -= other.seat.state.model.facts().keys() if other.seat else set()
             if known and self.lasting.current(session) is reflector:
                 what = f"{joined.node} knew slot {min(known)} done and was not asked for it"
                 raise Broken(NOTHING_LOST, what, session, joined.node)
@@ -193,19 +219,19 @@ class Checker:
     def _check_stored(self) -> None:
         """A submitter that is back with its store knows what it knew."""
         host = self.network.hosts[SUBMITTER]
-        done = host.reflectors[ROOT.session].model.outputs()
+        done = host.reflectors[ROOT.session].model.facts()
         for session, outputs in self._stored.items():
             if session == ROOT.session:
                 lost = outputs.keys() - done.keys()
             elif int(session.split("-")[1]) in done:
                 continue
             else:
-                lost = outputs.keys() - host.kept.get(session, {}).keys()
+                lost = outputs.keys() - host.backups.kept.get(session, {}).keys()
             if lost:
                 raise Broken(NOTHING_LOST, f"slot {min(lost)} is not stored", session)
 
     def _check_connections(self, reflector: Reflector) -> None:
-        """Nobody is connected to more than fanout x levels others, and as many spares."""
+        """Nobody is connected to more than fanout x levels others, and as many standbys."""
         shape = self.world.shape
         if self.world.listening < 1 or self.probes.two_leaders:
             return  # sessions stay on the parent's host; an older leader's people are sent over
@@ -228,18 +254,18 @@ class Checker:
             if now - since > limit:
                 detail = f"{what.detail}, since {since:.3f} s"
                 raise Broken(what.invariant, detail, what.session, what.node)
-        self._check_spares()
+        self._check_standbys()
         if not clock.stopped:
             due = clock.tick + clock.ticks(LOOK_SECONDS)
             clock.at(due, (self._look, None, None, None))
 
-    def _check_spares(self) -> None:
+    def _check_standbys(self) -> None:
         """Nobody waits where there is something to do."""
         for reflector in self.lasting.reflectors():
-            model = reflector.model
-            if reflector.spares and reflector.early is None and model.free > len(model.idle):
-                waiting = ", ".join(map(str, reflector.spares))
-                what = f"{waiting} wait beside {model.free} free slots"
+            admission, slots = reflector.admission, reflector.model.slots
+            if admission.standbys and admission.early is None and slots.wanted():
+                waiting = ", ".join(map(str, admission.standbys))
+                what = f"{waiting} wait beside {slots.free} free slots"
                 raise Broken(SOUND, what, reflector.session)
 
     # -- the end ---------------------------------------------------------------------------
@@ -248,17 +274,41 @@ class Checker:
         """The outcome is that of the job run by one."""
         outcome, (_, partitions, fails, times) = self.network.outcome, input
         assert outcome is not None
+        if self.taint.nodes and self._is_of_liar(outcome):
+            return
         if fails == NOTHING_FAILS or times < TRIES:
             if outcome.failure or outcome.result != list(range(partitions)):
                 raise Broken(RESULT, f"{outcome!r:.300}", "0")
             return
         partition = fails if fails >= 0 else None
-        if outcome.failure is None or outcome.failure.partition != partition:
+        failure = m.Failure.of(outcome.failure)
+        if failure is None or failure.partition != partition:
             raise Broken(RESULT, f"{fails} fails, but {outcome!r:.300}")
+
+    def _is_of_liar(self, outcome: m.Ended) -> bool:
+        """Whether what is wrong with the outcome was in the hands of one who lies."""
+        failure = m.Failure.of(outcome.failure)
+        if failure is not None:
+            name, shape = failure.session, self._shape(failure.session)
+            if failure.partition is not None and shape.leaf:
+                name = f"{name}-{failure.partition - shape.first}"
+            return self.taint.of(name)
+        root = self.network.newest(ROOT.session)
+        outputs = [] if root is None else root.model.slots.outputs
+        combined = [partition for output in outputs for partition in output]
+        return self.taint.of(ROOT.session) and outcome.result == combined
+
+    def _shape(self, session: str) -> Shape:
+        shape = self.world.shape
+        for slot in map(int, session.split("-")[1:]):
+            shape = shape.child(slot)
+        return shape
 
     def check_released(self) -> None:
         """Everyone who is there has heard that it is over."""
         for view in self.lasting.views():
+            if {view.node, view.place.address} & self.taint.nodes:
+                continue
             if view.node != SUBMITTER:
                 place = f"{view.place.session} on {view.place.address}"
                 what = f"node {view.node} is {view.state.name} in {place}"

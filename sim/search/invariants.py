@@ -10,6 +10,7 @@ EQUAL = "replicas are equal"
 OUTPUTS = "outputs are right"
 ONCE = "accepted once"
 NOTHING_LOST = "nothing acknowledged is lost"
+ACCUSED = "nobody honest is accused"
 
 # -- at its end ----------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import attrs
 
 from core import Host, Reflector, Worker
-from core.digest import differing
 from core.messages import Node
-from core.worker import GONE, SEATED
+from core.sessions.digest import differing
+from core.sessions.states import GONE
 from sim.actions import SUBMITTER
 from sim.each import EachNetwork
 from sim.search.invariants import EQUAL, MEMBERSHIP, NOTHING_LOST
+from sim.search.taint import Taint
 from sim.world import ROOT, World
 
 
@@ -29,7 +30,8 @@ class Wrong:
 class Lasting:
     """Looks at all of a world; yields what is wrong now."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, taint: Taint) -> None:
+        self.taint = taint
         self.world = world
         self.network = world.network
         self.corrupted: dict[Reflector, int] = {}  # since which message, the last time
@@ -46,8 +48,7 @@ class Lasting:
         """Those in which something may still happen."""
         for host in self.network.hosts.values():
             for reflector in host.reflectors.values():
-                model = reflector.model
-                if not (reflector.closed or model.moved or model.ended):
+                if reflector.live:
                     yield reflector
 
     def views(self) -> Iterator[Worker]:
@@ -67,39 +68,44 @@ class Lasting:
             reflector = host.reflectors.get(name) if host else None
             if reflector is None or slot is None:
                 return reflector
-            if reflector.closed or reflector.model.moved:
+            if reflector.closed or reflector.state.moved:
                 return None
-            place = reflector.model.slots[slot]
-            if place.done or place.worker is None:
+            slots = reflector.model.slots
+            if slots.done[slot] or slots.worker[slot] is None:
                 return None
-            leads = reflector.model.people[place.worker].address
+            leads = reflector.state.addresses[slots.worker[slot]]
             address, name = reflector.host.address if leads is None else leads, f"{name}-{slot}"
         return None
 
     def _missing(self) -> Iterator[Wrong]:
         """People of models who are not there, and those who are there but in no model."""
+        liars = self.taint.nodes
         for reflector in self.reflectors():
             for node in reflector.members:
+                if {node, reflector.host.address} & liars:
+                    continue
                 if not self._has_seat(node, reflector):
                     host = reflector.host.address
                     what = f"the model on node {host} has node {node}, who has no seat there"
                     yield Wrong(MEMBERSHIP, what, reflector.session, node)
         for view in self.views():
-            if view.state is SEATED and not self._is_member(view):
+            if {view.node, view.place.address} & liars:
+                continue
+            if view.takes_part and not self._is_member(view):
                 what = f"node {view.node} has a seat that no model knows"
                 yield Wrong(MEMBERSHIP, what, view.place.session, view.node)
 
     def _has_seat(self, node: Node, reflector: Reflector) -> bool:
         network = self.network
         return bool(network.alive[node]) and any(
-            view.state is SEATED and view.at(reflector.place) for view in network.chain(node)
+            view.takes_part and view.at(reflector.place) for view in network.chain(node)
         )
 
     def _is_member(self, view: Worker) -> bool:
         host = self.network.hosts.get(view.place.address)
         reflector = None if host is None else host.reflectors.get(view.place.session)
         return reflector is not None and (
-            view.node in reflector.members or bool(reflector.model.moved or reflector.model.ended)
+            view.node in reflector.members or bool(reflector.state.moved or reflector.state.ended)
         )
 
     def _forgotten(self) -> Iterator[Wrong]:
@@ -107,17 +113,19 @@ class Lasting:
         for view in self.views():
             if view.seat is None or view.state is GONE:
                 continue
-            session, model = view.place.session, view.seat.model
+            session, state = view.place.session, view.seat.state
             current = self.current(session)
-            if current is None or current.model is model:
+            if current is None or current.state is state:
                 continue
-            if current.model.moved or current.model.ended:
+            theirs = {view.node, view.seat.place.address, current.host.address}
+            if theirs & self.taint.nodes:
                 continue
-            slots = enumerate(zip(model.slots, current.model.slots, strict=True))
-            forgotten = [i for i, (mine, theirs) in slots if mine.done and not theirs.done]
+            if current.state.moved or current.state.ended:
+                continue
+            forgotten = [*(state.model.facts().keys() - current.model.facts().keys())]
             if forgotten:
                 what = (
-                    f"slot {forgotten[0]} is done on node {view.node}, but not on "
+                    f"slot {min(forgotten)} is done on node {view.node}, but not on "
                     f"{current.host.address}, where the session is now"
                 )
                 yield Wrong(NOTHING_LOST, what, session, view.node)
@@ -130,10 +138,11 @@ class Lasting:
             if reflector.model.shape.leaf or not alone or self.current(session) is not reflector:
                 continue
             other = self._other_host_above(reflector)
-            if other is None:
+            if other is None or {other.address, host.address} & self.taint.nodes:
                 continue
-            kept = [known.outputs for known in other.known(session) if known.session == session]
-            if missing := reflector.model.outputs().keys() - set().union(*kept):
+            known = other.backups.known(session)
+            kept = [found.facts for found in known if found.session == session]
+            if missing := reflector.model.facts().keys() - set().union(*kept):
                 what = (
                     f"slot {min(missing)} is known on node {host.address} alone, "
                     f"and not kept on {other.address}"
@@ -153,12 +162,12 @@ class Lasting:
             return
         followers = self.network.replicas
         for reflector in self.reflectors():
-            if reflector.model.seq <= self.corrupted.get(reflector, reflector.model.seq):
+            if reflector.state.seq <= self.corrupted.get(reflector, reflector.state.seq):
                 continue
             for node in reflector.members:
                 replica = followers.get((reflector, node))
-                if replica is None or replica.model.seq != reflector.model.seq:
+                if replica is None or replica.state.seq != reflector.state.seq:
                     continue
-                if differing(replica.model.snapshot(), reflector.model.snapshot()):
+                if differing(replica.state.snapshot(), reflector.state.snapshot()):
                     what = f"that of node {node} was not repaired"
                     yield Wrong(EQUAL, what, reflector.session, node)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core import Host, Reflector, Worker
+from core import Host, Reflector
 from core import messages as m
-from core.messages import Node, Place, Reply, Value
+from core.messages import Node, Place, Reply
+from core.sessions import Participant
 from sim import actions as a
 from sim.actions import SUBMITTER
 from sim.world import World
@@ -33,12 +34,13 @@ NAMES = (
     "a backup won",
     "a late child session was reinforced",
     "a team moved on",
-    "a spare took a place",
+    "a standby took a place",
     "an arrival was turned away",
     "an arrival waited for its session in vain",
     "a slot was tried again after a failure",
     "a job failed for good",
     "a replica was corrupted, named and repaired",
+    "a lie was refused, and its connection cut",
 )
 
 
@@ -51,8 +53,8 @@ class Probes:
         self.two_leaders = False
         self._before: dict[Reflector, _State] = {}
         self._progress: dict[str, tuple[m.Epoch, int]] = {}  # most slots done in any incarnation
-        self._spares: dict[Node, None] = {}
-        self._repaired = 0
+        self._standbys: dict[Node, None] = {}
+        self._repaired = self._refused = 0
         network = world.network
         self._reply = network.reply
         network.reply = self.replied  # type: ignore[method-assign]
@@ -90,10 +92,10 @@ class Probes:
 
     # -- messages --------------------------------------------------------------------------
 
-    def replied(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
-        self._spares.pop(link.node, None)
+    def replied(self, host: Host, link: Participant, place: Place, reply: Reply) -> None:
+        self._standbys.pop(link.node, None)
         if type(reply) is m.Wait:
-            self._spares[link.node] = None
+            self._standbys[link.node] = None
         elif type(reply) is m.TurnedAway:
             self.hit("an arrival was turned away")
         elif type(reply) is m.Absent:
@@ -111,7 +113,7 @@ class Probes:
             case m.Finished():
                 self._finished(message, before, now)
             case m.Restored() if now.done > before.done:
-                self.hit(_recovery(message.snapshot, before.done))
+                self.hit(_recovery(message, before.done))
             case m.Moved():
                 same = message.place.session == reflector.session
                 self.hit("an older leader's people were sent over" if same else "a team moved on")
@@ -121,41 +123,44 @@ class Probes:
                 self.hit("a job failed for good")
             case m.Late() if not reflector.model.shape.leaf and now.helpers > before.helpers:
                 self.hit("a late child session was reinforced")
+        if len(self.world.record.offences) > self._refused:
+            self._refused += 1
+            self.hit("a lie was refused, and its connection cut")
         if len(self.world.record.divergences) > self._repaired:
             self._repaired += 1
             self.hit("a replica was corrupted, named and repaired")
         epoch, done = self._progress.get(reflector.session, ((), 0))
-        if (now.done, reflector.model.epoch) > (done, epoch):
-            self._progress[reflector.session] = reflector.model.epoch, now.done
+        if (now.done, reflector.state.epoch) > (done, epoch):
+            self._progress[reflector.session] = reflector.state.epoch, now.done
 
     def _joined(self, reflector: Reflector, joined: m.Joined) -> None:
-        session, model = reflector.session, reflector.model
-        if joined.node in self._spares:
-            self.hit("a spare took a place")
-        if len(reflector.members) == 1 and model.seq == 1:
+        session, state = reflector.session, reflector.state
+        if joined.node in self._standbys:
+            self.hit("a standby took a place")
+        if len(reflector.members) == 1 and state.seq == 1:
             epoch, done = self._progress.get(session, ((), 0))
-            if done and epoch < model.epoch:
+            if done and epoch < state.epoch:
                 self.hit("a session was begun again from its input")
             others = [
                 host.reflectors[session]
                 for host in self.world.network.hosts.values()
                 if session in host.reflectors and host.reflectors[session] is not reflector
             ]
-            if any(o.members and not o.closed and not o.model.moved for o in others):
+            if any(o.members and not o.closed and not o.state.moved for o in others):
                 self.two_leaders = True
                 self.hit("two leaders led one session")
 
     def _left(self, reflector: Reflector, left: m.Left, before: _State) -> None:
-        model = reflector.model
+        model, slots = reflector.model, reflector.model.slots
         if before.leader != left.node:
             self.hit("a worker was lost")
         elif reflector.host.address != left.node:
             self.hit("a leader was lost, its host lived on")
-            if model.given and not model.prepared:
+            if model.given and slots.inputs is None:
                 self.hit("a leader was lost while it prepared")
-            if not model.remaining:
+            if not slots.remaining:
                 self.hit("a leader was lost while it collected")
-        if not model.people and model.remaining:
+        if not reflector.members and slots.remaining:
             self.hit("everyone in a session was lost")
 
     def _finished(self, finished: m.Finished, before: _State, now: _State) -> None:
@@ -180,14 +185,14 @@ class _State:
         self.done = self.helpers = 0
         if reflector is not None:
             slots = reflector.model.slots
-            self.leader = reflector.model.leader
-            self.held = [(slot.worker, slot.helper) for slot in slots]
-            self.done = len(slots) - reflector.model.remaining
-            self.helpers = sum([slot.helper is not None for slot in slots])
+            self.leader = reflector.state.leader
+            self.held = [(worker, slots.helpers.get(i)) for i, worker in enumerate(slots.worker)]
+            self.done = len(slots) - slots.remaining
+            self.helpers = len(slots.helpers)
 
 
-def _recovery(snapshot: dict[str, Value], done_before: int) -> str:
-    if not snapshot["given"]:  # outputs alone
+def _recovery(restored: m.Restored, done_before: int) -> str:
+    if restored.context is None:  # outputs alone
         return "a recovery found what the parent's host kept"
     if not done_before:
         return "a session was reopened from a survivor's replica"

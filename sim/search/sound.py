@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import Computation
+from core import Computation, Session
 from core.messages import Node
 from sim.search.invariants import SOUND
 
@@ -18,40 +18,43 @@ class Broken(Exception):
         self.node = node
 
 
-def check_sound(model: Computation) -> None:
+def check_sound(state: Session) -> None:
     """Raises Broken where people, slots and counts do not fit together."""
-    people, idle, session = model.people, model.idle, model.shape.session
+    people, model = state.people, state.model
+    assert isinstance(model, Computation)
+    slots, idle, leaf = model.slots, model.slots.idle, model.leaf
 
     def need(good: bool, what: str) -> None:
         if not good:
-            raise Broken(SOUND, f"message {model.seq}: {what}", session)
+            raise Broken(SOUND, f"message {state.seq}: {what}", state.name)
 
     leader = next(iter(people), None)
-    need(model.leader == leader, f"{model.leader} leads, and not the first, {leader}")
-    open_slots = [slot for slot in model.slots if not slot.done]
+    need(state.leader == leader, f"{state.leader} leads, and not the first, {leader}")
+    open_slots = [i for i, done in enumerate(slots.done) if not done]
     need(
-        model.remaining == len(open_slots),
-        f"{model.remaining} are counted as remaining, but {len(open_slots)} are",
+        slots.remaining == len(open_slots),
+        f"{slots.remaining} are counted as remaining, but {len(open_slots)} are",
     )
-    free = sum([slot.worker is None for slot in open_slots])
-    need(model.free == free, f"{model.free} are counted as free, but {free} are")
+    free = [i for i in open_slots if slots.worker[i] is None]
+    need(slots.free == len(free), f"{slots.free} are counted as free, but {len(free)} are")
     held: dict[Node, None] = {}
-    for slot in open_slots:
-        worker, helper = slot.worker, slot.helper
+    for i in open_slots:
+        worker, helper = slots.worker[i], slots.helpers.get(i)
         if worker is not None:
             need(worker in people, f"{worker} holds a slot and is not there")
             need(worker not in idle, f"{worker} holds a slot and is idle")
-            need(model.shape.leaf or worker not in held, f"{worker} leads two child sessions")
+            need(leaf or worker not in held, f"{worker} leads two child sessions")
             held[worker] = None
         if helper is not None:
             need(helper in people and helper not in idle, f"{helper} helps and is idle or gone")
             need(worker not in (None, helper), f"{helper} helps {worker}")
-    busy = {node for slot in model.slots for node in (slot.worker, slot.helper)}
-    for node, person in people.items():
-        if not (person.observes or model.ended or model.failure):
+    busy = {*slots.worker, *slots.helpers.values()}
+    for node in people:
+        if not (node in state.observers or state.ended or model.failure):
             need(node in idle or node in busy, f"{node} has neither work nor rest")
+    need(len({*idle}) == len(idle), f"some of {idle} are idle twice")
     for node in idle:
-        need(node in people and not people[node].observes, f"{node} is idle and not there")
-    if free and idle and not model.failure and (model.prepared or not model.shape.leaf):
-        tried = [slot for slot in open_slots if slot.worker is None and not slot.failed]
-        need(not tried, f"{list(idle)} are idle beside {len(tried)} free slots")
+        need(node in people and node not in state.observers, f"{node} is idle and not there")
+    if free and idle and not model.failure and (slots.inputs is not None or not leaf):
+        tried = [i for i in free if i not in slots.failed]
+        need(not tried, f"{idle} are idle beside {len(tried)} free slots")

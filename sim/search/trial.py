@@ -21,6 +21,7 @@ from sim.search import job
 from sim.search.check import Checker
 from sim.search.events import involved
 from sim.search.invariants import ENDS, NO_EXCEPTION
+from sim.search.liar import Liar
 from sim.search.sound import Broken
 from sim.world import ROOT, World
 
@@ -40,6 +41,7 @@ class Trial:
     faults: tuple[Fault, ...]  # of the safety phase, in order of time
     safety_seconds: float  # how long faults go on
     dead: tuple[int, ...]  # nodes that stay dead in the liveness phase, if they are dead then
+    liars: tuple[int, ...] = ()  # nodes that say anything at any time
 
 
 @attrs.frozen
@@ -68,7 +70,7 @@ def draw(seed: int) -> Trial:
     safety_seconds = random.choice((5.0, 15.0, 30.0, 60.0))
     faults = _faults(random, weights, safety_seconds, world)
     dead = _dead(random, world["nodes"])
-    return Trial(seed, world, faults, safety_seconds, dead)
+    return Trial(seed, world, faults, safety_seconds, dead, _liars(seed, world["nodes"]))
 
 
 def _world(random: Random, seed: int) -> dict[str, Any]:
@@ -118,6 +120,12 @@ def _dead(random: Random, nodes: int) -> tuple[int, ...]:
     return tuple(dead)
 
 
+def _liars(seed: int, nodes: int) -> tuple[int, ...]:
+    """One in a fifth of the worlds, where there is anybody else."""
+    random = Random(f"search/{seed}/liars")
+    return (random.randint(1, nodes),) if nodes > 1 and random.random() < 0.2 else ()
+
+
 def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     """Run a trial to its end; `tell` is given every event as a line, in order.
 
@@ -127,7 +135,7 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     job.left.clear()
     job.left[fails] = times
     world = World(**trial.world, faults=trial.faults)
-    checker = Checker(world, tell)
+    checker = Checker(world, tell, [Liar(world, node) for node in trial.liars])
     violation = None
     try:
         _phases(trial, world, checker, given)

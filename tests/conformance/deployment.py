@@ -13,10 +13,10 @@ from typing import Protocol
 
 import attrs
 
-from core import Computation, Host, Reflector, Shape, Worker
+from core import Host, Reflector, Session, Shape, Worker
 from core import messages as m
 from core.messages import Node, Value
-from core.worker import RESTING, SEATED, WAITING
+from core.sessions.states import HELD, PAUSED, STANDBY
 from tests.conformance.hands import Hands, answer
 from tests.conformance.record import Record
 
@@ -29,7 +29,7 @@ Condition = Callable[[], bool]
 
 @attrs.frozen
 class Divergence:
-    """A replica that was wrong: of `node`, or the host's own (core.votes.HOST)."""
+    """A replica that was wrong: of `node`, or the host's own (core.sessions.votes.HOST)."""
 
     session: str
     seq: int
@@ -119,12 +119,12 @@ class Deployment(ABC):
     def reflectors(self) -> list[Reflector]:
         """All that still order something."""
         found = [r for host in self.hosts() for r in host.reflectors.values()]
-        return [r for r in found if not (r.closed or r.model.moved)]
+        return [r for r in found if not (r.closed or r.state.moved)]
 
     def incarnations(self, session: str) -> list[Reflector]:
         """Those of a session that still order something, the newest last."""
         found = [r for r in self.reflectors() if r.session == session]
-        return sorted(found, key=lambda reflector: reflector.epoch)
+        return sorted(found, key=lambda reflector: reflector.state.epoch)
 
     def session(self, name: str) -> Reflector:
         """The newest incarnation of a session."""
@@ -137,22 +137,22 @@ class Deployment(ABC):
 
     def view(self, node: Node, session: str) -> Worker | None:
         """What a node has of a session in which it has a seat."""
-        views = [v for v in self.chain(node) if v.place.session == session and v.state is SEATED]
+        views = [v for v in self.chain(node) if v.place.session == session and v.takes_part]
         return views[0] if views else None
 
-    def replica(self, node: Node, session: str) -> Computation:
-        """The model that a participant reads: the host's, where that is in its own process."""
+    def replica(self, node: Node, session: str) -> Session:
+        """The state that a participant reads: the host's, where that is in its own process."""
         view = self.view(node, session)
         assert view is not None, (node, session)
         assert view.seat is not None
-        return view.seat.model
+        return view.seat.state
 
     def people(self, session: str) -> list[Node]:
         """Who is in a session, without the submitter, in join order."""
-        return [node for node in self.session(session).model.people if node != self.submitter]
+        return [node for node in self.session(session).state.people if node != self.submitter]
 
     def leader(self, session: str) -> Node:
-        leader = self.session(session).model.leader
+        leader = self.session(session).state.leader
         assert leader is not None
         return leader
 
@@ -167,7 +167,7 @@ class Deployment(ABC):
         host = self.session(session).host
         return [node for node in self.people(session) if self.host(node) is not host]
 
-    def publish(self, node: Node, session: str, message: m.Given) -> None:
+    def publish(self, node: Node, session: str, message: m.Message) -> None:
         """Have the node's view of a session say something there."""
         view = self.view(node, session)
         assert view is not None, (node, session)
@@ -175,22 +175,22 @@ class Deployment(ABC):
 
     def done(self, session: str) -> list[int]:
         """The slots that are done, as the host has it."""
-        return list(self.session(session).model.outputs())
+        return list(self.session(session).model.facts())
 
     def worker(self, session: str, slot: int) -> Node:
-        worker = self.session(session).model.slots[slot].worker
+        worker: Node | None = self.session(session).model.slots.worker[slot]
         assert worker is not None
         return worker
 
     def computing(self, node: Node) -> bool:
         """Whether the node has a piece, and knows it."""
         views = self.chain(node)
-        return bool(views) and views[-1].state is SEATED and self.hands.busy(node)
+        return bool(views) and views[-1].takes_part and self.hands.busy(node)
 
     def settled(self, node: Node) -> bool:
         """Whether there is nothing more for the node until a piece is done."""
         views = self.chain(node)
-        return self.computing(node) or (bool(views) and views[-1].state in (WAITING, RESTING))
+        return self.computing(node) or (bool(views) and views[-1].state in (STANDBY, PAUSED, HELD))
 
     def formed(self) -> bool:
         """Whether everyone has a piece, or waits."""
@@ -198,9 +198,9 @@ class Deployment(ABC):
 
     def agree(self, session: str) -> bool:
         """Whether all who are in a session have seen all that was ordered in it."""
-        seq = self.session(session).model.seq
+        seq = self.session(session).state.seq
         seen = [self.view(node, session) for node in self.people(session)]
-        return all(v is not None and v.seat and v.seat.model.seq == seq for v in seen)
+        return all(v is not None and v.seat and v.seat.state.seq == seq for v in seen)
 
     async def form(self, nodes: int, together: int = 1, listens: bool = True) -> list[Node]:
         """Start nodes, and wait until each has its place and all know of it."""

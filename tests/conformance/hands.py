@@ -15,7 +15,7 @@ import trio
 from core import Worker
 from core import messages as m
 from core.messages import Node, Value
-from core.worker import GONE
+from core.sessions.states import GONE
 
 PIECE_SECONDS = 1.0  # what each piece is said to take, so that nobody is given several at once
 

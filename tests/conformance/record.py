@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import attrs
 
-from core import Computation, Reflector, Replica
-from core.digest import digest
+from core import Reflector, Replica, Session
 from core.messages import Epoch, Message, Node
+from core.sessions.digest import digest
 
 
 @attrs.frozen
@@ -33,9 +33,9 @@ class Log:
     entries: list[Entry] = attrs.Factory(list)
     nodes: dict[Node, None] = attrs.Factory(dict)
 
-    def add(self, model: Computation, now: float, message: Message) -> None:
+    def add(self, state: Session, now: float, message: Message) -> None:
         said = digest([type(message).__name__, attrs.asdict(message)])
-        self.entries.append(Entry(model.seq, now, message, said, digest(model.snapshot())))
+        self.entries.append(Entry(state.seq, now, message, said, digest(state.snapshot())))
 
     @property
     def messages(self) -> list[Message]:
@@ -51,9 +51,9 @@ class Record:
 
     def ordered(self, reflector: Reflector, now: float, message: Message) -> None:
         """The host has ordered a message, and applied it to its own replica."""
-        where = reflector.session, reflector.epoch
+        where = reflector.session, reflector.state.epoch
         log = self.hosts.setdefault(where, Log(*where))
-        log.add(reflector.model, now, message)
+        log.add(reflector.state, now, message)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -61,12 +61,13 @@ class Record:
         apply = Replica.apply
 
         def noting(replica: Replica, seq: int, now: float, message: Message) -> None:
-            new = seq > replica.model.seq
-            log = self.followers.setdefault(replica, Log(replica.session, replica.epoch))
+            state = replica.state
+            new = seq > state.seq
+            log = self.followers.setdefault(replica, Log(state.name, state.epoch))
             log.nodes |= dict.fromkeys(replica.views)
             apply(replica, seq, now, message)
             if new:
-                log.add(replica.model, now, message)
+                log.add(state, now, message)
 
         with patch.object(Replica, "apply", noting):
             yield

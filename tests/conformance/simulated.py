@@ -8,10 +8,9 @@ from typing import Any
 
 import trio
 
-from core import Host, Worker
+from core import Host, Reflector, Worker
 from core import messages as m
 from core.messages import Message, Node
-from core.reflector import Reflector
 from sim import World
 from sim.actions import SUBMITTER
 from sim.clock import Entry

@@ -35,6 +35,7 @@ from transports.addresses import Address
 from transports.blobs import Blobs
 from transports.connection import Me
 from transports.deployment import listeners_at, working
+from transports.keys import NO_KEYS, Keys, digest_of
 from transports.process import Process, nodes_of
 from transports.security import Security
 from transports.tracing import Tracing
@@ -82,6 +83,9 @@ class Watched(Process):
         action(*arguments)
         self.deployment.look()
 
+    def _failed(self, error: Exception, **about: object) -> None:
+        raise error
+
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
@@ -100,7 +104,7 @@ class Machine:
 
     process: Watched
     scope: trio.CancelScope
-    views: dict[Node, Worker] = attrs.Factory(dict)
+    views: dict[Node, Any] = attrs.Factory(dict)
 
 
 class Tcp(Deployment):
@@ -132,14 +136,16 @@ class Tcp(Deployment):
 
     async def submit(self, value: Value) -> None:
         """The submitter's process opens the root, as `transports.root` does."""
-        machine: Machine = await self._nursery.start(self._serve, True, 0)
+        keys = Keys.drawn()
+        machine: Machine = await self._nursery.start(self._serve, True, 0, keys)
         self.root = process = machine.process
         (self.submitter,) = nodes_of(process.me.number, 1)
         place = Place(ROOT, (process.me.name,))
         partitions, fanout = self.shape.partitions, self.shape.fanout
-        begin = wire.Begin("a case", {}, "", partitions, fanout, None, 0, place, time.time())
+        now, end = time.time(), digest_of(keys.end)
+        begin = wire.Begin("a case", {}, "", partitions, fanout, None, 0, place, now, end)
         process.begin(begin, self._work(process, begin))
-        process.submit(m.Open(self.shape, (1,), place), self.submitter, value)
+        process.submit(m.Open(place, (1,), self.shape.plain()), self.submitter, value)
         machine.views[self.submitter] = process.living[self.submitter]
 
     def _work(self, process: Process, begin: wire.Begin) -> Work:
@@ -151,15 +157,14 @@ class Tcp(Deployment):
         self,
         listens: bool,
         nodes: int,
+        keys: Keys = NO_KEYS,
         task_status: trio.TaskStatus[Machine] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         listeners, address = await listeners_at(ANY_PORT, None) if listens else ([], None)
         me = Me(wire.random_number(), address, nodes)
         with Blobs() as blobs:
             async with trio.open_nursery() as nursery:
-                process = Watched(
-                    me, Security(), nursery, blobs, heartbeat_seconds=HEARTBEAT_SECONDS
-                )
+                process = Watched(me, Security(), nursery, blobs, None, HEARTBEAT_SECONDS, keys)
                 process.deployment = self
                 if self.trace is not None:
                     process.trace = Tracing(me, self.trace, 1, process.untrace)
@@ -188,7 +193,7 @@ class Tcp(Deployment):
             count = min(together, nodes - len(started))
             machine: Machine = await self._nursery.start(self._serve, listens, count)
             machine.process.on_begin = partial(self._begin, machine)
-            await machine.process.connections.connect(self.root.me.name)
+            await machine.process.reach(self.root.me.name)
             started += nodes_of(machine.process.me.number, count)
             await self.until(lambda last=started[-1]: last in self.nodes)  # type: ignore[misc]
         return started

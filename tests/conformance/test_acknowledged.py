@@ -42,7 +42,7 @@ async def test_of_a_worker(opened: Opener, autojump_clock: MockClock, lost: str)
         assert view is not None
         assert view.unacknowledged is None
         assert told(there, "0-1", slot) == (1 if lost == "publication" else 2)
-        assert model.remaining == 3 - len(model.outputs()) == 2
+        assert model.slots.remaining == 3 - len(model.facts()) == 2
         assert there.hands.times(model.shape.first + slot) == 1
         await there.finish()
         there.record.check()
@@ -57,7 +57,7 @@ async def test_of_a_leader(opened: Opener, autojump_clock: MockClock, lost: str)
         there.hands.finish(*there.people("0-1"))
         await there.until(lambda: m.Left(leader) in there.record.of("0").messages)
         await there.until(lambda: 1 in there.done("0") and there.settled(leader))
-        assert there.session("0").model.remaining == 2
+        assert there.session("0").model.slots.remaining == 2
         await there.finish()
         assert all(there.hands.times(partition) == 1 for partition in range(3, 6))
         there.record.check()
@@ -69,17 +69,18 @@ async def test_of_a_worker_whose_place_was_taken(
 ) -> None:
     async with opened(partitions=9, fanout=3) as there:
         nodes = await there.form(10)
-        (spare,) = (node for node in nodes if not there.computing(node))
-        (session,) = (r.session for r in there.reflectors() if spare in r.spares)
+        (standby,) = (node for node in nodes if not there.computing(node))
+        found = (r.session for r in there.reflectors() if standby in r.admission.standbys)
+        (session,) = found
         node = there.followers(session)[0]
         (slot,) = (i for i in range(3) if there.worker(session, i) == node)
         break_at(there, lost, node, there.host_of(session))
         there.hands.finish(node)
         if lost == "publication":
-            await there.until(lambda: there.computing(spare) and there.settled(node))
-            there.hands.finish(spare)
+            await there.until(lambda: there.computing(standby) and there.settled(node))
+            there.hands.finish(standby)
         await there.until(lambda: slot in there.done(session) and there.agree(session))
         model = there.session(session).model
-        assert model.remaining == 3 - len(model.outputs())
+        assert model.slots.remaining == 3 - len(model.facts())
         await there.finish()
         there.record.check()

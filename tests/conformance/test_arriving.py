@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from core.digest import digest
 from core.messages import Node
-from core.worker import RESTING
+from core.sessions.digest import digest
+from core.sessions.states import HELD, PAUSED
 from tests.conformance.deployment import Deployment, Opener
 
 LISTENING = pytest.mark.parametrize("listens", [True, False], ids=["listening", "not listening"])
@@ -20,7 +20,7 @@ async def test_a_late_one_has_a_snapshot_and_all_that_comes_after_it(
     async with opened(partitions=8, fanout=4) as there:
         await there.form(2, listens=listens)
         early = await two_done(there)
-        seq = there.session("0-0").model.seq
+        seq = there.session("0-0").state.seq
         (late,) = await there.form(1, listens=listens)
         assert there.people("0-0") == [early, late]
         (log,) = (log for log in there.record.following("0-0") if late in log.nodes)
@@ -37,12 +37,12 @@ async def test_a_late_one_has_a_snapshot_and_all_that_comes_after_it(
 
 def same(there: Deployment, *nodes: Node) -> bool:
     """Whether what these read of their session is one content."""
-    own = there.session("0-0").model
-    models = [there.replica(node, "0-0") for node in nodes]
-    contents = [digest(model.snapshot()) for model in models]
-    slots = all(model.slots == own.slots for model in models)
-    people = all([*model.people.items()] == [*own.people.items()] for model in models)
-    return slots and people and set(contents) == {digest(own.snapshot())}
+    own = there.session("0-0").state
+    states = [there.replica(node, "0-0") for node in nodes]
+    contents = [digest(state.snapshot()) for state in states]
+    models = all(state.model.plain() == own.model.plain() for state in states)
+    people = all([*state.people] == [*own.people] for state in states)
+    return models and people and set(contents) == {digest(own.snapshot())}
 
 
 async def two_done(there: Deployment) -> Node:
@@ -76,43 +76,43 @@ async def test_an_arrival_is_sent_on_without_a_message(
 ) -> None:
     async with opened(partitions=27, fanout=3) as there:
         await there.form(12)
-        full = [r for r in there.reflectors() if not r.model.shape.leaf and not r.model.free]
+        full = [r for r in there.reflectors() if not r.model.leaf and not r.model.slots.free]
         assert {r.session for r in full} >= {"0", "0-0"}
-        before = {r.session: (r.model.seq, list(r.members)) for r in full}
+        before = {r.session: (r.state.seq, list(r.members)) for r in full}
         more = await there.form(10)
-        assert {r.session: (r.model.seq, list(r.members)) for r in full} == before
+        assert {r.session: (r.state.seq, list(r.members)) for r in full} == before
         assert all(there.chain(node)[0].place.session.count("-") == 2 for node in more)
         await there.finish()
 
 
-async def test_nobody_has_more_people_or_spares_than_the_fanout(
+async def test_nobody_has_more_people_or_standbys_than_the_fanout(
     opened: Opener, autojump_clock: MockClock
 ) -> None:
     async with opened(partitions=8, fanout=2) as there:
-        most = {"people": 0, "spares": 0}
+        most = {"people": 0, "standbys": 0}
 
         def check() -> None:
             for reflector in there.reflectors():
                 people = sum(1 for node in reflector.members if node != there.submitter)
                 most["people"] = max(most["people"], people)
-                most["spares"] = max(most["spares"], len(reflector.spares))
+                most["standbys"] = max(most["standbys"], len(reflector.admission.standbys))
 
         there.always.append(check)
         nodes = await there.form(30)
-        away = [n for n in nodes if there.chain(n)[-1].state is RESTING]
+        away = [n for n in nodes if there.chain(n)[-1].state in (PAUSED, HELD)]
         assert len(away) == 30 - 8 - 4 * 2
         for node in nodes[:16]:  # so that those who were turned away are needed
             if node not in away:
                 there.crash(node)
         await there.until(lambda: any(there.computing(node) for node in away))
         await there.finish()
-        assert most == {"people": 2, "spares": 2}
+        assert most == {"people": 2, "standbys": 2}
 
 
 async def test_connections_are_bounded(opened: Opener, autojump_clock: MockClock) -> None:
     async with opened(partitions=27, fanout=3) as there:
         nodes = await there.form(27)
-        limit = there.shape.fanout * there.shape.levels  # no spares are there
+        limit = there.shape.fanout * there.shape.levels  # no standbys are there
 
         def most() -> int:
             return max(map(there.connected, [there.submitter, *nodes]))

@@ -14,8 +14,9 @@ async def test_a_closed_connection_is_noticed_at_once(
 ) -> None:
     async with opened(partitions=9, fanout=3) as there:
         nodes = await there.form(10)
-        (spare,) = (node for node in nodes if not there.computing(node))
-        (session,) = (r.session for r in there.reflectors() if spare in r.spares)
+        (standby,) = (node for node in nodes if not there.computing(node))
+        found = (r.session for r in there.reflectors() if standby in r.admission.standbys)
+        (session,) = found
         gone = there.followers(session)[0]
         (slot,) = (i for i in range(3) if there.worker(session, i) == gone)
         crashed = there.now
@@ -23,7 +24,7 @@ async def test_a_closed_connection_is_noticed_at_once(
         await there.until(lambda: gone not in there.people(session))
         assert there.now - crashed < HEARTBEAT_SECONDS / 4
         assert there.record.of(session).messages.count(m.Left(gone)) == 1
-        assert there.worker(session, slot) == spare
+        assert there.worker(session, slot) == standby
         await there.until(there.formed)
         await there.finish()
 

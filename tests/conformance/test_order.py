@@ -51,13 +51,13 @@ async def test_what_was_published_counts_when_it_comes_back(
         node = there.followers("0-1")[0]
         view, replica = there.view(node, "0-1"), there.replica(node, "0-1")
         assert view is not None
-        (slot,) = view.holding
+        (slot,) = view.claims
         there.hands.finish(node)
         await there.until(lambda: view.unacknowledged is not None)
-        assert view.holding == (slot,)
-        assert not replica.slots[slot].done
+        assert view.claims == (slot,)
+        assert not replica.model.slots.done[slot]
         await there.until(lambda: view.unacknowledged is None)
-        assert replica.slots[slot].done
+        assert replica.model.slots.done[slot]
         (log,) = (log for log in there.record.following("0-1") if node in log.nodes)
         own = [s for s in log.messages if isinstance(s, m.Finished) and s.node == node]
         assert [said.slots for said in own] == [(slot,)]
@@ -72,18 +72,22 @@ async def test_what_one_publishes_stays_in_order_and_is_there_once(
         people = there.people("0-1")
         for number in range(20):
             for node in people:
-                there.publish(node, "0-1", m.Given([node, number]))
+                there.publish(node, "0-1", remark(node, number))
 
-        def heard() -> list[m.Given]:
-            said = [s for s in there.record.of("0-1").messages if isinstance(s, m.Given)]
-            return [given for given in said if isinstance(given.input, list)]
+        def heard() -> list[m.Failed]:
+            return [s for s in there.record.of("0-1").messages if isinstance(s, m.Failed)]
 
         await there.until(lambda: len(heard()) == 60 and there.agree("0-1"))
         for node in people:
-            numbers = [given.input[1] for given in heard() if given.input[0] == node]
-            assert numbers == list(range(20))
+            numbers = [said.failure.error for said in heard() if said.node == node]
+            assert numbers == [str(number) for number in range(20)]
         for log in there.record.following("0-1"):
-            said = [s for s in log.messages if isinstance(s, m.Given)]
+            said = [s for s in log.messages if isinstance(s, m.Failed)]
             assert said[-60:] == heard()
         await there.finish()
         there.record.check()
+
+
+def remark(node: m.Node, number: int) -> m.Failed:
+    """What anybody may say, and nothing follows from: too late for any step of a leader."""
+    return m.Failed(node, None, m.Failure("0-1", None, str(number)), False, before=-1)

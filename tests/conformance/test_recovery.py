@@ -31,10 +31,10 @@ async def test_the_host_of_an_interior_session_dies(
     async with opened(partitions=27, fanout=3) as there:
         await there.form(27)
         acknowledged = await some_done(there, "0-1-0", "0-1-1", "0-1-2", "0-0-2")
-        victim, epoch = there.leader("0-1"), there.session("0-1").epoch
+        victim, epoch = there.leader("0-1"), there.session("0-1").state.epoch
         assert there.host_of("0-1") == there.host_of("0-1-0") == victim
         there.crash(victim)
-        await there.until(lambda: there.open("0-1") and there.session("0-1").epoch > epoch)
+        await there.until(lambda: there.open("0-1") and there.session("0-1").state.epoch > epoch)
         await there.until(lambda: there.open("0-1-0") and bool(there.done("0-1-0")))
         await there.finish()
         assert [there.hands.times(partition) for partition in acknowledged] == [1] * 4
@@ -75,12 +75,12 @@ async def test_the_newer_leader_wins(opened: Opener, autojump_clock: MockClock) 
         there.silence(older, with_it)
         await there.until(lambda: len(leaders(there, "0-1")) == 2)
         first, second = there.incarnations("0-1")
-        assert first.epoch < second.epoch
+        assert first.state.epoch < second.state.epoch
         assert list(first.members) == [older, with_it]
         there.heal()
         await there.until(lambda: {older, with_it} <= set(second.members))
-        await there.until(lambda: leaders(there, "0-1") == [second.model.leader])
-        assert second.model.leader != older
+        await there.until(lambda: leaders(there, "0-1") == [second.state.leader])
+        assert second.state.leader != older
         await there.finish()
         assert [there.hands.times(partition) for partition in acknowledged] == [1]
         there.record.check()
@@ -88,7 +88,7 @@ async def test_the_newer_leader_wins(opened: Opener, autojump_clock: MockClock) 
 
 def leaders(there: Deployment, session: str) -> list[Node | None]:
     """Of all incarnations of a session in which there is anybody, the oldest first."""
-    return [r.model.leader for r in there.incarnations(session) if r.members]
+    return [r.state.leader for r in there.incarnations(session) if r.members]
 
 
 @pytest.mark.parametrize("together", [1, 3])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from trio.testing import MockClock
 
-from core.digest import digest
-from core.votes import HOST
+from core.sessions.digest import digest
+from core.sessions.votes import HOST
 from tests.conformance.deployment import Deployment, Divergence, Opener
 
 
 def alike(there: Deployment, session: str) -> bool:
     """Whether all who are in a session have seen the same, and hold the same."""
-    own = digest(there.session(session).model.snapshot())
+    own = digest(there.session(session).state.snapshot())
     people = there.people(session)
     return there.agree(session) and {
         digest(there.replica(node, session).snapshot()) for node in people
@@ -40,13 +40,13 @@ async def test_a_participants_replica_is_named_and_repaired(
     async with opened(partitions=16, fanout=4) as there:
         await there.form(16)
         *others, wrong = there.followers("0-1")
-        there.replica(wrong, "0-1").slots[3].assigned += 1
-        there.replica(wrong, "0-1").input = "something else"
-        seq = there.session("0-1").model.seq
+        there.replica(wrong, "0-1").model.slots.assigned[3] += 1
+        there.replica(wrong, "0-1").model.input = "something else"
+        seq = there.session("0-1").state.seq
         assert not alike(there, "0-1")
         there.hands.finish(others[0])
         await there.until(lambda: bool(there.divergences))
-        assert there.divergences == [Divergence("0-1", seq + 1, wrong, ("input", "slots"))]
+        assert there.divergences == [Divergence("0-1", seq + 1, wrong, ("input", "assigned"))]
         await there.until(lambda: alike(there, "0-1"))
         there.hands.finish(wrong)
         await there.until(lambda: len(there.done("0-1")) == 2 and alike(there, "0-1"))
@@ -61,7 +61,7 @@ async def test_the_hosts_own_replica_is_named_and_repaired(
         await there.form(16)
         right = there.session("0-1").model.input
         there.session("0-1").model.input = "something else"
-        seq = there.session("0-1").model.seq
+        seq = there.session("0-1").state.seq
         there.hands.finish(there.followers("0-1")[0])
         await there.until(lambda: bool(there.divergences))
         assert there.divergences == [Divergence("0-1", seq + 1, HOST, ("input",))]
@@ -76,10 +76,10 @@ async def test_what_differs_in_the_root_is_repaired_too(
     async with opened(partitions=16, fanout=4) as there:
         await there.form(16)
         wrong = there.followers("0")[-1]
-        there.replica(wrong, "0").slots[2].worker = None
-        seq = there.session("0").model.seq
+        there.replica(wrong, "0").model.slots.worker[2] = None
+        seq = there.session("0").state.seq
         there.hands.finish(*there.people("0-1"))
         await there.until(lambda: bool(there.divergences))
-        assert there.divergences == [Divergence("0", seq + 1, wrong, ("slots",))]
+        assert there.divergences == [Divergence("0", seq + 1, wrong, ("worker",))]
         await there.until(lambda: alike(there, "0"))
         await there.finish()

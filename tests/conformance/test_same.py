@@ -31,10 +31,11 @@ Tree = dict[str, tuple[Shape, int, int]]
 
 
 def tree(there: Deployment) -> Tree:
-    """Of each session where it stands, and how many people and spares it has."""
+    """Of each session where it stands, and how many people and standbys it has."""
     sessions = sorted(there.reflectors(), key=lambda reflector: reflector.session)
     return {
-        r.session: (r.model.shape, len(there.people(r.session)), len(r.spares)) for r in sessions
+        r.session: (r.model.shape, len(there.people(r.session)), len(r.admission.standbys))
+        for r in sessions
     }
 
 

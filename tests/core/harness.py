@@ -16,17 +16,19 @@ from typing import Any
 import attrs
 import msgspec
 
-from core import Computation, Host, Reflector, Replica, Shape, Worker
+from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
-from core.digest import digest
 from core.messages import Call, Command, Message, Node, Place, Reply, Value
-from core.store import Store
-from core.worker import GONE, SEATED, WAITING
+from core.sessions import Store
+from core.sessions.digest import digest
+from core.sessions.states import GONE, STANDBY, Event
 
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
 PIECE_SECONDS = 0.03
 STEPS_MAX = 10_000  # several times what the slowest of these trees takes
+ROOT_KEY = b"the root's key"
+END_KEY = b"the end"
 
 Action = Callable[[], None]
 Lane = tuple[Any, Node]  # from whom, or what of a job, and to whom
@@ -86,6 +88,9 @@ class Net:
         self.store = store  # of the submitter's host
         self.openings = 0  # of the root
         self.differences: list[tuple[str, int, Node, list[str]]] = []
+        self.offences: list[tuple[str, Node, Call]] = []  # what nobody honest says
+        self.liars: set[Node] = set()  # who may have committed them
+        self.end_key = END_KEY
         self.lanes: dict[Lane, deque[tuple[Action, Action | None]]] = {}
         self.timers: list[tuple[float, int, Action]] = []
         self.processes: dict[Node, Process] = {}
@@ -114,10 +119,13 @@ class Net:
     ) -> Process:
         self.processes[node] = process = Process(node)
         if listens:
-            process.host = Host(node, self, self.store if node == SUBMITTER else None)
+            store = self.store if node == SUBMITTER else None
+            key = ROOT_KEY if node == SUBMITTER else b""
+            process.host = Host(node, self, Computation, store, key)
         worker = Worker(self, node, node if listens else None, ROOT, observes)
         if open:
-            self.open(worker, m.Open(self.shape, (self.openings,), ROOT, self.openings > 1))
+            again = self.openings > 1
+            self.open(worker, m.Open(ROOT, (self.openings,), self.shape.plain(), again))
         worker.enter(ROOT)
         return process
 
@@ -128,7 +136,7 @@ class Net:
         if process.host is not None:
             process.host.close()
         for view in process.views:
-            view.state = GONE
+            view.step(Event.END)
         others = [other for pair in self.connected if node in pair for other in pair]
         self._sever([(node, other) for other in others if other != node], keep)
 
@@ -208,7 +216,8 @@ class Net:
         self.call_later(seconds, retry)
 
     def ended(self, worker: Worker, ended: m.Ended) -> None:
-        self.processes[worker.node].ended.append(ended)
+        assert self.is_end(ended)
+        self.processes[worker.node].ended.append(m.Ended(ended.result, ended.failure))
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
         def work() -> None:
@@ -255,10 +264,10 @@ class Net:
             self._put((host.address, link.node), lambda: link.answered(place, reply))
 
     def welcome(self, reflector: Reflector, link: Worker, node: Node) -> None:
-        snapshot = wired(reflector.model.snapshot())
+        snapshot, seal = wired(reflector.state.snapshot()), reflector.seal_of(node)
 
         def follow() -> None:
-            replica = Replica(Computation.restore(snapshot), reflector.place)
+            replica = Replica(Session.restore(Computation, snapshot), reflector.place, seal)
             replica.views[node] = link
             self.processes[node].replicas[reflector] = replica
 
@@ -267,28 +276,46 @@ class Net:
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        model, now, seq = reflector.model, self.now, reflector.model.seq
-        self.ordered.append((model.shape.session, message))
+        state, shape, now = reflector.state, reflector.model.shape, self.now
+        seq = state.seq
+        self.ordered.append((state.name, message))
         for _, command in commands:
             if isinstance(command, m.Compute):
                 partitions = [command.first + slot for slot in command.slots]
                 self.repeated += [index for index in partitions if index in self.known]
-        if isinstance(message, m.Finished) and model.shape.leaf:
-            self.known.update(model.shape.first + slot for slot in message.slots)
+        if isinstance(message, m.Finished) and shape.leaf:
+            self.known.update(shape.first + slot for slot in message.slots)
         self._check(reflector, message)
-        expected = digest(model.snapshot()) if self.compare else None
+        expected = digest(state.snapshot()) if self.compare else None
 
         def follow(node: Node) -> None:
             replica = self.processes[node].replicas[reflector]
             replica.apply(seq, now, message)
-            if self.compare and replica.model.seq == seq:
-                assert digest(replica.model.snapshot()) == expected, (model.shape.session, seq)
+            if self.compare and replica.state.seq == seq:
+                assert digest(replica.state.snapshot()) == expected, (state.name, seq)
             view = replica.views[node]
             if self.vote_every and seq % self.vote_every == 0 and view.seat is replica:
                 self.send(view, reflector.place, replica.vote())
 
         for node in reflector.members:
             self._put((reflector.host.address, node), lambda node=node: follow(node))
+
+    def party(self, node: Node) -> Node:
+        return node
+
+    def owns(self, host: Host, node: Node) -> bool:
+        return bool(node == host.address)
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return ended.key == self.end_key
+
+    def offended(self, host: Host, link: Worker, place: Place, call: Call) -> None:
+        """Note it. No history of honest nodes has any, so that any other one ends here."""
+        self.offences.append((place.session, link.node, call))
+        assert link.node in self.liars, self.offences[-1]
+        pair = min(link.node, host.address), max(link.node, host.address)
+        if pair in self.connected:
+            self.disconnect(*pair)
 
     def voters(self, reflector: Reflector) -> int:
         return len(reflector.members) + 1
@@ -297,26 +324,31 @@ class Net:
         self.differences.append((reflector.place.session, seq, node, fields))
 
     def repair(self, reflector: Reflector, link: Worker, node: Node) -> None:
-        snapshot = wired(reflector.model.snapshot())
+        snapshot = wired(reflector.state.snapshot())
 
         def adopt() -> None:
-            self.processes[node].replicas[reflector].model = Computation.restore(snapshot)
+            state = Session.restore(Computation, snapshot)
+            self.processes[node].replicas[reflector].state = state
 
         self._put((reflector.host.address, node), adopt)
 
     def _check(self, reflector: Reflector, message: Message) -> None:
         """What has to hold of a session whenever something was ordered."""
-        model = reflector.model
-        for i, slot in enumerate(model.slots):
-            if slot.done:
-                assert self.accepted.setdefault((reflector, i), slot.output) == slot.output
+        state, shape, slots = reflector.state, reflector.model.shape, reflector.model.slots
+        for i, done in enumerate(slots.done):
+            if done:
+                output = slots.outputs[i]
+                assert self.accepted.setdefault((reflector, i), output) == output
             else:
                 assert (reflector, i) not in self.accepted
         if not isinstance(message, m.Moved):
-            assert model.people.keys() == reflector.members.keys()
-        if not model.shape.leaf:
-            assert not reflector.spares
-        assert len(reflector.spares) <= model.shape.fanout
+            assert reflector.members is state.people
+            assert all(link.node == node for node, link in state.people.items())
+        standbys = reflector.admission.standbys
+        if not shape.leaf:
+            assert not standbys
+        assert len(standbys) <= shape.fanout
+        assert not standbys.keys() & state.people.keys()
 
     # -- deliveries ------------------------------------------------------------------------
 
@@ -387,7 +419,7 @@ class Net:
     def reflector(self, session: str) -> Reflector:
         """That of the newest assignment."""
         found = [r for r in self.open_reflectors() if r.place.session == session]
-        return max(found, key=lambda reflector: reflector.model.epoch)
+        return max(found, key=lambda reflector: reflector.state.epoch)
 
     def reflector_at(self, session: str, address: Node) -> Reflector:
         """That on a certain host."""
@@ -398,13 +430,13 @@ class Net:
     def seated(self, node: Node) -> list[str]:
         """The sessions that a node has a seat in, from the root down."""
         views = self.processes[node].views
-        return sorted((view.place.session for view in views if view.state is SEATED), key=len)
+        return sorted((view.place.session for view in views if view.takes_part), key=len)
 
     def others(self, node: Node) -> set[Node]:
         """Whom a node is connected to; not those whom it is just sending on."""
         process = self.processes[node]
-        found = {view.place.address for view in process.views if view.state in (SEATED, WAITING)}
+        found = {v.place.address for v in process.views if v.takes_part or v.state is STANDBY}
         for reflector in process.host.reflectors.values() if process.host else ():
             if not reflector.closed:
-                found.update(reflector.members, reflector.spares)
+                found.update(reflector.members, reflector.admission.standbys)
         return found - {node}

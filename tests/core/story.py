@@ -10,10 +10,10 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from core import Computation, Shape
+from core import Computation, Session, Shape
 from core import messages as m
-from core.digest import digest
-from core.messages import Command, Message, Node, Value
+from core.messages import Command, Epoch, Message, Node, Value
+from core.sessions.digest import digest
 
 OBSERVER = 0
 Event = tuple[int, int, int]
@@ -38,6 +38,11 @@ events = st.lists(
 )
 
 
+def session(shape: Shape, epoch: Epoch = (1,)) -> Session:
+    """A session of that shape, before anything was said in it."""
+    return Session(shape.session, epoch, Computation, shape.plain())
+
+
 def drawn(seed: int, length: int = 150) -> list[Event]:
     random = Random(seed)
     return [
@@ -50,7 +55,8 @@ class Story:
     """What was ordered, and what a model has to show for it."""
 
     def __init__(self, shape: Shape, observed: bool = False) -> None:
-        self.model = Computation(shape)
+        self.state = session(shape)
+        self.model: Computation = self.state.model
         self.now = 0.0
         self.log: list[tuple[float, Message]] = []
         self.people: list[Node] = []  # in join order
@@ -77,8 +83,8 @@ class Story:
                 self._join(self.newest, pace=(None, 0.0, 0.001, 0.02, 1.0)[b % 5])
             case "come back" if self.gone:
                 node = self.gone.pop(a % len(self.gone))
-                holding = [i for slots in self.work.get(node, ()) for i in slots]
-                self._join(node, holding=tuple(dict.fromkeys(holding)))
+                claims = [i for slots in self.work.get(node, ()) for i in slots]
+                self._join(node, claims=tuple(dict.fromkeys(claims)))
             case "leave" if self.people:
                 self._leave(self.people[a % len(self.people)])
             case "finish" if tasks := self._tasks():
@@ -95,17 +101,17 @@ class Story:
             case "prepared" if self.people and self.model.given:
                 self.order(m.Prepared([["in", i, a] for i in range(self.model.shape.slots)]))
             case "restored" if b < 40:
-                self.order(m.Restored(self._other_replica(a, b)))
+                self.order(self._known_elsewhere(a, b))
 
     def order(self, message: Message) -> None:
         self.log.append((self.now, message))
-        self.told = list(self.model.apply(self.now, message))
+        self.told = list(self.state.apply(self.now, message))
         for node, command in self.told:
             match command:
                 case m.Compute():
                     self.work.setdefault(node, []).append(command.slots)
-                case m.Lead() | m.Reinforce():
-                    self.work.setdefault(node, []).append((command.slot,))
+                case m.Lead() | m.Visit():
+                    self.work.setdefault(node, []).append((command.child,))
 
     # -- what people do --------------------------------------------------------------------
 
@@ -116,11 +122,11 @@ class Story:
         self,
         node: Node,
         pace: float | None = None,
-        holding: tuple[int, ...] = (),
+        claims: tuple[int, ...] = (),
         observes: bool = False,
     ) -> None:
         self.people.append(node)
-        self.order(m.Joined(node, node % 3 or None, pace, holding, observes))
+        self.order(m.Joined(node, node % 3 or None, pace, claims, observes))
 
     def _leave(self, node: Node) -> None:
         self.people.remove(node)
@@ -143,11 +149,9 @@ class Story:
         before = self.model.failed(node, slot)
         self.order(m.Failed(node, slot, failure, b == 0, before))
 
-    def _other_replica(self, a: int, b: int) -> dict[str, Value]:
-        """A replica of another incarnation, that has the outputs of some slots."""
-        other = Computation(
-            self.model.shape, (*self.model.epoch[:-1], self.model.epoch[-1] + a % 2)
-        )
+    def _known_elsewhere(self, a: int, b: int) -> m.Restored:
+        """What a replica of another incarnation, that has the outputs of some slots, knows."""
+        other = session(self.model.shape, (*self.state.epoch[:-1], self.state.epoch[-1] + a % 2))
         slots = self.model.shape.slots
         other.apply(0.0, m.Given(["all", a]))
         other.apply(0.0, m.Prepared([["in", i, a] for i in range(slots)]))
@@ -155,7 +159,8 @@ class Story:
             if (a + slot * (b + 1)) % 7 == 0:
                 output = self.accepted.setdefault(slot, [slot, "restored", len(self.log)])
                 other.apply(0.0, m.Finished(99, (slot,), [output], 1.0))
-        return other.snapshot()
+        context = None if a % 3 == 0 else other.model.context()  # None: it was only kept there
+        return m.Restored(other.model.facts(), context)
 
     def complete(self) -> None:
         """Everyone who is there finishes what they hold, until nobody holds anything."""
@@ -170,58 +175,71 @@ class Story:
     # -- what must hold --------------------------------------------------------------------
 
     def check(self) -> None:
-        model = self.model
-        slots, idle = model.slots, model.idle
-        assert list(model.people) == self.people
-        assert model.leader == next(iter(self.people), None)
-        assert {i: slot.output for i, slot in enumerate(slots) if slot.done} == self.accepted
-        open_slots = [(i, slot) for i, slot in enumerate(slots) if not slot.done]
-        assert model.remaining == len(open_slots)
-        assert model.free == sum(slot.worker is None for _, slot in open_slots)
-        for _, slot in open_slots:
-            assert {slot.worker, slot.helper} - {None} <= model.people.keys()
-            assert slot.helper is None or slot.worker not in (None, slot.helper)
-            assert slot.worker not in idle
-            assert slot.helper not in idle
-            assert slot.worker != OBSERVER
-        assert idle.keys() <= model.people.keys() - {OBSERVER}
-        held = [slot.worker for _, slot in open_slots if slot.worker is not None]
-        if not model.shape.leaf:
+        state, model, slots = self.state, self.model, self.model.slots
+        idle, helpers = slots.idle, slots.helpers
+        observers = {OBSERVER} & {*self.people}
+        assert list(state.people) == self.people
+        assert set(state.observers) == observers
+        assert state.leader == next(iter(self.people), None)
+        assert {i: slots.outputs[i] for i, done in enumerate(slots.done) if done} == self.accepted
+        open_slots = [i for i, done in enumerate(slots.done) if not done]
+        workers = {i: slots.worker[i] for i in open_slots}
+        assert slots.remaining == len(open_slots)
+        assert slots.free == sum(worker is None for worker in workers.values())
+        for i, worker in workers.items():
+            helper = helpers.get(i)
+            assert {worker, helper} - {None} <= state.people.keys()
+            assert helper is None or worker not in (None, helper)
+            assert worker not in idle
+            assert helper not in idle
+            assert worker != OBSERVER
+        assert len(idle) == len({*idle})
+        assert {*idle} <= state.people.keys() - {OBSERVER}
+        held = [worker for worker in workers.values() if worker is not None]
+        if not model.leaf:
             assert len(held) == len(set(held))
         for node in [] if model.failure else self.people:
             assert node == OBSERVER or node in idle or self.work.get(node) or node in held
         self._check_told()
-        if model.prepared or not model.shape.leaf:
-            for _, slot in open_slots:
-                if slot.worker is None:
-                    assert all(self._others_may_try(slot.failed, node) for node in idle)
+        if slots.inputs is not None or not model.leaf:
+            for i, worker in workers.items():
+                if worker is None:
+                    failed = slots.failed.get(i, ())
+                    assert all(self._others_may_try(failed, node) for node in idle)
 
     def _others_may_try(self, failed: tuple[Node, ...], node: Node) -> bool:
         others = set(self.people) - {OBSERVER} - set(failed)
         return node in failed and bool(others)
 
     def _check_told(self) -> None:
+        slots = self.model.slots
         for node, command in self.told:
             assert node in self.people
             match command:
                 case m.Compute():
-                    assert self.model.prepared
+                    assert slots.inputs is not None
                     assert command.session == self.model.shape.session
                     assert command.first == self.model.shape.first
                     assert command.slots
-                    inputs = tuple(self.model.slots[i].input for i in command.slots)
-                    assert command.inputs == inputs
+                    assert command.inputs == tuple(slots.inputs[i] for i in command.slots)
                 case m.Lead():
-                    assert self.model.slots[command.slot].worker == node
+                    assert slots.worker[command.child] == node
+                    said = [command.first] if command.first is not None else self._supplied(node)
+                    inputs = [] if slots.inputs is None else [slots.inputs[command.child]]
+                    assert said == [m.Given(value) for value in inputs]
                 case m.TakeOver() | m.Prepare() | m.Collect() | m.Abort():
-                    assert node == self.model.leader
+                    assert node == self.state.leader
+
+    def _supplied(self, node: Node) -> list[m.Given]:
+        """What `node` was told to say in its child session, but not when it was given that."""
+        return [c.first for n, c in self.told if n == node and isinstance(c, m.Supply)]
 
 
 def digests(story: Story) -> list[str]:
-    """That of a fresh model after each message of a story."""
-    model = Computation(story.model.shape)
+    """That of a fresh session after each message of a story."""
+    state = session(story.model.shape)
     found = []
     for now, message in story.log:
-        model.apply(now, message)
-        found.append(digest(model.snapshot()))
+        state.apply(now, message)
+        found.append(digest(state.snapshot()))
     return found

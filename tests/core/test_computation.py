@@ -8,29 +8,34 @@ import pytest
 
 from core import Computation, Shape
 from core import messages as m
-from core.messages import Command, Message, Node, Value
+from core.messages import Command, Epoch, Message, Node, Value
+from tests.core import story
 
 LEADER, SECOND, THIRD, FOURTH = 1, 2, 3, 4
 
 
 class Session:
-    """A model, and the commands of each message as (node, command) pairs."""
+    """A session, and the commands of each message as (node, command) pairs."""
 
-    def __init__(self, partitions: int, fanout: int, given: bool = True) -> None:
-        self.model = Computation(Shape.root(partitions, fanout))
+    def __init__(
+        self, partitions: int, fanout: int, given: bool = True, epoch: Epoch = (1,)
+    ) -> None:
+        self.state = story.session(Shape.root(partitions, fanout), epoch)
+        self.model: Computation = self.state.model
+        self.slots = self.model.slots
         self.now = 0.0
         if given:
             self.order(m.Given("all"))
-            self.order(m.Prepared([f"in {i}" for i in range(self.model.shape.slots)]))
+            self.order(m.Prepared([f"in {i}" for i in range(len(self.slots))]))
 
     def order(self, message: Message, at: float | None = None) -> list[tuple[Node, Command]]:
         self.now = self.now if at is None else at
-        return list(self.model.apply(self.now, message))
+        return list(self.state.apply(self.now, message))
 
     def join(self, *nodes: Node, **more: Any) -> list[tuple[Node, Command]]:
         told = []
         for node in nodes:
-            joined = {"address": node, "pace": None, "holding": (), "observes": False, **more}
+            joined = {"address": node, "about": None, "claims": (), "observes": False, **more}
             told += self.order(m.Joined(node=node, **joined))
         return told
 
@@ -46,10 +51,14 @@ class Session:
         return self.order(m.Failed(node, slot, failure, final, before))
 
     def workers(self) -> list[Node | None]:
-        return [None if slot.done else slot.worker for slot in self.model.slots]
+        return [None if self.slots.done[i] else node for i, node in enumerate(self.slots.worker)]
 
     def outputs(self) -> list[Value]:
-        return [slot.output for slot in self.model.slots]
+        return self.slots.outputs
+
+    def restored(self) -> m.Restored:
+        """What a session opened anew is told by one with this replica."""
+        return m.Restored(self.model.facts(), self.model.context())
 
 
 def compute(*slots: int) -> m.Compute:
@@ -71,16 +80,16 @@ def test_slots_are_given_in_order_with_their_inputs() -> None:
         (2, compute(1)),
         (3, compute(2)),
     ]
-    assert list(session.model.idle) == [4]
+    assert session.slots.idle == [4]
     assert session.finish(1, 0) == [(1, m.Rest())]
 
 
 def test_a_compute_names_the_session_and_its_first_partition() -> None:
     shape = Shape.root(9, 3).child(2)
-    model = Computation(shape)
-    model.apply(0, m.Given("third"))
-    model.apply(0, m.Prepared(["a", "b", "c"]))
-    told = model.apply(0, m.Joined(7, None, None, (), False))
+    state = story.session(shape)
+    state.apply(0, m.Given("third"))
+    state.apply(0, m.Prepared(["a", "b", "c"]))
+    told = state.apply(0, m.Joined(7, None, None, (), False))
     assert told[-1] == (7, m.Compute("0-2", 6, (0,), ("a",)))
 
 
@@ -89,16 +98,16 @@ def test_those_who_came_before_the_inputs_are_served_in_the_order_in_which_they_
     assert session.join(5, 3, 4) == [(5, m.TakeOver())]
     assert session.order(m.Given("all")) == [(5, m.Prepare("all"))]
     assert session.order(m.Prepared(["in 0", "in 1"])) == [(5, compute(0)), (3, compute(1))]
-    assert list(session.model.idle) == [4]
+    assert session.slots.idle == [4]
 
 
 def test_only_the_first_input_and_the_first_cut_count() -> None:
     session = Session(1, 2)
     session.join(1)
-    before = session.model.snapshot()
+    before = session.state.snapshot()
     assert session.order(m.Given("other")) == []
     assert session.order(m.Prepared(["other"])) == []
-    assert session.model.snapshot() == {**before, "seq": before["seq"] + 2}
+    assert session.state.snapshot() == {**before, "seq": before["seq"] + 2}
 
 
 def test_a_slot_of_an_interior_session_is_led_and_supplied_later() -> None:
@@ -106,12 +115,12 @@ def test_a_slot_of_an_interior_session_is_led_and_supplied_later() -> None:
     (_, over), (node, lead) = session.join(1)
     assert over == m.TakeOver()
     assert isinstance(lead, m.Lead)
-    assert (node, lead.slot, lead.given, lead.input) == (1, 0, False, None)
+    assert (node, lead.child, lead.first) == (1, 0, None)
     session.order(m.Given("all"))
-    assert session.order(m.Prepared(["a", "b", "c"])) == [(1, m.Supply(0, "a"))]
+    assert session.order(m.Prepared(["a", "b", "c"])) == [(1, m.Supply(0, m.Given("a")))]
     ((node, lead),) = session.join(2)
     assert isinstance(lead, m.Lead)
-    assert (node, lead.slot, lead.given, lead.input) == (2, 1, True, "b")
+    assert (node, lead.child, lead.first) == (2, 1, m.Given("b"))
 
 
 def test_an_observer_takes_no_slot() -> None:
@@ -120,16 +129,16 @@ def test_an_observer_takes_no_slot() -> None:
     assert session.join(1, 2) == [(1, compute(0)), (2, compute(1))]
     session.order(m.Left(1))
     assert session.workers() == [None, 2]
-    assert session.model.leader == 9
+    assert session.state.leader == 9
     session.finish(2, 1)
     assert session.workers() == [2, None]
-    assert 9 not in session.model.idle
+    assert 9 not in session.slots.idle
 
 
 def test_a_newcomer_keeps_what_it_was_at_if_nobody_else_has_it() -> None:
     session = Session(4, 4)
     session.join(1)
-    told = session.join(2, holding=(0, 2))
+    told = session.join(2, claims=(0, 2))
     assert session.workers() == [1, None, 2, None]
     assert commands(told, m.Compute) == []  # it is computing that already
     session.join(3)
@@ -140,7 +149,7 @@ def test_a_newcomer_whose_slots_were_done_meanwhile_gets_another() -> None:
     session = Session(3, 3)
     session.join(1)
     session.finish(1, 0)
-    assert session.join(2, holding=(0,)) == [(2, compute(2))]
+    assert session.join(2, claims=(0,)) == [(2, compute(2))]
 
 
 # -- batches (guided self-scheduling) ------------------------------------------------------
@@ -166,8 +175,8 @@ def test_a_batch_fills_50_ms_but_is_never_more_than_a_fair_share(
 ) -> None:
     session = Session(free + others, free + others)
     session.join(*range(2, 2 + others))
-    assert session.model.free == free
-    told = session.join(1, pace=pace)
+    assert session.slots.free == free
+    told = session.join(1, about=pace)
     assert len(told[-1][1].slots) == expected
     assert told[-1] == (1, compute(*range(others, others + expected)))
 
@@ -175,7 +184,7 @@ def test_a_batch_fills_50_ms_but_is_never_more_than_a_fair_share(
 def test_an_observer_has_no_share() -> None:
     session = Session(8, 8)
     session.join(9, observes=True)
-    assert session.join(1, pace=0.0) == [(1, compute(*range(8)))]
+    assert session.join(1, about=0.0) == [(1, compute(*range(8)))]
 
 
 def test_the_pace_is_what_the_last_batch_took() -> None:
@@ -183,12 +192,12 @@ def test_the_pace_is_what_the_last_batch_took() -> None:
     session.join(1, 2)
     assert session.finish(1, 0, seconds=0.01)[0][1].slots == (2, 3, 4, 5, 6)
     assert session.finish(1, 2, 3, 4, 5, 6, seconds=0.125)[0][1].slots == (7, 8)
-    assert session.model.people[1].pace == 0.025
+    assert session.slots.paces == {1: 0.025}
 
 
 def test_pieces_are_never_batched_in_an_interior_session() -> None:
     session = Session(9, 3)
-    session.join(1, 2, pace=0.0)
+    session.join(1, 2, about=0.0)
     assert session.workers() == [1, 2, None]
     session.order(m.Finished(1, (0,), ["out"], 0.0))
     assert session.workers() == [None, 2, 1]
@@ -197,7 +206,7 @@ def test_pieces_are_never_batched_in_an_interior_session() -> None:
 def test_a_node_alone_finishes_in_batches_that_shrink() -> None:
     session = Session(64, 64)
     session.join(1)
-    told: Any = session.join(2, pace=0.0)
+    told: Any = session.join(2, about=0.0)
     sizes = []
     while commands(told, m.Compute):
         ((_, command),) = told
@@ -217,7 +226,7 @@ def test_the_first_result_counts_and_a_second_changes_nothing() -> None:
     session.finish(3, 0)
     session.finish(2, 0)
     assert session.outputs() == ["out 0 of 3", None]
-    assert (session.model.remaining, session.model.free) == (1, 0)
+    assert (session.slots.remaining, session.slots.free) == (1, 0)
 
 
 def test_a_result_that_comes_twice_does_no_harm() -> None:
@@ -227,7 +236,7 @@ def test_a_result_that_comes_twice_does_no_harm() -> None:
     workers = session.workers()
     session.finish(1, 0)
     assert session.outputs() == ["out 0 of 1", None, None]
-    assert session.model.remaining == 2
+    assert session.slots.remaining == 2
     assert session.workers() == workers == [None, 2, 1]
 
 
@@ -236,7 +245,7 @@ def test_a_result_for_a_slot_that_is_free_counts() -> None:
     session.join(1)
     session.finish(1, 2)
     assert session.outputs() == [None, None, "out 2 of 1"]
-    assert (session.model.free, session.model.remaining) == (session.workers().count(None) - 1, 2)
+    assert (session.slots.free, session.slots.remaining) == (session.workers().count(None) - 1, 2)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
@@ -249,8 +258,8 @@ def test_a_result_of_somebody_believed_lost_counts_and_does_no_harm(
     session.order(m.Left(2))
     session.finish(2, 1, seconds=seconds)
     assert session.outputs()[1] == "out 1 of 2"
-    assert 2 not in session.model.people
-    assert 2 not in session.model.idle
+    assert 2 not in session.state.people
+    assert 2 not in session.slots.idle
     assert 2 not in session.workers()
 
 
@@ -259,7 +268,7 @@ def test_a_failure_of_somebody_believed_lost_does_no_harm() -> None:
     session.join(1, 2)
     session.order(m.Left(2))
     session.fail(2, 1)
-    assert 2 not in session.model.idle
+    assert 2 not in session.slots.idle
     assert 2 not in session.workers()
 
 
@@ -279,7 +288,7 @@ def test_the_end_is_told_to_all_and_only_once() -> None:
     ended = m.Ended("result", None)
     assert session.order(ended) == [(node, m.Stop(ended)) for node in (1, 2, 3)]
     assert session.order(m.Ended("other", None)) == []
-    assert session.model.ended == ended
+    assert session.state.ended == ended
 
 
 def test_a_result_that_comes_after_the_last_is_not_collected_again() -> None:
@@ -303,10 +312,10 @@ def test_leaving_frees_slots_which_go_to_the_idle_first() -> None:
 def test_a_freed_batch_is_given_anew_in_order() -> None:
     session = Session(9, 9)
     session.join(1)
-    session.join(2, pace=0.0)
+    session.join(2, about=0.0)
     assert session.workers() == [1, 2, 2, 2, 2, None, None, None, None]
     session.order(m.Left(2))
-    assert (session.model.free, session.model.remaining) == (8, 9)
+    assert (session.slots.free, session.slots.remaining) == (8, 9)
     given = [session.join(node)[0][1] for node in range(3, 11)]
     assert sorted(slot for command in given for slot in command.slots) == list(range(1, 9))
 
@@ -314,13 +323,13 @@ def test_a_freed_batch_is_given_anew_in_order() -> None:
 def test_the_next_leader_is_the_next_in_join_order() -> None:
     session = Session(4, 4)
     session.join(5, 3, 4)
-    assert session.model.leader == 5
+    assert session.state.leader == 5
     session.order(m.Left(3))
     session.join(3)
     assert (4, m.TakeOver()) in session.order(m.Left(5))
     assert (3, m.TakeOver()) in session.order(m.Left(4))
     session.order(m.Left(3))
-    assert session.model.leader is None
+    assert session.state.leader is None
     assert session.join(6)[0] == (6, m.TakeOver())
 
 
@@ -347,9 +356,9 @@ def test_a_session_outlives_its_participants() -> None:
 def test_what_a_stranger_leaves_is_nothing() -> None:
     session = Session(2, 2)
     session.join(1)
-    before = session.model.snapshot()
+    before = session.state.snapshot()
     assert session.order(m.Left(7)) == []
-    assert session.model.snapshot() == {**before, "seq": before["seq"] + 1}
+    assert session.state.snapshot() == {**before, "seq": before["seq"] + 1}
 
 
 def test_moved_sends_everyone_but_the_mover() -> None:
@@ -357,8 +366,18 @@ def test_moved_sends_everyone_but_the_mover() -> None:
     session.join(4, 2, 3)
     place = m.Place("0-1", (0, 5))
     assert session.order(m.Moved(4, place)) == [(2, m.Go(place)), (3, m.Go(place))]
-    assert not session.model.people
-    assert session.model.leader is None
+    assert not session.state.people
+    assert session.state.leader is None
+
+
+@pytest.mark.parametrize("pace", [None, 0.0])
+def test_what_comes_after_the_team_has_moved_is_work_for_nobody(pace: float | None) -> None:
+    session = Session(4, 4, given=False)
+    session.join(1, 2, 3, about=pace)
+    session.order(m.Given("all"))
+    session.order(m.Moved(1, m.Place("0-1", (0, 5))))
+    assert session.order(m.Prepared(["a", "b", "c", "d"])) == []
+    assert session.workers() == [None] * 4
 
 
 # -- lateness ------------------------------------------------------------------------------
@@ -377,25 +396,25 @@ def late_session() -> Session:
 def test_nothing_is_late_before_something_is_done() -> None:
     session = Session(2, 2)
     session.join(1, 2, 3)
-    assert session.model.overdue() is None
+    assert session.slots.overdue() is None
     assert session.order(m.Late(), at=100.0) == []
-    assert list(session.model.idle) == [3]
+    assert session.slots.idle == [3]
 
 
 def test_late_is_more_than_twice_the_median_of_those_completed() -> None:
     session = late_session()
-    due = session.model.overdue()
+    due = session.slots.overdue()
     assert due is not None
     assert due[0] == 4.0
     assert session.order(m.Late(), at=3.9) == []
-    assert list(session.model.idle) == [1, 2, 3]
+    assert session.slots.idle == [1, 2, 3]
 
 
 def test_the_idle_double_up_one_on_each_late_slot() -> None:
     session = late_session()
     assert session.order(m.Late(), at=4.1) == [(1, compute(3)), (2, compute(4))]
-    assert list(session.model.idle) == [3]
-    assert session.model.overdue() is None
+    assert session.slots.idle == [3]
+    assert session.slots.overdue() is None
     assert session.order(m.Late(), at=100.0) == []  # at most two on a slot
 
 
@@ -415,7 +434,7 @@ def test_whoever_comes_first_of_two_counts_and_both_are_employed_again() -> None
     assert session.finish(1, 3, at=5.0) == [(1, m.Rest())]
     assert session.finish(4, 3, at=6.0) == [(4, m.Rest())]
     assert session.outputs()[3] == "out 3 of 1"
-    assert session.model.remaining == 1
+    assert session.slots.remaining == 1
 
 
 def test_a_helper_carries_on_where_the_worker_leaves_and_the_other_way_round() -> None:
@@ -425,7 +444,7 @@ def test_a_helper_carries_on_where_the_worker_leaves_and_the_other_way_round() -
     assert session.workers()[3:] == [1, 5]
     assert session.order(m.Left(2)) == []  # the helper of 4
     assert session.workers()[3:] == [1, 5]
-    assert session.model.free == 0
+    assert session.slots.free == 0
 
 
 def test_a_helper_in_vain_has_other_work_when_it_answers_though_the_worker_has_left() -> None:
@@ -436,10 +455,10 @@ def test_a_helper_in_vain_has_other_work_when_it_answers_though_the_worker_has_l
     other = Session(2, 2)
     other.join(1)
     other.finish(1, 0)
-    session.order(m.Restored(other.model.snapshot()))  # done elsewhere: 1 and 2 are at it in vain
+    session.order(other.restored())  # done elsewhere: 1 and 2 are at it in vain
     session.order(m.Left(1))
     assert session.finish(2, 0) == [(2, m.Rest())]
-    assert list(session.model.idle) == [2]
+    assert session.slots.idle == [2]
 
 
 def test_no_one_doubles_up_while_slots_are_free() -> None:
@@ -455,13 +474,13 @@ def test_the_idle_leader_reinforces_a_late_child_session() -> None:
     session.join(1, 2, 3)
     session.finish(1, 0, at=1.0)
     session.finish(2, 1, at=1.5)
-    due = session.model.overdue()
+    due = session.slots.overdue()
     assert due is not None
     assert due[1] == 2
-    assert session.order(m.Late(), at=3.1) == [(1, m.Reinforce(2, 3))]
-    assert list(session.model.idle) == [2]
+    assert session.order(m.Late(), at=3.1) == [(1, m.Visit(2, 3))]
+    assert session.slots.idle == [2]
     assert session.finish(3, 2, at=4.0) == [(3, m.Rest()), (1, m.Collect())]
-    assert list(session.model.idle) == [2, 1, 3]
+    assert session.slots.idle == [2, 1, 3]
 
 
 def test_a_reinforcement_leads_the_child_session_when_its_leader_leaves() -> None:
@@ -472,9 +491,9 @@ def test_a_reinforcement_leads_the_child_session_when_its_leader_leaves() -> Non
     session.order(m.Late(), at=3.0)
     (told,) = session.order(m.Left(3))
     assert isinstance(told[1], m.Lead)
-    assert told[1].slot == 2
+    assert told[1].child == 2
     assert session.workers()[2] == told[0]
-    assert session.model.free == 0
+    assert session.slots.free == 0
 
 
 def test_a_helper_that_brings_the_result_is_given_one_slot() -> None:
@@ -482,11 +501,11 @@ def test_a_helper_that_brings_the_result_is_given_one_slot() -> None:
     session.join(1, 2, 3, 4)
     session.finish(1, 0, at=1.0)
     session.order(m.Late(), at=3.0)
-    helped = next(i for i, slot in enumerate(session.model.slots) if slot.helper == 1)
-    others = [node for node in (2, 3, 4) if node != session.model.slots[helped].worker]
+    helped = next(i for i, helper in session.slots.helpers.items() if helper == 1)
+    others = [node for node in (2, 3, 4) if node != session.slots.worker[helped]]
     for node in others:
         session.order(m.Left(node))
-    assert session.model.free == 2
+    assert session.slots.free == 2
     told = session.finish(1, helped, at=4.0)
     assert len(commands(told, m.Lead)) == 1
     assert session.workers().count(1) == 1
@@ -578,12 +597,12 @@ def test_slots_fail_each_on_their_own() -> None:
 def test_the_rest_of_a_batch_that_failed_is_freed() -> None:
     session = Session(8, 8)
     session.join(1)
-    session.join(2, pace=0.0)
+    session.join(2, about=0.0)
     assert session.workers()[:5] == [1, 2, 2, 2, 2]
     session.fail(2, 3)
     held = [i for i, worker in enumerate(session.workers()) if worker == 2]
     assert 3 not in held
-    assert session.model.free == session.workers().count(None)
+    assert session.slots.free == session.workers().count(None)
 
 
 def test_a_failure_after_the_slot_is_done_does_not_count() -> None:
@@ -632,12 +651,12 @@ def test_what_another_replica_knows_counts_here() -> None:
     before.finish(1, 0, at=2.0)
     after = Session(3, 3, given=False)
     after.join(5, 6)
-    told = after.order(m.Restored(before.model.snapshot()))
+    told = after.order(before.restored())
     assert commands(told, m.Compute) == [(5, compute(1)), (6, compute(2))]  # 0 is done
     assert after.outputs() == ["out 0 of 1", None, None]
-    assert after.model.remaining == 2
+    assert after.slots.remaining == 2
     assert after.model.input == "all"
-    assert list(after.model.people) == [5, 6]
+    assert list(after.state.people) == [5, 6]
 
 
 def test_a_complete_replica_is_collected_again() -> None:
@@ -646,15 +665,14 @@ def test_a_complete_replica_is_collected_again() -> None:
     before.finish(1, 0)
     after = Session(1, 2, given=False)
     after.join(5)
-    assert commands(after.order(m.Restored(before.model.snapshot())), m.Collect)
-    assert after.model.remaining == 0
+    assert commands(after.order(before.restored()), m.Collect)
+    assert after.slots.remaining == 0
 
 
 def test_each_assignment_is_newer_than_those_before_it_in_every_incarnation() -> None:
     epochs = []
     for incarnation in (1, 2):
-        session = Session(9, 3)
-        session.model.epoch = (incarnation,)
+        session = Session(9, 3, epoch=(incarnation,))
         for node in range(1, 4):
             (_, lead), *_ = commands(session.join(node), m.Lead)
             assert isinstance(lead, m.Lead)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import Computation, Host, Reflector, Replica, Shape, Worker
+from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
 from core.messages import Node, Place
+from tests.core.story import session
 
 ROOT = Place("0", (0,))
 
@@ -20,14 +21,23 @@ class Carrier:
     def __init__(self) -> None:
         self.replies: list[tuple[Node, m.Reply]] = []
         self.repaired: list[Node] = []
+        self.told: list[tuple[Node, m.Command]] = []
+
+    def owns(self, host: Host, node: Node) -> bool:
+        return True  # it is not the rights of those who speak that are in question here
+
+    def party(self, node: Node) -> Node:
+        return node
 
     def reply(self, host: Host, link: Any, place: Place, reply: m.Reply) -> None:
         self.replies.append((link, reply))
 
     def welcome(self, reflector: Reflector, link: Any, node: Node) -> None: ...
-    def broadcast(self, reflector: Reflector, message: m.Message, commands: Any) -> None: ...
     def call_later(self, seconds: float, action: Any) -> None: ...
     def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None: ...
+
+    def broadcast(self, reflector: Reflector, message: m.Message, commands: Any) -> None:
+        self.told = list(commands)
 
     def repair(self, reflector: Reflector, link: Any, node: Node) -> None:
         self.repaired.append(node)
@@ -39,17 +49,17 @@ def arrive(reflector: Reflector, node: Node, past: m.Past | None = None) -> None
 
 def opened(opener: Node = 1) -> tuple[Host, Reflector, Carrier]:
     carrier = Carrier()
-    host = Host(0, carrier)
-    host.open(opener, m.Open(Shape.root(4, 4), (2,), ROOT))
+    host = Host(0, carrier, Computation)
+    host.open(opener, m.Open(ROOT, (2,), Shape.root(4, 4).plain()))
     return host, host.reflectors["0"], carrier
 
 
-def older(done: int) -> Computation:
+def older(done: int) -> Session:
     """A replica of an older incarnation in which so many slots are done."""
-    model = Computation(Shape.root(4, 4), (1,))
+    state = session(Shape.root(4, 4))
     for slot in range(done):
-        model.apply(0.0, m.Finished(9, (slot,), [f"out {slot}"], 1.0))
-    return model
+        state.apply(0.0, m.Finished(9, (slot,), [f"out {slot}"], 1.0))
+    return state
 
 
 def test_who_brings_a_replica_is_answered_when_the_opener_is_lost() -> None:
@@ -58,20 +68,32 @@ def test_who_brings_a_replica_is_answered_when_the_opener_is_lost() -> None:
     assert carrier.replies == [(2, m.Bring())]
     reflector.lose(1)
     assert carrier.replies[1:] == [(2, m.Absent())]
-    reflector.receive(2, m.Brought(older(3).snapshot()))
+    reflector.receive(2, 2, m.Brought(older(3).snapshot()))
     assert not reflector.members
-    assert reflector.model.seq == 0
+    assert reflector.state.seq == 0
 
 
 def test_a_mender_that_was_away_does_not_mend() -> None:
     _, reflector, _ = opened()
     arrive(reflector, 1)
     arrive(reflector, 2)
-    reflector._mender = 2
-    before = reflector.model
+    reflector.repair._mender = 2
+    before = reflector.state
     reflector.lose(2)
-    reflector.receive(2, m.Brought(older(1).snapshot()))
-    assert reflector.model is before
+    reflector.receive(2, 2, m.Brought(older(1).snapshot()))
+    assert reflector.state is before
+
+
+def test_a_replica_of_other_people_mends_nothing() -> None:
+    _, reflector, carrier = opened()
+    for node in (1, 2, 3):
+        arrive(reflector, node)
+    before = reflector.state
+    reflector.repair._mender = 2
+    reflector.receive(2, 2, m.Brought(older(1).snapshot()))
+    assert reflector.state is before
+    assert carrier.repaired == []
+    assert not reflector.repair.is_mender(2)
 
 
 def test_a_replica_of_the_same_incarnation_is_not_asked_for() -> None:
@@ -79,7 +101,7 @@ def test_a_replica_of_the_same_incarnation_is_not_asked_for() -> None:
     arrive(reflector, 1)
     arrive(reflector, 2)
     reflector.lose(2)
-    arrive(reflector, 2, m.Past("", (), reflector.model.epoch, 2))
+    arrive(reflector, 2, m.Past("", (), reflector.state.epoch, 2))
     assert carrier.replies == []
     assert 2 in reflector.members
 
@@ -88,12 +110,33 @@ def test_everyone_has_a_copy_of_what_was_mended() -> None:
     _, reflector, carrier = opened()
     for node in (1, 2, 3):
         arrive(reflector, node)
-    right = Computation.restore(reflector.model.snapshot())
-    reflector.model.slots[0].seconds += 1.0
-    reflector._mender = 2
-    reflector.receive(2, m.Brought(right.snapshot()))
-    assert reflector.model.slots[0].seconds == 0.0
+    right = Session.restore(Computation, reflector.state.snapshot())
+    reflector.model.slots.seconds[0] += 1.0
+    reflector.repair._mender = 2
+    reflector.receive(2, 2, m.Brought(right.snapshot()))
+    assert reflector.model.slots.seconds[0] == 0.0
     assert carrier.repaired == [1, 2, 3]
+
+
+def test_who_was_to_lead_what_turns_out_to_be_done_leads_nothing() -> None:
+    carrier = Carrier()
+    host = Host(0, carrier, Computation)
+    host.open(1, m.Open(ROOT, (2,), Shape.root(9, 3).plain()))
+    reflector = host.reflectors["0"]
+    for node in (1, 2, 3):
+        arrive(reflector, node)
+    carrier.now = 1.0
+    reflector.receive(1, 1, m.Finished(1, (0,), ["out 0"], 0.0))
+    carrier.now = 3.0
+    reflector.order(m.Late())  # 1 helps in 0-1
+    reflector.lose(3)  # so that 0-2 is free
+    host.receive(9, 9, "0", m.Kept("0", {1: ("out 1", 1.0), 2: ("out 2", 1.0)}))
+    told = [(node, command) for node, command in carrier.told if not isinstance(command, m.Keep)]
+    assert told == [(2, m.Rest())]
+    assert reflector.model.slots.outputs == ["out 0", "out 1", "out 2"]
+    assert sorted(reflector.model.slots.idle) == [1, 2]
+    arrive(reflector, 4, m.Past("0-1", (), (), 0))  # it leads what is done
+    assert 4 not in reflector.members
 
 
 def test_an_arrival_that_waits_for_its_session_can_be_withdrawn() -> None:
@@ -101,7 +144,7 @@ def test_an_arrival_that_waits_for_its_session_can_be_withdrawn() -> None:
     reflector.lose(1)  # the opener has gone before it came
     host.receive(2, 2, "0", m.Arrive(2, 2, None))
     host.receive(2, 2, "0", m.Leave())
-    host.open(3, m.Open(Shape.root(4, 4), (3,), ROOT))
+    host.open(3, m.Open(ROOT, (3,), Shape.root(4, 4).plain()))
     arrive(host.reflectors["0"], 3)
     assert list(host.reflectors["0"].members) == [3]
 
@@ -110,7 +153,7 @@ def test_a_closed_host_answers_nobody() -> None:
     carrier = Carrier()
     later: list[Any] = []
     carrier.call_later = lambda seconds, action: later.append(action)  # type: ignore[method-assign]
-    host = Host(0, carrier)
+    host = Host(0, carrier, Computation)
     host.receive(2, 2, "0-1", m.Arrive(2, 2, None))
     host.close()
     later[0]()
@@ -120,11 +163,11 @@ def test_a_closed_host_answers_nobody() -> None:
 def test_a_session_whose_team_has_moved_may_be_opened_again_under_any_assignment() -> None:
     host, reflector, _ = opened()
     arrive(reflector, 1)
-    reflector.receive(1, m.Moved(1, Place("0-9", (0, 5))))
-    host.open(4, m.Open(Shape.root(4, 4), (1,), ROOT))
+    reflector.receive(1, 1, m.Moved(1, Place("0-9", (0, 5))))
+    host.open(4, m.Open(ROOT, (1,), Shape.root(4, 4).plain()))
     assert host.reflectors["0"] is not reflector
     arrive(host.reflectors["0"], 4)
-    assert host.reflectors["0"].model.leader == 4
+    assert host.reflectors["0"].state.leader == 4
 
 
 def test_what_was_computed_for_one_session_is_not_published_in_another() -> None:
@@ -137,9 +180,9 @@ def test_what_was_computed_for_one_session_is_not_published_in_another() -> None
     leaf = ROOT.child(0, 7)
     worker = Worker(Port(), 6, 6, leaf)  # type: ignore[arg-type]
     worker.enter(leaf)
-    worker.answered(leaf, m.Wait())  # it is a spare there, after it had lost its seat
+    worker.answered(leaf, m.Wait())  # it stands by there, after it had lost its seat
     worker.computed("0-0", (0,), ["of partition 0"], 1.0)
     worker.lost(7)
-    seat = Replica(Computation(Shape.root(40, 8)), ROOT)
+    seat = Replica(session(Shape.root(40, 8)), ROOT)
     worker.seated(seat, [])
     assert [call for session, call in sent if isinstance(call, m.Finished)] == []

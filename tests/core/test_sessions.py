@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from core import Host, Shape
+from core import Computation, Host, Shape
 from core import messages as m
 from core.messages import Node
-from core.store import Store
-from core.worker import WAITING
+from core.sessions import Store
+from core.sessions.states import STANDBY
 from tests.core.harness import ROOT, SUBMITTER, Net, sequential
 
 WORK = {"compute"}  # to hold back what computes
@@ -98,25 +98,25 @@ def test_who_is_given_a_slot_leads_its_child_session_and_is_its_first_participan
     assert net.seated(2) == ["0", "0-1", "0-1-0"]
     for session in ("0-0", "0-1", "0-0-0", "0-0-1", "0-1-0", "0-1-1"):
         reflector = net.reflector(session)
-        leader = reflector.model.leader
-        assert leader == next(iter(reflector.model.people)) == reflector.host.address
+        leader = reflector.state.leader
+        assert leader == next(iter(reflector.state.people)) == reflector.host.address
         assert len(reflector.members) == 2
 
 
 def test_a_leader_that_does_not_listen_leads_on_its_parents_host() -> None:
     net = tree(4, 2, 4, listens=False)
     assert net.reflector("0-0").host.address == SUBMITTER
-    assert net.reflector("0-1").model.leader == 2
+    assert net.reflector("0-1").state.leader == 2
     finish(net)
 
 
 def test_an_arrival_is_sent_on_without_a_word_to_the_model() -> None:
     net = tree(16, 2, 2)
-    before = net.reflector("0").model.seq
+    before = net.reflector("0").state.seq
     for node in range(3, 11):
         net.arrive(node)
         net.settle(WORK)
-    assert net.reflector("0").model.seq == before
+    assert net.reflector("0").state.seq == before
     assert list(net.reflector("0").members) == [SUBMITTER, 1, 2]
     below = [
         len([n for n in range(3, 11) if net.seated(n)[0].startswith(s)]) for s in ("0-0", "0-1")
@@ -124,32 +124,32 @@ def test_an_arrival_is_sent_on_without_a_word_to_the_model() -> None:
     assert below == [4, 4]  # in turn
 
 
-def test_a_leaf_session_keeps_as_many_spares_as_its_fanout_and_turns_others_away() -> None:
+def test_a_leaf_session_keeps_as_many_standbys_as_its_fanout_and_turns_others_away() -> None:
     net = tree(3, 3, 9)
     reflector = net.reflector("0")
     assert list(reflector.members) == [SUBMITTER, 1, 2, 3]
-    assert list(reflector.spares) == [4, 5, 6]
-    assert [net.processes[node].views[0].state for node in (4, 5, 6)] == [WAITING] * 3
+    assert list(reflector.admission.standbys) == [4, 5, 6]
+    assert [net.processes[node].views[0].state for node in (4, 5, 6)] == [STANDBY] * 3
     assert len(net.timers) == 3  # 7, 8 and 9 ask again
     assert all(due > net.now for due, _, _ in net.timers)
     finish(net)
 
 
-def test_a_spare_takes_the_place_of_one_who_left() -> None:
+def test_a_standby_takes_the_place_of_one_who_left() -> None:
     net = tree(2, 2, 4)
     net.leave(1)
     net.settle(WORK)
     assert list(net.reflector("0").members) == [SUBMITTER, 2, 3]
-    assert list(net.reflector("0").spares) == [4]
+    assert list(net.reflector("0").admission.standbys) == [4]
     compute(net, 3)
     assert net.computed == [(3, 0)]
 
 
-def test_a_spare_that_leaves_is_forgotten() -> None:
+def test_a_standby_that_leaves_is_forgotten() -> None:
     net = tree(1, 2, 3)
     net.leave(2)
     net.settle(WORK)
-    assert list(net.reflector("0").spares) == [3]
+    assert list(net.reflector("0").admission.standbys) == [3]
     finish(net)
 
 
@@ -177,7 +177,7 @@ def test_one_who_left_while_it_waited_for_its_session_has_no_seat_there() -> Non
     net.settle({(SUBMITTER, 1), *WORK})
     net.settle(WORK)
     assert 3 not in net.reflector("0-0").members
-    assert 3 not in net.reflector("0-0").model.people
+    assert 3 not in net.reflector("0-0").state.people
     finish(net)
 
 
@@ -248,7 +248,7 @@ def test_a_team_goes_with_its_leader_to_the_next_child_session() -> None:
     net.settle(WORK)
     at_root = arrivals(net, "0")
     compute(net, 1, 4, 1)
-    assert net.reflector("0").model.slots[0].done
+    assert net.reflector("0").model.slots.done[0]
     assert net.seated(1) == ["0", "0-2"]
     assert net.seated(4) == ["0-2"]
     assert net.reflector("0-0").members == {}
@@ -285,12 +285,12 @@ def test_an_idle_worker_doubles_up_on_a_late_slot_and_the_first_result_counts() 
     finish(net)
 
 
-def test_a_spare_doubles_up_where_nobody_is_idle() -> None:
+def test_a_standby_doubles_up_where_nobody_is_idle() -> None:
     net = tree(3, 3, 4)
     compute(net, 1)
     net.leave(1)
     net.settle(WORK)
-    assert list(net.reflector("0").spares) == [4]
+    assert list(net.reflector("0").admission.standbys) == [4]
     wait(net, lambda: ("compute", 4) in net.lanes)
     compute(net, 4)
     assert net.computed == [(1, 0), (4, 1)]
@@ -304,7 +304,7 @@ def test_nothing_ticks_while_nobody_waits() -> None:
     assert net.timers == []
 
 
-def test_spares_that_help_do_not_make_room_for_more_connections() -> None:
+def test_standbys_that_help_do_not_make_room_for_more_connections() -> None:
     fanout = 5
     net = tree(fanout, fanout, 4 * fanout)
     compute(net, 1)
@@ -320,7 +320,7 @@ def test_spares_that_help_do_not_make_room_for_more_connections() -> None:
 def test_the_idle_leader_and_its_team_reinforce_a_late_child_session() -> None:
     net = tree(8, 4, 2)
     compute(net, 1, 1, 1, 1)
-    assert net.reflector("0").model.slots[0].done
+    assert net.reflector("0").model.slots.done[0]
     wait(net, lambda: net.seated(1) == ["0", "0-1"])
     compute(net, 1, 1, 1)
     compute(net, 2)
@@ -335,7 +335,7 @@ def kept(net: Net, address: Node) -> dict[str, list[int]]:
     """What the host there keeps for others: slots of sessions."""
     host = net.processes[address].host
     assert host is not None
-    return {session: sorted(outputs) for session, outputs in host.kept.items()}
+    return {session: sorted(facts) for session, facts in host.backups.kept.items()}
 
 
 @pytest.mark.parametrize("listens", [True, False])
@@ -385,7 +385,7 @@ def test_a_copy_is_handed_on_to_whoever_leads_the_session_at_last() -> None:
         net.arrive(node)
         net.settle(WORK)
     assert net.reflector("0-0-0").host.address in (6, 7, 8)
-    assert net.reflector("0-0-0").model.slots[0].done
+    assert net.reflector("0-0-0").model.slots.done[0]
     finish(net)
     assert again(net) == []
 
@@ -409,7 +409,7 @@ def test_a_new_host_of_the_parent_session_gets_the_copies_too(heir: Node) -> Non
 def test_a_copy_is_made_only_where_nobody_is_in_another_process() -> None:
     net = tree(8, 2, 4)
     compute(net, 1, 1)
-    assert net.reflector("0-0").model.slots[0].done
+    assert net.reflector("0-0").model.slots.done[0]
     assert not [call for _, _, call in net.calls if isinstance(call, m.Kept)]
     net.leave(3)
     net.settle(WORK)
@@ -456,8 +456,8 @@ def test_a_new_leader_takes_the_link_to_the_parent_over() -> None:
     below = [node for node in net.reflector("0-0").members if node != 1]
     net.leave(1)
     net.settle(WORK)
-    assert net.reflector("0-0").model.leader in below
-    assert net.reflector("0").model.slots[0].worker in below
+    assert net.reflector("0-0").state.leader in below
+    assert net.reflector("0").model.slots.worker[0] in below
     finish(net)
 
 
@@ -489,21 +489,21 @@ def test_a_healed_split_sends_the_older_leaders_people_over() -> None:
     net.arrive(9)  # is given 0-0 anew
     net.settle(WORK)
     older, newer = net.reflector_at("0-0", 1), net.reflector_at("0-0", 9)
-    assert newer.model.epoch > older.model.epoch
-    wait(net, lambda: older.model.moved is not None or not net.timers)
+    assert newer.state.epoch > older.state.epoch
+    wait(net, lambda: older.state.moved is not None or not net.timers)
     assert not older.members
-    assert {*newer.members, *newer.spares} & {*team}
+    assert {*newer.members, *newer.admission.standbys} & {*team}
     finish(net)
 
 
-def test_spares_of_a_session_that_everyone_left_are_not_forgotten() -> None:
+def test_standbys_of_a_session_that_everyone_left_are_not_forgotten() -> None:
     net = tree(4, 2)
     for node in (1, 2, 3, 4, 5):
         net.arrive(node, listens=False)
         net.settle(WORK)
     older = net.reflector_at("0-0", SUBMITTER)
     assert list(older.members) == [1, 3]
-    assert list(older.spares) == [5]
+    assert list(older.admission.standbys) == [5]
     for node in (1, 3):
         net.step(("compute", node))
         net.settle({*WORK, "collect"})
@@ -572,8 +572,8 @@ class Replies:
 
 def test_a_replica_that_was_asked_for_but_never_came_is_asked_of_the_next() -> None:
     carrier = Replies()
-    host = Host(0, carrier)  # type: ignore[arg-type]
-    host.open(1, m.Open(Shape.root(2, 2), (2,), m.Place("0", (0,))))
+    host = Host(0, carrier, Computation)  # type: ignore[arg-type]
+    host.open(1, m.Open(ROOT, (2,), Shape.root(2, 2).plain()))
     reflector, past = host.reflectors["0"], m.Past("", (), (1,), 5)
     reflector.arrive(2, m.Arrive(2, None, None, past))
     reflector.lose(2)

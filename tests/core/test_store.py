@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import Computation, Shape
-from core import messages as m
-from core.digest import digest
-from core.messages import Message
-from core.store import Store
+from core import Shape
+from core.sessions import Store
 from sim.store import MemoryStore
 from tests.core import test_sessions
 from tests.core.harness import SUBMITTER, Action, Net, Process
@@ -59,7 +56,7 @@ def test_the_work_of_a_leaf_root_goes_on(stored: bool) -> None:
     compute(net, 2)  # what it says of it is lost on the way
     restart(net)
     wait(net, back(net, 1, 2))
-    assert net.reflector("0").model.epoch == (2,)
+    assert net.reflector("0").state.epoch == (2,)
     finish(net)
     assert net.repeated == []
 
@@ -73,8 +70,7 @@ def test_child_sessions_go_on_and_keep_their_work(stored: bool) -> None:
     assert not net.live()[0].ended
     restart(net)
     wait(net, back(net, 1, 2, 3, 4))
-    held = [slot.worker for slot in net.reflector("0").model.slots]
-    assert held == [1, 2, 3, 4]
+    assert net.reflector("0").model.slots.worker == [1, 2, 3, 4]
     finish(net)
     assert net.repeated == []
 
@@ -118,14 +114,14 @@ def test_who_is_given_the_slot_of_one_who_comes_back_late_gets_its_team_and_work
     net.restart()
     net.arrive(7)
     net.settle(hold)
-    while net.reflector("0").model.slots[0].worker != 7:
+    while net.reflector("0").model.slots.worker[0] != 7:
         net.tick()
         net.settle(hold)
     net.settle(WORK)
     wait(net, lambda: net.reflector_at("0-0", 7).members.keys() >= {7, 1})
-    model = net.reflector_at("0-0", 7).model
-    assert model.epoch[0] == 2
-    assert [slot.done for slot in model.slots].count(True) == 2
+    state = net.reflector_at("0-0", 7).state
+    assert state.epoch[0] == 2
+    assert list(state.model.slots.done).count(True) == 2
     finish(net)
     assert net.repeated == [0]  # 7 was given it before 1 was back
 
@@ -188,50 +184,9 @@ def test_it_may_be_restarted_again_and_again(stored: bool, times: int) -> None:
         compute(net, 5, 6)
         restart(net)
         wait(net, back(net, 1, 2, 3))
-        assert net.reflector("0").model.epoch == (time + 2,)
+        assert net.reflector("0").state.epoch == (time + 2,)
     finish(net)
     assert net.repeated == []
-
-
-# -- the store itself ----------------------------------------------------------------------
-
-
-def test_a_new_incarnation_takes_the_place_of_the_older_one_with_its_first_message() -> None:
-    store = MemoryStore()
-    net = Net(Shape.root(4, 4), store=store)
-    net.submit()
-    net.arrive(1)
-    net.settle(WORK)
-    compute(net, 1, 1)
-    assert len(store.logs["0"][2]) == net.reflector("0").model.seq == 6
-    crash(net)
-    net.restart()
-    assert len(store.logs["0"][2]) == 6
-    net.step((SUBMITTER, SUBMITTER))  # it opens the root
-    _, epoch, entries = store.logs["0"]
-    assert epoch == (2,)
-    assert [type(message) for _, message in entries] == [m.Restored]
-
-
-class Watched(MemoryStore):
-    """Compares what it would load with the model, after each message."""
-
-    def append(self, model: Computation, now: float, message: Message) -> None:
-        super().append(model, now, message)
-        loaded = next(loaded for loaded in self.load() if loaded.shape == model.shape)
-        assert digest(loaded.snapshot()) == digest(model.snapshot())
-
-
-def test_what_is_loaded_is_the_model_after_each_message() -> None:
-    net = Net(Shape.root(9, 3), store=Watched())
-    net.submit()
-    for node in range(1, 6):
-        net.arrive(node, listens=node % 2 == 0)
-    net.settle(WORK)
-    compute(net, 1, 2, 3)
-    crash(net)
-    restart(net)
-    finish(net)
 
 
 # -- at any time ---------------------------------------------------------------------------

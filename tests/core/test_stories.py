@@ -24,7 +24,7 @@ def test_a_long_story_is_sound_all_the_way_and_ends_well(seed: int) -> None:
         story.check()
     story.complete()
     story.check()
-    assert story.model.remaining == 0
+    assert story.model.slots.remaining == 0
 
 
 @settings(untimed, max_examples=400)
@@ -47,10 +47,10 @@ def test_whoever_is_left_completes_the_session(
     story.play(events)
     story.complete()
     story.check()
-    assert story.model.remaining == 0
+    assert story.model.slots.remaining == 0
     if not story.model.failure:
         (leader,) = {node for node, command in story.told if isinstance(command, m.Collect)} or {
-            story.model.leader
+            story.state.leader
         }
         assert leader == story.people[0]
 
@@ -66,8 +66,9 @@ def test_a_model_without_anybody_keeps_what_was_done(
         story.people.remove(node)
         story.order(m.Left(node))
         story.check()
-    assert story.model.free == story.model.remaining == shape.slots - len(story.accepted)
-    assert not story.model.idle
+    slots = story.model.slots
+    assert slots.free == slots.remaining == shape.slots - len(story.accepted)
+    assert not slots.idle
 
 
 @settings(untimed, max_examples=200)
@@ -80,8 +81,9 @@ def test_a_slot_is_computed_by_at_most_two_at_once(
         story.happen(event)
         late = isinstance(story.log[-1][1], m.Late) if story.log else False
         for node, command in story.told if late else ():
-            assert isinstance(command, m.Compute | m.Reinforce)
-            (slot,) = command.slots if isinstance(command, m.Compute) else (command.slot,)
-            assert story.model.slots[slot].helper == node
-            assert story.model.slots[slot].worker not in (None, node)
-            assert story.now > story.model.slots[slot].started
+            assert isinstance(command, m.Compute | m.Visit)
+            (slot,) = command.slots if isinstance(command, m.Compute) else (command.child,)
+            slots = story.model.slots
+            assert slots.helpers[slot] == node
+            assert slots.worker[slot] not in (None, node)
+            assert story.now > slots.started[slot]

@@ -90,7 +90,7 @@ def check_released(net: Net) -> None:
     assert all(ended == net.outcome for process in net.live() for ended in process.ended)
     for reflector in net.open_reflectors():
         assert reflector.members.keys() <= live
-        assert reflector.spares.keys() <= live
+        assert reflector.admission.standbys.keys() <= live
 
 
 # -- any order of deliveries ---------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_the_same_seed_gives_the_same_history() -> None:
 
 @settings(busy_machine, max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nobody_is_connected_to_more_than_fanout_times_levels_and_as_many_spares(
+def test_nobody_is_connected_to_more_than_fanout_times_levels_and_as_many_standbys(
     nodes: int, partitions: int, fanout: int, seed: int
 ) -> None:
     random = Random(seed)
@@ -227,7 +227,7 @@ def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
     net = grown(nodes, partitions, fanout, seed, Faulty(part, at, -1))
     assert net.outcome is not None
     assert net.outcome.result is None
-    failure = net.outcome.failure
+    failure = m.Failure.of(net.outcome.failure)
     assert failure is not None
     assert f"{part} met {at}" in failure.error
     assert failure.partition == (at if part == "compute" else None)
@@ -242,8 +242,9 @@ def test_a_job_that_always_fails_ends_while_nodes_leave_too(
     at %= partitions
     net = grown(nodes, partitions, fanout, seed, Faulty(part, at, -1), leaving=0.5)
     assert net.outcome is not None
-    assert net.outcome.failure is not None
-    assert f"{part} met {at}" in net.outcome.failure.error
+    failure = m.Failure.of(net.outcome.failure)
+    assert failure is not None
+    assert f"{part} met {at}" in failure.error
     check_released(net)
 
 
@@ -260,7 +261,9 @@ def test_what_fails_once_or_twice_is_tried_again(
 def test_a_failure_names_its_session_partition_and_error() -> None:
     net = grown(3, 8, 2, 5, Faulty("compute", 5, -1))
     assert net.outcome is not None
-    assert net.outcome.failure == m.Failure("0-1-0", 5, "ArithmeticError('compute met 5')")
+    failure = m.Failure("0-1-0", 5, "ArithmeticError('compute met 5')")
+    assert m.Failure.of(net.outcome.failure) == failure
+    assert net.outcome.failure == failure.plain()
 
 
 @pytest.mark.parametrize("session", ["0", "0-1"])
@@ -276,9 +279,10 @@ def test_a_prepare_that_cuts_wrongly_is_a_failure(session: str) -> None:
         net.arrive(node)
     net.settle()
     assert net.outcome is not None
-    assert net.outcome.failure is not None
-    assert net.outcome.failure.session == session
-    assert "prepare returned 1 inputs for 2 slots" in net.outcome.failure.error
+    failure = m.Failure.of(net.outcome.failure)
+    assert failure is not None
+    assert failure.session == session
+    assert "prepare returned 1 inputs for 2 slots" in failure.error
     check_released(net)
 
 
@@ -293,12 +297,12 @@ def exposed(net: Net, node: int) -> set[int]:
     """
     found: set[int] = set()
     seats = [v.seat for p in net.live() for v in p.views if p.node != node and v.seat is not None]
-    for model in [seat.model for seat in seats if seat.place.address == node]:
-        if model.shape.leaf:
-            found.update(model.shape.first + slot for slot in model.outputs())
+    for model in [seat.state.model for seat in seats if seat.place.address == node]:
+        if model.leaf:
+            found.update(model.shape.first + slot for slot in model.facts())
     for reflector in net.open_reflectors():
         shape, alone = reflector.model.shape, reflector.members.keys() <= {node}
-        if shape.leaf and alone and reflector.host.address == node and not reflector.model.moved:
+        if shape.leaf and alone and reflector.host.address == node and not reflector.state.moved:
             found.update(range(shape.first, shape.first + shape.partitions))
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from core import Reflector, Worker
 from core import messages as m
 from core.messages import Message, Node
+from core.slots import Slots
 from sim import Report, World
 from sim.clock import Entry
 
@@ -88,7 +89,7 @@ def host(world: World, session: str) -> Node:
 
 
 def people(world: World, session: str) -> list[Node]:
-    return list(world.session(session).model.people)
+    return list(world.session(session).state.people)
 
 
 def worker(world: World, session: str) -> Node:
@@ -116,16 +117,19 @@ def joined(log: Log, node: Node) -> list[m.Joined]:
     return [j for _, _, j in log if type(j) is m.Joined and j.node == node]
 
 
-def slots(world: World, session: str) -> list[Any]:
-    return list(world.session(session).model.slots)
+def slots(world: World, session: str) -> Slots:
+    found: Slots = world.session(session).model.slots
+    return found
 
 
-def holds(slot: Any, node: Node) -> bool:
-    return slot.worker == node and not slot.done
+def held(world: World, session: str, node: Node) -> list[int]:
+    """The slots that a node is at."""
+    there = slots(world, session)
+    return [i for i, worker in enumerate(there.worker) if worker == node and not there.done[i]]
 
 
 def done(world: World, session: str) -> set[int]:
-    return {i for i, slot in enumerate(slots(world, session)) if slot.done}
+    return set(slots(world, session).known())
 
 
 def sessions(world: World) -> list[str]:

@@ -163,4 +163,4 @@ def test_hosts_forget_who_has_left() -> None:
         for host in world.network.hosts.values():
             assert not gone & connections(host)
             for reflector in host.reflectors.values():
-                assert set(reflector.model.people) == set(reflector.members)
+                assert set(reflector.state.people) == set(reflector.members)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from core import messages as m
-from core.digest import differing
 from core.messages import Node
-from core.votes import HOST
+from core.sessions.digest import differing
+from core.sessions.votes import HOST
 from plugins import telling
 from sim import World, script, summary
 from sim import actions as a
@@ -27,7 +27,7 @@ from tests.sim.faulty import (
     Traffic,
     deep,
     done,
-    holds,
+    held,
     host,
     joined,
     left,
@@ -37,7 +37,6 @@ from tests.sim.faulty import (
     people,
     right,
     sessions,
-    slots,
     wide,
     worker,
     working,
@@ -88,21 +87,21 @@ def test_who_restarts_as_a_newcomer_has_nothing_from_before(replicas: str) -> No
     assert world.do(f"restart node {node}") == [node]
     right(world)
     again = joined(log, node)[0]
-    assert (again.pace, again.holding) == (None, ())
+    assert (again.about, again.claims) == (None, ())
 
 
 def test_who_restarts_with_memory_goes_on_with_what_it_held(replicas: str) -> None:
     world = working(wide(replicas))
     node, log = worker(world, "0-1"), ordered(world)
-    (held,) = [i for i, slot in enumerate(slots(world, "0-1")) if holds(slot, node)]
+    (slot,) = held(world, "0-1", node)
     world.do(f"crash node {node}")
     on(world, 1.0)
     assert world.do(f"restart node {node} with memory") == [node]
     right(world)
     again = joined(log, node)[0]
-    assert again.pace == PIECE_SECONDS
-    assert again.holding == (held,)
-    assert world.work.job.compute.__self__.computed.count(16 + held) == 1  # type: ignore[attr-defined]
+    assert again.about == PIECE_SECONDS
+    assert again.claims == (slot,)
+    assert world.work.job.compute.__self__.computed.count(16 + slot) == 1  # type: ignore[attr-defined]
 
 
 def test_a_restart_concerns_only_who_crashed(replicas: str) -> None:
@@ -201,7 +200,7 @@ def test_hosts_of_several_levels_are_lost_at_once(replicas: str, silently: bool)
 
 def test_the_host_and_the_leader_of_a_session(replicas: str) -> None:
     world = working(deep(replicas))
-    assert world.do("slow the leader of 0-1 by 1") == [world.session("0-1").model.leader]
+    assert world.do("slow the leader of 0-1 by 1") == [world.session("0-1").state.leader]
     address = host(world, "0-1")
     assert world.do("crash the host of 0-1") == [address]
     on(world, 1.0)
@@ -440,8 +439,8 @@ def mended(world: World, node: Node) -> None:
     assert isinstance(world.network, EachNetwork)
     reflector = world.session("0-1")
     for member in reflector.members:
-        model = world.network.replicas[reflector, member].model
-        assert differing(model.snapshot(), reflector.model.snapshot()) == []
+        state = world.network.replicas[reflector, member].state
+        assert differing(state.snapshot(), reflector.state.snapshot()) == []
 
 
 def test_nobody_has_a_replica_of_its_own_where_they_are_shared() -> None:

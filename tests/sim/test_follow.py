@@ -96,10 +96,10 @@ def test_a_node_that_never_arrives() -> None:
     assert "node 9 has not arrived" in end
 
 
-def test_a_spare_waits() -> None:
+def test_a_standby_waits() -> None:
     events, end, _ = followed(4, nodes=4, partitions=2, delay=12.0)
-    assert "spare" in events[-1]["what"]
-    assert "spare of 0" in end
+    assert "stands by" in events[-1]["what"]
+    assert "stands by in 0" in end
 
 
 def test_times_are_as_fine_as_the_tick() -> None:

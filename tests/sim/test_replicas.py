@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from core import Computation, Reflector, Replica
-from core.digest import differing, digest
+from core import Reflector, Replica, Session
 from core.messages import Node
-from core.votes import HOST
+from core.sessions.digest import differing, digest
+from core.sessions.votes import HOST
+from core.slots import Slots
 from sim import World
 from sim.each import EachNetwork
 
@@ -61,50 +62,58 @@ def test_replicas_at_one_sequence_number_are_equal() -> None:
     compared = 0
     for _ in steps(world):
         for (reflector, node), replica in replicas(world).items():
-            if node in reflector.members and replica.model.seq == reflector.model.seq:
-                assert digest(replica.model.snapshot()) == digest(reflector.model.snapshot())
+            if node in reflector.members and replica.state.seq == reflector.state.seq:
+                assert digest(replica.state.snapshot()) == digest(reflector.state.snapshot())
                 compared += 1
     assert compared > 1000
 
 
 # -- models that are made to misbehave -----------------------------------------------------
 
-Corruption = Callable[[Computation], None]
+Corruption = Callable[[Session], None]
 
 
-def other_input(model: Computation) -> None:
+def slots(state: Session) -> Slots:
+    found = state.model.room
+    assert isinstance(found, Slots)
+    return found
+
+
+def other_input(state: Session) -> None:
+    model: Any = state.model
     model.input = 999
 
 
-def other_slot_input(model: Computation) -> None:
-    model.slots[-1].input = 999
+def other_slot_input(state: Session) -> None:
+    inputs = slots(state).inputs
+    assert inputs is not None
+    slots(state).inputs = [*inputs[:-1], 999]  # others may hold the same list
 
 
-def other_output(model: Computation) -> None:
-    done = next(slot for slot in model.slots if slot.done)
-    done.output = -1
+def other_output(state: Session) -> None:
+    slots(state).outputs[slots(state).done.index(1)] = -1
 
 
-def other_free(model: Computation) -> None:
-    model.free += 1
+def other_free(state: Session) -> None:
+    slots(state).free += 1
 
 
-def other_leader(model: Computation) -> None:
-    model.leader = next(reversed(model.people))
+def other_leader(state: Session) -> None:
+    state.leader = next(reversed(state.people))
 
 
-def other_remaining(model: Computation) -> None:
-    model.remaining -= 1
+def other_remaining(state: Session) -> None:
+    slots(state).remaining -= 1
 
 
-def stranger(model: Computation) -> None:
-    model.idle[987] = None
+def stranger(state: Session) -> None:
+    slots(state).idle.append(987)
 
 
 CORRUPTIONS = [
     (other_input, "input"),
-    (other_slot_input, "slots"),
-    (other_output, "slots"),
+    (other_slot_input, "inputs"),
+    (other_output, "outputs"),
     (other_free, "free"),
     (other_leader, "leader"),
     (other_remaining, "remaining"),
@@ -151,11 +160,11 @@ def running(**options: Any) -> tuple[World, Reflector]:
     world.run(until=1.0)
     reflector = world.session("0-0")
     for _ in steps(world):
-        models = [replicas(world)[reflector, node].model for node in reflector.members]
-        if all(any(slot.done for slot in model.slots) for model in models):
+        models = [replicas(world)[reflector, node].state.model for node in reflector.members]
+        if all(any(model.slots.done) for model in models):
             break
     assert len(reflector.members) >= 3
-    assert reflector.model.remaining > 5
+    assert reflector.model.slots.remaining > 5
     return world, reflector
 
 
@@ -167,8 +176,8 @@ def settled(world: World, reflector: Reflector, *nodes: Node) -> None:
     for _ in steps(world):
         for node in list(late):
             replica = replicas(world)[reflector, node]
-            if replica.model.seq == reflector.model.seq:
-                assert differing(replica.model.snapshot(), reflector.model.snapshot()) == []
+            if replica.state.seq == reflector.state.seq:
+                assert differing(replica.state.snapshot(), reflector.state.snapshot()) == []
                 late.remove(node)
         if not late:
             break
@@ -190,10 +199,10 @@ def test_a_participant_that_differs_is_named_and_repaired(
     corrupt: Corruption, field: str, leading: bool
 ) -> None:
     world, reflector = running()
-    people = [n for n in reflector.members if (n == reflector.model.leader) == leading]
+    people = [n for n in reflector.members if (n == reflector.state.leader) == leading]
     replica = replicas(world)[reflector, people[-1]]
-    corrupt(replica.model)
-    seq = replica.model.seq
+    corrupt(replica.state)
+    seq = replica.state.seq
     settled(world, reflector, people[-1])
     named(world, reflector, people[-1], field, seq)
     report = world.run(until=300.0)
@@ -207,8 +216,8 @@ def test_a_host_that_differs_is_named_and_repaired_by_the_majority(
     corrupt: Corruption, field: str
 ) -> None:
     world, reflector = running()
-    corrupt(reflector.model)
-    seq = reflector.model.seq
+    corrupt(reflector.state)
+    seq = reflector.state.seq
     settled(world, reflector, *reflector.members)
     named(world, reflector, HOST, field, seq)
     report = world.run(until=300.0)
@@ -221,7 +230,7 @@ def test_two_that_differ_alike_are_outvoted() -> None:
     assert len(reflector.members) >= 4
     two = list(reflector.members)[-2:]
     for node in two:
-        replicas(world)[reflector, node].model.input = 999
+        other_input(replicas(world)[reflector, node].state)
     settled(world, reflector, *two)
     assert {d.node for d in world.record.divergences} == set(two)
     assert {tuple(d.fields) for d in world.record.divergences} == {("input",)}
@@ -234,12 +243,12 @@ def test_the_root_is_compared_as_well() -> None:
     reflector = world.session("0")
     assert len(reflector.members) == 7  # the submitter, too
     node = list(reflector.members)[3]
-    replicas(world)[reflector, node].model.slots[2].assigned += 1
-    settled_at = reflector.model.seq
+    slots(replicas(world)[reflector, node].state).assigned[2] += 1
+    settled_at = reflector.state.seq
     for _ in steps(world):
         if world.record.divergences:
             break
-    named(world, reflector, node, "slots", settled_at)
+    named(world, reflector, node, "assigned", settled_at)
     settled(world, reflector, node)
     assert world.run(until=300.0).result == 72
 
@@ -248,7 +257,7 @@ def test_a_repaired_run_is_as_deterministic() -> None:
     digests = set()
     for _ in range(2):
         world, reflector = running()
-        other_output(reflector.model)
+        other_output(reflector.state)
         report = world.run(until=300.0)
         assert world.record.divergences
         digests.add((report.digest, len(world.record.divergences)))

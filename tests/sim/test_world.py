@@ -190,18 +190,18 @@ def test_the_session_of_a_running_world_is_real() -> None:
     model = reflector.model
     assert isinstance(model, Computation)
     assert model.shape == world.shape.child(3)
-    assert list(model.people) == list(reflector.members)
-    assert len(model.people) == 5  # the leader, and one for each other slot
-    assert [slot.input for slot in model.slots] == [4] * len(model.slots)
-    assert model.leader == world.session("0").model.slots[3].worker
-    assert not any(slot.done for slot in model.slots)
+    assert list(reflector.state.people) == list(reflector.members)
+    assert len(reflector.members) == 5  # the leader, and one for each other slot
+    assert model.slots.inputs == [4] * len(model.slots)
+    assert reflector.state.leader == world.session("0").model.slots.worker[3]
+    assert not any(model.slots.done)
     world.run()
-    assert world.session("0-3").model.remaining == 0
+    assert world.session("0-3").model.slots.remaining == 0
 
 
 def test_a_session_that_is_not_open_has_no_model() -> None:
     world = World(nodes=100, fanout=5)
-    assert world.session("0").model.seq == 0
+    assert world.session("0").state.seq == 0
     with pytest.raises(KeyError, match="0-3"):
         world.session("0-3")
 
@@ -224,7 +224,7 @@ def test_reports_tell_how_things_stand() -> None:
     assert (report.seed, report.left, report.accepted) == (9, 0, 0)
     assert report.arrived == 30
     assert 4 < report.formed_seconds <= 5
-    assert report.root_messages == world.session("0").model.seq
+    assert report.root_messages == world.session("0").state.seq
     assert report.wall_seconds > 0
     assert report.peak_rss_bytes > 1_000_000
 
@@ -371,17 +371,17 @@ def test_the_team_of_a_complete_session_goes_where_work_is_left() -> None:
     world = World(nodes=16, partitions=64, fanout=8, job=slow, arrival_rate=1e3)
     world.run(until=0.9)
     slots = world.session("0").model.slots
-    teams = [set(world.session(f"0-{i}").model.people) for i in range(len(slots))]
+    teams = [set(world.session(f"0-{i}").state.people) for i in range(len(slots))]
     assert [len(team) for team in teams] == [2] * 8
     world.run(until=60.0)
     late = {6, 7}  # the slots with partitions 48 to 63
-    moved = {i: world.session(f"0-{i}").model.moved for i in range(8)}
+    moved = {i: world.session(f"0-{i}").state.moved for i in range(8)}
     gone = {i: place.session for i, place in moved.items() if place and i not in late}
     assert gone
     assert set(gone.values()) <= {"0-6", "0-7"}
     for i, session in gone.items():
-        assert teams[i] <= set(world.session(session).model.people)
-        assert world.session(f"0-{i}").model.people == {}
+        assert teams[i] <= set(world.session(session).state.people)
+        assert world.session(f"0-{i}").state.people == {}
     report = world.run()
     verified(report, 64)
     assert report.finished_seconds is not None
@@ -393,16 +393,16 @@ def test_a_leader_that_is_done_takes_a_free_slot_with_its_team() -> None:
     slow = job(cost=lambda value, index: 5.0 if index < 4 else 30.0)
     world = World(nodes=8, partitions=16, fanout=4, job=slow, arrival_rate=1e3, latency=0.05)
     world.run(until=2.0)
-    teams = [set(world.session(f"0-{i}").model.people) for i in range(4)]
+    teams = [set(world.session(f"0-{i}").state.people) for i in range(4)]
     assert [len(team) for team in teams] == [2] * 4
     for node in teams[3]:
         world.network.leave(node)
     world.run(until=16.0)
-    assert world.session("0").model.slots[0].done
-    moved = world.session("0-0").model.moved
+    assert world.session("0").model.slots.done[0]
+    moved = world.session("0-0").state.moved
     assert moved is not None
     assert moved.session == "0-3"
-    assert teams[0] <= set(world.session("0-3").model.people)
+    assert teams[0] <= set(world.session("0-3").state.people)
     verified(world.run(), 16)
 
 

@@ -80,14 +80,14 @@ class Junk:
 
     def field(self, name: str, hint: Any) -> Any:
         by_name = getattr(self, f"_{name}", None)
-        if by_name is not None and self.chance(0.95):
+        if by_name is not None and hint is not m.Failure and self.chance(0.95):
             return by_name()
         return self.typed(hint)
 
     def typed(self, hint: Any) -> Any:
         origin, arguments = get_origin(hint), get_args(hint)
         if attrs.has(hint):
-            return self.array(hint, tagged=hint not in (m.Place, m.Failure, m.Past, Shape))
+            return self.array(hint, tagged=hint not in (m.Place, m.Failure, m.Past))
         if origin in (Union, types.UnionType):
             return self.typed(self.random.choice(arguments))
         if origin is tuple and arguments[-1] is not ...:
@@ -174,12 +174,53 @@ class Junk:
     def _slots(self) -> list[int]:
         return [self.pick(0, 1, 2, 0, 1, 2, -1, 3) for _ in range(self.random.randrange(4))]
 
-    _holding = _slots
+    _claims = _slots
 
-    def _outputs(self) -> Any:
-        if self.chance(0.3):
-            return {self.pick(0, 1, 2, 3, -1): [self.value(), self.random.choice(FLOATS)]}
+    def _outputs(self) -> list[Value]:
         return [self.value() for _ in range(self.random.randrange(4))]
+
+    def _facts(self) -> dict[int, Any]:
+        count = self.random.randrange(3)
+        return {self.pick(0, 1, 2, 0, 1, 2, 3, -1): self._fact() for _ in range(count)}
+
+    def _fact(self) -> Any:
+        seconds = self.pick(1.0, 0.0, *FLOATS)
+        return self.pick(*[[self.value(), seconds]] * 8, [self.value()], [1, "x"], self.value())
+
+    def _context(self) -> Any:
+        """What else is known of a session, mostly with all that belongs to it."""
+        if self.chance(0.4):
+            return None
+        context = {
+            "given": self.chance(0.5),
+            "input": self.value(),
+            "inputs": self.pick(None, self._inputs()),
+            "had": self._had(),
+        }
+        if self.chance(0.3):
+            context[self.pick("x", *context)] = self.value()
+        return self.value() if self.chance(0.1) else context
+
+    def _had(self) -> Any:
+        slots = [0, 1, 2, 0, 1, 2, 3, -1]
+        return [[self.pick(*slots), [self._node()]] for _ in range(self.random.randrange(3))]
+
+    def _key(self) -> bytes:
+        return self.random.randbytes(self.pick(0, 16, 16, 16, 17, 64))
+
+    _seal = _key
+
+    def _end(self) -> bytes:
+        return self.random.randbytes(32)
+
+    def _failure(self) -> Any:
+        """As plain data."""
+        if self.chance(0.5):
+            return None
+        plain: dict[str, Any] = m.Failure("0", self.pick(None, 1), "x").plain()
+        if self.chance(0.3):
+            plain[self.pick("x", *plain)] = self.value()
+        return self.value() if self.chance(0.1) else plain
 
     def _inputs(self) -> list[Value]:
         return [self.value() for _ in range(self.pick(0, 2, 3, 3, 3))]
@@ -187,15 +228,17 @@ class Junk:
     def _sha(self) -> str:
         return self.random.choice(SHAS)
 
-    def _shape(self) -> list[Any]:
+    def _plan(self) -> Any:
+        if self.chance(0.1):
+            return self.value()
         shape = self.shape
         for part in self._session().split("-")[1:]:
             if part.isdigit() and not shape.leaf and int(part) < shape.slots:
                 shape = shape.child(int(part))
-        array = list(attrs.astuple(shape))
+        plan: list[Any] = shape.plain()
         if self.chance(0.3):
-            array[self.random.randrange(1, 5)] = self.random.choice(INTEGERS)
-        return array
+            plan[self.random.randrange(1, 5)] = self.random.choice(INTEGERS)
+        return plan
 
     def _again(self) -> bool:
         return self.chance(0.1)
@@ -206,7 +249,8 @@ class Junk:
     def _seconds(self) -> Any:
         return self.pick(1.0, 0.0, *FLOATS)
 
-    _pace = _seconds
+    def _about(self) -> Any:
+        return self.pick(None, self._seconds(), self._seconds(), self.value())
 
     def _digests(self) -> dict[str, str]:
         names = self.random.sample(sorted(soundness.FIELDS), 5)
@@ -215,7 +259,7 @@ class Junk:
     def _snapshot(self) -> dict[str, Value]:
         """That of a real session, with something changed, or junk."""
         if self.chance(0.1):
-            return {"slots": self.value(), "shape": self.value()}
+            return {"outputs": self.value(), "plan": self.value()}
         snapshot = dict(self.random.choice(self.snapshots))
         for _ in range(self.random.randrange(3)):
             self._spoil(snapshot)
@@ -223,11 +267,17 @@ class Junk:
 
     def _spoil(self, snapshot: dict[str, Any]) -> None:
         name = self.random.choice(sorted(snapshot))
-        if name == "slots" and type(snapshot[name]) is list and snapshot[name] and self.chance(0.8):
-            slots = [{**slot} for slot in snapshot["slots"] if type(slot) is dict] or [{"": 0}]
-            slot = self.random.choice(slots)
-            slot[self.random.choice(sorted(slot))] = self.value()
-            snapshot["slots"] = slots
+        value, known = snapshot[name], [self._node(), 0, 1, 2, 3, -1, True, None, self.value()]
+        if type(value) is bytes and self.chance(0.8):
+            snapshot[name] = bytes(self.pick(0, 1, 1, 2) for _ in value)
+        elif type(value) is list and self.chance(0.8):  # an entry of a column, or one more pair
+            value = [*value] if value else [self.pick([0, self._node()], self._node())]
+            entry = value[at := self.random.randrange(len(value))]
+            if type(entry) is list and entry and self.chance(0.8):
+                value[at] = [*entry[:-1], self.pick(*known, [self._node()])]
+            else:
+                value[at] = self.pick(*known, *FLOATS)
+            snapshot[name] = value + value[:1] if self.chance(0.1) else value
         elif self.chance(0.1):
             del snapshot[name]
             snapshot[self.pick("x", name)] = None

@@ -23,6 +23,8 @@ from transports import wire
 from transports.blobs import Blobs
 from transports.connection import Me, Peer
 from transports.dialling import ConnectError
+from transports.keys import NO_KEYS, Keys, digest_of
+from transports.peer import Link
 from transports.process import Process, nodes_of
 from transports.security import Security
 
@@ -62,14 +64,14 @@ class Pieces:
 class Recording(Process):
     """A process that keeps some of what it hears, as frames."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
         self.heard: dict[bytes, None] = {}
 
-    def _received(self, peer: Peer, envelope: wire.Envelope) -> None:
+    def _received(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
         if len(self.heard) < 2000:
             self.heard[wire.encode(envelope)] = None
-        super()._received(peer, envelope)
+        super()._received(peer, envelope, link)
 
 
 class Life:
@@ -80,12 +82,12 @@ class Life:
         self.shape = shape
         self.processes: dict[str, Recording] = {}
         self.pieces: list[Pieces] = []
-        self.host = self._process(folder / "host", Me(HOST_NUMBER, HOST))
+        self.host = self._process(folder / "host", Me(HOST_NUMBER, HOST), Keys.drawn())
         self.helper = self._process(folder / "helper", Me(HELPER_NUMBER, HELPER, 300))
         self.silent = self._process(folder / "silent", Me(SILENT_NUMBER, None, 6))
 
-    def _process(self, folder: Path, me: Me) -> Recording:
-        process = Recording(me, OPEN, self.nursery, Blobs(folder))
+    def _process(self, folder: Path, me: Me, keys: Keys = NO_KEYS) -> Recording:
+        process = Recording(me, OPEN, self.nursery, Blobs(folder), keys=keys)
         process.connections._meeting._dial = self._dial
         self.processes[me.name] = process
         return process
@@ -105,9 +107,8 @@ class Life:
     def begin(self) -> None:
         """The host opens the root, and the others join it."""
         place = Place(ROOT, (HOST,))
-        begin = wire.Begin(
-            "job", {}, "", self.shape.partitions, self.shape.fanout, None, 0, place, 0.0
-        )
+        partitions, fanout, end = self.shape.partitions, self.shape.fanout, self.host.end_key
+        begin = wire.Begin("job", {}, "", partitions, fanout, None, 0, place, 0.0, digest_of(end))
         for process in self.processes.values():
             self.pieces.append(pieces := Pieces(process))
             process.begin(begin, pieces)  # type: ignore[arg-type]
@@ -115,10 +116,15 @@ class Life:
                 process.on_begin = lambda begin: None
             self.nursery.start_soon(process.run)
         (submitter,) = nodes_of(HOST_NUMBER, 1)
-        self.host.submit(m.Open(self.shape, (1000,), place), submitter, 0)
+        self.host.submit(m.Open(place, (1000,), self.shape.plain()), submitter, 0)
         for process in (self.helper, self.silent):
             for node in nodes_of(process.me.number, 6):
                 process.enter(node, place)
+
+    @property
+    def right(self) -> m.Ended:
+        """What is to come of all."""
+        return m.Ended(sum(range(self.shape.partitions)), None, self.host.end_key)
 
     def finish_one(self) -> None:
         """One piece of each process."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import Computation, Shape
+from core import Computation, Session, Shape
 from core import messages as m
 from core.messages import Message
 from transports import store
@@ -21,29 +21,33 @@ STEPS = 400
 OUTPUT = b"x" * 3000
 
 
-def life() -> Iterator[tuple[Computation, Message]]:
-    """The model after each message, and the message."""
-    model = Computation(SHAPE)
+def life() -> Iterator[tuple[Session, Message]]:
+    """The session after each message, and the message."""
+    state = opened(1)
     for step in range(STEPS):
         message: Message
         if step == 0:
             message = m.Joined(0, "localhost:1", None, (), False)
         elif step % INCARNATION == 0:
-            message = m.Restored(model.snapshot())
-            model = Computation(SHAPE, (1 + step // INCARNATION,))
+            message = m.Restored(state.model.facts(), state.model.context())
+            state = opened(1 + step // INCARNATION)
         elif step < INCARNATION:
             message = m.Given(step)
         else:
             message = m.Finished(0, (step % 40,), [OUTPUT], 0.5)
-        model.apply(float(step), message)
-        yield model, message
+        state.apply(float(step), message)
+        yield state, message
+
+
+def opened(incarnation: int) -> Session:
+    return Session(SHAPE.session, (incarnation,), Computation, SHAPE.plain())
 
 
 def main(path: str) -> None:
     store.COMPACT_BYTES_MIN = 5000  # so that this happens, too
     kept = SqliteStore(Path(path), {"job": "life"})
-    for step, (model, message) in enumerate(life()):
-        kept.append(model, float(step), message)
+    for step, (state, message) in enumerate(life()):
+        kept.append(state, float(step), message)
         print(step, flush=True)
 
 

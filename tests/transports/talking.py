@@ -12,6 +12,7 @@ from transports import wire
 from transports.connection import Connections, Me, Peer
 from transports.dialling import ConnectError
 from transports.greeting import Greeting
+from transports.peer import Link
 from transports.security import Security
 from transports.wire import Envelope, Frames, Told
 
@@ -54,7 +55,7 @@ class Party:
             net.dial,
         )
 
-    async def _receive(self, peer: Peer, envelope: Envelope) -> None:
+    async def _receive(self, peer: Peer, envelope: Envelope, link: Link) -> None:
         await self.receiving.wait()
         text = envelope.status["text"] if isinstance(envelope, Told) else type(envelope).__name__
         self.log.append(f"{peer.name}: {text}")

@@ -477,7 +477,8 @@ async def test_nothing_is_heard_after_a_complaint(net: Net, clock: MockClock) ->
     one, other = net.party(HERE), net.party(THERE)
     one.connections.send(THERE, said("first"))
 
-    async def receive(peer: connection.Peer, envelope: wire.Envelope) -> None:
+    async def receive(*_: object) -> None:
+        (peer,) = other.connections.peers.values()
         other.log.append("heard")
         other.connections.complain(peer, RemoteProtocolError("it is wrong"))
 

@@ -13,11 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trustme
 from trio.testing import MockClock
 
+from core import Computation, Session
 from core import messages as m
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
@@ -119,7 +121,7 @@ async def visited(
         await visit(stream)
     if line is not None:
         await until(lambda: bool(lines(caplog)))
-    assert await lived.finish() == m.Ended(sum(range(27)), None)
+    assert await lived.finish() == lived.right
     assert {peer.name for peer in lived.host.connections.peers.values()} <= set(lived.processes)
     assert len(lines(caplog)) == (line is not None), lines(caplog)
     assert line is None or line in lines(caplog)[0]
@@ -185,7 +187,7 @@ async def test_an_error_of_ours_costs_one_connection(
         lived.host.host = Failing(lived.host.host, fails)  # type: ignore[assignment]
         assert await cut(lived, lived.host, wire.Call("0", NODE, m.Leave()))
         assert any(line.startswith("failed") and "a mistake" in line for line in lines(caplog))
-        assert await lived.finish() == m.Ended(sum(range(27)), None)
+        assert await lived.finish() == lived.right
 
 
 class Failing:
@@ -203,14 +205,36 @@ async def test_nobody_has_a_process_follow_what_it_did_not_ask_for(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     async with life(tmp_path) as lived:
-        snapshot = lived.host.host.reflectors["0"].model.snapshot()
+        snapshot = lived.host.host.reflectors["0"].state.snapshot()
         for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
-            assert await cut(lived, lived.helper, wire.Follow(place, snapshot))
+            assert await cut(lived, lived.helper, wire.Follow(place, snapshot, b""))
         assert not any(name == EVIL for name, _ in lived.helper.replicas)
         lived.helper._asked.add((EVIL, "0"))
-        assert await cut(lived, lived.helper, wire.Follow(m.Place("0", (HOST,)), snapshot))
+        assert await cut(lived, lived.helper, wire.Follow(m.Place("0", (HOST,)), snapshot, b""))
         lived.helper._asked.add((EVIL, "0"))
-        assert not await cut(lived, lived.helper, wire.Follow(m.Place("0", (EVIL,)), snapshot))
+        follow = wire.Follow(m.Place("0", (EVIL,)), snapshot, b"")
+        assert not await cut(lived, lived.helper, follow)
+
+
+async def test_a_host_that_appoints_who_leads_already_is_cut_off(
+    autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no such step in the core's table of states."""
+    async with life(tmp_path) as lived:
+        place, ghost = m.Place("0", (EVIL,)), 99
+        node = lived.helper.enter((2 << wire.NODE_BITS) + 100, place).node
+        joined = m.Joined(node, None, None, (), False)
+        state = Session("0", (1,), Computation, lived.shape.plain())
+        begins = wire.Follow(place, state.snapshot(), b"")
+        appoints = wire.Ordered("0", 1, 1.0, joined)
+        for message in (attrs.evolve(joined, node=ghost), joined):
+            state.apply(1.0, message)
+        repairs = wire.Follow(place, state.snapshot(), b"")
+        again = wire.Ordered("0", 3, 1.0, m.Left(ghost))
+        assert await cut(lived, lived.helper, begins, appoints, repairs, again)
+        assert "APPOINT while LEADING" in caplog.text
+        assert "failed" not in caplog.text
+        assert await lived.finish() == lived.right
 
 
 async def test_only_its_own_root_begins_anything_in_a_process(
@@ -220,7 +244,7 @@ async def test_only_its_own_root_begins_anything_in_a_process(
         begun: list[wire.Begin] = []
         lived.helper.on_begin = begun.append
         for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
-            begin = wire.Begin("evil", {}, "", 1, 2, None, 0, place, 0.0)
+            begin = wire.Begin("evil", {}, "", 1, 2, None, 0, place, 0.0, bytes(32))
             assert await cut(lived, lived.helper, begin)
         assert begun == []
 

@@ -17,10 +17,11 @@ from typing import Any
 import attrs
 import pytest
 
-from core import Computation, Shape
+from core import Computation, Session, Shape
 from core import messages as m
-from core.digest import digest
 from core.messages import Message, Place, Value
+from core.sessions.digest import digest
+from core.sessions.model import Kind
 from tests.core.harness import SUBMITTER, Net
 from tests.core.test_sessions import WORK, compute, finish, wait
 from tests.core.test_store import back, crash, restart, restarted
@@ -59,8 +60,8 @@ def addressed(snapshot: dict[str, Value], to: Callable[[Any], Any]) -> dict[str,
     moved = snapshot["moved"]
     return {
         **snapshot,
-        "people": [(n, {**p, "address": to(p["address"])}) for n, p in snapshot["people"]],
-        "moved": moved and {**moved, "route": tuple(to(one) for one in moved["route"])},
+        "addresses": [[node, to(address)] for node, address in snapshot["addresses"]],
+        "moved": moved and {**moved, "route": [to(one) for one in moved["route"]]},
     }
 
 
@@ -71,13 +72,11 @@ def readdressed(message: Message) -> Message:
         case m.Moved(place=place):
             there = Place(place.session, tuple(named(one) for one in place.route))
             return attrs.evolve(message, place=there)
-        case m.Restored():
-            return m.Restored(addressed(message.snapshot, named))
     return message
 
 
-class Named(Computation):
-    """A model that shows itself with addresses."""
+class Named(Session):
+    """One that shows itself with addresses."""
 
     def snapshot(self) -> dict[str, Value]:
         return addressed(super().snapshot(), named)
@@ -90,19 +89,19 @@ class Harnessed:
         self.store = SqliteStore(path, JOB)
         self.compare = False
 
-    def append(self, model: Computation, now: float, message: Message) -> None:
-        shown = Named.restore(model.snapshot())
+    def append(self, state: Session, now: float, message: Message) -> None:
+        shown = Named.restore(Computation, state.snapshot())
         self.store.append(shown, now, readdressed(message))
         if self.compare:
-            loaded = {found.shape.session: found for found in self.store.load()}
-            assert digest(loaded[model.shape.session].snapshot()) == digest(shown.snapshot())
+            loaded = {found.name: found for found in self.store.load(Computation)}
+            assert digest(loaded[state.name].snapshot()) == digest(shown.snapshot())
 
-    def load(self) -> list[Computation]:
+    def load(self, kind: Kind) -> list[Session]:
         path = self.store.path
         self.store.close()
         self.store = SqliteStore(path, JOB)
-        models = self.store.load()
-        return [Computation.restore(addressed(model.snapshot(), numbered)) for model in models]
+        states = self.store.load(kind)
+        return [Session.restore(kind, addressed(state.snapshot(), numbered)) for state in states]
 
 
 @pytest.fixture
@@ -112,7 +111,7 @@ def harnessed(path: Path) -> Iterator[Harnessed]:
     kept.store.close()
 
 
-def test_what_is_loaded_is_the_model_after_each_message(harnessed: Harnessed) -> None:
+def test_what_is_loaded_is_the_session_after_each_message(harnessed: Harnessed) -> None:
     harnessed.compare = True
     net = Net(Shape.root(9, 3), store=harnessed)
     net.submit()
@@ -137,7 +136,7 @@ def test_it_may_be_restarted_again_and_again(harnessed: Harnessed) -> None:
         compute(net, 5, 6)
         restart(net)
         wait(net, back(net, 1, 2, 3))
-        assert net.reflector("0").model.epoch == (times + 2,)
+        assert net.reflector("0").state.epoch == (times + 2,)
     finish(net)
     assert net.repeated == []
 
@@ -173,9 +172,9 @@ def test_a_new_incarnation_takes_the_place_of_the_older_one_with_its_first_messa
     path: Path,
 ) -> None:
     kept = SqliteStore(path, JOB)
-    for step, (model, message) in zip(range(INCARNATION + 2), life(), strict=False):
-        kept.append(model, float(step), message)
-        (loaded,) = kept.load()
+    for step, (state, message) in zip(range(INCARNATION + 2), life(), strict=False):
+        kept.append(state, float(step), message)
+        (loaded,) = kept.load(Computation)
         assert (loaded.epoch, loaded.seq) == ((1 + step // INCARNATION,), 1 + step % INCARNATION)
     kept.close()
 
@@ -203,10 +202,10 @@ def test_what_was_stored_before_a_kill_is_there_and_nothing_by_halves(
     random = Random(seed)
     count = killed(path, random.randint(1, STEPS // 2), random.random() / 500)
     kept = SqliteStore(path, {"job": "life"})
-    (loaded,) = kept.load()
+    (loaded,) = kept.load(Computation)
     kept.close()
-    models = zip(range(1, STEPS + 1), life(), strict=True)
-    allowed = [digest(model.snapshot()) for step, (model, _) in models if 0 <= step - count <= 1]
+    states = zip(range(1, STEPS + 1), life(), strict=True)
+    allowed = [digest(state.snapshot()) for step, (state, _) in states if 0 <= step - count <= 1]
     assert digest(loaded.snapshot()) in allowed
 
 
@@ -217,26 +216,26 @@ def finished(i: int, output: Value = None) -> m.Finished:
     return m.Finished(1, (i % 40,), [output], 0.5)
 
 
-def lived(kept: SqliteStore, messages: int, output: Value = None) -> Computation:
+def lived(kept: SqliteStore, messages: int, output: Value = None) -> Session:
     """A session of so many messages."""
-    model = Computation(Shape.root(40, 40))
+    state = Session("0", (1,), Computation, Shape.root(40, 40).plain())
     for i in range(messages):
         message = finished(i, output)
-        model.apply(float(i), message)
-        kept.append(model, float(i), message)
-    return model
+        state.apply(float(i), message)
+        kept.append(state, float(i), message)
+    return state
 
 
 def test_a_snapshot_takes_the_place_of_many_messages(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = SqliteStore(path, JOB)
-    model = lived(kept, 3000)
-    assert digest(kept.load()[0].snapshot()) == digest(model.snapshot())
+    state = lived(kept, 3000)
+    assert digest(kept.load(Computation)[0].snapshot()) == digest(state.snapshot())
     kept.close()
     assert path.stat().st_size < 60_000
     again = SqliteStore(path, JOB)
-    assert digest(again.load()[0].snapshot()) == digest(model.snapshot())
+    assert digest(again.load(Computation)[0].snapshot()) == digest(state.snapshot())
     assert again._lengths["0"].messages < 20_000
     again.close()
 
@@ -247,8 +246,8 @@ def test_a_message_that_is_too_long_for_a_frame_is_stored_all_the_same(
     monkeypatch.setattr("transports.wire.FRAME_BYTES_MAX", 500)
     monkeypatch.setattr(store, "COMPACT_BYTES_MIN", 10**6)
     kept = SqliteStore(path, JOB)
-    model = lived(kept, 5, b"x" * 1000)
-    assert digest(kept.load()[0].snapshot()) == digest(model.snapshot())
+    state = lived(kept, 5, b"x" * 1000)
+    assert digest(kept.load(Computation)[0].snapshot()) == digest(state.snapshot())
     kept.close()
 
 
@@ -261,15 +260,15 @@ def test_what_is_there_can_be_told_without_knowing_the_job(path: Path) -> None:
     assert found(path) is None
     kept = SqliteStore(path, JOB)
     assert kept.job == JOB
-    assert kept.load() == []
+    assert kept.load(Computation) == []
     assert kept.ended is None
     kept.close()
     assert found(path) == store.Found(JOB, None)
     kept = SqliteStore(path)
-    model = lived(kept, 3)
+    state = lived(kept, 3)
     ended = m.Ended({"answer": [42]}, None)
-    model.apply(9.0, ended)
-    kept.append(model, 9.0, ended)
+    state.apply(9.0, ended)
+    kept.append(state, 9.0, ended)
     kept.close()
     assert found(path) == store.Found(JOB, ended)
 
@@ -292,6 +291,34 @@ def test_another_job_is_refused_and_the_file_left_as_it_is(
         SqliteStore(path, {**JOB, **change})
     assert path.read_bytes() == before
     SqliteStore(path, JOB).close()
+
+
+def test_the_keys_are_drawn_once_and_belong_to_no_job(path: Path, tmp_path: Path) -> None:
+    kept = SqliteStore(path, JOB)
+    keys = kept.keys
+    assert len(keys.end) == len(keys.root) == 16
+    assert keys.end != keys.root
+    lived(kept, 3)
+    kept.close()
+    for job in (JOB, None):
+        kept = SqliteStore(path, job)
+        assert kept.keys == keys
+        assert kept.job == JOB
+        kept.close()
+    other = SqliteStore(tmp_path / "other.store", JOB)
+    assert not {other.keys.end, other.keys.root} & {keys.end, keys.root}
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM keys WHERE name = 'end'", "UPDATE keys SET value = 'no'"]
+)
+def test_without_its_keys_a_store_is_damaged(path: Path, change: str) -> None:
+    SqliteStore(path, JOB).close()
+    with sqlite3.connect(path) as database:
+        database.execute(change)
+    database.close()
+    refused(path, "is damaged: .*")
 
 
 def test_one_process_at_a_time(path: Path) -> None:
@@ -350,12 +377,13 @@ def test_a_database_of_another_program(path: Path) -> None:
     refused(path, "is a database of another program")
 
 
-def test_another_version(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 7])
+def test_another_version(path: Path, version: int) -> None:
     SqliteStore(path, JOB).close()
     database = sqlite3.connect(path)
-    database.execute("PRAGMA user_version = 7")
+    database.execute(f"PRAGMA user_version = {version}")
     database.close()
-    refused(path, "is a store of version 7, this program knows version 1")
+    refused(path, f"is a store of version {version}, this program knows version 2")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -379,7 +407,7 @@ def problem(path: Path) -> str:
     try:
         kept = SqliteStore(path, JOB)
         try:
-            kept.load()
+            kept.load(Computation)
         finally:
             kept.close()
     except StoreError as error:
@@ -389,17 +417,17 @@ def problem(path: Path) -> str:
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(path: Path) -> None:
     kept = SqliteStore(path, JOB)
-    model = lived(kept, 10)
+    state = lived(kept, 10)
     assert kept._file is not None
     (pages,) = kept._file.execute("PRAGMA page_count").fetchone()
     kept._file.execute(f"PRAGMA max_page_count = {pages + 5}")
-    stored = digest(model.snapshot())
+    stored = digest(state.snapshot())
     with pytest.raises(StoreError, match=rf"^{path}: the disk is full$"):  # noqa: PT012  a loop
         for i in range(100):
-            model.apply(0.0, finished(i, b"x" * 5000))
-            kept.append(model, 0.0, finished(i, b"x" * 5000))
-            stored = digest(model.snapshot())
-    assert digest(kept.load()[0].snapshot()) == stored
+            state.apply(0.0, finished(i, b"x" * 5000))
+            kept.append(state, 0.0, finished(i, b"x" * 5000))
+            stored = digest(state.snapshot())
+    assert digest(kept.load(Computation)[0].snapshot()) == stored
     kept.close()
 
 
@@ -409,4 +437,4 @@ def test_a_closed_store_takes_nothing(path: Path) -> None:
     kept.close()
     kept.close()
     with pytest.raises(StoreError, match=rf"^{path} was closed$"):
-        kept.load()
+        kept.load(Computation)

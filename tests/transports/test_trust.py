@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
 import msgspec
 import pytest
 
-from core import Computation, Host, Shape
+from core import Computation, Host, Session, Shape
 from core import messages as m
 from core.messages import Place
-from transports import wire
+from transports import soundness, wire
 from transports.trust import Trust
 from transports.wire import HEADER, NONCE_BYTES, Hello, LocalProtocolError, RemoteProtocolError
 
@@ -22,6 +23,7 @@ NODE = NUMBER << wire.NODE_BITS
 OTHER = 8 << wire.NODE_BITS
 SHAPE = Shape.root(27, 3)
 HELLO = Hello(wire.VERSION, NUMBER, THERE, NODES, False, bytes(NONCE_BYTES))
+END = b"the end"
 NAN, INF = float("nan"), float("inf")
 
 
@@ -31,6 +33,9 @@ class Carrier:
     now = 0.0
     vote_every = 1
 
+    def is_end(self, ended: m.Ended) -> bool:
+        return ended.key == END
+
     def __getattr__(self, name: str) -> Callable[..., int]:
         return lambda *arguments: 2
 
@@ -39,11 +44,11 @@ class Carrier:
 def host() -> Host:
     """With the root, and a first-level session, led by a node of another process."""
     carrier: Any = Carrier()
-    made = Host(HERE, carrier)
-    made.open(1, m.Open(SHAPE, (5,), Place("0", (HERE,))))
+    made = Host(HERE, carrier, Computation)
+    made.open(1, m.Open(Place("0", (HERE,)), (5,), SHAPE.plain()))
     made.receive((HERE, 1), 1, "0", m.Arrive(1, HERE, None, observes=True))
     made.receive((THERE, OTHER), OTHER, "0", m.Arrive(OTHER, None, None))
-    made.open(OTHER, m.Open(SHAPE.child(0), (5, 1), Place("0-0", (HERE, HERE))))
+    made.open(OTHER, m.Open(Place("0-0", (HERE, HERE)), (5, 1), SHAPE.child(0).plain()))
     made.receive((THERE, OTHER), OTHER, "0-0", m.Arrive(OTHER, None, None))
     return made
 
@@ -53,32 +58,43 @@ def trust(host: Host) -> Trust:
     return Trust(SHAPE, host)
 
 
-def snapshot(session: str = "0", **changes: Any) -> dict[str, Any]:
+def opened(session: str = "0", epoch: tuple[int, ...] | None = None) -> Session:
+    """As it begins."""
     shape = SHAPE
     for part in session.split("-")[1:]:
         shape = shape.child(int(part))
-    model = Computation(shape, (4,) * (session.count("-") + 1))
-    model.apply(1.0, m.Joined(NODE, None, None, (), False))
-    return {**model.snapshot(), **changes}
+    return Session(session, epoch or (4,) * (session.count("-") + 1), Computation, shape.plain())
 
 
-def slot(**changes: Any) -> dict[str, Any]:
-    return {**snapshot()["slots"][0], **changes}
+def snapshot(session: str = "0", /, **changes: Any) -> dict[str, Any]:
+    state = opened(session)
+    state.apply(1.0, m.Joined(NODE, None, None, (), False))
+    return {**state.snapshot(), **changes}
+
+
+def column(name: str, value: Any) -> dict[str, Any]:
+    """The changes of a snapshot that give its first slot that value."""
+    _, *others = snapshot()[name]
+    return {name: [value, *others]}
 
 
 FAILURE = m.Failure("0", None, "no")
+LONG = m.Failure("0", None, "x" * 200_000)
 GOOD: list[tuple[str, Any]] = [
     ("0", m.Arrive(NODE, None, None)),
     ("0", m.Arrive(NODE, THERE, 0.5, m.Past("0-1", (0, 2), (4,), 9))),
     ("0", m.Brought(snapshot())),
-    ("0", m.Vote((5,), 1, {"slots": "0" * 32})),
+    ("0", m.Brought(snapshot(former=[[0, [99]], [1, [NODE, 1]]], seq=2**53 - 1))),
+    ("0", m.Key("0-1", bytes(16))),
+    ("0", m.Key("0-1", b"")),
+    ("0", m.Vote((5,), 1, {"outputs": "0" * 32})),
     ("0", m.Leave()),
     ("0-0", m.Given({"a": [1]})),
     ("0-0", m.Prepared([1, 2, 3])),
     ("0", m.Finished(NODE, (0, 2), [1, 2], 0.1)),
     ("0", m.Failed(NODE, None, FAILURE, False)),
     ("0-0", m.Moved(NODE, Place("0-1", (HERE, THERE)))),
-    ("0-0", m.Ended(None, FAILURE)),
+    ("0-0", m.Ended(None, FAILURE.plain())),
 ]
 DIFFERENT = attrs.evolve(SHAPE, partitions=26)
 BAD: list[tuple[str, Any]] = [
@@ -87,85 +103,154 @@ BAD: list[tuple[str, Any]] = [
     ("0-00", m.Leave()),
     ("0-0-0-0", m.Leave()),
     ("", m.Leave()),
-    ("0", m.Arrive(NODE + 1, None, None)),
     ("0", m.Arrive(NODE, HERE, None)),
     ("0", m.Arrive(NODE, None, NAN)),
     ("0", m.Arrive(NODE, None, INF)),
     ("0", m.Arrive(NODE, None, -1.0)),
-    ("0", m.Arrive(NODE, None, None, observes=True)),
+    ("0", m.Arrive(NODE, None, True)),
+    ("0", m.Arrive(NODE, None, "1")),
+    ("0", m.Arrive(NODE, None, [1.0])),
     ("0", m.Arrive(NODE, None, None, m.Past("0-9", (), (), 0))),
     ("0", m.Arrive(NODE, None, None, m.Past("", (3,), (), 0))),
     ("0", m.Arrive(NODE, None, None, m.Past("", (1, 1), (), 0))),
     ("0", m.Arrive(NODE, None, None, m.Past("", (), (1,) * 9, 1))),
     ("0", m.Arrive(NODE, None, None, m.Past("", (), (), -1))),
-    ("0", m.Open(SHAPE, (9,), Place("0", (HERE,)))),
-    ("0-1", m.Open(SHAPE.child(0), (5, 1), Place("0-1", (HERE, HERE)))),
-    ("0-1", m.Open(SHAPE.child(1), (5, 1), Place("0-1", (HERE, THERE)))),
-    ("0-1", m.Open(SHAPE.child(1), (5,), Place("0-1", (HERE, HERE)))),
-    ("0-1", m.Open(SHAPE.child(1), (5, 1), Place("0-1", (HERE,)))),
-    ("0-1", m.Open(SHAPE.child(1), (5, 1), Place("0-1", (HERE, HERE)), again=True)),
-    ("0-1", m.Open(attrs.evolve(SHAPE.child(1), levels=9), (5, 1), Place("0-1", (HERE, HERE)))),
+    ("0-1", m.Open(Place("0-1", (HERE,)), (5, 1), SHAPE.child(1).plain())),
+    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9.0, 9, 2, 3])),
+    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9, 9, 2])),
+    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), {"session": "0-1"})),
+    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), None)),
     ("0", m.Kept("0-0", {3: (1, 1.0)})),
     ("0", m.Kept("0-0", {0: (1, NAN)})),
+    ("0", m.Kept("0-0", {0: (1, -1.0)})),
+    ("0", m.Kept("0-0", {0: (1, True)})),
+    ("0", m.Kept("0-0", {0: (1, "1")})),
+    ("0", m.Kept("0-0", {0: (1, 1.0, 1)})),
+    ("0", m.Kept("0-0", {0: (1,)})),
+    ("0", m.Kept("0-0", {0: 1})),
+    ("0", m.Kept("0-0", {0: None})),
     ("0", m.Kept("0-7", {})),
     ("0", m.Kept("0-0", {0: ("x" * 3000, 1.0)})),
+    ("0", m.Key("0-9", bytes(16))),
+    ("0", m.Key("0-1", bytes(15))),
+    ("0", m.Key("0-1", bytes(17))),
+    ("0-1", m.Open(Place("0-2", (HERE, HERE)), (5, 1), SHAPE.child(2).plain())),
     ("0", m.Vote((5,), 1, {"x": ""})),
-    ("0", m.Vote((5,), 1, {"slots": "0" * 200})),
-    ("0", m.Given(1)),
-    ("0", m.Prepared([1, 2, 3])),
-    ("0", m.Ended(1, None)),
-    ("0", m.Moved(NODE, Place("0", (THERE,)))),
+    ("0", m.Vote((5,), 1, {"outputs": "0" * 200})),
     ("0-0", m.Given("x" * 3000)),
-    ("0-0", m.Prepared([1, 2])),
     ("0-0", m.Ended("x" * 3000, None)),
-    ("0-0", m.Ended(None, m.Failure("0", None, "x" * 200_000))),
+    ("0-0", m.Ended(None, LONG.plain())),
+    ("0-0", m.Ended(None, "no")),
+    ("0-0", m.Ended(None, {})),
+    ("0-0", m.Ended(None, {**FAILURE.plain(), "session": 0})),
+    ("0-0", m.Ended(None, {**FAILURE.plain(), "session": "0\n"})),
+    ("0-0", m.Ended(None, {**FAILURE.plain(), "partition": 1.5})),
+    ("0-0", m.Ended(None, {**FAILURE.plain(), "partition": True})),
+    ("0-0", m.Ended(None, {**FAILURE.plain(), "error": None})),
+    ("0-0", m.Ended(None, {**FAILURE.plain(), "more": 1})),
     ("0-0", m.Moved(NODE, Place("0-1", (HERE,)))),
     ("0-0", m.Moved(NODE, Place("0-9", (HERE, HERE)))),
-    ("0-0", m.Moved(NODE + 1, Place("0-1", (HERE, HERE)))),
-    ("0", m.Finished(NODE + 1, (0,), [1], 0.1)),
-    ("0", m.Finished(NODE, (), [], 0.1)),
     ("0", m.Finished(NODE, (0, 0), [1, 1], 0.1)),
-    ("0", m.Finished(NODE, (3,), [1], 0.1)),
-    ("0", m.Finished(NODE, (-1,), [1], 0.1)),
-    ("0", m.Finished(NODE, (0,), [1, 2], 0.1)),
-    ("0", m.Finished(NODE, (0,), [1], NAN)),
     ("0", m.Finished(NODE, (0,), [{"a": "x" * 3000}], 0.1)),
-    ("0", m.Failed(NODE, 3, FAILURE, False)),
-    ("0", m.Failed(NODE + 1, 0, FAILURE, False)),
     ("0", m.Failed(NODE, 0, m.Failure("0", 0, "x" * 200_000), False)),
 ]
+GONE: dict[str, Any] = {"session": "0", "route": [HERE]}
+LEFT: dict[str, Any] = {"people": [], "addresses": [], "leader": None}
 SPOILT: list[dict[str, Any]] = [
-    {"slots": []},
-    {"slots": [slot()] * 2},
-    {"slots": [slot(seconds=NAN), slot(), slot()]},
-    {"slots": [slot(started=-INF), slot(), slot()]},
-    {"slots": [slot(worker="x"), slot(), slot()]},
-    {"slots": [slot(worker=99), slot(), slot()]},
-    {"slots": [slot(helper=99), slot(), slot()]},
-    {"slots": [slot(output="x" * 3000, done=True), slot(), slot()], "free": 2, "remaining": 2},
+    *[{name: []} for name in ("inputs", "outputs", "worker", "assigned", "started", "seconds")],
+    *[{name: snapshot()[name] * 2} for name in ("outputs", "done", "worker", "seconds")],
+    {"inputs": [1, 2]},
+    {"inputs": "abc"},
+    {"done": b""},
+    {"done": b"\0\0\2"},
+    {"done": "AAAA"},
+    {"done": [0, 0, 0]},
+    {"done": 2**40},
+    column("seconds", NAN),
+    column("seconds", -1.0),
+    column("seconds", "1"),
+    column("started", -INF),
+    column("started", None),
+    column("worker", "x"),
+    column("worker", 99),
+    column("worker", True),
+    column("assigned", -1),
+    column("assigned", 2**31),
+    column("assigned", 2**64 - 1),
+    column("assigned", 1.0),
+    {"helpers": [[0, 99]]},
+    {"helpers": [[3, NODE]]},
+    {"helpers": [[-1, NODE]]},
+    {"helpers": [[0, NODE], [0, NODE]]},
+    {"helpers": [[0]]},
+    {"helpers": {0: NODE}},
+    {"failed": [[3, [NODE]]]},
+    {"failed": [[0, [NODE]], [0, []]]},
+    {"failed": [[0, NODE]]},
+    {"failed": [[0, ["x"]]]},
+    {"former": [[3, [NODE]]]},
+    {"former": [[-1, [NODE]]]},
+    {"former": [[0, [NODE]], [0, []]]},
+    {"former": [[0, NODE]]},
+    {"former": [[0, ["x"]]]},
+    {"claimed": 1},
+    {"claimed": None},
     {"free": 0},
     {"remaining": 0},
     {"queue": [3]},
+    {"queue": [-1]},
     {"queue": ["x"]},
     {"fresh": 4},
     {"fresh": -1},
     {"idle": [99]},
+    {"idle": [NODE, NODE]},
+    {"paces": [[NODE, NAN]]},
+    {"paces": [[NODE, -1.0]]},
+    {"paces": [[NODE, 1.0]]},
+    {"paces": [[NODE, None]]},
     {"leader": 99},
     {"leader": []},
-    {"people": [[1, {"address": 5, "pace": None, "observes": False}]], "leader": 1},
-    {"people": [[1, {"address": None, "pace": NAN, "observes": False}]], "leader": 1},
+    {"people": [NODE, NODE]},
+    {"people": [1], "leader": 1},
+    {"people": [NODE, 1]},
+    {"people": ["x"], "leader": "x"},
+    {"people": [[NODE, None]]},
     {"people": 5},
-    {"shape": {}},
-    {"shape": attrs.asdict(DIFFERENT)},
-    {"shape": {**attrs.asdict(SHAPE), "partitions": 27.0}},
+    {"addresses": []},
+    {"addresses": [[NODE, None], [1, None]]},
+    {"addresses": [[NODE, None], [NODE, None]]},
+    {"addresses": [[NODE, 5]]},
+    {"observers": [1]},
+    {"observers": [NODE]},
+    {"plan": []},
+    {"plan": {}},
+    {"plan": DIFFERENT.plain()},
+    {"plan": attrs.evolve(SHAPE, partitions=10**15, levels=1, fanout=10**15).plain()},
+    {"plan": ["0", 27.0, *SHAPE.plain()[2:]]},
+    {"session": "0-0"},
+    {"session": 0},
     {"epoch": [1, 2]},
     {"epoch": "x"},
     {"seq": -1},
-    {"moved": {"session": "0", "route": []}},
-    {"moved": {"session": "0-9", "route": ["x", "y"]}},
-    {"moved": {"session": "0", "route": [5]}},
+    {"seq": 2**53},
+    {"failures": -1},
+    {"given": 1},
+    {"failure": {}},
+    {"failure": {**FAILURE.plain(), "partition": "x"}},
+    {"moved": {"session": "0", "route": [HERE]}},
+    {"moved": GONE | {"route": []}, **LEFT},
+    {"moved": GONE | {"session": "0-9", "route": ["x", "y"]}, **LEFT},
+    {"moved": GONE | {"route": [5]}, **LEFT},
+    {"ended": {"result": 1}},
     {"ended": {"result": 1, "failure": 5}},
+    {"ended": {"result": 1, "failure": {**FAILURE.plain(), "more": 1}}},
     {"unknown": 1},
+]
+LARGE: list[dict[str, Any]] = [
+    {**column("outputs", "x" * 3000), "done": b"\1\0\0", "free": 2, "remaining": 2},
+    {"inputs": [1, 2, "x" * 3000]},
+    {"input": "x" * 3000},
+    {"ended": {"result": "x" * 3000, "failure": None}},
 ]
 
 
@@ -188,13 +273,55 @@ def test_what_cannot_be_is_refused(trust: Trust, session: str, call: Any) -> Non
 def test_a_replica_that_does_not_fit_together_is_refused(
     trust: Trust, changes: dict[str, Any]
 ) -> None:
-    with pytest.raises(RemoteProtocolError):
+    for say in (
+        lambda: trust.check(HELLO, "0", NODE, m.Brought(snapshot(**changes))),
+        lambda: trust.followed(Place("0", (HERE,)), snapshot(**changes)),
+    ):
+        with pytest.raises(RemoteProtocolError) as error:
+            say()
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("changes", LARGE, ids=shown)
+def test_nobody_brings_what_is_large(trust: Trust, changes: dict[str, Any]) -> None:
+    trust.followed(Place("0", (HERE,)), snapshot(**changes))
+    with pytest.raises(RemoteProtocolError, match="with a value above"):
         trust.check(HELLO, "0", NODE, m.Brought(snapshot(**changes)))
-    if "slots" not in changes or "output" not in str(changes):
-        small = [s for s in changes.get("slots", ()) if type(s["output"]) is str]
-        if not small:
-            with pytest.raises(RemoteProtocolError):
-                trust.followed(Place("0", (HERE,)), snapshot(**changes))
+
+
+@pytest.mark.parametrize("name", sorted(snapshot()))
+def test_each_field_of_a_replica_is_there(trust: Trust, name: str) -> None:
+    assert name in soundness.FIELDS
+    lacking = snapshot()
+    del lacking[name]
+    with pytest.raises(RemoteProtocolError, match=f"`{name}`"):
+        trust.followed(Place("0", (HERE,)), lacking)
+
+
+@pytest.mark.parametrize("value", [None, -1, 2**64 - 1, NAN, "x", b"x", [None], [[1]], {"x": 1}])
+def test_no_field_of_a_replica_makes_anything_else_happen(trust: Trust, value: Any) -> None:
+    for session in ("0", "0-0-0"):
+        for name in snapshot():
+            with suppress(RemoteProtocolError):
+                route = (HERE,) * (session.count("-") + 1)
+                trust.followed(Place(session, route), snapshot(session, **{name: value}))
+
+
+def test_in_a_leaf_nobody_has_an_address(trust: Trust) -> None:
+    place = Place("0-0-0", (HERE, HERE, HERE))
+    trust.followed(place, snapshot("0-0-0"))
+    with pytest.raises(RemoteProtocolError, match="addresses of others"):
+        trust.followed(place, snapshot("0-0-0", addresses=[[NODE, None]]))
+
+
+def test_an_observer_takes_no_part(trust: Trust) -> None:
+    state = opened()
+    state.apply(1.0, m.Joined(NODE, HERE, None, (), True))
+    place, seen = Place("0", (HERE,)), state.snapshot()
+    trust.followed(place, seen)
+    for changes in ({"idle": [NODE]}, {"helpers": [[0, NODE]]}, {"observers": [NODE, NODE]}):
+        with pytest.raises(RemoteProtocolError, match="observer"):
+            trust.followed(place, {**seen, **changes})
 
 
 @pytest.mark.parametrize("node", [NODE - 1, NODE + NODES, OTHER, -1, 2**62])
@@ -203,35 +330,24 @@ def test_nobody_speaks_for_the_nodes_of_others(trust: Trust, node: int) -> None:
         trust.check(HELLO, "0", node, m.Leave())
 
 
-def test_a_session_is_opened_where_it_was_assigned(trust: Trust, host: Host) -> None:
+def test_a_session_is_opened_by_the_way_to_the_one_above(trust: Trust, host: Host) -> None:
     place = Place("0-0", (HERE, HERE))
-    assert trust.check(HELLO, "0-0", NODE, m.Open(SHAPE.child(0), (5, 1), place))
-    assert not trust.check(HELLO, "0-0", NODE, m.Open(SHAPE.child(0), (5, 2), place))
-    assert not trust.check(HELLO, "0-0", NODE, m.Open(SHAPE.child(0), (6, 1), place))
-    other = m.Open(SHAPE.child(0), (5, 1), Place("0-0", (THERE, HERE)))
+    assert trust.check(HELLO, "0-0", NODE, m.Open(place, (5, 1), SHAPE.child(0).plain()))
+    assert trust.check(HELLO, "0-0", NODE, m.Open(place, (5, 1), tuple(SHAPE.child(0).plain())))
+    other = m.Open(Place("0-0", (THERE, HERE)), (5, 1), SHAPE.child(0).plain())
     assert not trust.check(HELLO, "0-0", NODE, other)
     below = Place("0-2-0", (HERE, HERE, HERE))
-    opening = m.Open(SHAPE.child(2).child(0), (5, 1, 1), below)
-    assert not trust.check(HELLO, "0-2-0", NODE, opening)
-
-
-def test_who_takes_part_may_have_things_kept(trust: Trust, host: Host) -> None:
-    kept = m.Kept("0-0", {0: (1, 1.0)})
-    assert not trust.check(HELLO, "0", NODE, kept)
-    host.receive((THERE, NODE), NODE, "0", m.Arrive(NODE, THERE, None))
-    assert trust.check(HELLO, "0", NODE, kept)
-    assert trust.check(HELLO, "0", NODE + 1, kept)
-    assert not trust.check(HELLO, "0", NODE, attrs.evolve(kept, session="0"))
-    assert not trust.check(HELLO, "0-1", NODE, attrs.evolve(kept, session="0-1-0"))
+    opening = m.Open(below, (5, 1, 1), SHAPE.child(2).child(0).plain())
+    assert trust.check(HELLO, "0-2-0", NODE, opening)  # the core passes it over
 
 
 def test_one_process_has_one_vote(trust: Trust, host: Host) -> None:
     for node in (NODE, NODE + 1):
         host.receive((THERE, node), node, "0", m.Arrive(node, THERE, None))
     reflector = host.reflectors["0"]
-    vote = m.Vote((5,), max(reflector.ballots), {"slots": "x"})
+    vote = m.Vote((5,), max(reflector.repair.ballots), {"outputs": "x"})
     assert trust.check(HELLO, "0", NODE, vote)
-    reflector.ballots[vote.seq].votes[NODE] = vote.digests
+    reflector.repair.ballots[vote.seq].votes[NODE] = vote.digests
     assert trust.check(HELLO, "0", NODE, vote)
     assert not trust.check(HELLO, "0", NODE + 1, vote)
 
@@ -249,10 +365,10 @@ def test_those_who_wait_for_sessions_are_bounded(
 
 
 def test_a_member_brings_no_replica_of_what_is_elsewhere(trust: Trust, host: Host) -> None:
-    model = Computation(SHAPE, (4,))
-    model.apply(1.0, m.Joined(NODE, None, None, (), False))
-    model.apply(1.0, m.Moved(NODE, Place("0", (THERE,))))
-    gone = m.Brought(model.snapshot())
+    state = opened()
+    state.apply(1.0, m.Joined(NODE, None, None, (), False))
+    state.apply(1.0, m.Moved(NODE, Place("0", (THERE,))))
+    gone = m.Brought(state.snapshot())
     assert trust.check(HELLO, "0", NODE, gone)
     host.receive((THERE, NODE), NODE, "0", m.Arrive(NODE, THERE, None))
     with pytest.raises(RemoteProtocolError, match="elsewhere"):
@@ -260,22 +376,52 @@ def test_a_member_brings_no_replica_of_what_is_elsewhere(trust: Trust, host: Hos
 
 
 def test_real_replicas_are_whole(trust: Trust) -> None:
-    """With people who wait, after a slot was done, lost, failed."""
-    model = Computation(SHAPE, (5,))
+    """With people who wait, after a slot was done, lost, failed; and after the team has left."""
+    state = opened(epoch=(5,))
     messages: list[m.Message] = [
-        *[m.Joined(node, HERE, None, (), False) for node in range(5)],
-        m.Finished(0, (0,), [1], 0.1),
-        m.Failed(1, 1, FAILURE, False),
+        *[m.Joined(node, HERE, None, (), node == 0) for node in range(6)],
+        m.Finished(1, (0,), [1], 0.1),
+        m.Failed(2, 1, FAILURE, False),
         m.Late(),
-        m.Left(2),
+        m.Left(3),
+        m.Given(5),
+        m.Prepared([1, 2, 3]),
+        m.Left(0),
+        m.Ended(None, FAILURE.plain()),
     ]
     for message in messages:
-        model.apply(1.0, message)
-        arrived = msgspec.msgpack.decode(msgspec.msgpack.encode(model.snapshot()))
-        restored = trust.followed(Place("0", (HERE,)), arrived)
-        assert restored.snapshot() == model.snapshot()
-    assert model.idle
+        state.apply(1.0, message)
+        is_whole(trust, state, Place("0", (HERE,)))
+    assert state.model.room.idle
+    state.apply(1.0, m.Moved(1, Place("0", (THERE,))))
+    is_whole(trust, state, Place("0", (HERE,)))
 
+
+def test_real_replicas_of_a_leaf_are_whole(trust: Trust) -> None:
+    state = opened("0-0-0")
+    messages: list[m.Message] = [
+        m.Joined(1, HERE, 0.001, (), False),
+        m.Joined(2, HERE, None, (2,), False),
+        m.Prepared([1, 2, 3]),
+        *[m.Joined(node, HERE, None, (), False) for node in (3, 4)],
+        m.Finished(1, (0,), [1], 0.001),
+        m.Late(),
+        m.Failed(2, 2, FAILURE, False),
+        m.Left(1),
+        m.Restored({1: (5, 0.5)}, None),
+        m.Moved(2, Place("0", (THERE,))),
+    ]
+    for i, message in enumerate(messages):
+        state.apply(float(i), message)
+        is_whole(trust, state, Place("0-0-0", (HERE, HERE, HERE)))
+
+
+def is_whole(trust: Trust, state: Session, place: Place) -> None:
+    arrived = msgspec.msgpack.decode(msgspec.msgpack.encode(state.snapshot()))
+    assert trust.followed(place, arrived).snapshot() == state.snapshot()
+
+
+CONTEXT: dict[str, Any] = {"given": True, "input": 5, "inputs": [1, 2, 3], "had": [[0, [NODE]]]}
 
 # -- what a host says ----------------------------------------------------------------------
 
@@ -290,6 +436,14 @@ def test_real_replicas_are_whole(trust: Trust) -> None:
         m.TurnedAway(INF),
         m.TurnedAway(-1.0),
         m.Kept("0-0", {3: (1, 1.0)}),
+        m.Kept("0-0", {0: [1]}),
+        m.Stop(m.Ended(None, "no", END)),
+        m.Stop(m.Ended(None, {**FAILURE.plain(), "partition": "x"}, END)),
+        m.Stop(m.Ended(None, LONG.plain(), END)),
+        m.Stop(m.Ended(1, None, b"")),
+        m.Stop(m.Ended(1, None, b"another end")),
+        m.Key("0-9", bytes(16)),
+        m.Key("0-1", bytes(15)),
     ],
     ids=shown,
 )
@@ -299,10 +453,17 @@ def test_an_answer_that_leads_nowhere_is_refused(trust: Trust, reply: Any) -> No
 
 
 def test_who_does_not_listen_is_told_to_keep_nothing(trust: Trust) -> None:
-    kept = m.Kept("0-0", {0: (1, 1.0)})
-    trust.check_answer("0", kept, listens=True)
-    with pytest.raises(RemoteProtocolError, match="hosts nothing"):
-        trust.check_answer("0", kept, listens=False)
+    for kept in (m.Kept("0-0", {0: (1, 1.0)}), m.Key("0-0", bytes(16))):
+        trust.check_answer("0", kept, listens=True)
+        with pytest.raises(RemoteProtocolError, match="hosts nothing"):
+            trust.check_answer("0", kept, listens=False)
+
+
+def test_what_the_submitter_ended_is_over(trust: Trust) -> None:
+    for failure in (None, FAILURE.plain()):
+        ended = m.Ended(1, failure, END)
+        trust.check_answer("0", m.Stop(ended), listens=False)
+        trust.check_ordered("0", 1.0, ended)
 
 
 @pytest.mark.parametrize(
@@ -313,9 +474,41 @@ def test_who_does_not_listen_is_told_to_keep_nothing(trust: Trust) -> None:
         (1.0, m.Joined(1, None, NAN, (), False)),
         (1.0, m.Joined(1, None, None, (3,), False)),
         (1.0, m.Prepared([])),
-        (1.0, m.Restored({})),
-        (1.0, m.Restored(snapshot("0-0"))),
+        (1.0, m.Joined(1, None, True, (), False)),
+        (1.0, m.Joined(1, None, "x", (), False)),
+        (1.0, m.Restored({3: (1, 1.0)}, None)),
+        (1.0, m.Restored({-1: (1, 1.0)}, None)),
+        (1.0, m.Restored({0: (1, INF)}, None)),
+        (1.0, m.Restored({0: (1, -1.0)}, None)),
+        (1.0, m.Restored({0: 1}, None)),
+        (1.0, m.Restored({0: ("x" * 3000, 1.0)}, None)),
+        (1.0, m.Restored({}, {})),
+        (1.0, m.Restored({}, 5)),
+        (1.0, m.Restored({}, {**CONTEXT, "given": 1})),
+        (1.0, m.Restored({}, {**CONTEXT, "more": 1})),
+        (1.0, m.Restored({}, {**CONTEXT, "inputs": 5})),
+        (1.0, m.Restored({}, {**CONTEXT, "inputs": [1]})),
+        (1.0, m.Restored({}, {**CONTEXT, "inputs": [1, 2, "x" * 3000]})),
+        (1.0, m.Restored({}, {**CONTEXT, "input": "x" * 3000})),
+        (1.0, m.Restored({}, {**CONTEXT, "had": [[3, [NODE]]]})),
+        (1.0, m.Restored({}, {**CONTEXT, "had": [[-1, [NODE]]]})),
+        (1.0, m.Restored({}, {**CONTEXT, "had": [[0, NODE]]})),
+        (1.0, m.Restored({}, {**CONTEXT, "had": [[0, ["x"]]]})),
+        (1.0, m.Restored({}, {**CONTEXT, "had": None})),
+        (1.0, m.Ended(None, 5, END)),
+        (1.0, m.Ended(1, None)),
+        (1.0, m.Ended(1, None, b"another end")),
+        (1.0, m.Prepared([1, 2])),
+        (1.0, m.Prepared([1, 2, "x" * 3000])),
+        (1.0, m.Moved(1, Place("0-9", (HERE, HERE)))),
+        (1.0, m.Failed(1, 3, FAILURE, False)),
+        (1.0, m.Failed(1, None, LONG, False)),
         (1.0, m.Finished(1, (7,), [1], 0.1)),
+        (1.0, m.Finished(1, (-1,), [1], 0.1)),
+        (1.0, m.Finished(1, (0, 0), [1, 1], 0.1)),
+        (1.0, m.Finished(1, (), [], 0.1)),
+        (1.0, m.Finished(1, (0,), [1, 2], 0.1)),
+        (1.0, m.Finished(1, (0,), [1], NAN)),
     ],
     ids=shown,
 )
@@ -325,10 +518,12 @@ def test_what_cannot_be_next_is_refused(trust: Trust, time: float, message: Any)
 
 
 def test_what_was_learnt_may_be_ordered(trust: Trust) -> None:
-    """It is counted in none of the counts of a whole replica."""
-    known = Computation(SHAPE.child(0)).snapshot()
-    known["slots"][0] |= {"done": True, "output": 5}
-    trust.check_ordered("0-0", 1.0, m.Restored(known))
+    state = opened("0-0")
+    state.apply(1.0, m.Restored({0: (5, 0.5)}, None))
+    known = state.model.facts()
+    for context in (None, CONTEXT, state.model.context()):
+        trust.check_ordered("0-0", 1.0, m.Restored(known, context))
+        trust.check_ordered("0-0", 1.0, m.Restored({2: [None, 1]}, context))
 
 
 # -- on the wire ---------------------------------------------------------------------------
@@ -360,7 +555,13 @@ def test_only_plain_data_arrives(value: Any) -> None:
     given = frame("Call", "0", 1, ["Given", value])
     with pytest.raises(RemoteProtocolError):
         wire.decode(given)
-    for message in (["Prepared", [value]], ["Kept", "0", {0: [value, 1.0]}]):
+    for message in (
+        ["Prepared", [value]],
+        ["Kept", "0", {0: [value, 1.0]}],
+        ["Arrive", 1, None, value, None, False],
+        ["Open", ["0", [HERE]], [1], value, False],
+        ["Ended", None, value],
+    ):
         with pytest.raises(RemoteProtocolError):
             wire.decode(frame("Call", "0", 1, message))
 
@@ -374,7 +575,7 @@ def test_a_moment_is_no_plain_data() -> None:
 def test_what_can_be_said_can_be_heard() -> None:
     value = deep(wire.NESTING_MAX)
     assert wire.plain(value) == value
-    data = wire.encode(wire.Call("0", 1, m.Brought({"slots": [{"output": value}]})))
+    data = wire.encode(wire.Call("0", 1, m.Brought({"outputs": [value]})))
     assert isinstance(wire.decode(data[HEADER.size :]), wire.Call)
     with pytest.raises(LocalProtocolError, match="within each other"):
         wire.plain(deep(wire.NESTING_MAX + 1))

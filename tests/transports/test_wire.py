@@ -11,7 +11,7 @@ import attrs
 import msgspec
 import pytest
 
-from core import Computation, Shape
+from core import Computation, Session, Shape
 from core import messages as m
 from core.messages import Place
 from transports import wire
@@ -44,23 +44,23 @@ VALUE: list[Any] = [
     [],
     {"key": [1, {"deep": None}]},
 ]
-SNAPSHOT = Computation(SHAPE).snapshot()
 
 CALLS: list[Any] = [
-    m.Arrive(1 << 20, HERE, 0.25, m.Past("0-3-1", (1, 2), (1, 2), 7), True),
+    m.Arrive(1 << 20, HERE, 0.25, m.Past("0-3-1", (1, 2), (1, 2), 7, bytes(16)), True),
     m.Arrive(0, None, None),
     m.Leave(),
     m.Brought({"slots": [], "seq": 3}),
     m.Vote((1, 2), 3, {"slots": "00ff"}),
-    m.Kept("0-1", {0: ([1, "a"], 0.5)}),
-    m.Open(SHAPE, (1, 2, 1), PLACE),
+    m.Kept("0-1", {0: [[1, "a"], 0.5]}),
+    m.Key("0-1", bytes(16)),
+    m.Open(PLACE, (1, 2, 1), SHAPE.plain()),
     m.Given(VALUE),
     m.Prepared([VALUE, 1]),
     m.Finished(5, (1, 2), [VALUE, None], 0.5),
     m.Failed(5, None, FAILURE, True),
     m.Moved(5, PLACE),
-    m.Ended(VALUE, None),
-    m.Ended(None, m.Failure("0", 4, "")),
+    m.Ended(VALUE, None, bytes(range(16))),
+    m.Ended(None, m.Failure("0", 4, "").plain()),
 ]
 REPLIES: list[Any] = [
     m.Redirect(PLACE),
@@ -68,8 +68,9 @@ REPLIES: list[Any] = [
     m.TurnedAway(5.0),
     m.Absent(),
     m.Bring(),
-    m.Kept("0-1", {0: ([1, "a"], 0.5)}),
-    m.Stop(m.Ended(None, FAILURE)),
+    m.Kept("0-1", {0: [[1, "a"], 0.5]}),
+    m.Key("0-1", b""),
+    m.Stop(m.Ended(None, FAILURE.plain(), bytes(16))),
 ]
 MESSAGES: list[Any] = [
     m.Joined(1, HERE, None, (1, 2), False),
@@ -79,24 +80,27 @@ MESSAGES: list[Any] = [
     m.Prepared([VALUE, 1]),
     m.Finished(5, (1, 2), [VALUE, None], 0.5),
     m.Failed(5, 3, FAILURE, False),
-    m.Restored({"slots": [VALUE]}),
+    m.Restored({2: [VALUE, 0.5]}, {"given": True, "input": VALUE, "inputs": None}),
+    m.Restored({}, None),
     m.Late(),
     m.Moved(5, PLACE),
-    m.Ended(VALUE, FAILURE),
+    m.Ended(VALUE, FAILURE.plain()),
 ]
 ENVELOPES: list[Any] = [
     Hello(wire.VERSION, 2**43 - 1, HERE, 5, True, bytes(range(32))),
     Hello(wire.VERSION, 0, None, 0, False, bytes(32)),
     wire.Proof(bytes(32)),
     wire.Ping(),
-    wire.Begin("plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9),
-    wire.Over(),
+    wire.Begin(
+        "plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9, bytes(32)
+    ),
+    wire.Over(bytes(16)),
     wire.Ask(),
     wire.Told({"sessions": [VALUE]}),
     wire.Fetch("a" * 64, "0-1", 5, True),
     wire.Chunk("b" * 64, 0, 9, b"bytes"),
     wire.Missing("c" * 64),
-    Follow(PLACE, {"slots": VALUE}),
+    Follow(PLACE, {"slots": VALUE}, bytes(16)),
     Unfollow("0-1"),
     *[Call("0-3", 1 << 40, call) for call in CALLS],
     *[Answer("0", 0, reply) for reply in REPLIES],
@@ -122,14 +126,21 @@ def test_nothing_of_the_core_is_missing_above() -> None:
     assert {type(envelope) for envelope in ENVELOPES} == set(wire.Envelope.__args__)
 
 
-def test_a_model_arrives_as_it_was_sent() -> None:
-    model = Computation(SHAPE)
-    model.apply(0.5, m.Joined(7, HERE, None, (), False))
-    model.apply(1.5, m.Given(VALUE))
-    model.apply(2.5, m.Failed(7, 0, FAILURE, True))
-    (arrived,) = Frames().feed(wire.encode(Follow(PLACE, model.snapshot())))
+def test_a_session_arrives_as_it_was_sent() -> None:
+    state = Session(SHAPE.session, (1,), Computation, SHAPE.plain())
+    state.apply(0.5, m.Joined(7, HERE, None, (), False))
+    state.apply(1.5, m.Given(VALUE))
+    state.apply(2.5, m.Failed(7, 0, FAILURE, True))
+    (arrived,) = Frames().feed(wire.encode(Follow(PLACE, state.snapshot(), b"")))
     assert isinstance(arrived, Follow)
-    assert Computation.restore(arrived.snapshot).snapshot() == model.snapshot()
+    assert Session.restore(Computation, arrived.snapshot).snapshot() == state.snapshot()
+
+
+def test_outputs_that_are_kept_arrive_by_number() -> None:
+    kept = m.Kept("0-1", {0: ([1, "a"], 0.5), 7: (None, 1.0)})
+    (arrived,) = Frames().feed(wire.encode(Answer("0", 0, kept)))
+    assert isinstance(arrived, Answer)
+    assert arrived.reply == m.Kept("0-1", {0: [[1, "a"], 0.5], 7: [None, 1.0]})
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
@@ -168,8 +179,14 @@ def test_a_value_is_the_same_here_as_elsewhere() -> None:
     "content",
     [
         ["Nothing", 1],
-        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], -1.0],
-        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], math.nan],
+        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], -1.0, bytes(32)],
+        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], math.nan, bytes(32)],
+        ["Begin", "job", {}, "f", 1, 2, None, 0, ["0", ["a:1"]], 1.0, bytes(31)],
+        ["Over", bytes(65)],
+        ["Over", "key"],
+        ["Follow", ["0", ["a:1"]], {}, bytes(65)],
+        ["Answer", "0", 1, ["Key", "0-1", bytes(65)]],
+        ["Call", "0", 1, ["Ended", 1, None, bytes(65)]],
         ["Call", "0", 1, ["Joined", 1, None, None, [], False]],  # for a reflector to say
         ["Call", "0", 1, ["Late"]],
         ["Call", "0", 1, ["Given", 1, 2]],
@@ -179,6 +196,8 @@ def test_a_value_is_the_same_here_as_elsewhere() -> None:
         ["Call", "0", 1, ["Moved", 1, ["0", ["198.51.100.1"]]]],
         ["Call", "0", 1, ["Moved", 1, ["0", []]]],
         ["Call", "0", 1, ["Moved", 1, ["0", [{}]]]],
+        ["Call", "0", 1, ["Kept", "0-1", {"0": [1, 0.5]}]],
+        ["Call", "0", 1, ["Kept", "0-1", [[1, 0.5]]]],
         {"type": "Hello"},
         None,
     ],

@@ -15,7 +15,7 @@ import trio
 
 from core import messages as m
 from core.messages import Place, Value
-from core.worker import GONE, SEATED, State
+from core.sessions.states import GONE, SEATED, State
 from transports.crew import Started
 from transports.jobs import own
 from transports.work import Work

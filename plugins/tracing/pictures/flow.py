@@ -124,7 +124,9 @@ def connections(trace: Trace, width: int = WIDTH) -> ChartType:
             ],
         )
     )
-    bounds = pl.DataFrame({"at": [usual, most], "what": ["fanout * levels", "with as many spares"]})
+    bounds = pl.DataFrame(
+        {"at": [usual, most], "what": ["fanout * levels", "with as many standbys"]}
+    )
     rules = alt.Chart(data(bounds))
     lines = rules.mark_rule(color=RED, strokeDash=[4, 3], strokeWidth=1.5).encode(x="at:Q")
     texts = rules.mark_text(align="right", dx=-5, dy=6, baseline="top", color=RED).encode(

@@ -30,7 +30,7 @@ decode = msgspec.msgpack.Decoder().decode
 class Client:
     """One connection, and one node."""
 
-    __slots__ = ("answer", "data", "joined", "node", "seq", "socket", "spoken")
+    __slots__ = ("answer", "data", "joined", "node", "prepared", "seq", "slot", "socket", "spoken")
 
     def __init__(self, address: str, nodes: int = 1) -> None:
         host, _, port = address.rpartition(":")
@@ -42,6 +42,8 @@ class Client:
         self.seq = 0
         self.answer = ""  # to its arrival: the name of what came
         self.joined = False
+        self.slot = 0  # of the session: the one that it is given, where nobody has had two by then
+        self.prepared = False  # and so it has it
         self.spoken = time.monotonic()
         self.say(Me(number, None, nodes).hello(token=False))
         self.say(wire.Proof(b""))  # without a token it is the same for all
@@ -73,14 +75,17 @@ class Client:
                 self.say(wire.Call("0", self.node, m.Arrive(self.node, None, None)))
             case ["Answer", _, _, [reply, *_]]:
                 self.answer = reply
-            case ["Follow", _, snapshot]:
+            case ["Follow", _, snapshot, _]:
                 self.seq = snapshot["seq"]
+                self.slot = len(snapshot["people"]) - len(snapshot["observers"])
+                self.prepared = snapshot["inputs"] is not None
             case ["Ordered", _, seq, _, message]:
                 if seq != self.seq + 1:
                     raise SystemExit(f"message {seq} came after {self.seq}")
                 self.seq = seq
                 if message[:2] == ["Joined", self.node]:
                     self.answer, self.joined = "Joined", True
+                self.prepared = self.prepared or message[0] == "Prepared"
 
 
 class Clients:

@@ -5,9 +5,10 @@ JSON object. With a window each client has so many publications under way, and p
 when its own one comes back: saturation. With a rate so many a second are due in all at equal
 distances, the clients in turn, and are timed from when they were due.
 
-A publication is the output of a slot, 200 bytes that say when it was made. What comes twice changes
-nothing, so a client may publish its slot as often as it likes. Each delivery is decoded, and has to
-be the next in order; in the end each client must have got the same, byte for byte.
+A publication is the output of the slot that a client was given, 200 bytes that say when it was
+made. What comes twice changes nothing, so a client may publish its slot as often as it likes. Each
+delivery is decoded, and has to be the next in order; in the end each client must have got the same,
+byte for byte.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import zlib
 from collections import deque
 
 from core import messages as m
-from tests.benchmarks.tcp.clients import Client, Clients
+from tests.benchmarks.tcp.clients import ANSWER_SECONDS, Client, Clients
 from transports import wire
 
 PAYLOAD_BYTES = 200
@@ -35,7 +36,6 @@ class Publishers:
 
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
-        self.slots = {client.node: i for i, client in enumerate(clients.all)}
         self.published = 0
         self.delivered = 0
         self.sums = dict.fromkeys(clients.all, 0)  # of all that a client got
@@ -43,8 +43,8 @@ class Publishers:
         self.publishing = True
 
     def publish(self, client: Client, when: float) -> None:
-        slot, data = self.slots[client.node], WHEN.pack(when) + REST
-        client.say(wire.Call("0", client.node, m.Finished(client.node, (slot,), [data], 0.0)))
+        slots, data = (client.slot,), WHEN.pack(when) + REST
+        client.say(wire.Call("0", client.node, m.Finished(client.node, slots, [data], 0.0)))
         self.published += 1
 
     def read(self, client: Client, again: bool) -> None:
@@ -120,7 +120,7 @@ def main(address: str, count: int, seconds: float, how: str, number: float) -> N
     """Publish, and print what came of it."""
     clients = Clients(address, count)
     clients.arrive()
-    clients.serve(0.5)  # the computation begins
+    clients.serve(ANSWER_SECONDS, lambda: all(client.prepared for client in clients.all))
     publishers = Publishers(clients)
     if how == "window":
         a_second = publishers.saturate(seconds, int(number))

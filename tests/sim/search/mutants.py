@@ -16,12 +16,20 @@ from typing import Any
 
 import attrs
 
-from core import Computation, Host, Reflector, Worker
+from core import Computation, Host, Reflector, Session, Worker, rights
+from core.sessions import people, roles
+from core.sessions.admission import Admission
+from core.sessions.backups import Backups
+from core.sessions.participant import Participant
+from core.sessions.recovery import Recovery
+from core.sessions.repair import Repair
+from core.slots import Slots
 from sim.search.invariants import (
     BOUNDED,
     ENDS,
     EQUAL,
     MEMBERSHIP,
+    NO_EXCEPTION,
     NOTHING_LOST,
     ONCE,
     OUTPUTS,
@@ -42,6 +50,7 @@ class Mutant:
     new: str
     within: int  # so many seeds: three times as many as it took, or a little more
     found_by: tuple[str, ...]  # invariants
+    lied: bool = False  # it is looked for in worlds with a liar alone
 
 
 @contextmanager
@@ -51,13 +60,43 @@ def applied(mutant: Mutant) -> Iterator[None]:
     source = dedent(inspect.getsource(function))
     if (count := source.count(mutant.old)) != 1:
         raise ValueError(f"{function.__qualname__} has {count} times, not once: {mutant.old!r}")
-    owner = getattr(sys.modules[function.__module__], function.__qualname__.partition(".")[0])
-    right = owner.__dict__[function.__name__]
-    setattr(owner, function.__name__, _compiled(source.replace(mutant.old, mutant.new), function))
+    wrong = _compiled(source.replace(mutant.old, mutant.new), function)
+    owners = list(_owners(function))
+    tables = [(table, key) for table in TABLES for key in table if table[key] is function]
+    rights = [owner.__dict__[function.__name__] for owner in owners]
+    for owner in owners:
+        setattr(owner, function.__name__, wrong)
+    for table, key in tables:
+        table[key] = wrong
     try:
         yield
     finally:
-        setattr(owner, function.__name__, right)
+        for owner, right in zip(owners, rights, strict=True):
+            setattr(owner, function.__name__, right)
+        for table, key in tables:
+            table[key] = function
+
+
+def _owners(function: Callable[..., Any]) -> Iterator[Any]:
+    """The class that it is a method of, or the modules that have it by its name."""
+    name, _, method = function.__qualname__.partition(".")
+    if method:
+        yield getattr(sys.modules[function.__module__], name)
+        return
+    for module in [module for path, module in sys.modules.items() if path.startswith("core.")]:
+        if module.__dict__.get(name) is function:
+            yield module
+
+
+# What is done for a message or a command is looked up there.
+TABLES: tuple[dict[Any, Any], ...] = (
+    Computation.handles,
+    people._OWN,
+    Participant.actions,
+    Worker.actions,
+    roles.JUDGED,
+    rights.RIGHTS,
+)
 
 
 def _compiled(source: str, function: Callable[..., Any]) -> Any:
@@ -73,15 +112,15 @@ MUTANTS = (
     # -- the model: slots and what came of them --------------------------------------------
     Mutant(
         "a publication that comes twice counts twice",
-        Computation._finished,
-        "if not slot.done:",
+        Slots.finish,
+        "if not self.done[i]:",
         "if True:",
         9,
         (ONCE, SOUND),
     ),
     Mutant(
         "a slot is freed twice",
-        Computation._release,
+        Slots.release,
         "self.free += 1",
         "self.free += 2",
         5,
@@ -89,32 +128,32 @@ MUTANTS = (
     ),
     Mutant(
         "a slot that is done is counted as no longer free, though it was taken",
-        Computation._accept,
-        "if slot.worker is None:",
+        Slots.accept,
+        "if self.worker[i] is None:",
         "if True:",
         5,
         (SOUND,),
     ),
     Mutant(
         "the slot of a lost worker is not freed",
-        Computation._left,
-        "self._drop(node)",
+        Slots.forget,
+        "self.drop(node)",
         "pass",
         5,
         (SOUND,),
     ),
     Mutant(
         "a helper that is lost is still thought to help",
-        Computation._drop,
-        "if slot.helper == node:",
-        "if False:",
+        Slots.drop,
+        "if helper == node]",
+        "if False]",
         174,
         (SOUND,),
     ),
     Mutant(
         "who failed a slot keeps it",
         Computation._failed,
-        "self._drop(node)",
+        "slots.drop(node)",
         "pass",
         12,
         (SOUND,),
@@ -129,25 +168,26 @@ MUTANTS = (
     ),
     Mutant(
         "nobody is told that the job has failed for good",
-        Computation._direct,
-        "self._tell(self.leader, m.Abort(self.failure))",
+        Computation.led,
+        "self.people.tell(leader, m.Abort(self.failure))",
         "pass",
         135,
         (ENDS,),
     ),
     Mutant(
         "outputs are combined in the wrong order",
-        Worker.on,
-        "[slot.output for slot in self._model.slots]",
-        "[slot.output for slot in reversed(self._model.slots)]",
+        Worker._collect,
+        "list(self.model.slots.outputs)",
+        "list(reversed(self.model.slots.outputs))",
         5,
         (OUTPUTS, RESULT),
     ),
     Mutant(
         "what comes late takes the place of what was first",
-        Computation._finished,
-        "if slot.worker == node:",
-        "slot.output, slot.seconds = output, now - slot.started\n        if slot.worker == node:",
+        Slots.finish,
+        "if self.worker[i] == node:",
+        "self.outputs[i], self.seconds[i] = output, now - self.started[i]\n"
+        "    if self.worker[i] == node:",
         9,
         (ONCE,),
     ),
@@ -161,32 +201,32 @@ MUTANTS = (
     ),
     Mutant(
         "a newcomer keeps slots that others have by now",
-        Computation._keeps,
-        "if not self.slots[i].done and self.slots[i].worker is None:",
-        "if not self.slots[i].done:",
+        Slots.claim,
+        "if self.worker[i] is not None:",
+        "if False:",
         111,
         (SOUND,),
     ),
     Mutant(
         "a helper has no rest when the one it helps is lost",
-        Computation._release,
-        "    self.idle[helper] = None",
-        "    pass",
+        Slots.release,
+        "self.rest(helper)",
+        "pass",
         210,
         (SOUND,),
     ),
     Mutant(
         "a helper has no rest when the one it helps is done",
-        Computation._accept,
-        "self.idle[slot.helper] = None",
-        "pass",
+        Slots.accept,
+        "self.rest(self.helpers.pop(i))",
+        "del self.helpers[i]",
         21,
         (SOUND,),
     ),
     Mutant(
         "a helper is sent without a word to the model",
-        Computation._double,
-        "slot.helper = node",
+        Computation.late,
+        "slots.helpers[i] = node",
         "pass",
         9,
         (SOUND,),
@@ -202,15 +242,15 @@ MUTANTS = (
     Mutant(
         "a failure counts twice",
         Computation._failed,
-        "slot.failed += (node,)",
-        "slot.failed += (node, node)",
+        "(*slots.failed.get(i, ()), node)",
+        "(*slots.failed.get(i, ()), node, node)",
         108,
         (RESULT,),
     ),
     # -- the model: who leads, and where the team goes -------------------------------------
     Mutant(
         "a leader that is lost is not replaced",
-        Computation._left,
+        Session._left,
         "if self.people:",
         "if False:",
         48,
@@ -218,16 +258,16 @@ MUTANTS = (
     ),
     Mutant(
         "a new leader is not told what there is to do",
-        Computation._appoint,
-        "self._direct()",
+        Session._appoint,
+        "self.model.led()",
         "pass",
         48,
         (ENDS,),
     ),
     Mutant(
         "a team stays behind when its leader goes on",
-        Computation._move,
-        "self._told += [(person, m.Go(place)) for person in self.people if person != node]",
+        Session._moved,
+        "self.told += [(node, m.Go(moved.place)) for node in self.people if node != moved.node]",
         "pass",
         48,
         (RELEASED, MEMBERSHIP, NOTHING_LOST),
@@ -235,23 +275,23 @@ MUTANTS = (
     # -- replicas --------------------------------------------------------------------------
     Mutant(
         "a model depends on a clock that is not the session's",
-        Computation._take,
-        "slot.worker, slot.started = node, now",
-        "slot.worker, slot.started = node, now + __import__('time').perf_counter()",
+        Slots.give,
+        "= node, now",
+        "= node, now + __import__('time').perf_counter()",
         5,
         (EQUAL,),
     ),
     Mutant(
         "a model depends on where it is in memory",
-        Computation._accept,
-        "now - slot.started",
-        "now - slot.started + id(self) % 4096",
+        Slots.accept,
+        "output, True, seconds",
+        "output, True, seconds + id(self) % 4096",
         5,
         (EQUAL,),
     ),
     Mutant(
         "a snapshot forgets who is idle",
-        Computation.snapshot,
+        Slots.plain,
         '"idle": list(self.idle)',
         '"idle": []',
         9,
@@ -259,40 +299,40 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot forgets which slots were given back",
-        Computation.snapshot,
-        '"queue": list(self.queue)',
+        Slots.plain,
+        '"queue": list(self.queue or ())',
         '"queue": []',
         5,
         (EQUAL, ENDS),
     ),
     Mutant(
         "a copy forgets which slots were never given",
-        Computation.restore,
-        "**snapshot,",
-        "**snapshot, 'fresh': 0,",
+        Slots.load,
+        'self.fresh, self.queue = plain["fresh"],',
+        "self.fresh, self.queue = 0,",
         5,
         (EQUAL,),
     ),
     Mutant(
         "a copy forgets how fast people are",
-        Computation.restore,
-        "Participant(**p)",
-        "Participant(**{**p, 'pace': None})",
+        Slots.load,
+        'dict(plain["paces"])',
+        "{}",
         66,
         (EQUAL,),
     ),
     Mutant(
         "a copy has the people in another order",
-        Computation.restore,
-        'in snapshot["people"]',
-        'in sorted(snapshot["people"])',
+        Session.restore,
+        'dict.fromkeys(snapshot["people"])',
+        'dict.fromkeys(sorted(snapshot["people"]))',
         12,
         (EQUAL,),
     ),
     Mutant(
         "a participant's replica that differs is not repaired",
-        Reflector._count,
-        "self.carrier.repair(self, self.members[outvoted], outvoted)",
+        Repair.count,
+        "carrier.repair(reflector, members[outvoted], outvoted)",
         "pass",
         147,
         (EQUAL,),
@@ -300,47 +340,48 @@ MUTANTS = (
     # -- recovery --------------------------------------------------------------------------
     Mutant(
         "what a replica does not know is forgotten when it is brought",
-        Computation._restored,
-        "if theirs.done and not mine.done:",
-        "mine.done = theirs.done\n        if theirs.done and not mine.done:",
+        Computation.merge,
+        "for i, (output, seconds) in facts.items():",
+        "slots.done[:] = bytes([i in facts for i in range(len(slots))])\n"
+        "    for i, (output, seconds) in facts.items():",
         5,
         (ONCE, OUTPUTS, SOUND),
     ),
     Mutant(
         "outputs of a replica that is brought are ignored",
-        Computation._restored,
-        "if theirs.done and not mine.done:",
-        "if False:",
+        Computation.merge,
+        "if not 0 <= i < len(slots) or slots.done[i]:",
+        "if True:",
         48,
         (NOTHING_LOST, ENDS),
     ),
     Mutant(
         "nobody is asked for the replica that is known to be newer",
-        Reflector.arrive,
-        "if past and self._is_new(past):",
+        Admission.arrive,
+        "if past and reflector.recovery.is_new(node, past):",
         "if False:",
         111,
         (NOTHING_LOST,),
     ),
     Mutant(
         "who is to bring a replica is not told",
-        Reflector.arrive,
-        "self.carrier.reply(self.host, link, self.place, m.Bring())",
+        Recovery.ask,
+        "self.reflector.reply(link, m.Bring())",
         "pass",
         69,
         (RELEASED, ENDS, NOTHING_LOST),
     ),
     Mutant(
         "a replica that is brought is not taken in",
-        Reflector._brought,
-        "self.order(m.Restored(brought.snapshot))",
+        Recovery.brought,
+        "self._merge(state)",
         "pass",
         111,
         (NOTHING_LOST,),
     ),
     Mutant(
         "the first replica is taken, not the one that knows most",
-        Reflector._is_new,
+        Recovery.is_new,
         "past.seq > brought",
         "past.seq > 0 and not brought",
         295,
@@ -349,7 +390,7 @@ MUTANTS = (
     Mutant(
         "a host that is back ignores its store",
         Host.__init__,
-        "store.load() if store else ()",
+        "store.load(kind) if store else ()",
         "()",
         111,
         (NOTHING_LOST,),
@@ -357,32 +398,32 @@ MUTANTS = (
     Mutant(
         "a host that is back knows the root alone",
         Host.__init__,
-        "for session, model in self.stored.items()",
-        "for session, model in ()",
+        "for n, s in self.stored.items()",
+        "for n, s in ()",
         111,
         (NOTHING_LOST,),
     ),
     Mutant(
         "what is finished is not stored",
         Reflector.order,
-        "if self.host.store is not None:",
-        "if self.host.store is not None and type(message) is not m.Finished:",
+        "if host.store is not None:",
+        'if host.store is not None and type(message).__name__ != "Finished":',
         111,
         (NOTHING_LOST,),
     ),
     Mutant(
         "a store loses the last message",
         MemoryStore.load,
-        "_replay(*log)",
-        "_replay(*log[:2], log[2][:-1])",
+        "plan), log)",
+        "plan), log[:-1])",
         111,
         (NOTHING_LOST,),
     ),
     Mutant(
         "a store has the first message alone",
         MemoryStore.load,
-        "_replay(*log)",
-        "_replay(*log[:2], log[2][:1])",
+        "plan), log)",
+        "plan), log[:1])",
         111,
         (NOTHING_LOST,),
     ),
@@ -396,47 +437,47 @@ MUTANTS = (
     ),
     Mutant(
         "who leads a session below does not find its slot",
-        Reflector._seat,
-        "reply = self._redirect(slot)",
+        Admission._seat,
+        "reply = self._redirect(child)",
         "reply = m.TurnedAway(ASK_AGAIN_SECONDS)",
         69,
         (NOTHING_LOST, RELEASED, ENDS),
     ),
     Mutant(
         "what the parent's host keeps is of the wrong slot",
-        Host._keep,
-        "**outputs}",
-        "**{max(0, slot - 1): output for slot, output in outputs.items()}}",
+        Backups.keep,
+        "**facts}",
+        "**{max(0, i - 1): fact for i, fact in facts.items()}}",
         5,
         (OUTPUTS,),
     ),
     Mutant(
         "what was kept elsewhere is learnt for the wrong slot",
-        Reflector.learn,
-        "known.slots[i]",
-        "known.slots[i - 1]",
+        Recovery.learn,
+        "m.Restored(facts, None)",
+        "m.Restored({i - 1: fact for i, fact in facts.items() if i}, None)",
         5,
         (OUTPUTS,),
     ),
     Mutant(
         "a newer assignment of a session has no newer epoch",
-        Computation._take,
-        "slot.assigned += 1",
-        "slot.assigned = 1",
+        Slots.give,
+        "self.assigned[i] += 1",
+        "self.assigned[i] = 1",
         48,
         (ENDS, MEMBERSHIP),
     ),
     Mutant(
         "an older leader that comes back keeps its people",
         Host.open,
-        "old is not None and old.model.epoch >= opening.epoch",
+        "old is not None and old.state.epoch >= opening.epoch",
         "old is not None",
         48,
         (ENDS, MEMBERSHIP),
     ),
     Mutant(
         "a new leader does not get the outcome that its team has",
-        Worker._lead,
+        Participant.lead_on,
         "if below.outcome:",
         "if False:",
         21,
@@ -444,7 +485,7 @@ MUTANTS = (
     ),
     Mutant(
         "whoever lost a host does not look for the session again",
-        Worker._look_up,
+        Participant._look_up,
         "self._seek_above(up)",
         "pass",
         18,
@@ -452,8 +493,8 @@ MUTANTS = (
     ),
     Mutant(
         "a root that was opened anew never lets those in who come back",
-        Reflector._admit,
-        "self.carrier.call_later(RETURN_SECONDS, self._begin)",
+        Admission.admit,
+        "reflector.carrier.call_later(RETURN_SECONDS, self._begin)",
         "pass",
         21,
         (ENDS,),
@@ -468,8 +509,8 @@ MUTANTS = (
     ),
     Mutant(
         "who leads a session is not told its input when it becomes known",
-        Computation._prepare,
-        "self._tell(slot.worker, m.Supply(i, slot.input))",
+        Computation._prepared,
+        "self.people.tell(worker, m.Supply(i, m.Given(slots.inputs[i])))",
         "pass",
         5,
         (ENDS,),
@@ -485,23 +526,23 @@ MUTANTS = (
     ),
     Mutant(
         "who came before the leader is not let in",
-        Reflector._begin,
+        Admission._begin,
         "self.arrive(*waiting)",
         "pass",
         12,
         (RELEASED, ENDS, NOTHING_LOST),
     ),
     Mutant(
-        "there is no end to the spares of a session",
-        Reflector._has_room,
-        "return len(self.spares) < min(fanout, 2 * fanout - people)",
+        "there is no end to the standbys of a session",
+        Admission._has_room,
+        "return len(self.standbys) < min(bound, 2 * bound - state.workers)",
         "return True",
         6,
         (BOUNDED,),
     ),
     Mutant(
         "who is turned away never comes back",
-        Worker.retry,
+        Participant.retry,
         "self.enter(place)",
         "pass",
         6,
@@ -509,16 +550,16 @@ MUTANTS = (
     ),
     Mutant(
         "one of several incarnations of a session is taken for the other",
-        Worker.at,
+        Participant.at,
         "and place.route[-1] == here.route[-1]",
         "",
         84,
         (MEMBERSHIP, ENDS),
     ),
     Mutant(
-        "a spare is never called",
-        Reflector.order,
-        "self._call_spare()",
+        "a standby is never called",
+        Admission.ordered,
+        "self._call_standby()",
         "break",
         54,
         (SOUND,),
@@ -526,39 +567,39 @@ MUTANTS = (
     # -- the end ---------------------------------------------------------------------------
     Mutant(
         "only the leader is told that it is over",
-        Computation.apply,
-        "for n in self.people]",
-        "for n in list(self.people)[:1]]",
+        Session._ended,
+        "for node in self.people]",
+        "for node in list(self.people)[:1]]",
         5,
         (RELEASED,),
     ),
     Mutant(
         "who arrives when it is over is not told",
-        Reflector._seat,
-        "if model.ended:",
+        Admission._seat,
+        "if state.ended:",
         "if False:",
         5,
         (RELEASED,),
     ),
     Mutant(
         "that it is over is not said in the sessions below",
-        Worker._stop,
-        "self.port.send(below, below.place, ended)",
+        Participant._stop,
+        "below.say(ended)",
         "pass",
         5,
         (MEMBERSHIP, RELEASED),
     ),
     Mutant(
-        "spares are not told that it is over",
+        "standbys are not told that it is over",
         Reflector._over,
-        "self._dismiss_spares(reply)",
+        "self.admission.dismiss(reply)",
         "pass",
         6,
         (RELEASED,),
     ),
     Mutant(
         "what one process alone knows is not kept in another",
-        Computation._keep,
+        Session._keep,
         "if together and",
         "if False and",
         30,
@@ -566,18 +607,100 @@ MUTANTS = (
     ),
     Mutant(
         "what is to be kept is not sent",
-        Worker._keep,
-        "if kept.outputs and",
+        Participant._keep,
+        "if kept.facts and",
         "if False and",
         30,
         (NOTHING_LOST,),
     ),
     Mutant(
         "of what is kept only the last is",
-        Host._keep,
-        "{**self.kept.get(session, {}), **outputs}",
-        "dict(outputs)",
+        Backups.keep,
+        "{**self.kept.get(session, {}), **facts}",
+        "dict(facts)",
         69,
         (NOTHING_LOST,),
+    ),
+    # -- who may say what, in worlds with a liar -------------------------------------------
+    Mutant(
+        "anybody may say that all is over",
+        roles._of_leader,
+        "if ends and not reflector.carrier.is_end(message):",
+        "if False:",
+        160,
+        (ENDS,),
+        lied=True,
+    ),
+    Mutant(
+        "anybody may say what a leader says",
+        roles._of_leader,
+        "and not ends:",
+        "and False:",
+        750,
+        (RESULT, ENDS, OUTPUTS),
+        lied=True,
+    ),
+    Mutant(
+        "outputs are taken from whoever brings them",
+        rights._gave,
+        "node not in slots.ever(i)",
+        "False",
+        760,
+        (OUTPUTS,),
+        lied=True,
+    ),
+    Mutant(
+        "anybody may say what only a reflector says",
+        roles.of_message,
+        "role is REFLECTOR or ",
+        "",
+        250,
+        (SOUND, MEMBERSHIP, NO_EXCEPTION),
+        lied=True,
+    ),
+    Mutant(
+        "a session is opened under a newer epoch than was assigned",
+        roles.of_open,
+        "if opening.epoch > current or opening.again:",
+        "if opening.epoch > current: return COUNTS\n    if opening.again:",
+        700,
+        (ENDS, MEMBERSHIP),
+        lied=True,
+    ),
+    Mutant(
+        "whoever says so has outputs kept",
+        roles.of_kept,
+        "COUNTS if model.room.holder(child) == node else PASSED_OVER",
+        "COUNTS",
+        750,
+        (OUTPUTS,),
+        lied=True,
+    ),
+    Mutant(
+        "a replica is believed without its seal",
+        Recovery.believes,
+        "past.seal == reflector.seal(node, past.epoch)",
+        "True",
+        1450,
+        (OUTPUTS,),
+        lied=True,
+    ),
+    Mutant(
+        "that all is over is believed of any host",
+        Participant.answered,
+        "case m.Stop() if self.port.is_end(reply.ended):",
+        "case m.Stop():",
+        1450,
+        (MEMBERSHIP, RELEASED, ENDS),
+        lied=True,
+    ),
+    Mutant(
+        "one may be sent to another root",
+        Participant._go,
+        "route[0] != self.place.route[0] or ",
+        "",
+        1450,
+        (RELEASED, ENDS, MEMBERSHIP),
+        lied=True,
     ),
 )

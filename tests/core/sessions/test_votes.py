@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from core import Computation, Shape
+from core import Session, Shape
 from core import messages as m
-from core.digest import digest
-from core.votes import HOST, Ballot
+from core.sessions.digest import digest
+from core.sessions.votes import HOST, Ballot
 from tests.core.harness import Net, sequential
 
 WORK = {"compute"}
@@ -41,8 +41,9 @@ def test_the_majority_is_right(
     assert ballot(voters, votes).outvoted() == outvoted
 
 
-def corrupt(model: Computation) -> None:
-    model.slots[3].input = "something else"
+def corrupt(state: Session) -> None:
+    slots = state.model.slots
+    slots.inputs = [*slots.inputs[:3], "something else"]
 
 
 @pytest.fixture
@@ -59,10 +60,10 @@ def net() -> Net:
 
 def check_repaired(net: Net) -> None:
     reflector = net.reflector("0")
-    expected = digest(reflector.model.snapshot())
+    expected = digest(reflector.state.snapshot())
     for node in reflector.members:
         replica = net.processes[node].replicas[reflector]
-        assert digest(replica.model.snapshot()) == expected
+        assert digest(replica.state.snapshot()) == expected
     net.settle()
     assert net.outcome == m.Ended(sequential(4), None)
     assert len(net.differences) == 1
@@ -70,25 +71,25 @@ def check_repaired(net: Net) -> None:
 
 def test_a_replica_that_differs_is_named_and_repaired(net: Net) -> None:
     reflector = net.reflector("0")
-    corrupt(net.processes[2].replicas[reflector].model)
+    corrupt(net.processes[2].replicas[reflector].state)
     net.step(("compute", 1))
     net.settle(WORK)
-    assert net.differences == [("0", reflector.model.seq, 2, ["slots"])]
+    assert net.differences == [("0", reflector.state.seq, 2, ["inputs"])]
     check_repaired(net)
 
 
 def test_the_hosts_own_replica_is_repaired_too(net: Net) -> None:
     reflector = net.reflector("0")
-    corrupt(reflector.model)
+    corrupt(reflector.state)
     net.step(("compute", 1))
     net.settle(WORK)
-    assert net.differences == [("0", reflector.model.seq, HOST, ["slots"])]
+    assert net.differences == [("0", reflector.state.seq - 1, HOST, ["inputs"])]  # then it was told
     check_repaired(net)
 
 
 def test_repairs_lose_no_message_that_was_ordered_meanwhile(net: Net) -> None:
     reflector = net.reflector("0")
-    corrupt(reflector.model)
+    corrupt(reflector.state)
     for node in (1, 2, 3):
         net.step(("compute", node))
     net.settle(WORK)
@@ -109,7 +110,7 @@ def test_nobody_differs_where_all_is_well() -> None:
 
 def test_votes_of_those_who_left_are_not_waited_for(net: Net) -> None:
     reflector = net.reflector("0")
-    corrupt(net.processes[2].replicas[reflector].model)
+    corrupt(net.processes[2].replicas[reflector].state)
     net.leave(3)
     net.settle(WORK)
     assert [named[2] for named in net.differences] == [2]
@@ -120,9 +121,9 @@ def test_votes_of_those_who_left_are_not_waited_for(net: Net) -> None:
 def test_a_vote_is_about_what_the_replica_holds(net: Net) -> None:
     replica = net.processes[1].replicas[net.reflector("0")]
     before = replica.vote()
-    assert before.seq == replica.model.seq
-    assert set(before.digests) == set(replica.model.snapshot())
-    corrupt(replica.model)
+    assert before.seq == replica.state.seq
+    assert set(before.digests) == set(replica.state.snapshot())
+    corrupt(replica.state)
     after: Any = replica.vote()
     changed = [name for name in before.digests if before.digests[name] != after.digests[name]]
-    assert changed == ["slots"]
+    assert changed == ["inputs"]

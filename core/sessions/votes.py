@@ -11,8 +11,8 @@ from collections import Counter
 
 import attrs
 
-from core.digest import canonical, digest
-from core.messages import Node, Value
+from core.sessions.digest import canonical, digest
+from core.sessions.messages import Node, Value
 
 Digests = dict[str, str]
 HOST: Node = -1
@@ -29,6 +29,7 @@ class Ballot:
 
     voters: int
     votes: dict[Node, Digests] = attrs.Factory(dict)
+    asked: frozenset[Node] = frozenset()  # who took part by then: nobody else votes on it
 
     @property
     def complete(self) -> bool:

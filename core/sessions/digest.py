@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
 
-from core.messages import Value
+from core.sessions.messages import Value
 
 
 def canonical(value: Value) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.digest import canonical, differing, digest
+from core.sessions.digest import canonical, differing, digest
 
 scalars = (
     st.none()

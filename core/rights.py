@@ -1,0 +1,63 @@
+"""Who may say what in a computation: the role for each message, and what it may name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from core import messages as m
+from core.messages import Node
+from core.sessions.roles import COUNTS, HOLDER, LEADER, OFFENCE, PASSED_OVER, Role, Verdict
+from core.slots import SECONDS_MAX, Slots
+
+if TYPE_CHECKING:
+    from core.computation import Computation
+
+
+def _of_finished(model: Computation, node: Node, finished: m.Finished) -> Verdict:
+    numbers = finished.slots
+    if not (0 < len(numbers) == len(finished.outputs) and 0 <= finished.seconds < SECONDS_MAX):
+        return OFFENCE
+    return _gave(model.slots, node, numbers)
+
+
+def _of_failed(model: Computation, node: Node, failed: m.Failed) -> Verdict:
+    slot, failure, shape = failed.slot, failed.failure, model.shape
+    if slot is None:
+        own = failure.session == shape.session and failure.partition is None and not failed.final
+        return COUNTS if own else OFFENCE
+    if not 0 <= slot < len(model.slots) or failed.final == model.leaf:
+        return OFFENCE  # what is carried up was tried again further down
+    if model.leaf:
+        there = failure.session == shape.session and failure.partition == shape.first + slot
+    else:
+        there = f"{failure.session}-".startswith(f"{shape.session}-{slot}-")
+    return _gave(model.slots, node, (slot,)) if there else OFFENCE
+
+
+def _of_prepared(model: Computation, node: Node, prepared: m.Prepared) -> Verdict:
+    return COUNTS if len(prepared.inputs) == len(model.slots) else OFFENCE
+
+
+def _gave(slots: Slots, node: Node, numbers: tuple[int, ...]) -> Verdict:
+    """Whether each of these slots that is not done is, or was, given to `node`."""
+    worker = slots.worker
+    for i in numbers:
+        if not 0 <= i < len(worker):
+            return OFFENCE
+        if worker[i] != node and not slots.done[i] and node not in slots.ever(i):
+            return PASSED_OVER
+    return COUNTS
+
+
+SAYS: dict[type, Role] = {
+    m.Given: LEADER,
+    m.Prepared: LEADER,
+    m.Finished: HOLDER,
+    m.Failed: HOLDER,
+}
+RIGHTS: dict[type, Callable[[Computation, Node, Any], Verdict]] = {
+    m.Prepared: _of_prepared,
+    m.Finished: _of_finished,
+    m.Failed: _of_failed,
+}

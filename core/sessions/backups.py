@@ -1,0 +1,83 @@
+"""Backups: what a host keeps of sessions that are in one other process only.
+
+Where all the people of a session with children are in one process, its leader has what is known
+there kept on the nearest host above that is another process. Whoever leads that session, or one
+above it, next, is given it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from core.sessions import messages as m
+from core.sessions.messages import Facts, Node
+from core.sessions.people import Told
+from core.sessions.roles import child_key
+
+if TYPE_CHECKING:
+    from core.sessions.host import Host
+    from core.sessions.reflector import Reflector
+
+
+class Backups:
+    """What one host keeps for others."""
+
+    __slots__ = ("host", "kept")
+
+    def __init__(self, host: Host, kept: dict[str, Facts]) -> None:
+        self.host = host
+        self.kept = kept  # by session
+
+    def keep(self, session: str, facts: Facts) -> None:
+        """Keep these; where that session is open here by now, it learns them."""
+        for number in facts:
+            self.forget(f"{session}-{number}")
+        reflector = self.host.reflectors.get(session)
+        if reflector is None or reflector.state.moved:
+            self.kept[session] = {**self.kept.get(session, {}), **facts}
+        else:
+            reflector.recovery.learn(facts)
+
+    def known(self, top: str) -> list[m.Kept]:
+        """All facts that are known here of the session `top` and of those below it."""
+        reflectors = self.host.reflectors
+        found = [m.Kept(session, self.kept[session]) for session in within(self.kept, top)]
+        found += [m.Kept(s, reflectors[s].state.model.facts()) for s in within(reflectors, top)]
+        return [kept for kept in found if kept.facts]
+
+    def forget(self, top: str) -> None:
+        """Nobody will ask for the session `top` again, nor for those below it."""
+        for session in within(self.kept, top):
+            del self.kept[session]
+
+    def hand_over(self, reflector: Reflector, message: Any, told: Told) -> None:
+        """Give what is kept here of child sessions to who leads them now; forget the rest."""
+        state, address = reflector.state, self.host.address
+        if self.kept:
+            for number in state.noted:
+                self.forget(f"{reflector.session}-{number}")
+        for node, command in told:
+            if type(command) is m.Lead:
+                session = f"{reflector.session}-{command.child}"
+                key = child_key(reflector.key, command.child)
+                if state.addresses[node] in (None, address):
+                    self.host.keys[session] = key
+                else:
+                    reflector.reply(reflector.members[node], m.Key(session, key))
+                    self._pass_on(reflector, node, session)
+        alone = type(message) is m.Left and set(state.addresses.values()) == {address}
+        if alone and state.leader is not None:
+            self._pass_on(reflector, state.leader, reflector.session)
+
+    def _pass_on(self, reflector: Reflector, node: Node, top: str) -> None:
+        """Tell `node` what is known here of the session `top` and below, if anything is."""
+        if self.kept or top in self.host.reflectors:
+            for kept in self.known(top):
+                reflector.reply(reflector.members[node], kept)
+
+
+def within(sessions: Iterable[str], top: str) -> list[str]:
+    """Those of `sessions` that are `top` or lie below it."""
+    below = top + "-"
+    return [session for session in sessions if session == top or session.startswith(below)]

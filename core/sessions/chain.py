@@ -1,0 +1,238 @@
+"""The chain of a node's views, one a level: how one leads, follows, and gives way to the next.
+
+Rules it keeps:
+- A view that was given a child session leads it with the view `below`; what comes of that session
+  it hands to the view `above`, now and whenever that leads it anew.
+- A view whose session lost its host puts a seeker above itself, which asks one level up where the
+  session is now, or gets to lead it anew. A view that is not needed gives way to the one below.
+- Whoever goes to a place outside of the session that it led takes its team along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from core.sessions import messages as m
+from core.sessions import states
+from core.sessions.messages import Address, Node, Place, Value
+from core.sessions.people import Session
+
+NOTHING: m.Facts = {}
+
+
+class Seat(Protocol):
+    """What a participant has of a session: a copy of its state."""
+
+    place: Place
+    state: Session
+
+    def seal_of(self, node: Node) -> bytes:
+        """What shows that the process of `node` follows this incarnation."""
+
+
+class View:
+    """One of the views of a node: its place in the chain, and what it knows."""
+
+    __slots__ = (
+        "about", "above", "address", "below", "claims", "hops", "kept", "lead", "node",
+        "observes", "outcome", "place", "port", "seat", "state", "unacknowledged",
+    )  # fmt: skip
+
+    actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
+
+    def __init__(
+        self, port: Any, node: Node, address: Address | None, place: Place, observes: bool = False
+    ) -> None:
+        self.port = port
+        self.node = node
+        self.address = address
+        self.place = place
+        self.observes = observes
+        self.state: states.State = states.ASKING
+        self.about: Value = None  # what models may want to know of this node
+        self.claims: tuple[int, ...] = ()  # what the model gave it and it is still at
+        self.lead: m.Lead | None = None  # the child session that it holds
+        self.hops = 0  # sent about, and not down, without a seat
+        self.seat: Seat | None = None
+        self.unacknowledged: Any = None
+        self.outcome: Any = None  # of this session, for its parent
+        self.kept = NOTHING  # of this session, in another process: so far as it was told
+        self.above: Any = None
+        self.below: Any = None
+
+    def step(self, event: states.Event) -> None:
+        """Be in the state that follows. Raises states.IllegalStep."""
+        follows = states.NEXT[event][self.state]
+        if follows is None:
+            seq = self.seat.state.seq if self.seat else 0
+            raise states.IllegalStep(self.place.session, seq, self.state, event)
+        self.state = follows
+
+    def enter(self, place: Place) -> None:
+        """Ask for a place in the session at `place`."""
+        raise NotImplementedError
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether it takes part."""
+        return self.state is states.SEATED or self.state is states.LEADING
+
+    @property
+    def model(self) -> Any:
+        """The session's model, to be read."""
+        assert self.seat is not None
+        return self.seat.state.model
+
+    def say(self, message: Any) -> None:
+        """Say it here, once."""
+        self.port.send(self, self.place, message)
+
+    def at(self, place: Place) -> bool:
+        """Whether this view is, or asked to be, in that very incarnation of a session."""
+        return place.session == (here := self.place).session and place.route[-1] == here.route[-1]
+
+    def hand_up(self, outcome: Any) -> None:
+        """Say the outcome of this session in its parent, now or when that is led there anew."""
+        self.outcome, above = outcome, self.above
+        up = self.place.session.rpartition("-")[0]
+        if above is not None and above.takes_part and above.place.session == up:
+            above.say(outcome)
+
+    def _stop(self, ended: m.Ended) -> None:
+        self.step(states.STOP)
+        below = self.below
+        if below is None:
+            self.port.ended(self, ended)
+        elif below.state is not states.GONE:  # else it has heard so before
+            if below.state is states.ASKING or below.takes_part:  # whoever is there is to know, too
+                below.say(ended)
+            if below.state in states.WAITING:  # it is not to be called any more
+                below.say(m.Leave())
+            below._stop(ended)
+
+    # -- the chain of a node's views -------------------------------------------------------
+
+    def chain(self) -> list[Any]:
+        """The views that this node has now, from the highest level down."""
+        view: Any = self
+        while view is not None and view.state is states.GONE:  # it gave way to the one below
+            view = view.below
+        while view is not None and view.above is not None:
+            view = view.above
+        views = []
+        while view is not None:
+            views.append(view)
+            view = view.below
+        return views
+
+    def living_below(self) -> Any:
+        """The next view down, unless it has heard already that all is over."""
+        below = self.below
+        return None if below is None or below.state is states.GONE else below
+
+    def retire(self) -> None:
+        """Leave the chain of views to the one below."""
+        self.step(states.RETIRE)
+        if self.below:
+            self.below.above = self.above
+        if self.above:
+            self.above.below = self.below
+        self.above = None  # `below` stays, for whoever still knows the node by this view
+
+    def follow(self, place: Place) -> None:
+        """Go to `place`, with the team where there is one."""
+        if self.at(place):
+            pass  # opened anew where it was: the old reflector has sent its people on
+        elif self.state is states.LEADING:
+            self.say(m.Moved(self.node, place))
+        elif self.state is states.SEATED or self.state in states.WAITING:
+            self.say(m.Leave())
+        self.enter(place)
+
+    # -- leading ---------------------------------------------------------------------------
+
+    def has(self, session: str) -> bool:
+        """Whether this view holds that child session."""
+        lead = self.lead
+        return lead is not None and self.takes_part and session == self._name(lead.child)
+
+    def _name(self, child: int) -> str:
+        return f"{self.place.session}-{child}"
+
+    def _child(self, child: int, address: Address | None) -> Place:
+        return self.place.child(child, self.place.address if address is None else address)
+
+    def _told_to_lead(self, lead: m.Lead) -> None:
+        self.lead, self.unacknowledged = lead, None
+        self.lead_on(lead)
+
+    def lead_on(self, lead: m.Lead) -> None:
+        """Lead the child session that it was given, for the first time or anew."""
+        place, below = self._child(lead.child, self.address), self.living_below()
+        # Where the leader does not listen, the session is to be on the parent's host, that now is.
+        if below is None or not (below.at(place) and below.state is states.LEADING):
+            self.port.open(self, m.Open(place, lead.epoch, self.model.child_plan(lead.child)))
+            self._send_below(place)
+        else:
+            if below.outcome:
+                self.say(below.outcome)
+                below = None
+            while below is not None and below.place.address == self.address:
+                below._keep(m.Kept(below.place.session, below.kept))  # who hosts above may be new
+                below = below.below
+        self.say_first()
+
+    def _supply(self, supply: m.Supply) -> None:
+        if self.lead is not None and self.lead.child == supply.child:
+            self.lead = m.Lead(supply.child, self.lead.epoch, supply.first)
+            self.say_first()
+
+    def say_first(self) -> None:
+        """Say in the child session what is to be said there first, if this node leads it by now."""
+        lead, below = self.lead, self.below
+        if lead is None or lead.first is None or below is None:
+            return
+        if below.state is states.LEADING and below.place.session == self._name(lead.child):
+            below.say(lead.first)
+
+    def _visit(self, visit: m.Visit) -> None:
+        self._send_below(self._child(visit.child, visit.address))
+
+    def _send_below(self, place: Place) -> None:
+        """Have the node's next view down at `place`."""
+        below = self.living_below()
+        if below is not None and not place.leads_to(below.place.session):
+            below.follow(place)
+            return
+        # None yet, or it leads a session further down, which is to keep its leader.
+        self.below = view = type(self)(self.port, self.node, self.address, place)
+        view.above, view.below, view.about = self, below, self.about
+        if below is not None:
+            below.above = view
+        view.enter(place)
+
+    def _remember(self, command: m.Keep) -> None:
+        self.kept = {**self.kept, **command.facts}
+        self._keep(m.Kept(self.place.session, command.facts))
+
+    def _keep(self, kept: m.Kept) -> None:
+        """Have the nearest process above that is another one keep these, too."""
+        above: Any = self
+        while above is not None and above.place.address == self.address:
+            above = above.above
+        if kept.facts and above is not None and above is not self and above.takes_part:
+            above.say(kept)
+
+    def _seek_above(self, place: Place) -> None:
+        seeker = type(self)(self.port, self.node, self.address, place)
+        seeker.below, self.above = self, seeker
+        seeker.enter(place)
+
+    def _take_over(self, command: m.TakeOver) -> None:
+        self.step(states.APPOINT)
+        up = self.place.parent()
+        if self.above is not None:
+            self.above.say_first()
+        elif up is not None:
+            self._seek_above(up)

@@ -1,0 +1,130 @@
+"""What a process holds for others: its reflectors, and the arrivals that wait for one to open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.sessions import messages as m
+from core.sessions.backups import Backups
+from core.sessions.messages import Address, Node, Place
+from core.sessions.model import Kind
+from core.sessions.reflector import Carrier, Link, Reflector
+from core.sessions.roles import COUNTS, JUDGED, OFFENCE
+from core.sessions.store import Store
+
+OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
+
+
+class Host:
+    """The reflectors of one process, whose models are of one kind.
+
+    With a `store`, sessions begin here with what that holds of them.
+    """
+
+    __slots__ = (
+        "address", "backups", "carrier", "keys", "kind", "reflectors", "root_key", "store",
+        "stored", "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        address: Address,
+        carrier: Carrier,
+        kind: Kind,
+        store: Store | None = None,
+        key: bytes = b"",
+    ) -> None:
+        self.address = address
+        self.carrier = carrier
+        self.kind = kind
+        self.store = store
+        self.stored = {state.name: state for state in (store.load(kind) if store else ())}
+        self.backups = Backups(self, {n: s.model.facts() for n, s in self.stored.items()})
+        self.keys: dict[str, bytes] = {}  # of sessions, as they were given
+        self.root_key = key
+        self.reflectors: dict[str, Reflector] = {}
+        self.waiting: dict[str, list[tuple[Link, m.Arrive]]] = {}
+
+    def open(self, opener: Node, opening: m.Open) -> None:
+        """Open a session here and let those in that waited for it.
+
+        Where it is open under an older assignment, its people come over to the new one; where
+        its team has moved on, it may be opened again under any.
+        It begins with all that is known of it here.
+        """
+        session = opening.place.session
+        old = self.reflectors.get(session)
+        if old is not None and old.state.epoch >= opening.epoch and not old.state.moved:
+            return
+        known = old.state if old else self.stored.pop(session, None)
+        self.reflectors[session] = reflector = Reflector(self, opening, opener, self.carrier)
+        if known is not None:
+            reflector.recovery.restore(known)
+        if old is not None:
+            old.close(opener)
+        if session in self.backups.kept:
+            reflector.recovery.learn(self.backups.kept.pop(session))
+        for link, arrival in self.waiting.pop(session, ()):
+            reflector.arrive(link, arrival)
+
+    def receive(self, link: Link, node: Node, session: str, call: Any) -> None:
+        """A call from `node`, which `link` leads to."""
+        reflector, kind = self.reflectors.get(session), type(call)
+        if kind is m.Arrive and call.node == node and not call.observes:  # nearly all
+            if reflector is not None:
+                return reflector.arrive(link, call)
+            return self.wait(link, session, call)
+        if kind not in JUDGED:
+            if kind is m.Leave:
+                self._forget(session, node)
+            if reflector is not None:
+                reflector.receive(link, node, call)
+            return None
+        verdict = JUDGED[kind](self, self.carrier.owns(self, node), node, session, call)
+        if verdict is OFFENCE:
+            self.carrier.offended(self, link, Place(session, (self.address,)), call)
+        elif verdict is COUNTS:
+            if kind is m.Open:
+                self.open(node, call)
+            elif kind is m.Kept:
+                self.backups.keep(call.session, call.facts)
+            elif kind is m.Key:
+                self.keys[call.session] = call.key
+            elif reflector is not None:
+                reflector.arrive(link, call)
+            else:
+                self.wait(link, session, call)
+        return None
+
+    def key(self, place: Place) -> bytes:
+        """That of the session at `place`; b"" where it is not known, and whoever comes believed."""
+        return self.root_key if place.parent() is None else self.keys.get(place.session, b"")
+
+    def close(self) -> None:
+        """The process ends: nothing is ordered here any more, and nobody answered."""
+        self.waiting.clear()
+        for reflector in self.reflectors.values():
+            reflector.closed = True
+
+    def lose(self, node: Node) -> None:
+        """`node` is not connected any more."""
+        for reflector in list(self.reflectors.values()):
+            reflector.lose(node)
+        for session in self.waiting:
+            self._forget(session, node)
+
+    def _forget(self, session: str, node: Node) -> None:
+        waiting = self.waiting.get(session, [])
+        waiting[:] = [entry for entry in waiting if entry[1].node != node]
+
+    def wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
+        """Have that arrival wait until its session is opened here."""
+        if session not in self.waiting:
+            self.waiting[session] = []
+            self.carrier.call_later(OPENING_SECONDS, lambda: self._give_up(session))
+        self._forget(session, arrival.node)
+        self.waiting[session].append((link, arrival))
+
+    def _give_up(self, session: str) -> None:
+        for link, _ in self.waiting.pop(session, ()):
+            self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())

@@ -1,0 +1,205 @@
+"""The reflector: one order for all.
+
+Rules it keeps:
+- A message gets the next sequence number and the host's time, changes the host's own copy of the
+  session at once, and only then goes out. So every decision here is made on the newest state.
+- Who is let in, what is brought back, and replicas that differ each have a room of their own:
+  `admission.py`, `recovery.py`, `repair.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.sessions import messages as m
+from core.sessions.admission import Admission
+from core.sessions.messages import Epoch, Node, Place, Reply, Value
+from core.sessions.people import Session, Told
+from core.sessions.recovery import Recovery
+from core.sessions.repair import Repair
+from core.sessions.roles import COUNTS, OFFENCE, SAYS, of_message, seal
+
+if TYPE_CHECKING:
+    from core.sessions.host import Host
+
+Link = Any  # the transport's handle of one participant
+
+
+class Carrier(Protocol):
+    """What a reflector asks of a transport."""
+
+    @property
+    def now(self) -> float:
+        """The host's time in seconds."""
+
+    def reply(self, host: Host, link: Link, place: Place, reply: Reply) -> None:
+        """Answer one who arrived at `place`."""
+
+    def welcome(self, reflector: Reflector, link: Link, node: Node) -> None:
+        """Make `link` follow the session from its present state on."""
+
+    def broadcast(self, reflector: Reflector, message: Any, commands: Told) -> None:
+        """Bring an ordered message, already applied here, to every replica that follows."""
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Call `action` after some seconds."""
+
+    @property
+    def vote_every(self) -> int:
+        """Replicas are compared whenever so many messages were ordered; 0: never."""
+
+    def voters(self, reflector: Reflector) -> int:
+        """How many replicas of the session are compared, the host's own included."""
+
+    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        """The replica of `node` (HOST: the host's own) was wrong, and is being repaired."""
+
+    def party(self, node: Node) -> Any:
+        """What its process is called, as plain data."""
+
+    def owns(self, host: Host, node: Node) -> bool:
+        """Whether `node` is of the process of that host."""
+
+    def is_end(self, ended: m.Ended) -> bool:
+        """Whether it comes from the submitter."""
+
+    def offended(self, host: Host, link: Link, place: Place, call: Any) -> None:
+        """Who `link` leads to said what nobody honest says: name it, and cut its connection."""
+
+    def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
+        """Replace the replica that `link` leads to by a copy of the present one here."""
+
+
+class Reflector:
+    """Gives every message of one session its place and time."""
+
+    __slots__ = (
+        "_interior", "admission", "arrive", "carrier", "closed", "host", "key", "members", "opener",
+        "place", "recovery", "repair", "session", "state",
+    )  # fmt: skip
+
+    def __init__(self, host: Host, opening: m.Open, opener: Node, carrier: Carrier) -> None:
+        self.host = host
+        self.carrier = carrier
+        self.place = opening.place
+        self.session = opening.place.session
+        self.opener = opener
+        self.state = Session(self.session, opening.epoch, host.kind, opening.plan)
+        self.members = self.state.people  # and what leads to each of them
+        self.closed = False
+        self.key = host.key(self.place)
+        self._interior = self.state.model.children > 0
+        self.recovery = Recovery(self)
+        self.repair = Repair(self)
+        self.admission = Admission(self, opening.again)
+        self.arrive: Callable[[Link, m.Arrive], None] = self.admission.arrive
+
+    @property
+    def model(self) -> Any:
+        """The session's model, of the host's kind."""
+        return self.state.model
+
+    @property
+    def live(self) -> bool:
+        """Whether something may still happen here."""
+        return not (self.closed or self.state.moved or self.state.ended)
+
+    def reply(self, link: Link, reply: Reply) -> None:
+        self.carrier.reply(self.host, link, self.place, reply)
+
+    def receive(self, link: Link, node: Node, call: Any) -> None:
+        """A call, other than an arrival, of somebody who has a place here."""
+        kind = type(call)
+        role = self.state.model.says.get(kind) or SAYS.get(kind)
+        if role is not None:
+            if node in self.members:
+                verdict = of_message(self, node, call, role)
+                if verdict is COUNTS:
+                    self.order(call)
+                elif verdict is OFFENCE:
+                    self.carrier.offended(self.host, link, self.place, call)
+        elif kind is m.Leave:
+            self.lose(node)
+        elif kind is m.Brought:
+            self._brought(node, call.snapshot)
+        elif kind is m.Vote:
+            self.repair.count(node, call)
+
+    def seal_of(self, node: Node) -> bytes:
+        """That of a node that reads the state here, without a replica of its own."""
+        return self.seal(node, self.state.epoch)
+
+    def seal(self, node: Node, epoch: Epoch) -> bytes:
+        """What shows that the process of `node` has followed that incarnation."""
+        return seal(self.key, epoch, self.carrier.party(node))
+
+    def _brought(self, node: Node, snapshot: dict[str, Value]) -> None:
+        if node in self.members and self.repair.is_mender(node):
+            self.repair.mend(Session.restore(self.host.kind, snapshot))
+        elif node in self.recovery.bringing:
+            self.recovery.brought(node, Session.restore(self.host.kind, snapshot))
+
+    def order(self, message: Any, link: Link = None) -> None:
+        """Give `message` its place and time, apply it here, send it out.
+
+        `link` leads to whom it lets in.
+        """
+        if self.closed:
+            return
+        state, host, carrier = self.state, self.host, self.carrier
+        now = carrier.now
+        told = state.apply(now, message)
+        if link is not None:
+            self.members[message.node] = link
+        if host.store is not None:
+            host.store.append(state, now, message)
+        if self._interior:
+            self.admission.noted(told)
+            host.backups.hand_over(self, message, told)
+        carrier.broadcast(self, message, told)
+        if carrier.vote_every:
+            self.repair.ordered(now, message)
+        if state.moved or state.ended:
+            self._over()
+        else:
+            self.admission.ordered()
+
+    def _over(self) -> None:
+        """The team has gone elsewhere, or all is over: nobody is to wait here."""
+        state = self.state
+        reply: Reply
+        if state.moved:
+            reply = m.Redirect(state.moved)
+        else:
+            assert state.ended is not None
+            reply = m.Stop(state.ended)
+        self.members = state.people
+        self.admission.dismiss(reply)
+
+    def lose(self, node: Node) -> None:
+        """`node` has gone from this session."""
+        self.repair.lose(node)
+        self.recovery.lose(node)
+        stood_by = self.admission.lose(node)
+        if not stood_by and node in self.members:
+            if self.closed:
+                del self.members[node]
+            else:
+                self.order(m.Left(node))
+
+    def adopt(self, state: Session) -> None:
+        """Go on with that state, among the same people."""
+        state.people.update(self.members)
+        self.state, self.members = state, state.people
+        self.admission.renew()
+
+    def close(self, opener: Node) -> None:
+        """Send everybody to the session that `opener` opened in this one's place, right here."""
+        again = m.Redirect(self.place)
+        for node, link in [*self.members.items(), *self.admission.early_links()]:
+            if node != opener:
+                self.reply(link, again)
+        self.admission.close(opener, again)
+        self.closed = True
+        self.members = dict(self.members)  # they go one by one, and the state stays as it is

@@ -1,0 +1,323 @@
+"""Who has which slot of a session: bookkeeping, without a message.
+
+Rules it keeps:
+- A slot is *free*, *taken* (it has a worker) or *done*, and done is for ever.
+- What is many is a column with an entry a slot; what is rare, a small dict by slot.
+- Slots are given out in order, those that were given back before those that never were given.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from core.cutting import Shape
+from core.sessions.messages import Facts, Node, Value
+from core.sessions.model import People, Room
+
+SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
+BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
+
+
+class Slots(Room):
+    """The slots of one session, and who is idle in it."""
+
+    __slots__ = (
+        "assigned", "claimed", "done", "failed", "former", "free", "fresh", "helpers", "inputs",
+        "outputs", "paces", "queue", "remaining", "seconds", "shape", "started", "worker",
+    )  # fmt: skip
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        count = shape.slots
+        self.shape = shape
+        self.inputs: list[Value] | None = None  # None: not prepared yet
+        self.outputs: list[Value] = [None] * count
+        self.done = bytearray(count)
+        self.worker: list[Node | None] = [None] * count  # on a done one: who is at it in vain
+        self.assigned = array("I", bytes(4 * count))  # how often
+        self.started = array("d", bytes(8 * count))
+        self.seconds = array("d", bytes(8 * count))  # from given to done
+        self.helpers: dict[int, Node] = {}
+        self.failed: dict[int, tuple[Node, ...]] = {}  # who has, once for each time
+        self.former: dict[int, tuple[Node, ...]] = {}  # who had it, of those that are not done
+        self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
+        self.free = self.remaining = count
+        self.claimed = False  # somebody has kept slots, maybe several, from an earlier time
+        self.fresh = 0  # the first slot that was never given to anybody, nor any after it
+        self.queue: deque[int] | None = None  # given back, and maybe taken or done since
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    # -- given and given back --------------------------------------------------------------
+
+    def take(self, node: Node, people: People, now: float) -> list[int]:
+        """Give `node` the next free slots, but none that it failed if others may try it."""
+        taken: list[int] = []
+        refused: list[int] = []
+        done, worker = self.done, self.worker
+        count = self.share(node, people)
+        while len(taken) < count and (self.queue or self.fresh < len(worker)):
+            if self.queue:
+                i = self.queue.popleft()
+            else:
+                i, self.fresh = self.fresh, self.fresh + 1
+            if done[i] or worker[i] is not None:
+                continue  # no longer free
+            if i in self.failed and self._others_may_try(i, node, people):
+                refused.append(i)
+            else:
+                taken.append(i)
+                self.give(i, node, now)
+        if refused:
+            self.queue = deque([*refused, *(self.queue or ())])
+        return taken
+
+    def _others_may_try(self, i: int, node: Node, people: People) -> bool:
+        failed = self.failed[i]
+        return node in failed and bool(people.people.keys() - {*failed, *people.observers})
+
+    def share(self, node: Node, people: People) -> int:
+        """How many slots `node` may have at once, where there are any (guided self-scheduling)."""
+        if not self.shape.leaf:
+            return 1
+        if self.inputs is None:
+            return 0
+        pace, free = self.paces.get(node), self.free
+        if pace is None:
+            return 1
+        likely = free if pace * free <= BATCH_SECONDS else int(BATCH_SECONDS / pace)
+        return min(likely, -(-free // people.workers))
+
+    def measure(self, node: Node, pace: float, pieces: int = 1) -> None:
+        """Remember who is fast. That a single piece is slow would change nothing."""
+        if self.shape.leaf and pace <= BATCH_SECONDS / 2:
+            self.paces[node] = pace
+        elif pieces > 1:
+            self.paces.pop(node, None)
+
+    def chosen(self, slots: tuple[int, ...]) -> tuple[Value, ...]:
+        """Their inputs, which are known."""
+        assert self.inputs is not None
+        return tuple([self.inputs[i] for i in slots])
+
+    def give(self, i: int, node: Node, now: float) -> None:
+        """Slot `i` is that node's from now on."""
+        self.worker[i], self.started[i] = node, now
+        self.assigned[i] += 1
+        self.free -= 1
+
+    def release(self, i: int) -> None:
+        """Nobody holds slot `i` any more, unless its helper carries on."""
+        helper, worker, self.worker[i] = self.helpers.pop(i, None), self.worker[i], None
+        self.recall(i, worker, helper)
+        if helper is not None and self.shape.leaf:
+            self.worker[i] = helper  # on a done one in vain, but it will answer and want more
+        elif not self.done[i]:
+            self.free += 1
+            if self.queue is None:
+                self.queue = deque()
+            self.queue.appendleft(i)
+            if helper is not None:
+                self.rest(helper)
+
+    def recall(self, i: int, *nodes: Node | None) -> None:
+        """These have had slot `i`: what they still bring of it counts."""
+        known = self.former.get(i, ())
+        new = [node for node in nodes if node is not None and node not in known]
+        if new and not self.done[i]:
+            self.former[i] = (*known, *new)
+
+    def remember(self, had: Iterable[tuple[int, list[Node]]]) -> None:
+        """The same of many slots, as `had` told."""
+        for i, nodes in had:
+            self.recall(i, *nodes)
+
+    def had(self) -> list[list[Value]]:
+        """Of each slot not done that was given to anybody: its number, and to whom."""
+        return [
+            [i, nodes] for i, done in enumerate(self.done) if not done and (nodes := self.ever(i))
+        ]
+
+    def ever(self, i: int) -> list[Node]:
+        """Who has slot `i`, which is not done, or had it."""
+        return [*self.former.get(i, ()), *(node for node in self.holders(i) if node is not None)]
+
+    def drop(self, node: Node) -> None:
+        """`node` holds nothing any more, and helps nowhere."""
+        for i in [i for i, helper in self.helpers.items() if helper == node]:
+            del self.helpers[i]
+            self.recall(i, node)
+        for i, worker in enumerate(self.worker):
+            if worker == node:
+                self.release(i)
+
+    def forget(self, node: Node) -> None:
+        """`node` is not there any more."""
+        self.paces.pop(node, None)
+        self.rouse(node)
+        self.drop(node)
+
+    def holders(self, i: int) -> tuple[Node | None, Node | None]:
+        """Who is at slot `i`: its worker and its helper."""
+        return self.worker[i], self.helpers.get(i)
+
+    def claim(self, i: int, node: Node, now: float) -> bool:
+        """Give `node` slot `i`, which it had before, if it is free; whether it has it now."""
+        if not 0 <= i < len(self) or self.done[i]:
+            return False
+        if self.worker[i] is not None:
+            self.recall(i, node)
+            return False
+        self.give(i, node, now)
+        self.claimed = True
+        return True
+
+    def finish(self, i: int, node: Node, output: Value, now: float) -> bool:
+        """`node` brings the output of slot `i`; whether it was at it."""
+        if not self.done[i]:
+            self.accept(i, output, now - self.started[i])
+        if self.worker[i] == node:
+            self.worker[i] = None
+            return True
+        if self.helpers and self.helpers.get(i) == node:
+            del self.helpers[i]
+            return True
+        return False
+
+    def accept(self, i: int, output: Value, seconds: float) -> None:
+        """Slot `i` is done: who helps in a child session may rest."""
+        if self.worker[i] is None:
+            self.free -= 1  # `take` passes it over
+        self.outputs[i], self.done[i] = output, True
+        self.seconds[i] = seconds if 0 <= seconds < SECONDS_MAX else 0.0
+        self.remaining -= 1
+        if self.former:
+            self.former.pop(i, None)
+        if not self.shape.leaf and i in self.helpers:
+            self.rest(self.helpers.pop(i))
+
+    def holds(self, node: Node) -> bool:
+        """Whether `node` has any slot, but as a helper."""
+        return node in self.worker
+
+    def rest(self, node: Node) -> None:
+        """`node` is idle from now on, behind those who are already."""
+        if node not in self.idle:
+            self.idle.append(node)
+
+    def rouse(self, node: Node) -> None:
+        """`node` is idle no more."""
+        if node in self.idle:
+            self.idle.remove(node)
+
+    def known(self, numbers: Iterable[int] | None = None) -> Facts:
+        """The output of each slot done, with the seconds it took."""
+        outputs, done, seconds = self.outputs, self.done, self.seconds
+        chosen = range(len(outputs)) if numbers is None else numbers
+        return {i: (outputs[i], seconds[i]) for i in chosen if done[i]}
+
+    # -- lateness --------------------------------------------------------------------------
+
+    def overdue(self) -> tuple[float, int] | None:
+        """When which slot becomes late: in progress for twice the median of those done.
+
+        None where nothing is done yet, or nothing is in progress without a helper.
+        """
+        if self.inputs is None and self.shape.leaf:
+            return None  # nobody could help
+        took = sorted([s for s, done in zip(self.seconds, self.done, strict=True) if done])
+        running = [
+            (self.started[i], i)
+            for i, worker in enumerate(self.worker)
+            if worker is not None and not self.done[i] and i not in self.helpers
+        ]
+        if not took or not running:
+            return None
+        started, i = min(running)
+        return started + max(2 * took[len(took) // 2], BATCH_SECONDS), i
+
+    # -- what admission asks ---------------------------------------------------------------
+
+    def due(self) -> float | None:
+        if self.free or self.remaining in (0, len(self)):
+            return None
+        overdue = self.overdue()
+        return overdue and overdue[0]
+
+    def wanted(self) -> bool:
+        return self.free > len(self.idle)
+
+    def open(self) -> bool:
+        return self.remaining > 0
+
+    def holder(self, child: int) -> Node | None:
+        return self.worker[child]
+
+    def times(self, child: int) -> int:
+        return self.assigned[child]
+
+    def gave(self, number: int, node: Node) -> bool:
+        return 0 <= number < len(self) and node in self.ever(number)
+
+    def over(self, child: int) -> bool:
+        return bool(self.done[child])
+
+    def quotas(self) -> list[int]:
+        return [] if self.shape.leaf else [size - 1 for size in self.shape.sizes()]
+
+    def turns(self, quotas: list[int]) -> Iterator[int]:
+        """First as often as each child session has partitions to offer, then in turn."""
+        done, workers, left, anyone = self.done, self.worker, sum(quotas), True
+        while anyone or left:
+            if not anyone:
+                left = 0  # what is left of it belongs to slots that are done
+            anyone = False
+            for i, worker in enumerate(workers):
+                if done[i] or worker is None or (left and not quotas[i]):
+                    continue
+                if left:
+                    left -= 1
+                    quotas[i] -= 1
+                anyone = True
+                yield i
+
+    # -- copies ----------------------------------------------------------------------------
+
+    def plain(self) -> dict[str, Value]:
+        """The columns as plain data; of `shape` the session tells."""
+        return {
+            "inputs": self.inputs,
+            "outputs": list(self.outputs),
+            "done": bytes(self.done),
+            "worker": list(self.worker),
+            "assigned": self.assigned.tolist(),
+            "started": self.started.tolist(),
+            "seconds": self.seconds.tolist(),
+            "helpers": [list(entry) for entry in self.helpers.items()],
+            "failed": [[i, list(nodes)] for i, nodes in self.failed.items()],
+            "former": [[i, list(nodes)] for i, nodes in self.former.items()],
+            "idle": list(self.idle),
+            "paces": [list(entry) for entry in self.paces.items()],
+            "free": self.free,
+            "remaining": self.remaining,
+            "fresh": self.fresh,
+            "claimed": self.claimed,
+            "queue": list(self.queue or ()),
+        }
+
+    def load(self, plain: dict[str, Value]) -> None:
+        """Take on what `plain` said."""
+        self.inputs, self.outputs = plain["inputs"], list(plain["outputs"])
+        self.done, self.worker = bytearray(plain["done"]), list(plain["worker"])
+        self.assigned = array("I", plain["assigned"])
+        self.started, self.seconds = array("d", plain["started"]), array("d", plain["seconds"])
+        self.helpers = dict(plain["helpers"])
+        self.failed = {i: tuple(nodes) for i, nodes in plain["failed"]}
+        self.former = {i: tuple(nodes) for i, nodes in plain["former"]}
+        self.idle, self.paces = list(plain["idle"]), dict(plain["paces"])
+        self.free, self.remaining = plain["free"], plain["remaining"]
+        self.claimed = plain["claimed"]
+        self.fresh, self.queue = plain["fresh"], deque(plain["queue"]) or None

@@ -1,0 +1,687 @@
+"""Who has which slot: whatever happens, as a plain model of slots says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice, pairwise
+from random import Random
+from typing import Any
+
+import attrs
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import Shape
+from core.messages import Node, Value
+from core.sessions.digest import differing
+from core.slots import Slots
+
+Event = tuple[int, int, int]
+
+untimed = settings(deadline=None)  # that a machine is busy is no failure
+PACES = (None, 0.0, 0.0003, 0.007, 0.02, 1.0)  # none of them fills 50 ms to the last bit
+KINDS = (  # as often as they stand here
+    *("take",) * 8,
+    *("answer",) * 8,
+    *("come",) * 4,
+    *("help",) * 3,
+    *("leave", "claim", "fail", "inputs") * 2,
+    *("drop", "known elsewhere", "late answer", "rest", "rouse"),
+)
+shapes = st.builds(Shape.root, st.integers(1, 30), st.sampled_from([2, 3, 6, 30]))
+events = st.lists(
+    st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 99), st.integers(0, 99)),
+    max_size=60,
+)
+
+
+def drawn(seed: int, length: int = 150) -> list[Event]:
+    random = Random(seed)
+    return [
+        (random.randrange(len(KINDS)), random.randrange(100), random.randrange(100))
+        for _ in range(length)
+    ]
+
+
+def through_msgpack(value: Any) -> Any:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+
+
+def copied(slots: Slots) -> Slots:
+    made = Slots(slots.shape)
+    made.load(through_msgpack(slots.plain()))
+    return made
+
+
+class Crowd:
+    """The people of a session, as slots see them."""
+
+    def __init__(self, *nodes: Node, observers: tuple[Node, ...] = ()) -> None:
+        self.people: dict[Node, None] = dict.fromkeys((*observers, *nodes))
+        self.observers = observers
+
+    @property
+    def workers(self) -> int:
+        return len(self.people) - len(self.observers)
+
+
+@attrs.define
+class Slot:
+    """One slot, in the plain model."""
+
+    worker: Node | None = None
+    helper: Node | None = None
+    done: bool = False
+    output: Value = None
+    assigned: int = 0
+    started: float = 0.0
+    seconds: float = 0.0
+    failed: tuple[Node, ...] = ()
+
+
+class Plain:
+    """The same, without any thought of speed: `order` is in which order free slots are given."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.leaf = shape.leaf
+        self.slots = [Slot() for _ in range(shape.slots)]
+        self.order = list(range(shape.slots))
+        self.idle: list[Node] = []
+        self.paces: dict[Node, float] = {}
+        self.prepared = False
+
+    def share(self, node: Node, workers: int) -> int:
+        free = len(self.order)
+        if not self.leaf:
+            return 1
+        if not self.prepared:
+            return 0
+        if node not in self.paces:
+            return 1
+        fair = next(share for share in range(free + 1) if share * workers >= free)
+        likely = (share for share in range(1, free + 2) if share * self.paces[node] > 0.05)
+        return min(fair, next(likely, free + 1) - 1)
+
+    def take(self, node: Node, crowd: Crowd, now: float) -> list[int]:
+        workers = crowd.people.keys() - {*crowd.observers}
+        wanted = [
+            i
+            for i in self.order
+            if node not in self.slots[i].failed or workers <= {*self.slots[i].failed}
+        ]
+        taken = wanted[: self.share(node, len(workers))]
+        for i in taken:
+            self.give(i, node, now)
+        return taken
+
+    def give(self, i: int, node: Node, now: float) -> None:
+        self.order.remove(i)
+        slot = self.slots[i]
+        slot.worker, slot.started, slot.assigned = node, now, slot.assigned + 1
+
+    def drop(self, node: Node) -> None:
+        for slot in self.slots:
+            if slot.helper == node:
+                slot.helper = None
+        for i, slot in enumerate(self.slots):
+            if slot.worker != node:
+                continue
+            slot.worker, helper, slot.helper = None, slot.helper, None
+            if helper is not None and self.leaf:
+                slot.worker = helper
+            elif not slot.done:
+                self.order.insert(0, i)
+                self.rest(helper)
+
+    def accept(self, i: int, output: Value, seconds: float) -> bool:
+        slot = self.slots[i]
+        if slot.worker is None:
+            self.order.remove(i)
+        slot.done, slot.output, slot.seconds = True, output, seconds
+        if self.leaf or slot.helper is None:
+            return False
+        self.rest(slot.helper)
+        slot.helper = None
+        return True
+
+    def rest(self, node: Node | None) -> None:
+        if node is not None and node not in self.idle:
+            self.idle.append(node)
+
+    def overdue(self) -> tuple[float, int] | None:
+        if self.leaf and not self.prepared:
+            return None
+        took = sorted(slot.seconds for slot in self.slots if slot.done)
+        running = [
+            (slot.started, i)
+            for i, slot in enumerate(self.slots)
+            if not slot.done and slot.worker is not None and slot.helper is None
+        ]
+        if not took or not running:
+            return None
+        started, i = min(running)
+        return started + max(0.05, 2 * took[len(took) // 2]), i
+
+
+class Both:
+    """Slots and the plain model, to which the same things happen."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.slots = Slots(shape)
+        self.plain = Plain(shape)
+        self.crowd = Crowd(observers=(0,))
+        self.newest = 0
+        self.now = 0.0
+
+    def play(self, events: list[Event]) -> None:
+        for event in events:
+            self.happen(event)
+
+    def happen(self, event: Event) -> None:
+        """Have one thing happen, if it can."""
+        kind, a, b = event
+        self.now += b / 100
+        slots, plain = self.slots, self.plain
+        nodes = [node for node in self.crowd.people if node not in self.crowd.observers]
+        node = nodes[a % len(nodes)] if nodes else None
+        i = b % len(plain.slots)
+        slot = plain.slots[i]
+        match KINDS[kind]:
+            case "inputs":
+                plain.prepared, slots.inputs = True, [f"in {i}" for i in range(len(plain.slots))]
+            case "come":
+                self._come(PACES[a % len(PACES)])
+            case "take" if node is not None and (plain.leaf or not self._at_work(node)):
+                self._take(node)
+            case "claim" if node is not None and i in plain.order:
+                slots.give(i, node, self.now)
+                plain.give(i, node, self.now)
+                self._rouse(node)
+            case "answer" if held := [i for i, slot in enumerate(plain.slots) if slot.worker]:
+                self._answer(held[a % len(held)], helped=b % 3 == 0)
+            case "late answer" | "known elsewhere" if not slot.done:
+                self._accept(i, ["late", a])
+            case "help" if plain.idle and slot.worker and not (slot.done or slot.helper):
+                helper = plain.idle[0]
+                self._rouse(helper)
+                slots.helpers[i] = slot.helper = helper
+            case "fail" if slot.worker:
+                failed, slot.failed = slot.worker, (*slot.failed, slot.worker)
+                slots.failed[i] = slot.failed
+                self._drop(failed)
+                slots.rest(failed)
+                plain.rest(failed)
+            case "drop" if node is not None:
+                self._drop(node)
+            case "rouse" if node is not None:
+                self._rouse(node)
+            case "rest" if node is not None and not self._at_work(node):
+                slots.rest(node)
+                plain.rest(node)
+            case "leave" if node is not None:
+                del self.crowd.people[node]
+                slots.forget(node)
+                plain.paces.pop(node, None)
+                plain.idle = [other for other in plain.idle if other != node]
+                plain.drop(node)
+
+    def _come(self, pace: float | None) -> None:
+        self.newest += 1
+        self.crowd.people[self.newest] = None
+        self.slots.rest(self.newest)
+        self.plain.rest(self.newest)
+        if pace is not None:
+            self.slots.measure(self.newest, pace)
+            if self.plain.leaf and pace <= 0.025:
+                self.plain.paces[self.newest] = pace
+
+    def _take(self, node: Node) -> None:
+        taken = self.slots.take(node, self.crowd, self.now)
+        assert taken == self.plain.take(node, self.crowd, self.now)
+        if taken:
+            self._rouse(node)
+
+    def _answer(self, i: int, helped: bool) -> None:
+        """Its worker or helper brings the output of a slot, maybe when it is done."""
+        slot = self.plain.slots[i]
+        if not slot.done:
+            self._accept(i, [slot.worker, i])
+        if helped and slot.helper is not None:
+            slot.helper = None
+            del self.slots.helpers[i]
+        else:
+            slot.worker = self.slots.worker[i] = None
+
+    def _accept(self, i: int, output: Value) -> None:
+        seconds = self.now - self.plain.slots[i].started
+        self.slots.accept(i, output, seconds)
+        self.plain.accept(i, output, seconds)
+
+    def _drop(self, node: Node) -> None:
+        self.slots.drop(node)
+        self.plain.drop(node)
+
+    def _rouse(self, node: Node) -> None:
+        self.slots.rouse(node)
+        self.plain.idle = [other for other in self.plain.idle if other != node]
+
+    def _at_work(self, node: Node) -> bool:
+        return any(node in (slot.worker, slot.helper) for slot in self.plain.slots)
+
+    def check(self) -> None:
+        slots, plain = self.slots, self.plain
+        assert list(slots.done) == [slot.done for slot in plain.slots]
+        assert slots.worker == [slot.worker for slot in plain.slots]
+        assert slots.outputs == [slot.output for slot in plain.slots]
+        assert list(slots.assigned) == [slot.assigned for slot in plain.slots]
+        assert list(slots.started) == [slot.started for slot in plain.slots]
+        assert list(slots.seconds) == [slot.seconds for slot in plain.slots]
+        helpers = {i: slot.helper for i, slot in enumerate(plain.slots) if slot.helper is not None}
+        assert slots.helpers == helpers
+        assert slots.failed == {i: slot.failed for i, slot in enumerate(plain.slots) if slot.failed}
+        assert slots.idle == plain.idle
+        assert slots.paces == plain.paces
+        assert slots.free == len(plain.order)
+        assert slots.remaining == sum(not slot.done for slot in plain.slots)
+        assert len(slots) == len(plain.slots)
+        done = {i: (slot.output, slot.seconds) for i, slot in enumerate(plain.slots) if slot.done}
+        assert slots.known() == done
+        assert slots.known([0, 0]) == {i: done[i] for i in done if i == 0}
+        assert slots.overdue() == plain.overdue()
+        waits = slots.free or not done or not slots.remaining
+        overdue = None if waits else plain.overdue()
+        assert slots.due() == (overdue and overdue[0])
+        for i, slot in enumerate(plain.slots):
+            assert slots.holders(i) == (slot.worker, slot.helper)
+            assert (slots.holder(i), slots.times(i)) == (slot.worker, slot.assigned)
+            assert slots.over(i) == slot.done
+        for node in self.crowd.people:
+            assert slots.holds(node) == any(slot.worker == node for slot in plain.slots)
+        assert slots.wanted() == (len(plain.order) > len(plain.idle))
+        assert slots.open() == (not all(slot.done for slot in plain.slots))
+
+
+# -- whatever happens ----------------------------------------------------------------------
+
+
+@settings(untimed, max_examples=400)
+@given(shapes, events)
+def test_slots_are_as_the_plain_model_says_after_all_that_happens(
+    shape: Shape, events: list[Event]
+) -> None:
+    both = Both(shape)
+    both.check()
+    for event in events:
+        both.happen(event)
+        both.check()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_they_are_so_in_a_long_history_too_and_a_copy_is_the_same_at_any_time(seed: int) -> None:
+    random = Random(seed)
+    both = Both(Shape.root(random.randint(1, 30), random.choice([2, 3, 6, 30])))
+    for event in drawn(seed):
+        if random.random() < 0.1:
+            original, both.slots = both.slots, copied(both.slots)
+            assert differing(original.plain(), both.slots.plain()) == []
+        both.happen(event)
+        both.check()
+
+
+@settings(untimed, max_examples=200)
+@given(shapes, events)
+def test_a_slot_that_has_a_worker_or_is_done_is_given_to_nobody(
+    shape: Shape, events: list[Event]
+) -> None:
+    both = Both(shape)
+    both.play(events)
+    slots, crowd = both.slots, both.crowd
+    slots.inputs = slots.inputs or [None] * shape.slots
+    free = {i for i in range(shape.slots) if not slots.done[i] and slots.worker[i] is None}
+    assert slots.free == len(free)
+    given: list[int] = []
+    for node in range(1000, 1100):
+        crowd.people[node] = None
+        given += slots.take(node, crowd, both.now)
+    assert sorted(given) == sorted(free)
+    assert slots.free == 0
+
+
+@settings(untimed, max_examples=200)
+@given(shapes, events, events)
+def test_done_is_for_ever(shape: Shape, events: list[Event], later: list[Event]) -> None:
+    both = Both(shape)
+    both.play(events)
+    known = both.slots.known()
+    both.play(later)
+    assert both.slots.known().items() >= known.items()
+    assert both.slots.remaining <= shape.slots - len(known)
+
+
+@settings(untimed, max_examples=200)
+@given(shapes, events, events)
+def test_a_copy_that_travelled_goes_on_in_the_same_way(
+    shape: Shape, events: list[Event], later: list[Event]
+) -> None:
+    both = Both(shape)
+    both.play(events)
+    original, both.slots = both.slots, copied(both.slots)
+    before = original.plain()
+    assert differing(before, both.slots.plain()) == []
+    both.check()
+    for event in later:
+        both.happen(event)
+        both.check()
+    assert differing(before, original.plain()) == []  # a copy shares nothing that changes
+
+
+def test_what_is_told_of_slots_does_not_change_with_them() -> None:
+    slots = Slots(Shape.root(4, 4))
+    told = slots.plain()
+    before = through_msgpack(told)
+    slots.give(1, 7, 2.0)
+    slots.helpers[1] = 8
+    slots.rest(9)
+    slots.accept(0, "out", 1.0)
+    slots.drop(7)
+    slots.drop(8)
+    slots.measure(9, 0.0)
+    slots.failed[2] = (9,)
+    assert through_msgpack(told) == before
+    assert set(differing(told, slots.plain())) == {
+        *("assigned", "done", "failed", "former", "free", "idle", "outputs"),
+        *("paces", "queue", "remaining", "seconds", "started"),
+    }
+
+
+# -- the order of giving -------------------------------------------------------------------
+
+
+def prepared(partitions: int, fanout: int = 100) -> Slots:
+    slots = Slots(Shape.root(partitions, fanout))
+    slots.inputs = [f"in {i}" for i in range(len(slots))]
+    return slots
+
+
+def test_slots_are_given_in_order() -> None:
+    slots, crowd = prepared(4), Crowd(1, 2, 3, 4, 5)
+    assert [slots.take(node, crowd, 0.0) for node in crowd.people] == [[0], [1], [2], [3], []]
+    assert (slots.free, slots.remaining) == (0, 4)
+
+
+def test_what_was_given_back_is_given_first_and_the_last_of_it_before_the_others() -> None:
+    slots, crowd = prepared(6), Crowd(*range(1, 9))
+    for node in (1, 2, 3, 4):
+        slots.take(node, crowd, 0.0)
+    for node in (2, 4, 1):
+        slots.drop(node)
+    assert [slots.take(node, crowd, 1.0)[0] for node in (5, 6, 7, 8, 1)] == [0, 3, 1, 4, 5]
+
+
+def test_who_is_there_again_gets_back_what_it_claims_and_nobody_else_does() -> None:
+    slots, crowd = prepared(4), Crowd(1, 2, 3, 4)
+    slots.give(1, 9, 0.0)
+    slots.give(3, 9, 0.0)
+    assert [slots.take(node, crowd, 0.0) for node in (1, 2, 3)] == [[0], [2], []]
+    slots.drop(9)
+    assert [slots.take(node, crowd, 0.0) for node in (3, 4)] == [[3], [1]]
+
+
+def test_nothing_is_given_in_a_leaf_session_before_the_inputs_are_there() -> None:
+    slots, crowd = Slots(Shape.root(4, 4)), Crowd(1)
+    assert slots.take(1, crowd, 0.0) == []
+    assert slots.free == 4
+    slots.inputs = ["a", "b", "c", "d"]
+    assert slots.take(1, crowd, 0.0) == [0]
+    assert slots.chosen((0, 2)) == ("a", "c")
+
+
+def test_child_sessions_are_given_before_their_inputs_are_there_one_at_a_time() -> None:
+    slots, crowd = Slots(Shape.root(9, 3)), Crowd(1, 2)
+    slots.measure(1, 0.0)
+    assert slots.take(1, crowd, 0.0) == [0]
+    assert slots.take(2, crowd, 0.0) == [1]
+    assert slots.paces == {}
+
+
+def test_who_failed_at_a_slot_gets_another_while_others_may_try() -> None:
+    slots, crowd = prepared(2), Crowd(1, 2)
+    assert slots.take(1, crowd, 0.0) == [0]
+    slots.failed[0] = (1,)
+    slots.drop(1)
+    assert slots.take(1, crowd, 0.0) == [1]
+    slots.drop(1)
+    assert slots.take(2, crowd, 0.0) == [1]  # the last that was given back
+    assert slots.take(1, crowd, 0.0) == []
+    assert slots.free == 1
+    assert slots.take(2, crowd, 0.0) == [0]
+    slots.failed[0] = (1, 2)
+    slots.drop(2)
+    assert [slots.take(1, crowd, 0.0) for _ in range(2)] == [[1], [0]]  # all have tried
+
+
+def test_what_a_node_is_not_to_try_again_stays_the_next_for_others() -> None:
+    slots, crowd = prepared(4), Crowd(1, 2)
+    for _ in range(3):
+        slots.take(1, crowd, 0.0)
+    slots.failed[2] = (2,)
+    slots.drop(1)
+    assert slots.take(2, crowd, 1.0) == [1]  # but not 2
+    assert [slots.take(1, crowd, 1.0) for _ in range(3)] == [[2], [0], [3]]
+
+
+def test_an_observer_is_nobody_who_may_try() -> None:
+    slots, crowd = prepared(1), Crowd(1, observers=(0,))
+    slots.failed[0] = (1,)
+    assert slots.take(1, crowd, 0.0) == [0]
+
+
+def test_who_is_fast_gets_what_fills_50_ms_but_no_more_than_a_fair_share() -> None:
+    for pace, workers, expected in [
+        (0.0, 1, 100),
+        (0.0, 3, 34),
+        (0.004, 1, 12),
+        (0.004, 10, 10),
+        (0.025, 1, 2),
+        (0.026, 1, 1),
+    ]:
+        slots = prepared(100)
+        slots.measure(1, pace)
+        crowd = Crowd(*range(1, workers + 1), observers=(0,))
+        assert slots.take(1, crowd, 0.0) == list(range(expected))
+
+
+def test_a_single_slow_piece_says_nothing_about_who_was_fast() -> None:
+    slots = prepared(4)
+    slots.measure(1, 0.01, 5)
+    slots.measure(1, 3.0, 1)
+    assert slots.paces == {1: 0.01}
+    slots.measure(1, 3.0, 2)
+    assert slots.paces == {}
+
+
+# -- helpers -------------------------------------------------------------------------------
+
+
+LEAF, INTERIOR = 3, 9  # partitions
+
+
+def helped(partitions: int) -> Slots:
+    """Of three slots the first is done, 2 and 3 are at the others, and 1 helps 2; 4 is idle."""
+    slots, crowd = prepared(partitions, 3), Crowd(1, 2, 3, 4)
+    for node in (1, 2, 3):
+        slots.take(node, crowd, 0.0)
+    slots.accept(0, "out", 1.0)
+    slots.worker[0] = None
+    slots.rest(4)
+    slots.helpers[1] = 1
+    return slots
+
+
+def test_a_helper_in_a_leaf_session_carries_on_when_the_worker_is_gone() -> None:
+    slots = helped(LEAF)
+    slots.forget(2)
+    assert (slots.worker[1], slots.helpers, slots.free) == (1, {}, 0)
+    assert slots.idle == [4]
+    slots.forget(1)
+    assert (slots.worker[1], slots.free) == (None, 1)
+
+
+def test_a_helper_in_a_child_session_is_idle_when_its_leader_is_gone() -> None:
+    slots = helped(INTERIOR)
+    slots.forget(2)
+    assert (slots.worker[1], slots.helpers, slots.free) == (None, {}, 1)
+    assert slots.idle == [4, 1]
+
+
+def test_a_helper_in_a_child_session_is_idle_when_that_is_done() -> None:
+    slots = helped(INTERIOR)
+    slots.accept(1, "out", 2.0)
+    assert slots.idle == [4, 1]
+    assert slots.helpers == {}
+
+
+def test_a_helper_in_a_leaf_session_is_at_it_till_it_answers() -> None:
+    slots = helped(LEAF)
+    slots.accept(1, "out", 2.0)
+    assert slots.idle == [4]
+    assert slots.holders(1) == (2, 1)
+    slots.forget(2)
+    assert slots.holders(1) == (1, None)
+    assert slots.free == 0  # it is done
+    assert slots.holds(1)
+
+
+@pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
+def test_a_helper_that_goes_leaves_the_worker_at_it(partitions: int) -> None:
+    slots = helped(partitions)
+    slots.forget(1)
+    assert slots.holders(1) == (2, None)
+    assert (slots.free, slots.idle) == (0, [4])
+
+
+@pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
+def test_what_is_helped_is_not_late_any_more(partitions: int) -> None:
+    slots = helped(partitions)
+    assert slots.overdue() == (2.0, 2)
+    slots.helpers[2] = 4
+    assert slots.overdue() is None
+    assert slots.due() is None
+
+
+def test_nothing_is_late_within_50_ms() -> None:
+    slots = helped(LEAF)
+    slots.seconds[0] = 0.0
+    assert slots.due() == 0.05
+
+
+def test_who_is_idle_already_keeps_its_place() -> None:
+    slots = helped(LEAF)
+    for node in (5, 4, 6, 5):
+        slots.rest(node)
+    assert slots.idle == [4, 5, 6]
+    slots.rouse(5)
+    slots.rouse(7)
+    assert slots.idle == [4, 6]
+
+
+def test_nothing_is_late_while_something_is_free() -> None:
+    slots = helped(LEAF)
+    assert slots.due() == 2.0
+    slots.drop(3)
+    assert slots.due() is None
+
+
+# -- where newcomers are sent --------------------------------------------------------------
+
+interior = st.builds(Shape.root, st.integers(3, 60), st.sampled_from([2, 3, 5, 7])).filter(
+    lambda shape: not shape.leaf
+)
+
+
+def led(shape: Shape) -> Slots:
+    slots = Slots(shape)
+    for i in range(len(slots)):
+        slots.give(i, 100 + i, 0.0)
+    return slots
+
+
+def in_turn(turns: list[int], there: list[int]) -> bool:
+    """Whether those who are there are named one after the other, over and over."""
+    following = dict(zip(there, [*there[1:], *there[:1]], strict=True))
+    return all(following[one] == other for one, other in pairwise(turns))
+
+
+@given(interior)
+def test_each_child_session_is_sent_who_there_is_work_for_and_then_all_the_same(
+    shape: Shape,
+) -> None:
+    slots, sizes = led(shape), shape.sizes()
+    quotas = slots.quotas()
+    assert quotas == [size - 1 for size in sizes]  # its leader came by itself
+    first = sum(quotas)
+    turns = list(islice(slots.turns(quotas), first + 3 * len(slots)))
+    assert Counter(turns[:first]) == +Counter({i: size - 1 for i, size in enumerate(sizes)})
+    assert sorted(turns[first:]) == sorted(3 * list(range(len(slots))))
+    assert in_turn(turns[first:], list(range(len(slots))))
+    assert set(quotas) <= {0}
+
+
+@given(interior, st.sets(st.integers(0, 6)), st.sets(st.integers(0, 6)), st.integers(0, 60))
+def test_nobody_is_sent_to_a_child_session_that_is_done_or_has_no_leader(
+    shape: Shape, done: set[int], unled: set[int], count: int
+) -> None:
+    slots = led(shape)
+    for i in unled & {*range(len(slots))}:
+        slots.drop(100 + i)
+    for i in done & {*range(len(slots))}:
+        slots.accept(i, "out", 1.0)
+    there = [i for i in range(len(slots)) if i not in done | unled]
+    quotas = slots.quotas()
+    first = sum(quotas[i] for i in there)
+    turns = list(islice(slots.turns(quotas), first + count))
+    if not there:
+        assert turns == []
+    else:
+        assert Counter(turns[:first]) == +Counter({i: shape.sizes()[i] - 1 for i in there})
+        assert len(turns[first:]) == count
+        assert in_turn(turns[first:], there)
+
+
+@given(interior, st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), max_size=10))
+def test_while_child_sessions_become_done_the_others_are_still_filled_first(
+    shape: Shape, steps: list[tuple[int, int]]
+) -> None:
+    slots = led(shape)
+    quotas = slots.quotas()
+    turns = slots.turns(quotas)
+    for finished, count in steps:
+        for _ in range(count):
+            wanting = {i for i in range(len(slots)) if not slots.done[i] and quotas[i]}
+            child = next(turns, None)
+            if child is None:
+                assert slots.remaining == 0
+                break
+            assert not slots.done[child]
+            assert not wanting or child in wanting
+        if finished < len(slots) and not slots.done[finished]:
+            slots.accept(finished, "out", 1.0)
+
+
+@given(interior, st.integers(0, 30))
+def test_turns_that_are_begun_anew_go_on_filling_where_they_were(shape: Shape, count: int) -> None:
+    slots = led(shape)
+    quotas = slots.quotas()
+    count = min(count, sum(quotas))
+    before = list(islice(slots.turns(quotas), count))
+    after = list(islice(slots.turns(quotas), sum(quotas)))
+    assert Counter(before + after) == +Counter(dict(enumerate(slots.quotas())))
+
+
+def test_a_leaf_session_has_no_turns_to_give() -> None:
+    slots = prepared(4)
+    assert slots.quotas() == []
+    assert list(slots.turns([])) == []
