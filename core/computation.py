@@ -4,9 +4,10 @@ Rules it keeps:
 - It changes by ordered messages alone, and answers by telling people what they are to do.
 - The first output of a slot counts, whoever brings it, and later ones change nothing. So a message
   that comes twice, or from somebody who was believed lost, does no harm.
-- A participant holds slots, or is idle. Idle people and free slots never stay side by side,
-  except before the inputs of a leaf session are there, and where a node would be handed
-  again the very slot that it failed, while others are there to try it.
+- Whoever takes part holds slots, or is idle. Where a slot is free nobody stays idle, but for two
+  cases: a leaf session has no inputs yet; or the only free slots are ones that this node failed,
+  and somebody else is there to try them.
+- In an interior session a slot is a child session, and its worker the one who leads that.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Computation(Model):
         self.slots.forget(node)
         self._employ_idle(now)
 
-    def led(self) -> None:
+    def direct_leader(self) -> None:
         """Tell the leader what is for a leader to do."""
         leader = self.people.leader
         if leader is None:
@@ -76,7 +77,7 @@ class Computation(Model):
     def _given(self, given: m.Given, now: float) -> None:
         if not self.given:
             self.given, self.input = True, given.input
-            self.led()
+            self.direct_leader()
 
     def _prepared(self, prepared: m.Prepared, now: float) -> None:
         slots = self.slots
@@ -87,8 +88,8 @@ class Computation(Model):
             if worker is not None and not slots.done[i] and not self.leaf:
                 self.people.tell(worker, m.Supply(i, m.Given(slots.inputs[i])))
         self._employ_idle(now)
-        if not slots.remaining:  # the outputs came first, from a replica
-            self.led()
+        if not slots.remaining:  # all outputs were restored from a replica before
+            self.direct_leader()
 
     # -- giving out ------------------------------------------------------------------------
 
@@ -125,21 +126,22 @@ class Computation(Model):
 
     def _finished(self, finished: m.Finished, now: float) -> None:
         node, numbers, slots, held = finished.node, finished.slots, self.slots, False
-        before, was = slots.remaining, slots.paces.get(node)
+        were_open, pace = slots.remaining, slots.paces.get(node)
         for i, output in zip(numbers, finished.outputs, strict=True):
             held = slots.finish(i, node, output, now) or held
         if not self.leaf:
-            self._employ_idle(now)  # who helped
+            self._employ_idle(now)  # those who helped with these slots are idle now
             self.people.note(numbers)
         resting = not held and node in slots.idle
-        if held:  # else it came twice, or from one who was away and has other work by now
+        if held:  # else it came twice, or `node` was not connected and has other work by now
             slots.measure(node, finished.seconds / len(numbers), len(numbers))
-            if (was is None and not slots.claimed) or not slots.holds(node):
-                resting = not self._employ(node, now)  # else this is from before it was given more
+            one_at_a_time = pace is None and not slots.claimed  # so it has no other slot
+            if one_at_a_time or not slots.holds(node):
+                resting = not self._employ(node, now)
         if resting:
             self.people.tell(node, m.Rest())
-        if before and not slots.remaining:
-            self.led()
+        if were_open and not slots.remaining:
+            self.direct_leader()
 
     def _failed(self, failed: m.Failed, now: float) -> None:
         node, i, slots = failed.node, failed.slot, self.slots
@@ -156,7 +158,7 @@ class Computation(Model):
         if self.failure is None and (failed.final or tries >= TRIES):
             self.failure = failed.failure
         if self.failure or i is None:
-            return self.led()
+            return self.direct_leader()
         slots.drop(node)
         slots.rest(node)  # behind those that were idle before
         self._employ_idle(now)
@@ -204,7 +206,7 @@ class Computation(Model):
                 continue
             slots.accept(i, output, seconds)
             worker = slots.worker[i]
-            if worker is not None and not self.leaf:  # it need not begin
+            if worker is not None and not self.leaf:  # its work is not needed
                 slots.worker[i] = None
                 slots.rest(worker)
                 self.people.tell(worker, m.Rest())
@@ -212,7 +214,7 @@ class Computation(Model):
             self._prepared(m.Prepared(context["inputs"]), now)
         self.people.note()
         self._employ_idle(now)
-        self.led()
+        self.direct_leader()
 
     def may(self, node: Node, message: m.Message) -> Verdict:
         right = RIGHTS.get(type(message))

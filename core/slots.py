@@ -2,6 +2,8 @@
 
 Rules it keeps:
 - A slot is *free*, *taken* (it has a worker) or *done*, and done is for ever.
+- At most two are on a slot: its worker and one helper. On a slot that is done they may still be at
+  work, in vain, until they answer.
 - What is many is a column with an entry a slot; what is rare, a small dict by slot.
 - Slots are given out in order, those that were given back before those that never were given.
 """
@@ -36,7 +38,7 @@ class Slots(Room):
         self.outputs: list[Value] = [None] * count
         self.done = bytearray(count)
         self.worker: list[Node | None] = [None] * count  # on a done one: who is at it in vain
-        self.assigned = array("I", bytes(4 * count))  # how often
+        self.assigned = array("I", bytes(4 * count))  # how often to anybody
         self.started = array("d", bytes(8 * count))
         self.seconds = array("d", bytes(8 * count))  # from given to done
         self.helpers: dict[int, Node] = {}

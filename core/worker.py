@@ -1,8 +1,8 @@
 """The view of a computation: what one node does in one session.
 
-It acts on what the model says: computes the slots that it was given, and, where it leads, cuts the
-input, combines the outputs, and hands what came of that up. All else, how it finds a place, keeps
-it and comes back, is the participant's.
+It acts on what the model says: it computes the slots that it was given. Where it leads, it cuts the
+input, combines the outputs, and passes the result to the parent session. How a node finds a place,
+keeps it and comes back is not here: that is the participant (`core/sessions/participant.py`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Worker(Participant):
         if slot is not None:
             self.claims = ()  # the rest of these was not begun
             self.publish(failed)
-        elif self.takes_part:  # else whoever leads when it is seated is told to try
+        elif self.takes_part:  # else it counts for nothing: the model tells the next leader to try
             self.say(failed)
 
     actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {

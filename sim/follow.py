@@ -173,7 +173,8 @@ class FollowingPort:
     def send(self, worker: Worker, place: Place, call: Call) -> None:
         if type(worker) is Worker:  # a new one, of another level
             self.follow(worker)
-        self.note(place, said(place, call))
+        if type(call) is not m.Key:  # which its own host is told, for later
+            self.note(place, said(place, call))
         self._port.send(worker, place, call)
 
     def open(self, worker: Worker, opening: m.Open) -> None:

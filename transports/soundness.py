@@ -56,6 +56,7 @@ class _Place(_Plain):
 class _Ended(_Plain):
     result: Value
     failure: Failure | None
+    key: Annotated[bytes, msgspec.Meta(max_length=64)]
 
 
 class _Snapshot(_Plain):

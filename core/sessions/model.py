@@ -120,7 +120,7 @@ class Model:
     def left(self, node: Node, now: float) -> None:
         """`node` takes part no more. If it was the leader, the next one has been told."""
 
-    def led(self) -> None:
+    def direct_leader(self) -> None:
         """There is a leader, maybe a new one: tell it what there is for a leader to do."""
 
     def late(self, now: float) -> None:

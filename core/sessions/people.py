@@ -91,7 +91,7 @@ class Session:
     def _appoint(self, node: Node) -> None:
         self.leader = node
         self.tell(node, m.TakeOver())
-        self.model.led()
+        self.model.direct_leader()
 
     def _moved(self, moved: m.Moved, now: float) -> None:
         """The leader goes on, and everyone with it. It knows the way itself."""

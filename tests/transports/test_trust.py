@@ -242,15 +242,16 @@ SPOILT: list[dict[str, Any]] = [
     {"moved": GONE | {"session": "0-9", "route": ["x", "y"]}, **LEFT},
     {"moved": GONE | {"route": [5]}, **LEFT},
     {"ended": {"result": 1}},
-    {"ended": {"result": 1, "failure": 5}},
-    {"ended": {"result": 1, "failure": {**FAILURE.plain(), "more": 1}}},
+    {"ended": {"result": 1, "failure": None, "key": b"k" * 65}},
+    {"ended": {"result": 1, "failure": 5, "key": b""}},
+    {"ended": {"result": 1, "failure": {**FAILURE.plain(), "more": 1}, "key": b""}},
     {"unknown": 1},
 ]
 LARGE: list[dict[str, Any]] = [
     {**column("outputs", "x" * 3000), "done": b"\1\0\0", "free": 2, "remaining": 2},
     {"inputs": [1, 2, "x" * 3000]},
     {"input": "x" * 3000},
-    {"ended": {"result": "x" * 3000, "failure": None}},
+    {"ended": {"result": "x" * 3000, "failure": None, "key": b""}},
 ]
 
 

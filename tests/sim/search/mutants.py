@@ -168,7 +168,7 @@ MUTANTS = (
     ),
     Mutant(
         "nobody is told that the job has failed for good",
-        Computation.led,
+        Computation.direct_leader,
         "self.people.tell(leader, m.Abort(self.failure))",
         "pass",
         135,
@@ -259,7 +259,7 @@ MUTANTS = (
     Mutant(
         "a new leader is not told what there is to do",
         Session._appoint,
-        "self.model.led()",
+        "self.model.direct_leader()",
         "pass",
         48,
         (ENDS,),
@@ -284,8 +284,8 @@ MUTANTS = (
     Mutant(
         "a model depends on where it is in memory",
         Slots.accept,
-        "output, True, seconds",
-        "output, True, seconds + id(self) % 4096",
+        "= seconds if 0 <= seconds < SECONDS_MAX else 0.0",
+        "= seconds + id(self) % 4096",
         5,
         (EQUAL,),
     ),
@@ -400,7 +400,7 @@ MUTANTS = (
         Host.__init__,
         "for n, s in self.stored.items()",
         "for n, s in ()",
-        111,
+        410,
         (NOTHING_LOST,),
     ),
     Mutant(
@@ -700,7 +700,7 @@ MUTANTS = (
         "route[0] != self.place.route[0] or ",
         "",
         1450,
-        (RELEASED, ENDS, MEMBERSHIP),
+        (RELEASED, ENDS, MEMBERSHIP, NOTHING_LOST),
         lied=True,
     ),
 )

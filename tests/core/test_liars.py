@@ -1,0 +1,369 @@
+"""One who lies spoils what was in its hands, and nothing else: one session, and a small tree."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from core import Computation, Host, Reflector, Shape
+from core import messages as m
+from core.messages import Command, Message, Node, Place, Value
+from core.sessions.roles import seal
+from tests.core.harness import END_KEY, ROOT, ROOT_KEY, SUBMITTER, Net, Spans
+from tests.core.liars import forged, made, names, pasts, replies, said_by
+
+LIAR = 6
+NOW = (2,)  # the incarnation of the root that it follows
+SEAL = seal(ROOT_KEY, NOW, LIAR)
+HONEST = (1, 2, 3, 4)
+untimed = settings(deadline=None, phases=set(Phase) - {Phase.explain})
+
+honest = st.tuples(
+    st.sampled_from(["join", "leave", "finish", "finish", "finish", "fail", "given", "prepared"]),
+    st.integers(0, 99),
+)
+lies = st.tuples(st.just("lie"), st.tuples(st.just("0") | names, said_by(LIAR, SEAL)))
+returns = st.tuples(st.just("bring"), st.tuples(pasts(SEAL), forged))
+of_liar = st.tuples(st.sampled_from(["join", "leave", "finish"]), st.just(LIAR))
+events = st.lists(st.one_of(honest, lies, lies, of_liar, returns), max_size=60)
+
+
+class OneSession:
+    """A host with the root session, whose people do what they are told; and one of them lies.
+
+    It may even lead that.
+    """
+
+    vote_every = 0
+
+    def __init__(self, shape: Shape, leads: bool = False) -> None:
+        self.now = 0.0
+        self.leads = leads
+        self.timers: list[Any] = []
+        self.work: dict[Node, list[int]] = {}
+        self.given: set[int] = set()  # to the liar
+        self.failed: set[int] = set()  # by anybody
+        self.offences: list[Any] = []
+        self.people = [SUBMITTER]
+        self.host = Host(SUBMITTER, self, Computation, None, ROOT_KEY)
+        self.host.open(LIAR if leads else SUBMITTER, m.Open(ROOT, NOW, shape.plain()))
+        self.reflector = self.host.reflectors["0"]
+        if leads:
+            self.happen("join", LIAR)
+        self.say(SUBMITTER, m.Arrive(SUBMITTER, SUBMITTER, None, None, observes=True))
+
+    # -- the carrier -----------------------------------------------------------------------
+
+    def reply(self, host: Host, link: Node, place: Place, reply: m.Reply) -> None: ...
+    def welcome(self, reflector: Reflector, link: Node, node: Node) -> None: ...
+
+    def call_later(self, seconds: float, action: Any) -> None:
+        self.timers.append(action)
+
+    def broadcast(
+        self, reflector: Reflector, message: Message, told: list[tuple[Node, Command]]
+    ) -> None:
+        for node, command in told:
+            if reflector is self.reflector:
+                self._told(node, command)
+
+    def _told(self, node: Node, command: Command) -> None:
+        match command:
+            case m.Compute():
+                numbers = list(command.slots)
+            case m.Lead():
+                numbers = [command.child]
+            case m.Visit():  # to help in there gives it nothing here
+                return
+            case _:
+                return
+        self.work.setdefault(node, []).extend(numbers)
+        if node == LIAR:
+            self.given |= {*numbers}
+
+    def party(self, node: Node) -> Node:
+        return node
+
+    def owns(self, host: Host, node: Node) -> bool:
+        return node == SUBMITTER
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return ended.key == END_KEY
+
+    def offended(self, host: Host, link: Node, place: Place, call: Any) -> None:
+        self.offences.append(call)
+        assert link == LIAR, call
+        if link in self.people:
+            self.people.remove(link)
+        self.work.pop(link, None)
+        self.host.lose(link)  # its connection is closed
+
+    # -- what happens ----------------------------------------------------------------------
+
+    def say(self, node: Node, call: Any, session: str = "0") -> None:
+        self.host.receive(node, node, session, call)
+
+    def happen(self, kind: str, what: Any) -> None:
+        self.now += 0.25
+        if kind == "lie":
+            session, said = what
+            return self.say(LIAR, made(said, self.reflector.state), session)
+        if kind == "bring":
+            past, replica = what
+            self.say(LIAR, m.Arrive(LIAR, LIAR, None, past))
+            return self.say(LIAR, made(replica, self.reflector.state))
+        node = LIAR if what == LIAR else HONEST[what % len(HONEST)]
+        match kind:
+            case "join" if node not in self.people:
+                self.people.append(node)
+                self.say(node, m.Arrive(node, node, None))
+            case "leave" if node in self.people:
+                self.people.remove(node)
+                self.work.pop(node, None)
+                self.host.lose(node)
+            case "finish" if self.work.get(node):
+                slot = self.work[node].pop(0)
+                self.say(node, m.Finished(node, (slot,), [["right", slot]], 0.1))
+            case "fail" if self.work.get(node) and self.reflector.model.leaf:
+                slot = self.work[node].pop(0)
+                self.failed.add(slot)
+                failure = m.Failure("0", slot, "error")
+                before = self.reflector.model.failed(node, slot)
+                self.say(node, m.Failed(node, slot, failure, False, before))
+            case "given":
+                self.say(SUBMITTER, m.Given("the input"))
+            case "prepared" if self.reflector.model.given:
+                count = len(self.reflector.model.slots)
+                self.say(SUBMITTER, m.Prepared([["in", i] for i in range(count)]))
+            case _:
+                if self.timers:
+                    self.timers.pop(0)()
+        return None
+
+    # -- what must hold --------------------------------------------------------------------
+
+    def check(self) -> None:
+        state, model = self.reflector.state, self.reflector.model
+        slots = model.slots
+        assert self.host.reflectors["0"] is self.reflector
+        assert state.ended is None
+        assert {*state.people} <= {*self.people, LIAR}
+        if not self.leads:
+            assert (state.moved, state.leader, state.observers) == (None, SUBMITTER, (SUBMITTER,))
+            assert not model.given or model.input == "the input"
+            assert slots.inputs in (None, [["in", i] for i in range(len(slots))])
+            self._check_failure(model.failure)
+        for i, done in enumerate(slots.done):
+            if done and i not in self.given:
+                assert slots.outputs[i] == ["right", i]
+        assert slots.remaining == len(slots) - sum(slots.done)
+        assert self.host.keys.keys() <= {f"0-{i}" for i in range(len(slots))}
+        assert b"a guess" not in self.host.keys.values()
+        for session in [*self.host.backups.kept, *self.host.reflectors]:
+            if session != "0":  # it may keep and open what it holds
+                assert self.reflector.place.towards(session) in self.given
+
+    def _check_failure(self, failure: m.Failure | None) -> None:
+        """It is told of what somebody had who said so."""
+        if failure is not None and self.reflector.model.leaf:
+            assert failure.session == "0"
+            assert failure.partition in self.given | self.failed
+        elif failure is not None:
+            assert self.reflector.place.towards(failure.session) in self.given
+
+
+@pytest.mark.parametrize("shape", [Shape.root(3, 3), Shape.root(9, 3)], ids=["leaf", "interior"])
+@settings(untimed, max_examples=300)
+@given(leads=st.booleans(), events=events)
+def test_one_who_lies_spoils_no_slot_that_it_was_never_given(
+    shape: Shape, leads: bool, events: list[Any]
+) -> None:
+    one = OneSession(shape, leads)
+    for kind, what in events:
+        one.happen(kind, what)
+        one.check()
+
+
+@pytest.mark.parametrize("shape", [Shape.root(3, 3), Shape.root(9, 3)], ids=["leaf", "interior"])
+@settings(untimed, max_examples=100)
+@given(events=events)
+def test_others_can_complete_the_session_all_the_same(shape: Shape, events: list[Any]) -> None:
+    one = OneSession(shape)
+    for kind, what in events:
+        one.happen(kind, what)
+    if one.reflector.model.failure is None:
+        one.happen("leave", LIAR)
+        one.host.lose(LIAR)
+        for kind in ["given", "prepared"]:
+            one.happen(kind, 0)
+        for node in range(len(HONEST)):
+            one.happen("join", node)
+        for _ in range(len(one.reflector.model.slots)):
+            for node in HONEST:
+                while one.work.get(node):
+                    one.happen("finish", node - HONEST[0])
+        assert not one.reflector.model.slots.remaining
+    one.check()
+
+
+# -- a tree ------------------------------------------------------------------------------------
+
+
+class Strict(Spans):
+    """Raises what a net expects of a job where an input is none of its own."""
+
+    def prepare(self, input: Value, sizes: list[int]) -> list[Value]:
+        match input:
+            case [int(), int()]:
+                return super().prepare(input, sizes)
+        raise ArithmeticError(f"no input: {input!r}")
+
+    def compute(self, input: Value, index: int) -> Value:
+        return [[*input, index]] if isinstance(input, list) else [[input, index]]
+
+    def collect(self, outputs: list[Value]) -> Value:
+        if all(isinstance(output, list) for output in outputs):
+            return super().collect(outputs)
+        raise ArithmeticError("no outputs")
+
+
+class Hands:
+    """What the liar of a net has had in its hands."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+        self.slots: set[tuple[str, int]] = set()
+        self.led: set[str] = set()  # or hosted
+        self.joined: set[str] = set()
+        self.epochs: dict[str, set[m.Epoch]] = {}
+        self._broadcast = net.broadcast
+        net.broadcast = self.broadcast  # type: ignore[method-assign]
+
+    def broadcast(
+        self, reflector: Reflector, message: Message, told: list[tuple[Node, Command]]
+    ) -> None:
+        session = reflector.session
+        self.epochs.setdefault(session, set()).add(reflector.state.epoch)
+        if reflector.host.address == LIAR or reflector.state.leader == LIAR:
+            self.led.add(session)
+        if isinstance(message, m.Joined) and message.node == LIAR:
+            self.joined.add(session)
+        for node, command in told:
+            if node == LIAR and isinstance(command, m.Compute):
+                self.slots |= {(session, slot) for slot in command.slots}
+            elif node == LIAR and isinstance(command, m.Lead):
+                self.slots.add((session, command.child))
+                self.led.add(f"{session}-{command.child}")
+        self._broadcast(reflector, message, told)
+
+    def reach(self, session: str) -> bool:
+        """Whether that session, or one above it, was in its hands."""
+        names = session.split("-")
+        above = ["-".join(names[: i + 1]) for i in range(len(names))]
+        again = {name for name in self.joined if len(self.epochs[name]) > 1}  # it brings a replica
+        return bool({*above} & (self.led | again))
+
+    def under(self, session: str, slot: int) -> bool:
+        """Whether that slot was, or something below it."""
+        if self.reach(session) or (session, slot) in self.slots:
+            return True
+        child = f"{session}-{slot}"
+        held = [*self.led, *self.joined, *(name for name, _ in self.slots)]
+        return any(f"{name}-".startswith(child + "-") for name in held)
+
+
+class Believed:
+    """A tree with one who lies. It does its honest part, too."""
+
+    def __init__(self, shape: Shape, seed: int, nodes: int, listens: bool, votes: int) -> None:
+        self.random = Random(seed)
+        self.net = net = Net(shape, Strict(), vote_every=votes)
+        net.liars.add(LIAR)
+        self.hands = Hands(net)
+        net.submit()
+        for node in range(1, nodes + 1):
+            net.arrive(node, listens=node != LIAR or listens)
+            self.deliver(self.random.randrange(12))
+
+    def deliver(self, steps: int) -> None:
+        """So many deliveries in random order, with a timer now and then."""
+        net, random = self.net, self.random
+        for _ in range(steps):
+            lanes = net.busy()
+            if lanes and not (net.timers and random.random() < 0.05):
+                net.step(random.choice(lanes))
+            elif net.timers:
+                net.tick()
+
+    def lie(self, said: Any) -> None:
+        """To some host, of a session that is open there, or that it was in."""
+        net = self.net
+        if not (views := [v for v in net.processes[LIAR].views if v.node == LIAR]):
+            return
+        found, view = net.open_reflectors(), self.random.choice(views)
+        own = [reflector for reflector in found if LIAR in reflector.members]
+        reflector = self.random.choice(own if own and self.random.random() < 0.7 else found)
+        net.send(view, reflector.place, made(said, reflector.state))
+
+    def answer(self, reply: m.Reply) -> None:
+        """To somebody who asks at its host, or sits there."""
+        host = self.net.processes[LIAR].host
+        views = [
+            view
+            for process in self.net.live()
+            for view in process.views
+            if view.place.address == LIAR and process.node != LIAR
+        ]
+        if host is not None and views:
+            view = self.random.choice(views)
+            self.net.reply(host, view, view.place, reply)
+
+    def check(self) -> None:
+        net, hands = self.net, self.hands
+        for (reflector, slot), output in net.accepted.items():
+            session, shape = reflector.session, reflector.model.shape
+            if not hands.under(session, slot):
+                first, size = self.extent(shape, slot)
+                assert output == right(first, size, shape.leaf), (session, slot)
+        for reflector in net.open_reflectors():
+            if reflector.state.ended:
+                assert reflector.state.ended.key == net.end_key
+
+    def extent(self, shape: Shape, slot: int) -> tuple[int, int]:
+        """The first partition of a slot, and how many it has."""
+        if shape.leaf:
+            return shape.first + slot, 1
+        child = shape.child(slot)
+        return child.first, child.partitions
+
+
+def right(first: int, size: int, leaf: bool) -> Value:
+    return [[first + i, 1, first + i] for i in range(size)]
+
+
+@settings(untimed, max_examples=150)
+@given(
+    partitions=st.integers(1, 27),
+    seed=st.integers(0, 2**32 - 1),
+    listens=st.booleans(),
+    votes=st.sampled_from([0, 0, 3]),
+    said=st.lists(said_by(LIAR, SEAL) | said_by(LIAR, SEAL) | replies, max_size=25),
+)
+def test_in_a_tree_it_spoils_only_what_was_in_its_hands(
+    partitions: int, seed: int, listens: bool, votes: int, said: list[Any]
+) -> None:
+    tree = Believed(Shape.root(partitions, 3), seed, 9, listens, votes)
+    tree.deliver(100)
+    for one in said:
+        if isinstance(one, m.Reply):
+            tree.answer(one)
+        else:
+            tree.lie(one)
+        tree.deliver(10)
+        tree.check()
+    tree.deliver(1500)
+    tree.check()
