@@ -17,7 +17,7 @@ import pytest
 TOGETHER_LINES_MAX = 250
 TOGETHER = ("computation.py", "worker.py")
 COMPUTATION_LINES_MAX = 665  # of the core, without its sessions
-SESSIONS_LINES_MAX = 1580
+SESSIONS_LINES_MAX = 1585
 FILE_LINES_MAX = 250
 
 TOP = Path(__file__).parent.parent

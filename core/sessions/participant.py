@@ -132,7 +132,7 @@ class Participant(View):
             case m.TurnedAway():
                 self.step(states.TURNED_BACK)
             case m.Absent():
-                self._look_up(self._root() if self._is_sent_about() else self.place.parent())
+                self._look_further_up()
             case m.Stop() if self.port.is_end(reply.ended):
                 self._stop(reply.ended)
             case m.Bring():
@@ -207,7 +207,12 @@ class Participant(View):
     def lost(self, address: Address) -> None:
         """The host at `address` is gone, or could not be reached."""
         if address == self.place.address and self.state is not states.GONE:
-            self._look_up(self.place.parent())
+            self._look_further_up()
+
+    def _look_further_up(self) -> None:
+        """One level up; at the root, where that has led nowhere again and again."""
+        up = self.place.parent()
+        self._look_up(self._root() if up is not None and self._is_sent_about() else up)
 
     def _look_up(self, up: Place | None) -> None:
         """Look for the session from `up` on, which is above it."""

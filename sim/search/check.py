@@ -305,9 +305,10 @@ class Checker:
         return shape
 
     def check_released(self) -> None:
-        """Everyone who is there has heard that it is over."""
+        """All who are there have heard that it is over, but whom a liar keeps waiting."""
         for view in self.lasting.views():
-            if {view.node, view.place.address} & self.taint.nodes:
+            asked = {other.place.address for other in self.network.chain(view.node)}
+            if {view.node, *asked} & self.taint.nodes:
                 continue
             if view.node != SUBMITTER:
                 place = f"{view.place.session} on {view.place.address}"

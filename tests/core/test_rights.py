@@ -20,7 +20,7 @@ FIRST, SECOND, THIRD, AWAY = 1, 2, 3, 9
 
 
 def at_work(shape: Shape) -> Session:
-    """Slot 0 is done by FIRST, who has slot 3 since if there is one; 1 and 2 are SECOND's, THIRD's."""
+    """Slot 0 is done by FIRST, who has slot 3 by now; 1 is that of SECOND, and 2 of THIRD."""
     state = session(shape)
     for node in (FIRST, SECOND, THIRD):
         state.apply(0.0, m.Joined(node, node, None, (), False))

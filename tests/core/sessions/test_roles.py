@@ -11,6 +11,7 @@ from core import messages as m
 from core.messages import Node, Place
 from core.rights import SAYS as OWN
 from core.sessions.roles import SAYS, child_key, seal
+from tests.core.harness import ROOT_KEY, SUBMITTER, Net
 
 KEY = b"of the root"
 LEADER, HOLDER, OTHER, STRANGER = 1, 2, 3, 99
@@ -62,7 +63,7 @@ class Setup:
         for node in (LEADER, HOLDER, OTHER):
             self.arrive(node)
         self.say(LEADER, m.Given("all"))
-        self.say(LEADER, m.Prepared(["a", "b", "c"]))
+        self.say(LEADER, m.Prepared([f"in {i}" for i in range(shape.slots)]))
 
     def arrive(self, node: Node, past: m.Past | None = None) -> None:
         self.host.receive(node, node, "0", m.Arrive(node, node, None, past))
@@ -132,6 +133,128 @@ def test_each_message_counts_of_who_may_say_it(node: Node, message: Any, verdict
 def test_every_message_has_a_role() -> None:
     for message in m.Message.__args__:
         assert (message in SAYS) != (message in OWN)
+
+
+# Whoever says it: the leader, the holder of slot 1, somebody who has slot 2, one who was away
+# and has slot 3, and one who is not there. What each says is in its own name, if in any.
+RETURNED = 4
+SPEAKERS = (LEADER, HOLDER, OTHER, RETURNED, STRANGER)
+COUNTS, LATE, OFFENDS = "counts", "passed over", "offence"
+TABLE: dict[type, tuple[Any, tuple[str, ...]]] = {
+    m.Finished: (lambda node: finished(node, 1), (OFFENDS, COUNTS, OFFENDS, LATE, LATE)),
+    m.Failed: (lambda node: child_failed(node, 1), (OFFENDS, COUNTS, OFFENDS, LATE, LATE)),
+    m.Given: (lambda node: m.Given("other"), (COUNTS, LATE, LATE, LATE, LATE)),
+    m.Prepared: (lambda node: m.Prepared(["in"] * 5), (COUNTS, LATE, LATE, LATE, LATE)),
+    m.Moved: (lambda node: m.Moved(node, ELSEWHERE), (COUNTS, LATE, LATE, LATE, LATE)),
+    m.Ended: (
+        lambda node: m.Ended("out", None, b"the end"),
+        (COUNTS, COUNTS, COUNTS, COUNTS, LATE),
+    ),
+    m.Joined: (lambda node: m.Joined(node, 5, None, (), False), (*[OFFENDS] * 4, LATE)),
+    m.Left: (m.Left, (*[OFFENDS] * 4, LATE)),
+    m.Restored: (lambda node: m.Restored({0: ("out", 0.1)}, None), (*[OFFENDS] * 4, LATE)),
+    m.Late: (lambda node: m.Late(), (*[OFFENDS] * 4, LATE)),
+}
+ELSEWHERE = Place("0-1", (0, 7))
+WIDE = Shape.root(25, 5)
+
+
+def child_failed(node: Node, slot: int) -> m.Failed:
+    return m.Failed(node, slot, m.Failure(f"0-{slot}", None, "error"), final=True)
+
+
+def with_one_who_was_away() -> Setup:
+    setup = Setup(WIDE)
+    setup.arrive(RETURNED, m.Past("", (), (4,), 1, seal(KEY, (4,), RETURNED)))
+    setup.say(RETURNED, m.Brought(Session("0", (4,), Computation, WIDE.plain()).snapshot()))
+    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, RETURNED, None]
+    return setup
+
+
+@pytest.mark.parametrize(
+    ("node", "message", "verdict"),
+    [
+        pytest.param(node, made(node), verdict, id=f"{kind.__name__}-{node}")
+        for kind, (made, verdicts) in TABLE.items()
+        for node, verdict in zip(SPEAKERS, verdicts, strict=True)
+    ],
+)
+def test_the_same_message_counts_of_some_and_not_of_others(
+    node: Node, message: Any, verdict: str
+) -> None:
+    setup = with_one_who_was_away()
+    before = setup.reflector.state.snapshot()
+    assert setup.say(node, message) == verdict
+    assert (setup.reflector.state.snapshot() == before) == (verdict != COUNTS)
+    assert setup.reflector.live == (not isinstance(message, m.Ended | m.Moved) or verdict != COUNTS)
+
+
+def test_the_table_is_whole() -> None:
+    assert TABLE.keys() == {*SAYS, *OWN}
+
+
+def test_before_anybody_has_joined_nothing_counts() -> None:
+    carrier = Carrier()
+    host = Host(0, carrier, Computation, None, KEY)
+    host.open(LEADER, m.Open(Place("0", (0,)), (5,), LEAF.plain()))
+    for node in (LEADER, OTHER):
+        host.receive(node, node, "0", m.Given("all"))
+    assert host.reflectors["0"].state.seq == 0
+    assert not carrier.offences
+
+
+@pytest.mark.parametrize("session", ["0", "0-1"])
+def test_what_is_said_of_a_session_that_is_not_here_is_passed_over(session: str) -> None:
+    carrier = Carrier()
+    host = Host(0, carrier, Computation)
+    for message in (finished(HOLDER, 1), m.Ended("out"), m.Late(), m.Leave(), m.Brought({})):
+        host.receive(HOLDER, HOLDER, session, message)
+    host.receive(HOLDER, HOLDER, session, m.Kept(f"{session}-1", {0: ("out", 0.1)}))
+    child = Place(f"{session}-1", (0, 0, 0)[: session.count("-") + 2])
+    host.receive(HOLDER, HOLDER, child.session, m.Open(child, (5, 1), LEAF.plain()))
+    assert not carrier.offences
+    assert not host.reflectors
+    assert not host.backups.kept
+
+
+# -- arrivals and keys ---------------------------------------------------------------------
+
+MINE = OF_OTHER_PROCESS  # a node of the host's own process
+
+
+@pytest.mark.parametrize("session", ["0", "0-7"])  # that is open here, and that is not
+@pytest.mark.parametrize(
+    ("node", "arriving", "observes", "offends"),
+    [
+        (7, 7, False, False),
+        (7, 8, False, True),
+        (7, 7, True, True),
+        (MINE, MINE, True, False),
+        (MINE, MINE + 1, False, True),
+    ],
+)
+def test_who_arrives_does_so_for_itself_and_observes_on_its_own_host_only(
+    session: str, node: Node, arriving: Node, observes: bool, offends: bool
+) -> None:
+    setup = Setup(WIDE)
+    arrival = m.Arrive(arriving, arriving, None, None, observes)
+    setup.host.receive(node, node, session, arrival)
+    assert setup.carrier.offences == ([(node, arrival)] if offends else [])
+    waiting = [one.node for _, one in setup.host.waiting.get(session, ())]
+    assert (arriving in setup.reflector.members or arriving in waiting) == (not offends)
+
+
+def test_a_key_is_taken_from_nodes_of_the_hosts_own_process() -> None:
+    setup = Setup(INTERIOR)
+    before = dict(setup.host.keys)
+    for node in (LEADER, HOLDER, STRANGER - 60):
+        setup.host.receive(node, node, "0-1", m.Key("0-1", b"another"))
+    assert setup.host.keys == before
+    assert len(setup.carrier.offences) == 3
+    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", b"another"))
+    assert setup.host.key(Place("0-1", (0, 0))) == b"another"
+    setup.host.receive(MINE, MINE, "0", m.Key("0", b"another"))
+    assert setup.host.key(Place("0", (0,))) == KEY  # the root's is its own
 
 
 def open_child(node: Node, epoch: m.Epoch, child: int = 1, **other: Any) -> m.Open:
@@ -249,3 +372,94 @@ def test_a_replica_of_other_people_is_not_gone_on_with() -> None:
     forged.people[77] = None
     setup.say(OTHER, m.Brought(forged.snapshot()))
     assert list(reflector.members) == [LEADER, HOLDER, OTHER]
+
+
+# -- what is late, and honest, in a session that was opened anew ---------------------------
+
+
+def test_who_never_was_away_offends_where_one_who_was_is_late() -> None:
+    setup = with_one_who_was_away()
+    assert setup.say(RETURNED, finished(RETURNED, 1)) == LATE
+    setup.reflector.lose(RETURNED)
+    setup.arrive(RETURNED)  # and does not say that it was here
+    assert setup.say(RETURNED, finished(RETURNED, 3)) == COUNTS  # its own, from before or now
+    assert setup.say(RETURNED, finished(RETURNED, 1)) == OFFENDS
+
+
+def test_what_comes_twice_counts_and_changes_nothing() -> None:
+    setup = Setup(LEAF)
+    assert setup.say(HOLDER, finished(HOLDER, 1)) == COUNTS
+    assert setup.say(HOLDER, m.Finished(HOLDER, (1,), ["another"], 0.1)) == COUNTS
+    assert setup.say(OTHER, m.Finished(OTHER, (1,), ["another"], 0.1)) == COUNTS  # it is done
+    assert setup.reflector.model.slots.outputs[1] == "out"
+
+
+def test_an_output_counts_when_a_replica_that_is_brought_shows_the_assignment() -> None:
+    setup = Setup(Shape.root(5, 5))
+    older = Session("0", (4,), Computation, Shape.root(5, 5).plain())
+    for message in (m.Given("all"), m.Prepared(["in"] * 5)):
+        older.apply(0.0, message)
+    for node in (RETURNED, 7, 8):  # they have slots 0, 1 and 2
+        older.apply(0.0, m.Joined(node, node, None, (), False))
+    for node in (7, RETURNED):
+        setup.arrive(node, m.Past("", (), (4,), 2, seal(KEY, (4,), node)))
+        setup.say(node, m.Brought(Session("0", (4,), Computation, older.model.plan).snapshot()))
+    assert setup.say(7, finished(7, 1)) == LATE  # nobody here has heard of it
+    setup.arrive(8, past((), seal(KEY, (4,), 8)))  # its replica came further
+    setup.say(8, m.Brought(older.snapshot()))
+    assert setup.say(7, finished(7, 2)) == LATE
+    assert setup.say(7, finished(7, 1)) == COUNTS
+    assert setup.say(RETURNED, finished(RETURNED, 0)) == COUNTS
+
+
+def test_a_claim_of_the_same_incarnation_is_believed_if_it_was_given_here() -> None:
+    setup = Setup(Shape.root(5, 5))
+    setup.reflector.lose(HOLDER)
+    mark = setup.reflector.seal_of(HOLDER)
+    setup.arrive(HOLDER, m.Past("", (1, 3), (5,), 9, mark))
+    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, None, None]
+    setup.reflector.lose(OTHER)
+    setup.arrive(OTHER, m.Past("", (3, 4), (5,), 9, b""))  # what it never had
+    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, None, None]
+
+
+def test_a_claim_counts_with_a_seal_only() -> None:
+    for mark, worker in ((seal(KEY, (4,), 7), 7), (seal(KEY, (4,), 8), None), (b"", None)):
+        setup = Setup(Shape.root(5, 5))
+        setup.reflector.recovery.known[4,] = 9  # somebody has brought that replica by now
+        setup.arrive(7, past((4,), mark))
+        assert setup.reflector.model.slots.worker[4] == worker
+
+
+def test_a_replica_that_is_not_newer_is_not_asked_for() -> None:
+    setup = Setup(Shape.root(5, 5))
+    for node, seq, asked in ((6, 9, True), (7, 9, False), (8, 10, True)):
+        setup.arrive(node, m.Past("", (), (4,), seq, seal(KEY, (4,), node)))
+        assert ((node, m.Bring()) in setup.carrier.replies) == asked
+
+
+# -- keys go down the tree -----------------------------------------------------------------
+
+
+def key_of(session: str, key: bytes) -> bytes:
+    for child in session.split("-")[1:]:
+        key = child_key(key, int(child))
+    return key
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_every_host_has_the_keys_of_the_sessions_that_it_opens(listening: bool) -> None:
+    net = Net(Shape.root(8, 2))
+    net.submit()
+    for node in range(1, 9):
+        net.arrive(node, listens=listening or node % 2 == 0)
+        net.settle({"compute", "prepare", "collect"})
+    found = {reflector.session: reflector for reflector in net.open_reflectors()}
+    assert len(found) == 7
+    for session, reflector in found.items():
+        assert reflector.key == key_of(session, ROOT_KEY) != b""
+        for node in reflector.members:
+            replica = net.processes[node].replicas[reflector]
+            assert replica.seal == seal(reflector.key, reflector.state.epoch, node)
+    assert net.processes[SUBMITTER].host is not None
+    assert not net.offences
