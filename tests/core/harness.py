@@ -146,6 +146,7 @@ class Net:
             for _, otherwise in self.lanes.pop(lane):
                 if otherwise is not None:
                     otherwise()
+        self.cut -= {lane for lane in self.cut if lane[0] == SUBMITTER}  # it knows of nobody
         return self.submit()
 
     def disconnect(self, one: Node, other: Node) -> None:
