@@ -221,7 +221,8 @@ class View:
         above: Any = self
         while above is not None and above.place.address == self.address:
             above = above.above
-        if kept.facts and above is not None and above is not self and above.takes_part:
+        there = above is not None and above is not self and above.takes_part
+        if kept.facts and there and above.place.leads_to(kept.session):  # it may be elsewhere
             above.say(kept)
 
     def _seek_above(self, place: Place) -> None:

@@ -53,6 +53,7 @@ class Host:
         It begins with all that is known of it here.
         """
         session = opening.place.session
+        self._forget(session, opener)  # of an opening before, which did not count
         old = self.reflectors.get(session)
         if old is not None and old.state.epoch >= opening.epoch and not old.state.moved:
             return

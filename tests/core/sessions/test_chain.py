@@ -140,3 +140,13 @@ def test_who_has_heard_below_that_all_is_over_may_still_be_seated_above() -> Non
     above.on(parent, m.Stop(OVER))
     assert (view.state, above.state) == (GONE, GONE)
     assert port.over
+
+
+def test_what_is_to_be_kept_is_not_said_in_another_branch() -> None:
+    port, view = orphan()  # it leads 0-0-0 on its own host, and looks for 0-0
+    above = view.above
+    above.answered(above.place, m.Redirect(Place("0-1", (0, 4))))
+    seated(above, TREE.child(1))  # and was sent to 0-1 by now
+    view.answered(view.place, m.Kept("0-0-0", {0: ("out", 0.1)}))
+    view.on(view.seat, m.Keep({0: ("out", 0.1)}))
+    assert [(place.session, call) for place, call in port.said if isinstance(call, m.Kept)] == []

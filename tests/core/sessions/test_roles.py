@@ -463,3 +463,16 @@ def test_every_host_has_the_keys_of_the_sessions_that_it_opens(listening: bool) 
             assert replica.seal == seal(reflector.key, reflector.state.epoch, node)
     assert net.processes[SUBMITTER].host is not None
     assert not net.offences
+
+
+def test_who_opens_a_session_leads_it_even_if_it_had_arrived_before() -> None:
+    setup = Setup(INTERIOR)
+    setup.reflector.lose(HOLDER)
+    setup.arrive(HOLDER)  # is given slot 1 a second time: (5, 2)
+    host, arrival = setup.host, m.Arrive(HOLDER, None, None)
+    host.receive(HOLDER, HOLDER, "0-1", open_child(HOLDER, (5, 1)))  # late: passed over
+    host.receive(HOLDER, HOLDER, "0-1", arrival)
+    host.receive(8, 8, "0-1", m.Arrive(8, 8, None))  # a team that helps
+    host.receive(HOLDER, HOLDER, "0-1", open_child(HOLDER, (5, 2)))
+    host.receive(HOLDER, HOLDER, "0-1", arrival)
+    assert host.reflectors["0-1"].state.leader == HOLDER
