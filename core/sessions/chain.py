@@ -75,7 +75,7 @@ class View:
 
     @property
     def takes_part(self) -> bool:
-        """Whether it takes part."""
+        """Whether it has a seat, leading or not."""
         return self.state is states.SEATED or self.state is states.LEADING
 
     @property

@@ -24,7 +24,7 @@ from core.sessions.messages import Address, Place, Reply, Value
 RETRY_SECONDS = 0.5
 PAUSE_SECONDS_MAX = 30.0
 YIELD_TRIES = 20
-HOPS_MAX = 5  # more incarnations than that one after the other lead nowhere
+HOPS_MAX = 5  # times it is sent about without a seat, before it asks the root
 
 
 class Way(Enum):
@@ -239,7 +239,7 @@ class Participant(View):
             return
         self.step(states.SEAT)
         self.seat, self.hops = seat, 0
-        unacknowledged, above = self.unacknowledged, self.above
+        unacknowledged = self.unacknowledged
         for command in commands:
             self.on(seat, command)
         above, leads = self.above, self.state is states.LEADING
