@@ -603,6 +603,8 @@ class Process:
         self.on_lost(peer)
         name = peer.name
         self.transfers.lost(name)
+        if self.over.is_set():
+            return  # whoever goes has heard so, too
         for following in self.followers.values():
             following.pop(name, None)
         for key in [key for key in self.replicas if key[0] == name]:
