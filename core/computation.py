@@ -19,8 +19,8 @@ from core import messages as m
 from core.cutting import Shape
 from core.messages import Facts, Node, Value
 from core.rights import RIGHTS, SAYS
-from core.sessions.model import Handler, Model, People
-from core.sessions.roles import COUNTS, Role, Verdict
+from core.sessions.model import Handler, Model, People, Right
+from core.sessions.roles import Role
 from core.slots import Slots
 
 TRIES = 3  # of a function that raises
@@ -216,10 +216,6 @@ class Computation(Model):
         self._employ_idle(now)
         self.direct_leader()
 
-    def may(self, node: Node, message: m.Message) -> Verdict:
-        right = RIGHTS.get(type(message))
-        return COUNTS if right is None else right(self, node, message)
-
     def child_plan(self, child: int) -> Value:
         return self.shape.child(child).plain()
 
@@ -238,6 +234,7 @@ class Computation(Model):
         self.slots.load(plain)
 
     says: ClassVar[dict[type, Role]] = SAYS
+    rights: ClassVar[dict[type, Right]] = RIGHTS
     handles: ClassVar[dict[type, Handler]] = {
         m.Finished: _finished,
         m.Given: _given,

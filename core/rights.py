@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import messages as m
 from core.messages import Node
+from core.sessions.model import Right
 from core.sessions.roles import COUNTS, HOLDER, LEADER, OFFENCE, PASSED_OVER, Role, Verdict
 from core.slots import SECONDS_MAX, Slots
 
@@ -56,7 +56,7 @@ SAYS: dict[type, Role] = {
     m.Finished: HOLDER,
     m.Failed: HOLDER,
 }
-RIGHTS: dict[type, Callable[[Computation, Node, Any], Verdict]] = {
+RIGHTS: dict[type, Right] = {
     m.Prepared: _of_prepared,
     m.Finished: _of_finished,
     m.Failed: _of_failed,

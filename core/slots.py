@@ -11,8 +11,8 @@ Rules it keeps:
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from core.cutting import Shape
 from core.sessions.messages import Facts, Node, Value
@@ -48,7 +48,7 @@ class Slots(Room):
         self.free = self.remaining = count
         self.claimed = False  # somebody has kept slots, maybe several, from an earlier time
         self.fresh = 0  # the first slot that was never given to anybody, nor any after it
-        self.queue: deque[int] | None = None  # given back, and maybe taken or done since
+        self.queue: list[int] = []  # given back, the last first; maybe taken or done since
 
     def __len__(self) -> int:
         return len(self.outputs)
@@ -63,7 +63,7 @@ class Slots(Room):
         count = self.share(node, people)
         while len(taken) < count and (self.queue or self.fresh < len(worker)):
             if self.queue:
-                i = self.queue.popleft()
+                i = self.queue.pop()
             else:
                 i, self.fresh = self.fresh, self.fresh + 1
             if done[i] or worker[i] is not None:
@@ -74,7 +74,7 @@ class Slots(Room):
                 taken.append(i)
                 self.give(i, node, now)
         if refused:
-            self.queue = deque([*refused, *(self.queue or ())])
+            self.queue += reversed(refused)
         return taken
 
     def _others_may_try(self, i: int, node: Node, people: People) -> bool:
@@ -119,9 +119,7 @@ class Slots(Room):
             self.worker[i] = helper  # on a done one in vain, but it will answer and want more
         elif not self.done[i]:
             self.free += 1
-            if self.queue is None:
-                self.queue = deque()
-            self.queue.appendleft(i)
+            self.queue.append(i)
             if helper is not None:
                 self.rest(helper)
 
@@ -290,36 +288,29 @@ class Slots(Room):
 
     def plain(self) -> dict[str, Value]:
         """The columns as plain data; of `shape` the session tells."""
-        return {
-            "inputs": self.inputs,
-            "outputs": list(self.outputs),
-            "done": bytes(self.done),
-            "worker": list(self.worker),
-            "assigned": self.assigned.tolist(),
-            "started": self.started.tolist(),
-            "seconds": self.seconds.tolist(),
-            "helpers": [list(entry) for entry in self.helpers.items()],
-            "failed": [[i, list(nodes)] for i, nodes in self.failed.items()],
-            "former": [[i, list(nodes)] for i, nodes in self.former.items()],
-            "idle": list(self.idle),
-            "paces": [list(entry) for entry in self.paces.items()],
-            "free": self.free,
-            "remaining": self.remaining,
-            "fresh": self.fresh,
-            "claimed": self.claimed,
-            "queue": list(self.queue or ()),
-        }
+        return {name: _plain(getattr(self, name)) for name in COLUMNS}
 
     def load(self, plain: dict[str, Value]) -> None:
         """Take on what `plain` said."""
-        self.inputs, self.outputs = plain["inputs"], list(plain["outputs"])
-        self.done, self.worker = bytearray(plain["done"]), list(plain["worker"])
-        self.assigned = array("I", plain["assigned"])
-        self.started, self.seconds = array("d", plain["started"]), array("d", plain["seconds"])
-        self.helpers = dict(plain["helpers"])
-        self.failed = {i: tuple(nodes) for i, nodes in plain["failed"]}
-        self.former = {i: tuple(nodes) for i, nodes in plain["former"]}
-        self.idle, self.paces = list(plain["idle"]), dict(plain["paces"])
-        self.free, self.remaining = plain["free"], plain["remaining"]
-        self.claimed = plain["claimed"]
-        self.fresh, self.queue = plain["fresh"], deque(plain["queue"]) or None
+        for name in COLUMNS:
+            setattr(self, name, _loaded(getattr(self, name), plain[name]))
+
+
+COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle")
+
+
+def _plain(column: Any) -> Value:
+    if isinstance(column, dict):
+        return [[key, list(e) if type(e) is tuple else e] for key, e in column.items()]
+    if isinstance(column, bytearray):
+        return bytes(column)
+    return list(column) if isinstance(column, list | array) else column
+
+
+def _loaded(column: Any, plain: Value) -> Any:
+    """What was made `plain`, of the same kind as `column`."""
+    if isinstance(column, dict):
+        return {key: tuple(e) if type(e) is list else e for key, e in plain}
+    if isinstance(column, array):
+        return array(column.typecode, plain)
+    return type(column)(plain) if isinstance(column, list | bytearray) else plain

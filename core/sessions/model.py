@@ -13,6 +13,7 @@ from core.sessions.messages import Address, Epoch, Facts, Node, Value
 from core.sessions.roles import Role, Verdict
 
 Handler = Callable[[Any, Any, float], None]  # of a model, a message, and its time in seconds
+Right = Callable[[Any, Node, Any], Verdict]  # of a model, of whoever says it, and the message
 
 
 class People(Protocol):
@@ -97,6 +98,7 @@ class Model:
 
     handles: ClassVar[dict[type, Handler]] = {}
     says: ClassVar[dict[type, Role]] = {}  # who may say each; it names them in a field `node`
+    rights: ClassVar[dict[type, Right]] = {}  # whether who has that role was given what it names
 
     def __init__(
         self, plan: Value, people: People, room: Room, children: int = 0, bound: int = 100
@@ -143,13 +145,6 @@ class Model:
     def child_plan(self, child: int) -> Value:
         """The plan of the model of that child session."""
         return None
-
-    def may(self, node: Node, message: Any) -> Verdict:
-        """Whether `node`, which has the role for it, may say that: was it given what it names?
-
-        Also asked of what a leader says in any session.
-        """
-        return Verdict.COUNTS
 
 
 Kind = Callable[[Value, People], Model]  # makes the model of a session, of a plan

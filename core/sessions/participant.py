@@ -98,7 +98,7 @@ class Participant(View):
 
     def enter(self, place: Place) -> None:
         """Ask for a place in the session at `place`, and forget what belongs to another."""
-        if place.session != self.place.session:
+        if self.seat is not None and place.session != self.place.session:
             self.seat, self.claims, self.unacknowledged, self.outcome = None, (), None, None
             self.kept, self.lead = NOTHING, None
         self.place = place
@@ -146,7 +146,7 @@ class Participant(View):
 
     def _expects(self, place: Place) -> bool:
         """Whether what comes from there is for this view: it may have gone elsewhere meanwhile."""
-        return self.state is not states.GONE and self.at(place)
+        return (place is self.place or self.at(place)) and self.state is not states.GONE
 
     def retry(self, place: Place) -> None:
         """The time for which this view was to pause is over."""
@@ -155,11 +155,11 @@ class Participant(View):
 
     def _go(self, place: Place) -> None:
         """Go where a reflector or the leader of a team says."""
-        route, down = place.route, len(place.route) > len(self.place.route)
-        if route[0] != self.place.route[0] or (not down and self._is_sent_about()):
+        route, here = place.route, self.place.route
+        if route[0] != here[0] or (len(route) <= len(here) and self._is_sent_about()):
             self._look_up(self._root())
             return
-        way = self._way(place)
+        way = FREE if self.above is self.below is None else self._way(place)
         if way is FREE:
             self.enter(place)
         elif way is OUTSIDE:

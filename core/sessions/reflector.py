@@ -160,21 +160,16 @@ class Reflector:
         carrier.broadcast(self, message, told)
         if carrier.vote_every:
             self.repair.ordered(now, message)
-        if state.moved or state.ended:
-            self._over()
+        if state.moved:
+            self._over(m.Redirect(state.moved))
+        elif state.ended:
+            self._over(m.Stop(state.ended))
         else:
             self.admission.ordered()
 
-    def _over(self) -> None:
+    def _over(self, reply: Reply) -> None:
         """The team has gone elsewhere, or all is over: nobody is to wait here."""
-        state = self.state
-        reply: Reply
-        if state.moved:
-            reply = m.Redirect(state.moved)
-        else:
-            assert state.ended is not None
-            reply = m.Stop(state.ended)
-        self.members = state.people
+        self.members = self.state.people
         self.admission.dismiss(reply)
 
     def lose(self, node: Node) -> None:

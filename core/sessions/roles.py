@@ -56,7 +56,9 @@ def of_message(reflector: Reflector, node: Node, message: Any, role: Role) -> Ve
     """Of a message to be ordered, said by `node` of the session, which that role may say."""
     if role is REFLECTOR or getattr(message, "node", node) != node:
         return OFFENCE
-    verdict = reflector.state.model.may(node, message)
+    model = reflector.state.model
+    right = model.rights.get(type(message))
+    verdict = COUNTS if right is None else right(model, node, message)
     if role is LEADER:
         return _of_leader(reflector, node, message) if verdict is COUNTS else verdict
     return late(reflector, node) if verdict is PASSED_OVER else verdict

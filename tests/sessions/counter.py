@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from core.sessions.messages import Facts, Lead, Node, Value
-from core.sessions.model import Handler, Model, People, Room
+from core.sessions.model import Handler, Model, People, Right, Room
 from core.sessions.participant import Participant
 from core.sessions.roles import COUNTS, HOLDER, OFFENCE, PASSED_OVER, Role, Verdict
 
@@ -139,9 +139,7 @@ class Counter(Model):
         self.counts, self.seats.idle = dict(plain["counts"]), list(plain["idle"])
         self.seats.leaders, self.seats.given = list(plain["leaders"]), list(plain["given"])
 
-    def may(self, node: Node, counted: Any) -> Verdict:
-        if type(counted) is not Counted:
-            return COUNTS
+    def _may_count(self, node: Node, counted: Counted) -> Verdict:
         if (counted.child is None) != (self.children == 0):
             return OFFENCE
         held = counted.child is None or self.seats.gave(counted.child, node)
@@ -149,6 +147,7 @@ class Counter(Model):
 
     handles: ClassVar[dict[type, Handler]] = {Counted: _counted}
     says: ClassVar[dict[type, Role]] = {Counted: HOLDER}
+    rights: ClassVar[dict[type, Right]] = {Counted: _may_count}
 
 
 class Counting(Participant):
