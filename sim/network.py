@@ -172,7 +172,8 @@ class Network:
 
     def offended(self, host: Host, link: Participant, place: Place, call: Call) -> None:
         self.record.offences.append(Offence(place.session, link.node, call))
-        self.cut(host.address, link.node)
+        if link.node != host.address:
+            self.cut(host.address, link.node)
 
     def cut(self, one: Node, other: Node) -> None:
         """The connection of the two is closed."""

@@ -28,7 +28,7 @@ class Recovery:
     def __init__(self, reflector: Reflector) -> None:
         self.reflector = reflector
         self.bringing: dict[Node, Waiting] = {}
-        self.returned: dict[Node, None] = {}  # who takes part and did so before
+        self.returned: dict[Node, None] = {}  # who takes part, and says that it did so before
         self.known: dict[Epoch, int] = {}  # how much of each incarnation's replica was brought
 
     def is_new(self, node: Node, past: m.Past) -> bool:

@@ -60,6 +60,7 @@ class Checker:
         self.taint = Taint(liars)
         self.lasting = Lasting(world, self.taint)
         self._tell = tell
+        self._judged = 0  # offences so far
         self._seqs: dict[Reflector, int] = {}
         self._done: dict[Reflector, list[float | None]] = {}  # the seconds of each slot done
         self._stored: dict[str, m.Facts] = {}  # what the submitter's host knew as it crashed
@@ -157,10 +158,13 @@ class Checker:
         return {reflector.session for reflector in self.lasting.corrupted}
 
     def _check_accused(self) -> None:
-        """Where nobody lies, nobody says what only liars say. Those may have misled others."""
-        for offence in [] if self.taint.nodes else self.world.record.offences:
-            what = f"{offence.node} said {offence.said!r:.200}"
-            raise Broken(ACCUSED, what, offence.session, offence.node)
+        """Nobody honest says what only liars say, whatever those have told it."""
+        offences = self.world.record.offences
+        for offence in offences[self._judged :]:
+            if offence.node not in self.taint.nodes:
+                what = f"{offence.node} said {offence.said!r:.200}"
+                raise Broken(ACCUSED, what, offence.session, offence.node)
+        self._judged = len(offences)
 
     def _check_outputs(self, reflector: Reflector) -> None:
         """Every output is the right one; what is done stays done."""
