@@ -146,10 +146,10 @@ class Checker:
             raise Broken(MEMBERSHIP, what, reflector.session, node)
 
     def _check_replicas(self) -> None:
-        """None differs in a session in which none was corrupted."""
-        corrupted = self._corrupted()
+        """None differs where none was corrupted, whatever a liar says of its own."""
+        corrupted, liars = self._corrupted(), self.taint.nodes
         for divergence in self.world.record.divergences:
-            if divergence.session not in corrupted:
+            if divergence.session not in corrupted and divergence.node not in liars:
                 fields, wrong = ", ".join(divergence.fields), divergence.node
                 what = f"message {divergence.seq}: the replica of {wrong} differs in {fields}"
                 raise Broken(EQUAL, what, divergence.session, wrong)

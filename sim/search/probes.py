@@ -31,7 +31,7 @@ NAMES = (
     "a connection broke between two who live",
     "a partition healed within the heartbeat limit",
     "a publication came twice",
-    "a backup won",
+    "a helper won",
     "a late child session was reinforced",
     "a team moved on",
     "a standby took a place",
@@ -167,7 +167,7 @@ class Probes:
         if now.done == before.done:
             self.hit("a publication came twice")
         elif any(finished.node == before.held[i][1] for i in finished.slots if before.held):
-            self.hit("a backup won")
+            self.hit("a helper won")
         elif (
             finished.seconds == 0.0
             and before.held
