@@ -28,7 +28,8 @@ __all__ = [  # noqa: RUF022  in the order in which they stand here
 Node = int
 Address = Any  # what the transport connects to: plain data
 # Of one assignment of a session: how often it was given to somebody, and before that the same of
-# each session above it. So whatever the parent's newer incarnation assigns is newer, too.
+# each session above it. So whatever the parent's newer incarnation assigns is newer, too. Of the
+# root, which nobody assigns: when it was opened.
 Epoch = tuple[int, ...]
 Value = Any  # plain data: None, bool, int, float, str, bytes, list, dict
 Facts = dict[int, Value]  # what a model knows for good, by number
