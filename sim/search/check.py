@@ -309,10 +309,11 @@ class Checker:
         return shape
 
     def check_released(self) -> None:
-        """All who are there have heard that it is over, but whom a liar keeps waiting."""
+        """All who are there have heard that it is over, but who is below a liar that keeps still."""
         for view in self.lasting.views():
-            asked = {other.place.address for other in self.network.chain(view.node)}
-            if {view.node, *asked} & self.taint.nodes:
+            chain = self.network.chain(view.node)
+            hosts = {address for other in chain for address in other.place.route}
+            if {view.node, *hosts} & self.taint.nodes:
                 continue
             if view.node != SUBMITTER:
                 place = f"{view.place.session} on {view.place.address}"
