@@ -58,7 +58,7 @@ class Slots(Room):
     def take(self, node: Node, people: People, now: float) -> list[int]:
         """Give `node` the next free slots, but none that it failed if others may try it."""
         taken: list[int] = []
-        refused: list[int] = []
+        refused: dict[int, None] = {}
         done, worker = self.done, self.worker
         count = self.share(node, people)
         while len(taken) < count and (self.queue or self.fresh < len(worker)):
@@ -66,10 +66,10 @@ class Slots(Room):
                 i = self.queue.pop()
             else:
                 i, self.fresh = self.fresh, self.fresh + 1
-            if done[i] or worker[i] is not None:
-                continue  # no longer free
+            if done[i] or worker[i] is not None or i in refused:
+                continue  # no longer free, or it was there twice
             if i in self.failed and self._others_may_try(i, node, people):
-                refused.append(i)
+                refused[i] = None
             else:
                 taken.append(i)
                 self.give(i, node, now)
@@ -125,10 +125,9 @@ class Slots(Room):
 
     def recall(self, i: int, *nodes: Node | None) -> None:
         """These have had slot `i`: what they still bring of it counts."""
-        known = self.former.get(i, ())
-        new = [node for node in nodes if node is not None and node not in known]
-        if new and not self.done[i]:
-            self.former[i] = (*known, *new)
+        had = dict.fromkeys(node for node in (*self.former.get(i, ()), *nodes) if node is not None)
+        if had and not self.done[i]:
+            self.former[i] = tuple(had)
 
     def remember(self, had: Iterable[tuple[int, list[Node]]]) -> None:
         """The same of many slots, as `had` told."""

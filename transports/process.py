@@ -518,7 +518,8 @@ class Process:
             raise wire.RemoteProtocolError(f"session {session} is not followed")
         if seq > replica.state.seq + 1:
             raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.state.seq}")
-        self._rules.check_ordered(session, said.time, message)
+        if seq > replica.state.seq:  # else it was heard before
+            self._rules.check_ordered(replica.state, said.time, message)
         if type(message) is m.Joined and (view := self._view(message.node, session)):
             replica.views[message.node] = view
         replica.apply(seq, said.time, message)

@@ -8,7 +8,7 @@ core's messages has its types here, too.
 from __future__ import annotations
 
 from math import inf, isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -23,8 +23,6 @@ Plan = tuple[str, int, int, int, int]
 Facts = dict[int, tuple[Value, float]]  # the output of each slot, and the seconds it took
 Had = list[tuple[int, list[Node]]]  # some slots, and who was given them
 _Count = Annotated[int, msgspec.Meta(ge=0)]
-_Seq = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-_Often = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]  # the core has room to count on from there
 
 
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +62,7 @@ class _Snapshot(_Plain):
 
     session: str
     epoch: list[int]
-    seq: _Seq
+    seq: _Count
     people: list[Node]
     addresses: list[tuple[Node, str | None]]
     observers: list[Node]
@@ -82,7 +80,7 @@ class _Snapshot(_Plain):
     outputs: list[Value]
     done: bytes
     worker: list[Node | None]
-    assigned: list[_Often]
+    assigned: list[_Count]
     started: list[float]
     seconds: list[float]
     helpers: list[tuple[int, Node]]
@@ -100,11 +98,28 @@ class _Snapshot(_Plain):
 FIELDS = frozenset(_Snapshot.__struct_fields__)
 
 
-def restored(snapshot: dict[str, Value], shape: Shape) -> Session:
+class Most(NamedTuple):
+    """How far counters may have come. The core has room to count on from there."""
+
+    seq: int
+    often: int  # of what is counted a slot
+
+
+# Who follows goes on from there, and what it has then is to be taken from it elsewhere.
+FOLLOWED, BROUGHT = Most(2**52, 2**30), Most(2**53, 2**31)
+FAILED_MAX = 1000  # times that a slot failed, if the job itself has not by then
+
+
+def is_within(session: str, top: str) -> bool:
+    """Whether it is the session `top`, or lies below it."""
+    return f"{session}-".startswith(f"{top}-")
+
+
+def restored(snapshot: dict[str, Value], shape: Shape, most: Most = BROUGHT) -> Session:
     """The state of a session of that shape. Raises ValueError with one line."""
     try:
         seen = msgspec.convert(snapshot, _Snapshot)
-        misfit = _foreign(seen, shape) or _misfit(seen, shape)
+        misfit = _foreign(seen, shape, most) or _misfit(seen, shape)
         state = None if misfit else Session.restore(Computation, snapshot)
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
@@ -113,7 +128,7 @@ def restored(snapshot: dict[str, Value], shape: Shape) -> Session:
     return state
 
 
-def _foreign(seen: _Snapshot, shape: Shape) -> str | None:
+def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
     """What cannot be in any session of that shape, if anything."""
     columns: list[Any] = [seen.outputs, seen.done, seen.worker, seen.assigned]
     columns += [seen.started, seen.seconds, seen.done if seen.inputs is None else seen.inputs]
@@ -122,6 +137,10 @@ def _foreign(seen: _Snapshot, shape: Shape) -> str | None:
         (any(len(column) != shape.slots for column in columns), "so many slots"),
         ({*seen.done} - {False, True}, "slots that are neither done nor not"),
         (len(seen.epoch) != shape.session.count("-") + 1, "such an epoch"),
+        (seen.seq >= most.seq, "such a number of messages"),
+        (max(seen.failures, *seen.assigned) >= most.often, "such counts"),
+        (any(len(nodes) > FAILED_MAX for _, nodes in seen.failed), "such counts"),
+        (seen.failure and not is_within(seen.failure.session, shape.session), "another's failure"),
         (not all(map(isfinite, seen.started)), "such times"),
         (not all(0 <= seconds < inf for seconds in seen.seconds), "such times"),
         (not all(0 <= pace <= BATCH_SECONDS / 2 for _, pace in seen.paces), "such paces"),

@@ -143,23 +143,28 @@ class Trust:
         _insist(len(key.key) in (0, KEY_BYTES), key, "of such a length")
 
     def _check_brought(self, session: str, shape: Shape, node: Node, brought: m.Brought) -> None:
-        state = self._state(session, shape, brought.snapshot, brought)
-        model: Any = state.model
-        _check_small((model.input, state.ended and state.ended.result), brought)
-        _check_small(model.slots.outputs, brought)
-        _check_small(model.slots.inputs or (), brought)
+        state = self._state(session, shape, brought.snapshot, soundness.BROUGHT, brought)
         reflector = self._host.reflectors.get(session)
         if reflector is not None and node in reflector.members:  # it may become the host's own
             _insist(state.moved is None, brought, "of a session that is elsewhere")
 
     def _state(
-        self, session: str, shape: Shape, snapshot: dict[str, Value], item: Item | None = None
+        self,
+        session: str,
+        shape: Shape,
+        snapshot: dict[str, Value],
+        most: soundness.Most,
+        item: Item | None = None,
     ) -> Session:
         """The state of that session. Raises RemoteProtocolError."""
         try:
-            state = soundness.restored(snapshot, shape)
+            state = soundness.restored(snapshot, shape, most)
         except ValueError as error:
             raise RemoteProtocolError(f"no replica of {session}: {error}") from error
+        model: Any = state.model
+        _check_small((model.input, state.ended and state.ended.result), item)
+        _check_small(model.slots.outputs, item)
+        _check_small(model.slots.inputs or (), item)
         if state.moved is not None:
             self._check_place(state.moved, item)
         return state
@@ -200,6 +205,8 @@ class Trust:
                 _insist(0 <= message.seconds < math.inf, message, "in such a time")
             case m.Failed():
                 _check_slots(shape, () if message.slot is None else (message.slot,), message)
+                within = soundness.is_within(message.failure.session, shape.session)
+                _insist(within, message, "of another session")
             case m.Ended():
                 self._check_end(message, message)
             case m.Joined():
@@ -241,13 +248,20 @@ class Trust:
                 assert_never(reply)
 
     def followed(self, place: Place, snapshot: dict[str, Value]) -> Session:
-        """The state of the session at `place`. Raises RemoteProtocolError."""
-        self._check_place(place)
-        return self._state(place.session, self.shape(place.session), snapshot)
+        """The state of the session at `place`, as another host will take it from here.
 
-    def check_ordered(self, session: str, time: float, message: Message) -> None:
-        """Whether that can be the next message of `session`. Raises RemoteProtocolError."""
+        Raises RemoteProtocolError.
+        """
+        self._check_place(place)
+        shape = self.shape(place.session)
+        return self._state(place.session, shape, snapshot, soundness.FOLLOWED)
+
+    def check_ordered(self, state: Session, time: float, message: Message) -> None:
+        """Whether that can be the next message of a session. Raises RemoteProtocolError."""
+        session = state.name
         _insist(-math.inf < time < math.inf, message, "at such a time")
+        if type(message) is m.Joined:
+            _insist(message.node not in state.people, message, "of somebody who is there")
         self._check_content(message)
         self._check_fits(self.shape(session), message)
 
@@ -296,7 +310,7 @@ def _typed(plain: Value, kind: Any, item: Item, what: str) -> Any:
         _insist(False, item, what)
 
 
-def _check_small(values: Iterable[Value], item: Item) -> None:
+def _check_small(values: Iterable[Value], item: Item | None) -> None:
     """Whatever is larger travels as a handle."""
     for value in values:
         kind = type(value)

@@ -118,7 +118,7 @@ class Admission:
         reflector, node = self.reflector, arrival.node
         reflector.carrier.welcome(reflector, link, node)
         joined = m.Joined(node, arrival.address, arrival.about, claims, arrival.observes)
-        if arrival.past is not None:  # whatever its seal: that may be of a host that lied to it
+        if arrival.past and arrival.past.seq:  # whatever its seal: a host may have lied to it
             reflector.recovery.returned[node] = None
         reflector.order(joined, link)
         if self.early is not None and node == reflector.opener:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.sessions import messages as m
 from core.sessions.messages import Facts, Node
 from core.sessions.people import Told
-from core.sessions.roles import child_key
+from core.sessions.roles import child_key, key_below
 
 if TYPE_CHECKING:
     from core.sessions.host import Host
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 class Backups:
     """What one host keeps for others."""
 
-    __slots__ = ("host", "kept")
+    __slots__ = ("claimed", "host", "kept")
 
     def __init__(self, host: Host, kept: dict[str, Facts]) -> None:
         self.host = host
         self.kept = kept  # by session
+        self.claimed: dict[str, tuple[bytes, Facts]] = {}  # not open here yet; and by which key
 
     def keep(self, session: str, facts: Facts) -> None:
         """Keep these; where that session is open here by now, it learns them."""
@@ -38,6 +39,24 @@ class Backups:
             self.kept[session] = {**self.kept.get(session, {}), **facts}
         else:
             reflector.recovery.learn(facts)
+
+    def claim(self, node: Node, session: str, facts: Facts) -> None:
+        """Keep what `node` here was told of a session, if whoever told it had the right key."""
+        key, top = self.host.key_given(node, session), session
+        while top and top not in self.host.reflectors:
+            top = top.rpartition("-")[0]
+        if not top:
+            self.claimed[session] = key, facts
+        elif key == key_below(self.host.reflectors[top].key, top, session):
+            self.keep(session, facts)
+
+    def confirm(self, reflector: Reflector) -> None:
+        """That session is open here now: of what was claimed, keep what was told by its key."""
+        top = reflector.session
+        for session in within(self.claimed, top):
+            key, facts = self.claimed.pop(session)
+            if key == key_below(reflector.key, top, session):
+                self.kept[session] = {**self.kept.get(session, {}), **facts}
 
     def known(self, top: str) -> list[m.Kept]:
         """All facts that are known here of the session `top` and of those below it."""
@@ -62,7 +81,7 @@ class Backups:
                 session = f"{reflector.session}-{command.child}"
                 key = child_key(reflector.key, command.child)
                 if state.addresses[node] in (None, address):
-                    self.host.keys[session] = key
+                    self.host.keys[node, session] = key
                 else:
                     reflector.reply(reflector.members[node], m.Key(session, key))
                     self._pass_on(reflector, node, session)

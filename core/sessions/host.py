@@ -9,7 +9,7 @@ from core.sessions.backups import Backups
 from core.sessions.messages import Address, Node, Place
 from core.sessions.model import Kind
 from core.sessions.reflector import Carrier, Link, Reflector
-from core.sessions.roles import COUNTS, JUDGED, OFFENCE
+from core.sessions.roles import COUNTS, JUDGED, OFFENCE, key_below
 from core.sessions.store import Store
 
 OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
@@ -40,7 +40,7 @@ class Host:
         self.store = store
         self.stored = {state.name: state for state in (store.load(kind) if store else ())}
         self.backups = Backups(self, {n: s.model.facts() for n, s in self.stored.items()})
-        self.keys: dict[str, bytes] = {}  # of sessions, as they were given
+        self.keys: dict[tuple[Node, str], bytes] = {}  # of sessions, as each node was given them
         self.root_key = key
         self.reflectors: dict[str, Reflector] = {}
         self.waiting: dict[str, list[tuple[Link, m.Arrive]]] = {}
@@ -49,7 +49,7 @@ class Host:
         """Open a session here and let those in that waited for it.
 
         Where it is open under an older assignment, its people come over to the new one; where
-        its team has moved on, it may be opened again under any.
+        its team has moved on, it may be opened again under any. Who opens it anew has its key.
         It begins with all that is known of it here.
         """
         session = opening.place.session
@@ -57,12 +57,15 @@ class Host:
         old = self.reflectors.get(session)
         if old is not None and old.state.epoch >= opening.epoch and not old.state.moved:
             return
+        if old is not None and old.key and old.key != self.key(opener, opening.place):
+            return
         known = old.state if old else self.stored.pop(session, None)
         self.reflectors[session] = reflector = Reflector(self, opening, opener, self.carrier)
         if known is not None:
             reflector.recovery.restore(known)
         if old is not None:
             old.close(opener)
+        self.backups.confirm(reflector)
         if session in self.backups.kept:
             reflector.recovery.learn(self.backups.kept.pop(session))
         for link, arrival in self.waiting.pop(session, ()):
@@ -87,19 +90,33 @@ class Host:
         elif verdict is COUNTS:
             if kind is m.Open:
                 self.open(node, call)
+            elif kind is m.Kept and self.carrier.owns(self, node):
+                self.backups.claim(node, call.session, call.facts)
             elif kind is m.Kept:
                 self.backups.keep(call.session, call.facts)
             elif kind is m.Key:
-                self.keys[call.session] = call.key
+                self.keys[node, call.session] = call.key
             elif reflector is not None:
                 reflector.arrive(link, call)
             else:
                 self.wait(link, session, call)
         return None
 
-    def key(self, place: Place) -> bytes:
-        """That of the session at `place`; b"" where it is not known, and whoever comes believed."""
-        return self.root_key if place.parent() is None else self.keys.get(place.session, b"")
+    def key(self, node: Node, place: Place) -> bytes:
+        """That of the session at `place`, as `node` was given it, or one above it.
+
+        b"" where it is not known: then whoever comes is believed.
+        """
+        if place.parent() is None:
+            return self.root_key
+        return self.key_given(node, place.session)
+
+    def key_given(self, node: Node, session: str) -> bytes:
+        """That of `session`, by what `node` was given of it or of one above it; else b""."""
+        top = session
+        while top and (node, top) not in self.keys:
+            top = top.rpartition("-")[0]
+        return key_below(self.keys[node, top], top, session) if top else b""
 
     def close(self) -> None:
         """The process ends: nothing is ordered here any more, and nobody answered."""

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from core.sessions.reflector import Reflector
 
 
+ASKS_MAX = 20  # times that somebody is asked who each time is lost instead
+
+
 class Recovery:
     """What one session takes in of its earlier incarnations."""
 
-    __slots__ = ("bringing", "known", "reflector", "returned")
+    __slots__ = ("asked", "bringing", "known", "reflector", "returned")
 
     def __init__(self, reflector: Reflector) -> None:
         self.reflector = reflector
+        self.asked: dict[Node, int] = {}  # how often
         self.bringing: dict[Node, Waiting] = {}
         self.returned: dict[Node, None] = {}  # who takes part, and says that it did so before
         self.known: dict[Epoch, int] = {}  # how much of each incarnation's replica was brought
@@ -35,7 +39,7 @@ class Recovery:
         """Whether that replica may know more. One of this incarnation is behind the one here."""
         state, brought = self.reflector.state, self.known.get(past.epoch, 0)
         new = past.epoch != state.epoch and past.seq > brought and not state.moved
-        return new and self.believes(node, past)
+        return new and self.asked.get(node, 0) < ASKS_MAX and self.believes(node, past)
 
     def believes(self, node: Node, past: m.Past) -> bool:
         """Whether `node` has followed that incarnation; without a key whoever says so."""
@@ -55,6 +59,7 @@ class Recovery:
     def ask(self, link: Any, arrival: m.Arrive) -> None:
         """Have that arrival bring its replica, before it is seated."""
         assert arrival.past is not None
+        self.asked[arrival.node] = self.asked.get(arrival.node, 0) + 1
         self.known[arrival.past.epoch] = arrival.past.seq
         self.bringing[arrival.node] = link, arrival
         self.reflector.reply(link, m.Bring())

@@ -88,7 +88,7 @@ class Reflector:
         self.state = Session(self.session, opening.epoch, host.kind, opening.plan)
         self.members = self.state.people  # and what leads to each of them
         self.closed = False
-        self.key = host.key(self.place)
+        self.key = host.key(opener, self.place)
         self._interior = self.state.model.children > 0
         self.recovery = Recovery(self)
         self.repair = Repair(self)

@@ -143,6 +143,13 @@ def seal(key: bytes, epoch: Epoch, party: Any) -> bytes:
     return blake2b(canonical([epoch, party]), key=key, digest_size=16).digest() if key else b""
 
 
+def key_below(key: bytes, top: str, session: str) -> bytes:
+    """The key of `session`, which is `top` or lies below it, by that of `top`."""
+    for child in session[len(top) + 1 :].split("-") if session != top else ():
+        key = child_key(key, int(child))
+    return key
+
+
 def child_key(key: bytes, child: int) -> bytes:
     """The key of a child session; there is none where that of its parent is not known."""
     return blake2b(b"%d" % child, key=key, digest_size=16).digest() if key else b""

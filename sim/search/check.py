@@ -309,7 +309,7 @@ class Checker:
         return shape
 
     def check_released(self) -> None:
-        """All who are there have heard that it is over, but who is below a liar that keeps still."""
+        """All who are there have heard that it is over, but who is below a liar that is still."""
         for view in self.lasting.views():
             chain = self.network.chain(view.node)
             hosts = {address for other in chain for address in other.place.route}

@@ -161,7 +161,7 @@ class OneSession:
             if done and i not in self.given:
                 assert slots.outputs[i] == ["right", i]
         assert slots.remaining == len(slots) - sum(slots.done)
-        assert self.host.keys.keys() <= {f"0-{i}" for i in range(len(slots))}
+        assert {session for _, session in self.host.keys} <= {f"0-{i}" for i in range(len(slots))}
         assert b"a guess" not in self.host.keys.values()
         for session in [*self.host.backups.kept, *self.host.reflectors]:
             if session != "0":  # it may keep and open what it holds

@@ -7,6 +7,7 @@ from typing import Any
 from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
 from core.messages import Node, Place
+from core.sessions.recovery import ASKS_MAX
 from tests.core.story import session
 
 ROOT = Place("0", (0,))
@@ -186,3 +187,16 @@ def test_what_was_computed_for_one_session_is_not_published_in_another() -> None
     seat = Replica(session(Shape.root(40, 8)), ROOT)
     worker.seated(seat, [])
     assert [call for session, call in sent if isinstance(call, m.Finished)] == []
+
+
+def test_who_is_lost_whenever_it_is_asked_takes_part_without_in_the_end() -> None:
+    _, reflector, carrier = opened()
+    arrive(reflector, 1)
+    past = m.Past("", (), (1,), 5)
+    for _ in range(ASKS_MAX):
+        arrive(reflector, 2, past)
+        assert carrier.replies.pop() == (2, m.Bring())
+        reflector.lose(2)
+    arrive(reflector, 2, past)
+    assert carrier.replies == []
+    assert 2 in reflector.members

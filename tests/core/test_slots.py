@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from itertools import islice, pairwise
 from random import Random
@@ -685,3 +686,18 @@ def test_a_leaf_session_has_no_turns_to_give() -> None:
     slots = prepared(4)
     assert slots.quotas() == []
     assert list(slots.turns([])) == []
+
+
+def test_who_had_a_slot_is_remembered_once_however_often_it_is_told() -> None:
+    slots, many = Slots(Shape.root(3, 3)), 200_000
+    began = time.process_time()
+    for first in (0, many // 2):
+        slots.remember([(0, [*range(first, first + many), *[first] * many])])
+    assert time.process_time() - began < 5  # hours, if each were looked for among all
+    assert [*slots.former[0]] == [*range(many + many // 2)]
+    slots.inputs = [None] * 3
+    slots.queue = [1] * many
+    slots.failed[1] = (7,)
+    began = time.process_time()
+    assert slots.take(7, Crowd(7, *range(1000)), 0.0) == [0]
+    assert time.process_time() - began < 1

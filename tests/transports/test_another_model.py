@@ -36,7 +36,7 @@ class Believing(Trust):
     def check_answer(self, session: str, reply: m.Reply, listens: bool) -> None:
         pass
 
-    def check_ordered(self, session: str, time: float, message: Any) -> None:
+    def check_ordered(self, state: Session, time: float, message: Any) -> None:
         pass
 
     def followed(self, place: Place, snapshot: dict[str, m.Value]) -> Session:

@@ -284,10 +284,53 @@ def test_a_replica_that_does_not_fit_together_is_refused(
 
 
 @pytest.mark.parametrize("changes", LARGE, ids=shown)
-def test_nobody_brings_what_is_large(trust: Trust, changes: dict[str, Any]) -> None:
-    trust.followed(Place("0", (HERE,)), snapshot(**changes))
-    with pytest.raises(RemoteProtocolError, match="with a value above"):
+def test_no_replica_has_what_is_large(trust: Trust, changes: dict[str, Any]) -> None:
+    with pytest.raises(RemoteProtocolError, match="Follow with a value above"):
+        trust.followed(Place("0", (HERE,)), snapshot(**changes))
+    with pytest.raises(RemoteProtocolError, match="Brought with a value above"):
         trust.check(HELLO, "0", NODE, m.Brought(snapshot(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seq": 2**52 - 1}, m.Left(5)),
+        ({"failures": 2**30 - 1, "given": True}, m.Failed(NODE, None, FAILURE, False, 2**30 - 1)),
+        (column("assigned", 2**30 - 1), m.Joined(NODE + 1, None, None, (), False)),
+    ],
+    ids=shown,
+)
+def test_whoever_follows_can_bring_what_it_has_then(
+    trust: Trust, changes: dict[str, Any], message: Any
+) -> None:
+    place = Place("0", (HERE,))
+    state = trust.followed(place, snapshot(**changes))
+    trust.check_ordered(state, 1.0, message)
+    state.apply(1.0, message)
+    trust.check(HELLO, "0", NODE, m.Brought(state.snapshot()))
+    name, value = next(iter(changes.items()))
+    more = [one + 1 for one in value] if isinstance(value, list) else value + 1
+    with pytest.raises(RemoteProtocolError, match="it has such"):
+        trust.followed(place, snapshot(**changes | {name: more}))
+
+
+def test_nobody_joins_twice(trust: Trust) -> None:
+    state = trust.followed(Place("0", (HERE,)), snapshot())
+    for observes in (False, True):
+        with pytest.raises(RemoteProtocolError, match="Joined of somebody who is there"):
+            trust.check_ordered(state, 1.0, m.Joined(NODE, None, None, (), observes))
+
+
+@pytest.mark.parametrize("session", ["0-1", "0-1-1", "0", "0-00"])
+def test_a_failure_is_of_its_session_or_of_one_below(trust: Trust, session: str) -> None:
+    place, failure = Place("0-0", (HERE, HERE)), attrs.evolve(FAILURE, session=session)
+    with pytest.raises(RemoteProtocolError):
+        trust.followed(place, snapshot("0-0", failure=failure.plain()))
+    with pytest.raises(RemoteProtocolError):
+        trust.check_ordered(opened("0-0"), 1.0, m.Failed(NODE, 0, failure, True))
+    own = attrs.evolve(FAILURE, session="0-0-1")
+    trust.followed(place, snapshot("0-0", failure=own.plain()))
+    trust.check_ordered(opened("0-0"), 1.0, m.Failed(NODE, 0, own, True))
 
 
 @pytest.mark.parametrize("name", sorted(snapshot()))
@@ -464,7 +507,7 @@ def test_what_the_submitter_ended_is_over(trust: Trust) -> None:
     for failure in (None, FAILURE.plain()):
         ended = m.Ended(1, failure, END)
         trust.check_answer("0", m.Stop(ended), listens=False)
-        trust.check_ordered("0", 1.0, ended)
+        trust.check_ordered(opened(), 1.0, ended)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +558,7 @@ def test_what_the_submitter_ended_is_over(trust: Trust) -> None:
 )
 def test_what_cannot_be_next_is_refused(trust: Trust, time: float, message: Any) -> None:
     with pytest.raises(RemoteProtocolError):
-        trust.check_ordered("0", time, message)
+        trust.check_ordered(opened(), time, message)
 
 
 def test_what_was_learnt_may_be_ordered(trust: Trust) -> None:
@@ -523,8 +566,8 @@ def test_what_was_learnt_may_be_ordered(trust: Trust) -> None:
     state.apply(1.0, m.Restored({0: (5, 0.5)}, None))
     known = state.model.facts()
     for context in (None, CONTEXT, state.model.context()):
-        trust.check_ordered("0-0", 1.0, m.Restored(known, context))
-        trust.check_ordered("0-0", 1.0, m.Restored({2: [None, 1]}, context))
+        trust.check_ordered(opened("0-0"), 1.0, m.Restored(known, context))
+        trust.check_ordered(opened("0-0"), 1.0, m.Restored({2: [None, 1]}, context))
 
 
 # -- on the wire ---------------------------------------------------------------------------

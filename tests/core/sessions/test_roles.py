@@ -252,9 +252,54 @@ def test_a_key_is_taken_from_nodes_of_the_hosts_own_process() -> None:
     assert setup.host.keys == before
     assert len(setup.carrier.offences) == 3
     setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", b"another"))
-    assert setup.host.key(Place("0-1", (0, 0))) == b"another"
+    assert setup.host.key(MINE, Place("0-1", (0, 0))) == b"another"
+    assert setup.host.key(MINE, Place("0-1-2", (0, 0, 0))) == child_key(b"another", 2)
+    assert setup.host.key(STRANGER, Place("0-1", (0, 0))) == b""  # another was given it
     setup.host.receive(MINE, MINE, "0", m.Key("0", b"another"))
-    assert setup.host.key(Place("0", (0,))) == KEY  # the root's is its own
+    assert setup.host.key(MINE, Place("0", (0,))) == KEY  # the root's is its own
+
+
+def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
+    setup = Setup(INTERIOR)
+    other = MINE + 1
+    setup.host.receive(other, other, "0-1", m.Key("0-1", child_key(KEY, 1)))
+    setup.host.receive(other, other, "0-1", open_child(other, (5, 1)))
+    here = setup.host.reflectors["0-1"]
+    assert here.key == child_key(KEY, 1)
+    for key in (None, b"", b"another"):
+        if key is not None:
+            setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", key))
+        setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 2**40)))
+        assert setup.host.reflectors["0-1"] is here
+        assert not here.closed
+    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", here.key))
+    setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 2**40)))
+    assert setup.host.reflectors["0-1"].state.epoch == (1000, 2**40)
+    assert here.closed
+    assert not setup.carrier.offences
+
+
+@pytest.mark.parametrize("told", ["0-1", "0-1-2"])
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("right", [False, True])
+def test_what_a_node_here_is_told_of_a_session_counts_by_its_key(
+    told: str, opened: bool, right: bool
+) -> None:
+    setup, other = Setup(INTERIOR), MINE + 1
+    opening, facts, key = open_child(other, (5, 1)), {0: ("out", 0.1)}, child_key(KEY, 1)
+    setup.host.receive(other, other, "0-1", m.Key("0-1", key))
+    if opened:
+        setup.host.open(other, opening)
+    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", key if right else b"another"))
+    del setup.host.reflectors["0"]  # it is elsewhere
+    setup.host.receive(MINE, MINE, told, m.Kept(told, facts))
+    if not opened:
+        assert not setup.host.backups.kept
+        setup.host.open(other, opening)
+    known = {s: r.model.facts() for s, r in setup.host.reflectors.items() if r.model.facts()}
+    known |= setup.host.backups.kept
+    assert known == ({told: facts} if right else {})
+    assert not setup.host.backups.claimed
 
 
 def open_child(node: Node, epoch: m.Epoch, child: int = 1, **other: Any) -> m.Open:
