@@ -138,6 +138,8 @@ class Computation(Model):
             one_at_a_time = pace is None and not slots.claimed  # so it has no other slot
             if one_at_a_time or not slots.holds(node):
                 resting = not self._employ(node, now)
+            else:
+                slots.claimed = True
         if resting:
             self.people.tell(node, m.Rest())
         if were_open and not slots.remaining:

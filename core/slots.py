@@ -46,7 +46,7 @@ class Slots(Room):
         self.former: dict[int, tuple[Node, ...]] = {}  # who had it, of those that are not done
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
         self.free = self.remaining = count
-        self.claimed = False  # somebody has kept slots, maybe several, from an earlier time
+        self.claimed = False  # somebody may have several slots, whatever its pace is by now
         self.fresh = 0  # the first slot that was never given to anybody, nor any after it
         self.queue: list[int] = []  # given back, the last first; maybe taken or done since
 

@@ -195,6 +195,17 @@ def test_the_pace_is_what_the_last_batch_took() -> None:
     assert session.slots.paces == {1: 0.025}
 
 
+def test_who_answers_a_batch_in_parts_is_not_idle_before_the_last() -> None:
+    session = Session(4, 4)
+    session.join(9, observes=True)
+    session.join(1, about=0.0)
+    for parts in ((0, 1), (2,)):  # so slowly that it is not given several any more
+        session.finish(1, *parts, seconds=10.0)
+        assert session.slots.idle == []
+    session.finish(1, 3)
+    assert session.slots.idle == [1]
+
+
 def test_pieces_are_never_batched_in_an_interior_session() -> None:
     session = Session(9, 3)
     session.join(1, 2, about=0.0)
