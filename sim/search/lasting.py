@@ -165,6 +165,8 @@ class Lasting:
             if reflector.state.seq <= self.corrupted.get(reflector, reflector.state.seq):
                 continue
             for node in reflector.members:
+                if {node, reflector.host.address} & self.taint.nodes:
+                    continue  # it may have said that it is right
                 replica = followers.get((reflector, node))
                 if replica is None or replica.state.seq != reflector.state.seq:
                     continue
