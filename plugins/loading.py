@@ -27,7 +27,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from plugins import signals
+from plugins.failing import summary
+
 PARTS = "a job has prepare(input, sizes), compute(input, index) and collect(outputs)"
+_loaded: list[ModuleType] = []
 NAMES = "give a dotted module name, or the path of a .py file"
 
 
@@ -71,6 +75,18 @@ class Job:
         return evolve(self, compute=computed)
 
 
+def cut(inputs: Any, slots: int) -> list[Any]:
+    """What prepare returned for so many slots. Raises TypeError or ValueError if it is not that."""
+    try:
+        found = list(inputs)
+    except TypeError:
+        what = f"prepare returned {type(inputs).__name__}, which is no sequence"
+        raise TypeError(f"{what}: return a list of {slots} inputs") from None
+    if len(found) != slots:
+        raise ValueError(f"prepare returned {len(found)} inputs for {slots} slots")
+    return found
+
+
 def load(
     spec: object,
     prepare: str | None = None,
@@ -105,20 +121,31 @@ def _name(spec: object) -> str:
 def resolved(spec: object) -> object:
     """The object that has the functions, usually a module. Raises JobError."""
     if isinstance(spec, os.PathLike):
-        return _from_file(os.fsdecode(spec))
-    if not isinstance(spec, str):
+        found = _from_file(os.fsdecode(spec))
+    elif not isinstance(spec, str):
         return spec
-    return _from_file(spec) if _is_path(spec) else _from_name(spec)
+    else:
+        found = _from_file(spec) if is_path(spec) else _from_name(spec)
+    if found not in _loaded:
+        _loaded.append(found)
+    return found
 
 
-def _is_path(spec: str) -> bool:
+def forget() -> None:
+    """At the end of a process that frees nothing: free what jobs have made. So files are closed."""
+    for module in _loaded:
+        vars(module).clear()
+
+
+def is_path(spec: str) -> bool:
+    """Whether it names a file, rather than a module."""
     return spec.endswith(".py") or os.sep in spec or bool(os.altsep and os.altsep in spec)
 
 
 def _override(override: str, part: str) -> tuple[object, str, str]:
     """Where one function is to be found: the object, what to call it in errors, the attribute."""
     place, colon, name = override.rpartition(":")
-    if not colon or _is_path(name):  # no NAME; the colon, if any, is within the path (C:\job.py)
+    if not colon or is_path(name):  # no NAME; the colon, if any, is within the path (C:\job.py)
         place, name = override, part
     return resolved(place), place, name
 
@@ -149,7 +176,7 @@ def _from_name(name: str) -> ModuleType:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise JobError(f"no module {name!r} to load a job from ({error}): {NAMES}") from error
         raise _raising(name, error) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _raising(name, error) from error
 
 
@@ -178,12 +205,12 @@ def _executed(name: str, path: str, place: str, source: bytes) -> ModuleType:
         exec(code, module.__dict__)  # noqa: S102  the file that this user named, like an import
     except BaseException as error:
         del sys.modules[name]  # half a module
-        if isinstance(error, Exception | SystemExit):
-            raise _raising(path, error) from error
-        raise
+        raise _raising(path, error) from error
     return module
 
 
 def _raising(name: str, error: BaseException) -> JobError:
-    what = " ".join(f"{type(error).__name__}: {error}".split())  # some span several lines
+    if signals.is_ours(error):
+        raise error
+    what = summary(error)
     return JobError(f"job {name!r} cannot be imported, it raises {what}: correct it, then load it")

@@ -10,13 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from plugins.distributions import KINDS, parse
-from plugins.loading import NAMES
+from plugins.loading import NAMES, is_path
 from plugins.tables import SECONDS_MAX
+from plugins.values import SEEDS, is_seed, is_text, plain
+
+RENAME = "rename it, or have the locale be one of UTF-8 (LC_ALL=C.UTF-8)"
 
 
 class BadOption(ValueError):
@@ -45,6 +49,9 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, arguments: Sequence[str]) -> dict[str, Any]:
         """What was named. Raises BadOption; SystemExit(0) after printing the help, if asked for."""
+        for argument in arguments:
+            if not is_text(argument):
+                raise BadOption(f"{argument!r:.60} has bytes that are no UTF-8 text: {RENAME}")
         return vars(self.parse_args(list(self._joined(arguments))))
 
     def _joined(self, arguments: Sequence[str]) -> Iterator[str]:
@@ -101,7 +108,7 @@ def number(
 
 
 COUNT = number(int, "a whole number, 1 or more, below 10^15", lambda n: 1 <= n < 10**15)
-SEED = number(int, "a whole number", lambda n: True)
+SEED = number(int, f"a whole number {SEEDS}", is_seed)
 SHARE = number(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 SECONDS = number(float, f"a number from 0 to {SECONDS_MAX:g}", lambda x: 0 <= x <= SECONDS_MAX)
 DURATION = number(float, f"a number above 0, up to {SECONDS_MAX:g}", lambda x: 0 < x <= SECONDS_MAX)
@@ -123,11 +130,15 @@ def distribution(text: str) -> str:
 def _input(text: str) -> Any:
     """JSON, else the text itself."""
     try:
-        return json.loads(text, parse_constant=_no_json)
+        value = json.loads(text, parse_constant=_no_json)
     except ValueError:
-        return text
+        value = text
     except RecursionError:
         raise argparse.ArgumentTypeError("the JSON is nested too deeply, flatten it") from None
+    try:
+        return plain(value)
+    except TypeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _no_json(constant: str) -> NoReturn:
@@ -137,6 +148,8 @@ def _no_json(constant: str) -> NoReturn:
 def _job(text: str) -> str:
     if not text:
         raise wrong(text, f"names no job; {NAMES}")
+    if is_path(text) and not is_text(os.path.abspath(text)):
+        raise wrong(text, f"is in a folder whose name is no UTF-8 text: {RENAME}")
     return text
 
 

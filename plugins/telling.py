@@ -94,10 +94,10 @@ def as_json(report: Any) -> str:
     try:
         return msgspec.json.encode(fields).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return json.dumps({**fields, "result": _encodable(report.result)})
+        return json.dumps({**fields, "result": encodable(report.result)})
 
 
-def _encodable(result: Any) -> Any:
+def encodable(result: Any) -> Any:
     """Something JSON can say that a person would recognise as `result`."""
     try:
         return json.loads(json.dumps(_plain(result)))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
-import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout, suppress
-from io import TextIOWrapper
-from typing import NoReturn
+from contextlib import redirect_stdout
 
-from plugins import telling
+from plugins import console, loading, telling
 from sim import options, progress, summary
 from sim.follow import FollowedWorld
 from sim.options import PROGRAM, Options
 from sim.world import Report, World
 
 FINISHED, UNFINISHED, MISUSED = 0, 1, 2
-INTERRUPTED, UNREAD = 130, 141  # as of a process that SIGINT or SIGPIPE has ended
+INTERRUPTED = 130  # as of a process that SIGINT has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:  # whoever was reading has read enough
-        return UNREAD
+        return console.silenced(console.UNREAD)
     except MemoryError:
-        _complain("there is not enough memory: give fewer --nodes")
+        console.complain(PROGRAM, "there is not enough memory: give fewer --nodes")
         return UNFINISHED
 
 
@@ -43,6 +41,7 @@ def _main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         _complain(str(error))
         return MISUSED
+    _keep(world)
     try:
         report = summary.with_cause(_run(world, wanted))
     except KeyboardInterrupt:
@@ -57,29 +56,41 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _build(wanted: Options) -> World:
     """Raises ValueError with one line for what only shows now, such as a job that is not there."""
-    with _own_output(wanted):
+    tell = _teller(wanted)
+    with redirect_stdout(sys.stderr):  # what a job prints is no answer
         if wanted.follow is None:
             return World(**wanted.world)
-        return FollowedWorld(wanted.follow, _teller(wanted), **wanted.world)
+        return FollowedWorld(wanted.follow, tell, **wanted.world)
+
+
+def _keep(world: World) -> None:
+    """Never free its objects one by one: for a million nodes that takes longer than the run's last
+    seconds. At the end of the process the system frees their memory at once."""
+    if not gc.isenabled():
+        world.kept = world  # type: ignore[attr-defined]  # a cycle, for which nobody looks
 
 
 def _run(world: World, wanted: Options) -> Report:
     quiet = wanted.json or wanted.follow is not None
-    with _own_output(wanted), progress.shown(world, None if quiet else sys.stderr):
+    with redirect_stdout(sys.stderr), progress.shown(world, None if quiet else sys.stderr):
         report = world.run()
         if isinstance(world, FollowedWorld):
             world.tell_end()
     return report
 
 
-def _own_output(wanted: Options) -> AbstractContextManager[object]:
-    """What a job prints is kept away from the JSON object."""
-    return redirect_stdout(sys.stderr) if wanted.json else nullcontext()
-
-
 def _teller(wanted: Options) -> Callable[[str], None]:
     stream = sys.stderr if wanted.json else sys.stdout
-    return lambda line: print(line, file=stream)
+
+    def tell(line: str) -> None:
+        try:
+            print(line, file=stream)
+        except BrokenPipeError:
+            raise
+        except OSError:  # a full disk, say: at the end the result will not fit, and that is told
+            pass
+
+    return tell
 
 
 def _tell(report: Report, wanted: Options) -> int:
@@ -88,15 +99,9 @@ def _tell(report: Report, wanted: Options) -> int:
     text = telling.as_json(report) if wanted.json else summary.table(report)
     if wanted.follow is not None and not wanted.json:
         text = f"\n{text}"
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # a full disk, say
-        _complain(f"the result cannot be written: {error}")
-        return UNFINISHED
-    if failure is None:
-        return FINISHED
+    code = console.answer(PROGRAM, text)
+    if failure is None or code:
+        return code
     if "\n" in failure.error.strip() and sys.stderr:
         print(failure.error.rstrip(), file=sys.stderr)
     _complain(telling.failure_line(failure))
@@ -113,22 +118,12 @@ def _how_far(world: World) -> str:
 
 
 def _complain(line: str) -> None:
-    if sys.stderr:  # it may have been closed
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process without freeing its objects one by one: for a million nodes that takes
-    longer than the run's last seconds, and the system frees their memory at once anyway."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # closed by whoever was reading
-            stream.flush()
-    os._exit(code)
+    console.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":
+    console.start()
     gc.disable()  # one search through a million objects, which are all needed, takes seconds
-    for _stream in (sys.stdout, sys.stderr):
-        if isinstance(_stream, TextIOWrapper):  # a result may have what a terminal cannot show
-            _stream.reconfigure(errors="backslashreplace")
-    _leave(main())
+    for _last in (gc.freeze, loading.forget):  # after what the job has registered for the end
+        atexit.register(_last)
+    sys.exit(main())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins import tracing
+from plugins import console, tracing
 from plugins.options import BadOption, Parser, paragraphs, wrong
 
 PROGRAM = "python -m sim.report"
@@ -57,8 +57,10 @@ def _main(arguments: Sequence[str]) -> int:
         reason = error.strerror or error
         return _complain(f"{out} cannot be written ({reason}): give another --out", FAILED)
     size = os.path.getsize(out) / 1e6
-    print(f"{out}: {size:.1f} MB, in {time.perf_counter() - began:.1f} s; open it in a browser")
-    return WRITTEN
+    seconds = time.perf_counter() - began
+    return console.answer(
+        PROGRAM, f"{out}: {size:.1f} MB, in {seconds:.1f} s; open it in a browser"
+    )
 
 
 def _is_page(out: Path) -> bool:
@@ -112,10 +114,10 @@ def _file(text: str) -> str:
 
 
 def _complain(line: str, code: int) -> int:
-    if sys.stderr:  # it may have been closed
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    console.complain(PROGRAM, line)
     return code
 
 
 if __name__ == "__main__":
+    console.start()
     sys.exit(main())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import os
+import reprlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core import Worker
 from core import messages as m
 from core.messages import Node, Value
-from core.sessions.digest import canonical
 from core.sessions.states import GONE
-from plugins.loading import Job
+from plugins import signals
+from plugins.failing import told
+from plugins.loading import Job, cut
+from plugins.tables import SECONDS_MAX
+from plugins.values import given, plain
 from sim.clock import Clock
 
 if TYPE_CHECKING:
@@ -42,8 +48,13 @@ class Work:
         self.running += 1
         if self.trace is not None:
             self.trace.started(self.clock.now, worker.node, command)
-        ticks = self._slowed(worker, self._compute_ticks(worker.node, command))
+        try:
+            ticks = self._slowed(worker, self._compute_ticks(worker.node, command))
+        except BaseException as error:  # noqa: BLE001 - of the job's cost
+            text = self._told(error)
+            return self.clock.at(self.clock.tick, (self._cost_failed, worker, command, text))
         self.clock.at(self.clock.tick + ticks, (self._computed, worker, command, ticks))
+        return None
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
         self.running += 1
@@ -72,7 +83,8 @@ class Work:
         if table is not None:
             return sum([table[(node * 3 + partition) & self._mask] for partition in partitions])
         assert cost is not None
-        return self.clock.ticks(sum(map(cost, command.inputs, partitions)))
+        pieces = zip(command.inputs, partitions, strict=True)
+        return self.clock.ticks(sum([_seconds(cost(given(value), i)) for value, i in pieces]))
 
     def _computed(self, worker: Worker, command: m.Compute, ticks: int) -> None:
         self.running -= 1
@@ -83,15 +95,27 @@ class Work:
         self.calls["compute"] += len(command.slots)
         try:
             for slot, value in zip(command.slots, command.inputs, strict=True):
-                outputs.append(_plain(compute(value, partition + slot)))
-        except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
+                outputs.append(plain(compute(given(value), partition + slot)))
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             slot = command.slots[len(outputs)]
-            worker.raised(command.session, slot, traceback.format_exc())
+            worker.raised(command.session, slot, self._told(error))
         else:
             seconds = ticks * self.clock.tick_seconds
             if self.trace is not None:
                 self.trace.finished(self.clock.now, worker.node, command, seconds)
             worker.computed(command.session, command.slots, outputs, seconds)
+
+    def _cost_failed(self, worker: Worker, command: m.Compute, text: str) -> None:
+        self.running -= 1
+        if worker.state is not GONE:
+            worker.raised(command.session, command.slots[0], text)
+
+    @staticmethod
+    def _told(error: BaseException) -> str:
+        """What to say of it. Raises it again where it is not of the job's making."""
+        if signals.is_ours(error):
+            raise error
+        return told(error)
 
     def _prepared(self, worker: Worker, session: str, arguments: tuple[Value, list[int]]) -> None:
         self.running -= 1
@@ -99,9 +123,11 @@ class Work:
             return
         self.calls["prepare"] += 1
         try:
-            inputs = _plain(list(self.job.prepare(*arguments)))
-        except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
-            worker.raised(session, None, traceback.format_exc())
+            value, sizes = arguments
+            found = self.job.prepare(given(value), list(sizes))
+            inputs = [plain(one) for one in cut(found, len(sizes))]
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
+            worker.raised(session, None, self._told(error))
         else:
             worker.prepared(session, inputs)
 
@@ -111,25 +137,36 @@ class Work:
             return
         self.calls["collect"] += 1
         try:
-            output = _plain(self.job.collect(outputs))
-        except (Exception, SystemExit):  # noqa: BLE001 - whatever a job raises is its result
-            worker.raised(session, None, traceback.format_exc())
+            output = plain(self.job.collect([given(output) for output in outputs]))
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
+            worker.raised(session, None, self._told(error))
         else:
             if self.trace is not None:
                 self.trace.collected(self.clock.now, worker.node, session)
             worker.collected(session, output)
 
 
-_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+def _seconds(cost: Any) -> float:
+    """What a job says that a piece takes. Raises ValueError for no number of seconds."""
+    if not isinstance(cost, int | float) or not 0 <= cost <= SECONDS_MAX:
+        shown = reprlib.repr(cost)
+        raise ValueError(f"cost returned {shown}: return seconds, from 0 to {SECONDS_MAX:g}")
+    return cost
 
 
-def _plain(value: Value) -> Value:
-    """The value, if it could travel as it is. Raises TypeError if it is not plain data."""
-    kind = type(value)
-    if kind is list or kind is tuple:
-        for item in value:
-            if type(item) not in _SCALARS:
-                _plain(item)
-    elif kind not in _SCALARS:
-        canonical(value)
-    return value
+@contextmanager
+def exits_caught() -> Iterator[None]:
+    """While it lasts, `os._exit` in a job's function is a failure of the job's, as it is where
+    jobs have a process of their own. A process that was forked there may leave, or a thread."""
+    really, own = os._exit, (os.getpid(), threading.get_ident())
+
+    def leave(status: int) -> NoReturn:
+        if (os.getpid(), threading.get_ident()) != own:
+            really(status)
+        raise SystemExit(f"os._exit({status!r}) was called")
+
+    os._exit = leave
+    try:
+        yield
+    finally:
+        os._exit = really

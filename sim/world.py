@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from math import inf
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ import attrs
 from core import Host, Reflector, Shape, choose_fanout
 from core import messages as m
 from core.messages import Place
+from plugins import values
 from plugins.distributions import DRAWS, parse
 from plugins.loading import load
 from plugins.memory import peak_rss_bytes
@@ -35,7 +37,7 @@ from sim.network import Network
 from sim.plans import planned
 from sim.record import Record
 from sim.store import MemoryStore
-from sim.work import Work
+from sim.work import Work, exits_caught
 
 if TYPE_CHECKING:
     from sim.tracing import Tracing
@@ -44,7 +46,8 @@ ROOT = Place("0", (SUBMITTER,))
 NODES = 1000  # by default
 ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
 SETTLING_SECONDS = 2.0  # for the last to find its place
-STANDSTILL_SECONDS = 600.0  # without a message ordered or a piece computed: no more will come
+STANDSTILL_SECONDS = 600.0  # at least, in which nothing changes: then no more will come
+STANDSTILL_TIMES = 20  # as long as whatever is on its way then
 FANOUT_MAX = 1000
 NETWORKS: dict[str, type[Network]] = {"shared": Network, "each": EachNetwork}
 PLACED_NETWORKS: dict[str, type[places.PlacedNetwork]] = {
@@ -115,6 +118,9 @@ class World:
         sample: int = 1,
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
+        for name in ("prepare", "compute", "collect", "arrivals", "trace"):
+            good = isinstance(given[name], str | PathLike | None)
+            _require(name, given[name], good, "text, or left out")
         replayed = None if arrivals is None else recorded.trace(arrivals)
         self.nodes = nodes = _nodes(nodes, replayed)
         self.shape = _shape(nodes if partitions is None else partitions, fanout)
@@ -123,7 +129,11 @@ class World:
         _require("sample", sample, _whole(sample) and sample >= 1, "a whole number, 1 or more")
         if replayed is not None:
             _require_fit(replayed, nodes, arrival_rate, lifetime)
-        self.input = input
+        _require("seed", seed, values.is_seed(seed), f"a whole number {values.SEEDS}")
+        try:
+            self.input = values.plain(input)
+        except TypeError as error:
+            raise ValueError(f"input: {error}") from None
         self.seed = seed
         self.service_seconds = service_time
         self.listening = listening
@@ -148,6 +158,7 @@ class World:
         self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
         self._faults: Faults | None = None
         self._planned = 0  # faults that are still to happen
+        self._leaving = 0  # nodes whose time is still to end
         wanted = None if faults is None else self._wanted(faults)
         self._wall_seconds = 0.0
         self._until = 0.0
@@ -221,12 +232,14 @@ class World:
             network.arrive(node, ROOT, self._listens[node & self._mask] < self._listening)
             stay = None if lifetimes is None else lifetimes[node % len(lifetimes)]
             if stay is not None:
+                self._leaving += 1
                 clock.at(clock.tick + stay, (self._leave, node, None, None))
         if due < self.nodes:
             upcoming = max(clock.tick + 1, self._arriving.tick(due + 1))
             clock.at(upcoming, (self._arrivals, None, None, None))
 
     def _leave(self, node: int, _b: None, _c: None) -> None:
+        self._leaving -= 1
         if self.network.alive[node] and not self.calm:
             self.record.left += 1
             self.network.leave(node)
@@ -245,7 +258,8 @@ class World:
     def _begin_faults(self) -> Faults:
         faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
         self.network.count_repeated()
-        self._look_for_end(-1, None, None)
+        first = self.clock.tick + self.clock.ticks(STANDSTILL_SECONDS)
+        self.clock.at(first, (self._look_for_end, (), None, None))
         return faults
 
     def do(self, action: str | Action) -> list[int]:
@@ -283,14 +297,22 @@ class World:
         if not self.calm:
             self._act(action)
 
-    def _look_for_end(self, ordered: int, _b: None, _c: None) -> None:
-        """Stop where those who ask again and again are all that still happens."""
-        record, clock = self.record, self.clock
-        waits = self._planned or record.arrived < self.nodes or self.work.running
-        if not waits and record.ordered_count == ordered:
+    def _look_for_end(self, before: tuple[int, ...], _b: None, _c: None) -> None:
+        """Stop where those who ask again and again are all that still happens.
+
+        That is so when nothing else is to come, and nothing has changed for many times as long as
+        anything takes that is on its way.
+        """
+        clock = self.clock
+        now = (self.record.ordered_count, self._planned, self.record.arrived, self._leaving)
+        comes = self._planned or self._leaving or self.record.arrived < self.nodes
+        if not (comes or self.work.running) and now == before:
             clock.stopped = True
-        due = clock.tick + clock.ticks(STANDSTILL_SECONDS)
-        clock.at(due, (self._look_for_end, record.ordered_count, None, None))
+        latest = max(clock.due, default=clock.tick) - clock.tick  # of what is on its way
+        window = max(clock.ticks(STANDSTILL_SECONDS), STANDSTILL_TIMES * latest)
+        if comes:  # the time at which it does may be far away
+            window = clock.ticks(STANDSTILL_SECONDS)
+        clock.at(clock.tick + window, (self._look_for_end, now, None, None))
 
     def _restart(self, node: int, memory: bool) -> None:
         if node == SUBMITTER:
@@ -313,7 +335,8 @@ class World:
         collecting = gc.isenabled()
         gc.disable()  # views refer to each other for as long as they live: nothing to find
         try:
-            self.clock.run(until)
+            with exits_caught():
+                self.clock.run(until)
             if until is not None and not self.clock.stopped:
                 self._until = until
         finally:
@@ -360,7 +383,7 @@ class World:
         done = [] if self._faults is None else self._faults.done
         record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
         return Report(
-            result=outcome.result if outcome else None,
+            result=values.given(outcome.result) if outcome else None,
             failure=m.Failure.of(outcome.failure) if outcome else None,
             nodes=self.nodes,
             partitions=self.shape.partitions,
@@ -419,11 +442,11 @@ def _require_in_range(
     heartbeat: float,
     replicas: str,
 ) -> None:
-    _require("arrival_rate", rate, 0 < rate < inf, "above 0, and finite")
-    _require("service_time", service_time, 0 <= service_time < inf, "0 or more seconds")
-    _require("tick", tick, 0 < tick < inf, "above 0 seconds, and finite")
-    _require("listening", listening, 0 <= listening <= 1, "from 0 to 1")
-    _require("heartbeat", heartbeat, 0 < heartbeat < inf, "above 0 seconds, and finite")
+    _require_number("arrival_rate", rate, lambda x: 0 < x < inf, "above 0, and finite")
+    _require_number("service_time", service_time, lambda x: 0 <= x < inf, "0 or more seconds")
+    _require_number("tick", tick, lambda x: 0 < x < inf, "above 0 seconds, and finite")
+    _require_number("listening", listening, lambda x: 0 <= x <= 1, "from 0 to 1")
+    _require_number("heartbeat", heartbeat, lambda x: 0 < x < inf, "above 0 seconds, and finite")
     _require("replicas", replicas, replicas in ("shared", "each"), "shared or each")
 
 
@@ -439,7 +462,13 @@ def _require_fit(
 
 
 def _whole(value: object) -> bool:
-    return isinstance(value, int)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _require_number(
+    name: str, value: object, allowed: Callable[[float], bool], wanted: str
+) -> None:
+    _require(name, value, isinstance(value, int | float) and allowed(value), wanted)
 
 
 def _require(name: str, value: object, good: bool, wanted: str) -> None:

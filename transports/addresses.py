@@ -9,6 +9,7 @@ import attrs
 
 PORT_MAX = 2**16 - 1
 NAME_LENGTH_MAX = 253
+LABEL_LENGTH_MAX = 63  # of what stands between two dots
 EXAMPLE = "127.0.0.1:7411"
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
@@ -64,7 +65,8 @@ def _host(host: str, bracketed: bool, text: str) -> str:
     if ip is not None:
         return str(ip)
     looks_like_ip = re.fullmatch(r"[0-9.]+", host)
-    if looks_like_ip or len(host) > NAME_LENGTH_MAX or not _NAME.fullmatch(host):
+    long = len(host) > NAME_LENGTH_MAX or any(len(s) > LABEL_LENGTH_MAX for s in host.split("."))
+    if looks_like_ip or long or not _NAME.fullmatch(host) or ".." in host:
         raise ValueError(
             f"{text!r:.60} names no host, give a name, an IPv4 address or an [IPv6] address, "
             f"as in {EXAMPLE}"

@@ -35,7 +35,7 @@ import msgspec
 
 from core import messages as m
 from core.messages import Command, Message, Value
-from transports.wire import LocalProtocolError, _insist
+from plugins.values import given, packed, unpacked
 
 LARGE_BYTES = 2048  # of msgpack; what is longer is a blob
 BLOB_BYTES_MAX = 2**31
@@ -102,17 +102,15 @@ def among(values: Iterable[Value]) -> list[Handle]:
 def stored(folder: Path, value: Value) -> Value:
     """A job's value as it would arrive elsewhere; if it is large, its handle, once it is a file.
 
-    Takes as long as the disk does. Raises LocalProtocolError where it is not plain data or too
-    large, BlobError where it cannot be written.
+    Takes as long as the disk does. Raises TypeError where it is not plain data, ValueError where it
+    is too large, BlobError where it cannot be written.
     """
-    if type(value) is dict and KEY in value:
-        raise LocalProtocolError(f"not plain data: the key {KEY!r} is not for jobs to use")
     head, body = _packed(value)
     size = len(head) + len(body)
     if size <= LARGE_BYTES:
         return msgspec.msgpack.decode(head + body)
     if size > BLOB_BYTES_MAX:
-        raise LocalProtocolError(f"a value of {size} bytes, above the limit of {BLOB_BYTES_MAX}")
+        raise ValueError(f"a value of {size} bytes, above the limit of {BLOB_BYTES_MAX}")
     draft = Draft(folder)
     try:
         draft.add(head)
@@ -123,16 +121,16 @@ def stored(folder: Path, value: Value) -> Value:
 
 
 def loaded(folder: Path, value: Value) -> Value:
-    """The value itself, where it is a handle's. Raises BlobMissing if its file is not here."""
+    """The value as a job's function is given it. Raises BlobMissing if its file is not here."""
     if not is_handle(value):
-        return value
+        return given(value)
     sha, size = value[KEY], value["size"]
     try:
         with (folder / sha).open("rb") as file:
             if os.fstat(file.fileno()).st_size != size:
                 raise BlobMissing(f"the blob {sha:.16} is not {size} bytes long in {folder}")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return msgspec.msgpack.decode(content)
+                return unpacked(content)
     except FileNotFoundError:
         raise BlobMissing(f"the blob {sha:.16} of {size} bytes is not in {folder}") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -144,11 +142,7 @@ def _packed(value: Value) -> tuple[bytes, bytes | bytearray]:
     size = len(value) if type(value) in (bytes, bytearray) else 0
     if LARGE_BYTES < size <= BLOB_BYTES_MAX:
         return (b"\xc5" + size.to_bytes(2) if size < 2**16 else b"\xc6" + size.to_bytes(4)), value
-    try:
-        _insist(value)
-        return b"", msgspec.msgpack.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise LocalProtocolError(f"not plain data: {error}") from error
+    return b"", packed(value)
 
 
 # -- files ---------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from mmap import mmap
 from pathlib import Path
@@ -32,7 +31,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from core.messages import Value
-from plugins.loading import Job, load
+from plugins import console
+from plugins.failing import told
+from plugins.loading import Job, cut, load
 from transports.blobs import loaded, stored
 
 COMPUTE, PREPARE, COLLECT = range(3)
@@ -40,7 +41,6 @@ KINDS = ("compute", "prepare", "collect")
 AT, PIECE, DROPPED = range(3)  # words of the page: the call, the piece; calls up to it are dropped
 PAGE_BYTES = 4096
 HEADER_BYTES = 8
-TEXT_MAX = 10_000  # characters of a traceback
 PR_SET_PDEATHSIG = 1
 
 Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
@@ -74,16 +74,6 @@ def words(page: mmap) -> memoryview[int]:
     return memoryview(page).cast("Q")
 
 
-def shortened(text: str) -> str:
-    """At most TEXT_MAX characters, all of which can be written, without the middle."""
-    text = text.encode("utf-8", "backslashreplace").decode()
-    if len(text) <= TEXT_MAX:
-        return text
-    gap = f"\n... {len(text)} characters in all ...\n"
-    half = (TEXT_MAX - len(gap)) // 2
-    return text[:half] + gap + text[-half:]
-
-
 def checked(folder: Path, value: Value) -> Value:
     """What a function returned, as it is to travel. Raises what `stored` raises."""
     kind = type(value)
@@ -111,8 +101,8 @@ class Computing:
         outputs: list[Value] = []
         try:
             value = self._by_kind[order[1]](order, outputs)
-        except BaseException:  # noqa: BLE001 - whatever a job raises is the job's result
-            return order[0], time.perf_counter() - began, len(outputs), shortened(_trace())
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is the job's result
+            return order[0], time.perf_counter() - began, len(outputs), told(error)
         return order[0], time.perf_counter() - began, None, value
 
     def _compute(self, order: Order, outputs: list[Value]) -> Value:
@@ -120,28 +110,17 @@ class Computing:
         page, folder, compute = self._page, self._folder, self._job.compute
         for slot, value in zip(slots, inputs, strict=True):
             page[PIECE] = len(outputs)
-            given = loaded(folder, value) if type(value) is dict else value
-            outputs.append(checked(folder, compute(given, first + slot)))
+            outputs.append(checked(folder, compute(loaded(folder, value), first + slot)))
         return outputs
 
     def _prepare(self, order: Order, outputs: list[Value]) -> Value:
         sizes, (value,) = order[3:]
-        inputs = self._job.prepare(loaded(self._folder, value), list(sizes))
-        return [checked(self._folder, one) for one in inputs]
+        found = self._job.prepare(loaded(self._folder, value), list(sizes))
+        return [checked(self._folder, one) for one in cut(found, len(sizes))]
 
     def _collect(self, order: Order, outputs: list[Value]) -> Value:
         values = [loaded(self._folder, one) for one in order[4]]
         return checked(self._folder, self._job.collect(values))
-
-
-def _trace() -> str:
-    """The traceback of what is being handled, without the lines of this file."""
-    error = sys.exception()
-    assert error is not None
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 # -- the process ---------------------------------------------------------------------------
@@ -149,11 +128,12 @@ def _trace() -> str:
 
 def serve(fd: int, memory: int, parent: int) -> None:
     """Work for process `parent`, which says first what for, until it is gone."""
+    console.open_descriptors()
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever it works for decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     sys.argv[:] = [""]
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it may be killed
+    sys.stdout = sys.stderr = console.dropping(2)
     connection = socket.socket(fileno=fd)
     page = words(mmap(memory, PAGE_BYTES))
     try:

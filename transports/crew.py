@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from mmap import mmap
 
 import attrs
@@ -49,6 +49,7 @@ from transports.computing import (
 
 STDERR = 2
 RECEIVE_BYTES = 2**18
+LAST_SECONDS = 2.0  # for a computing process to end by itself
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
 BOOT = (
     "import json, sys; options = json.loads(sys.argv[1]); sys.path[:] = options.pop('path'); "
@@ -178,8 +179,10 @@ class Computer:
                 )
                 nursery.cancel_scope.cancel()
         finally:
-            process.kill()
             with trio.CancelScope(shield=True):
+                if not self.calls:
+                    await _let_go(process, stream)
+                process.kill()
                 await trio.to_thread.run_sync(process.wait)
         self._drain(stream.socket, data)
         return code
@@ -238,6 +241,16 @@ class Computer:
                 self._answered(call, answer)
             if self._begun is not None:
                 self._tell_begun(self._begun)
+
+
+async def _let_go(process: subprocess.Popen[bytes], stream: trio.SocketStream) -> None:
+    """Have it end by itself, for a while: what the job has left open is written then."""
+    with suppress(OSError):
+        stream.socket.shutdown(socket.SHUT_WR)
+    with trio.move_on_after(LAST_SECONDS):
+        await trio.to_thread.run_sync(
+            process.wait, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
+        )
 
 
 @attrs.define(eq=False)

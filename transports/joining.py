@@ -11,13 +11,13 @@ Rules it keeps:
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
 
 import trio
 
+from plugins import signals
 from plugins.telling import counted
 from transports import jobs, wire
 from transports.blobs import Blobs
@@ -169,8 +169,8 @@ class Joining:
     # -- whoever started it ----------------------------------------------------------------
 
     async def _hear_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
+        with trio.open_signal_receiver(*signals.heard()) as received:
+            async for _ in received:
                 self.process.post(partial(self.leave, Exit.INTERRUPTED))
 
     async def _hear_stdin(self) -> None:

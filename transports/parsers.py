@@ -45,13 +45,14 @@ from transports.wanted import (
 
 MEANINGS = {
     Exit.FINISHED: "the result is there",
-    Exit.FAILED: "the job failed, or could not finish",
+    Exit.FAILED: "the job failed, or could not finish, or its result not be written",
     Exit.MISUSED: "an option is wrong",
     Exit.NOT_LISTENING: "it cannot listen where it is to, as when the address is in use",
     Exit.UNREACHED: "nobody answers at the address",
     Exit.REFUSED: "the other one refuses, or is refused: token, TLS or version",
     Exit.STORE_UNUSABLE: "the store cannot be used",
     Exit.INTERRUPTED: "interrupted",
+    Exit.UNREAD: "nobody reads the output any more",
 }
 ADDRESSES = (
     "HOST:PORT is a name, an IPv4 address, or an IPv6 address in brackets; and a port: "
@@ -211,7 +212,9 @@ def status() -> Parser:
 
 def _exits(*codes: Exit, finished: str = MEANINGS[Exit.FINISHED]) -> str:
     meanings = {**MEANINGS, Exit.FINISHED: finished}
-    all_codes = "; ".join(f"{code} {meanings[code]}" for code in (*codes, Exit.INTERRUPTED))
+    all_codes = "; ".join(
+        f"{code} {meanings[code]}" for code in (*codes, Exit.INTERRUPTED, Exit.UNREAD)
+    )
     return f"Exit codes: {all_codes}."
 
 

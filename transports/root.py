@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from core import messages as m
 from core.cutting import ROOT
 from core.messages import Place
 from core.sessions.digest import digest
+from plugins import signals
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from plugins.memory import peak_rss_bytes
 from transports import jobs, wire
@@ -194,8 +194,8 @@ class Root:
     # -- meanwhile -----------------------------------------------------------------------------
 
     async def _hear_signals(self, scope: trio.CancelScope) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
+        with trio.open_signal_receiver(*signals.heard()) as received:
+            async for _ in received:
                 scope.cancel()
 
     async def _finished(self, shape: Shape, bots: Bots | None) -> bool:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, redirect_stdout
 from functools import partial
-from io import TextIOWrapper
 from typing import Any
 
 import trio
 
-from plugins import telling
+from plugins import console, signals, telling
 from plugins.launching import BotsError
 from plugins.loading import JobError
 from plugins.options import BadOption
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit:  # the help was asked for
         return Exit.FINISHED
     except BrokenPipeError:  # whoever was reading has read enough
-        return Exit.FAILED
+        return console.silenced(Exit.UNREAD)
     except KeyboardInterrupt:
         return _complain("interrupted", Exit.INTERRUPTED)
     except EXPECTED as error:
@@ -80,8 +80,9 @@ def _main(arguments: Sequence[str]) -> int:
 
 def _run(run: Callable[[], Any]) -> int:
     """Run it with Trio; of several errors at once the first says what is wrong."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in place of which Trio has its own
     try:
-        return int(trio.run(run))
+        return int(trio.run(_interruptible, run))
     except BaseExceptionGroup as group:
         errors = _leaves(group)
         known = [error for error in errors if isinstance(error, EXPECTED)]
@@ -90,6 +91,21 @@ def _run(run: Callable[[], Any]) -> int:
         if not known:
             raise
         raise known[0] from group
+
+
+async def _interruptible(run: Callable[[], Awaitable[Any]]) -> Any:
+    """Raises KeyboardInterrupt when this process is to end and `run` does not hear so itself."""
+    with trio.open_signal_receiver(*signals.heard()) as received:
+        async with trio.open_nursery() as nursery:
+
+            async def hear() -> None:
+                async for _ in received:
+                    raise KeyboardInterrupt
+
+            nursery.start_soon(hear)
+            result = await run()
+            nursery.cancel_scope.cancel()
+        return result
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
@@ -170,8 +186,8 @@ async def _join(wanted: JoinOptions, security: Security) -> int:
 async def _status(wanted: StatusOptions, security: Security) -> int:
     logs.log.setLevel(logging.ERROR)  # what is wrong is the answer
     told = await status.tree(str(wanted.address), security)
-    print(json.dumps(told) if wanted.json else status.table(told), flush=True)
-    return Exit.FINISHED
+    text = json.dumps(told) if wanted.json else status.table(told)
+    return console.answer(PROGRAM, text)
 
 
 # -- what is said --------------------------------------------------------------------------
@@ -180,9 +196,9 @@ async def _status(wanted: StatusOptions, security: Security) -> int:
 def _tell(report: summary.Report, as_json: bool) -> int:
     """Print how it went. Returns the exit code."""
     failure = report.failure
-    print(telling.as_json(report) if as_json else summary.table(report), flush=True)
-    if failure is None:
-        return Exit.FINISHED
+    code = console.answer(PROGRAM, telling.as_json(report) if as_json else summary.table(report))
+    if failure is None or code:
+        return code
     if "\n" in failure.error.strip():
         print(failure.error.rstrip(), file=sys.stderr)
     return _complain(telling.failure_line(failure), Exit.FAILED)
@@ -194,12 +210,9 @@ def _complain(line: str, code: Exit) -> Exit:
 
 
 def _note(line: str) -> None:
-    if sys.stderr:  # it may have been closed
-        print(f"{PROGRAM}: {line}", file=sys.stderr, flush=True)
+    console.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":
-    for _stream in (sys.stdout, sys.stderr):
-        if isinstance(_stream, TextIOWrapper):  # a result may have what a terminal cannot show
-            _stream.reconfigure(errors="backslashreplace")
+    console.start()
     sys.exit(main())

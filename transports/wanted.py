@@ -39,6 +39,7 @@ class Exit(IntEnum):
     REFUSED = 5
     STORE_UNUSABLE = 6
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 @attrs.frozen

@@ -19,6 +19,7 @@ import msgspec
 
 from core import messages as m
 from core.messages import Message, Node, Reply, Value
+from plugins.values import NESTING_MAX, SCALARS, insist
 
 FRAME_BYTES_MAX = 2**24
 HEADER = struct.Struct(">I")
@@ -27,7 +28,6 @@ NUMBER_BITS = 43  # of a process's number
 NODE_BITS = 20  # of a node's, within its process; those above are the process's number
 NONCE_BYTES = 32
 DIGEST_BYTES = 32  # of a key that is shown at the end
-NESTING_MAX = 100  # lists and dicts within each other, in a value
 _NESTING_HEARD = NESTING_MAX + 5  # in a snapshot values are deeper
 
 # A host name, an IPv4 address, or an IPv6 address in brackets; and a port. (\Z, as $ also matches
@@ -317,7 +317,7 @@ def _object(item: Any) -> Any:
     nested = form.nested
     for name in form.values:
         value = getattr(item, name)
-        if type(value) not in _SCALARS:
+        if type(value) not in SCALARS:
             _insist_within(value, name in form.lone)
     return cls(
         *[
@@ -330,48 +330,11 @@ def _object(item: Any) -> Any:
 # -- frames --------------------------------------------------------------------------------
 
 
-def plain(value: Value) -> Value:
-    """A job's value as it would arrive elsewhere. Raises LocalProtocolError if it would not."""
-    try:
-        _insist(value)
-        data = _ENCODER.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise LocalProtocolError(f"not plain data: {error}") from error
-    if len(data) > FRAME_BYTES_MAX // 2:
-        raise LocalProtocolError(f"{len(data)} bytes do not fit, {FRAME_BYTES_MAX // 2} do")
-    return msgspec.msgpack.decode(data)
-
-
-_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
-
-
-def _insist(value: Value, left: int = NESTING_MAX) -> None:
-    """Raises TypeError for what msgspec would make plain: sets, whose order differs, and more; and
-    for what is so deep that others could not take it apart again."""
-    match value:
-        case None | bool() | int() | float() | str() | bytes() | bytearray():
-            pass
-        case list() | tuple() | dict() if not left:
-            raise TypeError(f"more than {NESTING_MAX} lists and dicts within each other")
-        case list() | tuple():
-            for item in value:
-                if type(item) not in _SCALARS:
-                    _insist(item, left - 1)
-        case dict():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    raise TypeError(f"the key {key!r:.80} is no str")
-                if type(item) not in _SCALARS:
-                    _insist(item, left - 1)
-        case _:
-            raise TypeError(f"{type(value).__name__}: {value!r:.80}")
-
-
 def _insist_within(value: Any, lone: bool) -> None:
     """The same for what has arrived: a value, or a container of values, whose type is known."""
     for item in (value,) if lone else value.values() if type(value) is dict else value:
-        if type(item) not in _SCALARS:
-            _insist(item, _NESTING_HEARD)
+        if type(item) not in SCALARS:
+            insist(item, _NESTING_HEARD, reserved=None)
 
 
 def encode(envelope: Envelope) -> bytes:

@@ -14,7 +14,6 @@ Rules it keeps:
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -26,8 +25,10 @@ import trio
 from core import Worker
 from core import messages as m
 from core.messages import Node, Value
+from plugins.failing import told
+from plugins.values import given
 from transports.blobs import is_handle, loaded
-from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked, shortened
+from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked
 from transports.crew import Call, Computer, Started
 from transports.jobs import Chosen
 from transports.timers import Timers
@@ -271,14 +272,14 @@ class Work:
         except BaseException as error:
             if not _is_result(error):
                 raise
-            self._raised(call, len(outputs), shortened(traceback.format_exc()))
+            self._raised(call, len(outputs), told(error))
         else:
             self._returned(call, outputs, trio.current_time() - began)
 
     async def _read(self, value: Value) -> Value:
         if type(value) is dict and is_handle(value):
             return await trio.to_thread.run_sync(loaded, self._folder, value)
-        return value
+        return given(value)
 
     async def _write(self, value: Value) -> Value:
         if isinstance(value, str | bytes | list | tuple | dict) and len(value) > 100:
@@ -331,4 +332,4 @@ def _is_result(error: BaseException) -> bool:
     """Whether it is of the job's making, rather than the end of the loop."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(_is_result, error.exceptions))
-    return isinstance(error, Exception | SystemExit)
+    return not isinstance(error, trio.Cancelled)

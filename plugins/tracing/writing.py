@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import polars as pl
 
-from plugins.telling import short
+from plugins.telling import encodable, short
 from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError
 
 ROWS_MAX = 2**17  # of one piece: what is kept in memory
@@ -126,11 +126,9 @@ def describe(folder: Path, run: Run) -> None:
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """What JSON has, each bounded: an input or a result may be of any kind and size."""
-    return {name: value if _is_plain(value) else short(value) for name, value in values.items()}
+    return {name: _bounded(value) for name, value in values.items()}
 
 
-def _is_plain(value: Any) -> bool:
-    try:
-        return len(json.dumps(value)) <= TEXT_MAX
-    except (TypeError, ValueError, RecursionError):
-        return False
+def _bounded(value: Any) -> Any:
+    plain = encodable(value)
+    return plain if len(json.dumps(plain)) <= TEXT_MAX else short(value)

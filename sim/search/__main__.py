@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 
+from plugins import console
 from plugins.progress import progress
 from sim.search import options
 from sim.search.options import PROGRAM, Options
@@ -14,7 +13,7 @@ from sim.search.pool import TRIALS, Pool
 from sim.search.searching import Search
 
 CLEAN, FOUND, MISUSED = 0, 1, 2
-INTERRUPTED, UNREAD = 130, 141  # as of a process that SIGINT or SIGPIPE has ended
+INTERRUPTED = 130  # as of a process that SIGINT has ended
 
 
 def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
@@ -34,11 +33,10 @@ def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
     try:
         return _search(wanted, trials)
     except BrokenPipeError:  # whoever was reading has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
-        return UNREAD
+        return console.silenced(console.UNREAD)
     except OSError as error:  # a full disk, say
         _complain(f"the search cannot go on: {error}")
-        return FOUND
+        return console.silenced(FOUND)
 
 
 def _search(wanted: Options, trials: str) -> int:
@@ -54,12 +52,9 @@ def _search(wanted: Options, trials: str) -> int:
 
 
 def _complain(line: str) -> None:
-    if sys.stderr:  # it may have been closed
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    console.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":
-    for _stream in (sys.stdout, sys.stderr):
-        if isinstance(_stream, TextIOWrapper):  # an event may have what a terminal cannot show
-            _stream.reconfigure(errors="backslashreplace")
+    console.start()
     sys.exit(main())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from io import TextIOWrapper
 
+from plugins import console, signals
 from plugins.progress import left, progress
 from sim.sweep import file, options, points, table
 from sim.sweep.options import PROGRAM, VARIED, Options
@@ -18,7 +17,7 @@ from sim.sweep.overview import overview
 from sim.sweep.running import run
 
 FINISHED, FAILED, MISUSED = 0, 1, 2
-INTERRUPTED, UNREAD = 130, 141  # as of a process that SIGINT or SIGPIPE has ended
+INTERRUPTED = 130  # as of a process that SIGINT has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(sys.argv[1:] if arguments is None else arguments)
     except BrokenPipeError:  # whoever was reading has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
-        return UNREAD
+        return console.silenced(console.UNREAD)
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -83,11 +81,12 @@ def _run(wanted: Options, outcomes: dict[int, Outcome]) -> None:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """What was computed is written, however often Ctrl-C is pressed."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in signals.SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _keep(wanted: Options, outcomes: dict[int, Outcome], why: str) -> None:
@@ -133,12 +132,9 @@ def _name(wanted: Options) -> str:
 
 
 def _complain(line: str) -> None:
-    if sys.stderr:  # it may have been closed
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    console.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":
-    for _stream in (sys.stdout, sys.stderr):
-        if isinstance(_stream, TextIOWrapper):  # an error may have what a terminal cannot show
-            _stream.reconfigure(errors="backslashreplace")
+    console.start()
     sys.exit(main())

@@ -525,5 +525,5 @@ def test_outputs_that_are_no_plain_data_are_refused() -> None:
     world = World(nodes=10, fanout=4, job=job(compute=lambda value, index: object()))
     report = world.run(until=300.0)
     assert report.failure is not None
-    assert "object is not plain data" in report.failure.error
+    assert "TypeError: not plain data: object" in report.failure.error
     everyone_hears(world)

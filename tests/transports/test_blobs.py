@@ -34,7 +34,6 @@ from transports.blobs import (
     loaded,
     stored,
 )
-from transports.wire import LocalProtocolError
 
 SHA = "0123456789abcdef" * 4
 LARGE = {"numbers": list(range(3000)), "bytes": b"\0\xff", "none": None}
@@ -129,13 +128,13 @@ def test_a_large_value_becomes_a_file_and_comes_back(tmp_path: Path, value: Any)
 
 @pytest.mark.parametrize("value", [{KEY: SHA, "size": 5000}, {KEY: 1}])
 def test_a_job_cannot_make_a_handle(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(LocalProtocolError, match=r"^not plain data: the key .* is not for jobs"):
+    with pytest.raises(TypeError, match=r"^not plain data: the key .* is not for jobs"):
         stored(tmp_path, value)
 
 
 @pytest.mark.parametrize("value", [{1, 2}, {1: 2}, [object()], 2**64, [{1}] * 9999])
 def test_what_is_not_plain_is_refused(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(LocalProtocolError, match=r"^not plain data"):
+    with pytest.raises(TypeError, match=r"^not plain data"):
         stored(tmp_path, value)
     assert files(tmp_path) == []
 
@@ -145,7 +144,7 @@ def test_there_is_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for value in (b"x" * 9_997, "x" * 9_997):
         assert is_handle(stored(tmp_path, value))
     for value in (b"x" * 9_998, "x" * 9_998, b"x" * 20_000):
-        with pytest.raises(LocalProtocolError, match=r"^a value of \d+ bytes, above .* of 10000$"):
+        with pytest.raises(ValueError, match=r"^a value of \d+ bytes, above .* of 10000$"):
             stored(tmp_path, value)
 
 

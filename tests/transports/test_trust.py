@@ -13,9 +13,10 @@ import pytest
 from core import Computation, Host, Session, Shape
 from core import messages as m
 from core.messages import Place
+from plugins.values import NESTING_MAX, plain
 from transports import soundness, wire
 from transports.trust import Trust
-from transports.wire import HEADER, NONCE_BYTES, Hello, LocalProtocolError, RemoteProtocolError
+from transports.wire import HEADER, NONCE_BYTES, Hello, RemoteProtocolError
 
 HERE, THERE = "127.0.0.1:5001", "127.0.0.1:5002"
 NUMBER, NODES = 7, 10
@@ -617,12 +618,12 @@ def test_a_moment_is_no_plain_data() -> None:
 
 
 def test_what_can_be_said_can_be_heard() -> None:
-    value = deep(wire.NESTING_MAX)
-    assert wire.plain(value) == value
+    value = deep(NESTING_MAX)
+    assert plain(value) == value
     data = wire.encode(wire.Call("0", 1, m.Brought({"outputs": [value]})))
     assert isinstance(wire.decode(data[HEADER.size :]), wire.Call)
-    with pytest.raises(LocalProtocolError, match="within each other"):
-        wire.plain(deep(wire.NESTING_MAX + 1))
+    with pytest.raises(TypeError, match="within each other"):
+        plain(deep(NESTING_MAX + 1))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from core import Computation, Session, Shape
 from core import messages as m
 from core.messages import Place
+from plugins.values import plain
 from transports import wire
 from transports.wire import (
     FRAME_BYTES_MAX,
@@ -166,13 +167,13 @@ def test_a_frame_above_the_limit_is_not_sent() -> None:
     "value", [2**64, [{1, 2}], object(), {1: 2}], ids=["big", "set", "object", "key"]
 )
 def test_what_is_not_plain_is_no_value(value: object) -> None:
-    with pytest.raises(LocalProtocolError, match="not plain data"):
-        wire.plain(value)
+    with pytest.raises(TypeError, match="not plain data"):
+        plain(value)
 
 
 def test_a_value_is_the_same_here_as_elsewhere() -> None:
-    assert wire.plain(VALUE) == VALUE
-    assert wire.plain((1, [(2,)])) == [1, [[2]]]
+    assert plain(VALUE) == VALUE
+    assert plain((1, [(2,)])) == [1, [[2]]]
 
 
 @pytest.mark.parametrize(
