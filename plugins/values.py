@@ -13,7 +13,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from mmap import mmap
 from typing import Any, NoReturn
 
@@ -29,7 +29,8 @@ DEEP = f"more than {NESTING_MAX} lists and dicts within each other: flatten it"
 
 SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _MARK = ARRAY.encode()
-_INTS = range(-(2**63), 2**64)
+INT_MIN, INT_MAX = -(2**63), 2**64 - 1
+_AS_THEY_ARE = frozenset({type(None), bool, float, bytes})
 _SEEDS = range(-(2**63), 2**63)
 SEEDS = "from -2^63 to 2^63 - 1"
 _BASES: dict[type, Callable[[Any], Any]] = {  # how to get the very type, whatever a subclass does
@@ -63,12 +64,20 @@ _REMEDIES = {  # by the name of a type or of one that it is derived from
 def plain(value: Value) -> Value:
     """`value` as it stands in messages, and arrives. Raises TypeError where it is not plain."""
     kind = type(value)
-    if kind is float or kind is bool or value is None or kind is bytes:
-        return value
-    if kind is int and value in _INTS:
+    if (kind is int and INT_MIN <= value <= INT_MAX) or kind in _AS_THEY_ARE:
         return value
     data = packed(value)
     return value if kind is str else msgspec.msgpack.decode(data)
+
+
+def all_plain(values: Iterable[Value]) -> list[Value]:
+    """Each of them `plain`. Raises TypeError."""
+    return [
+        value
+        if ((kind := type(value)) is int and INT_MIN <= value <= INT_MAX) or kind in _AS_THEY_ARE
+        else plain(value)
+        for value in values
+    ]
 
 
 def packed(value: Value) -> bytes:
@@ -86,6 +95,11 @@ def given(value: Value) -> Value:
     Raises ImportError where there are arrays and no NumPy.
     """
     return value if type(value) in SCALARS else unpacked(_ENCODER.encode(value))
+
+
+def all_given(values: Iterable[Value]) -> list[Value]:
+    """Each of them as it is `given`. Raises ImportError."""
+    return [value if type(value) in SCALARS else given(value) for value in values]
 
 
 def unpacked(data: bytes | mmap) -> Value:

@@ -17,7 +17,7 @@ from plugins import signals
 from plugins.failing import told
 from plugins.loading import Job, cut
 from plugins.tables import SECONDS_MAX
-from plugins.values import given, plain
+from plugins.values import INT_MAX, INT_MIN, SCALARS, all_given, all_plain, given, plain
 from sim.clock import Clock
 
 if TYPE_CHECKING:
@@ -95,7 +95,10 @@ class Work:
         self.calls["compute"] += len(command.slots)
         try:
             for slot, value in zip(command.slots, command.inputs, strict=True):
-                outputs.append(plain(compute(given(value), partition + slot)))
+                own = value if type(value) in SCALARS else given(value)
+                output = compute(own, partition + slot)
+                whole = type(output) is int and INT_MIN <= output <= INT_MAX  # most are
+                outputs.append(output if whole else plain(output))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             slot = command.slots[len(outputs)]
             worker.raised(command.session, slot, self._told(error))
@@ -125,7 +128,7 @@ class Work:
         try:
             value, sizes = arguments
             found = self.job.prepare(given(value), list(sizes))
-            inputs = [plain(one) for one in cut(found, len(sizes))]
+            inputs = all_plain(cut(found, len(sizes)))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, self._told(error))
         else:
@@ -137,7 +140,7 @@ class Work:
             return
         self.calls["collect"] += 1
         try:
-            output = plain(self.job.collect([given(output) for output in outputs]))
+            output = plain(self.job.collect(all_given(outputs)))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, self._told(error))
         else:
