@@ -12,15 +12,18 @@ answer from elsewhere. On real sockets those of many nodes then wait at the same
 process; in the simulator each is run to its end on its own.
 
 A job file is not put into Python's name space of modules under its own name: two files called
-`job.py` in two folders are two jobs, and a file that was edited is loaded anew.
+`job.py` in two folders are two jobs, and a file that was edited is loaded anew. What it imports is
+looked for in its own folder first, wherever the program was started, as Python does for a script.
 """
 
+import ast
+import glob
 import hashlib
 import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from types import ModuleType
 from typing import Any
@@ -32,6 +35,8 @@ from plugins.failing import summary
 
 PARTS = "a job has prepare(input, sizes), compute(input, index) and collect(outputs)"
 _loaded: list[ModuleType] = []
+_FOLDERS: dict[str, str] = {}  # of the modules that were made of job files
+_OURS = frozenset({"core", "sim", "transports", "plugins"})
 NAMES = "give a dotted module name, or the path of a .py file"
 
 
@@ -137,6 +142,49 @@ def forget() -> None:
         vars(module).clear()
 
 
+def beside(module: str) -> dict[str, bytes]:
+    """What a job file imports from its own folder, and what that imports: by path, the source.
+
+    Nothing for a module that was loaded by its dotted name: that is installed as a whole.
+    """
+    folder, found = _FOLDERS.get(module), dict[str, bytes]()
+    if folder is None:
+        return found
+    left = [str(sys.modules[module].__file__)]
+    while left:
+        for name in _imported(left.pop()):
+            top = name.partition(".")[0]
+            one, package = f"{top}.py", os.path.join(folder, top)
+            files = [one] if os.path.isfile(os.path.join(folder, one)) else []
+            if os.path.isfile(os.path.join(package, "__init__.py")):  # before a file of that name
+                inside = glob.glob(os.path.join(glob.escape(package), "**", "*.py"), recursive=True)
+                files = [os.path.relpath(path, folder) for path in inside]
+            for file in files if top not in _OURS else ():
+                path = os.path.join(folder, file)
+                if file not in found:
+                    found[file] = _source(path)
+                    left.append(path)
+    return dict(sorted(found.items()))
+
+
+def _imported(path: str) -> Iterator[str]:
+    """The names of the modules that a file imports, wherever in it."""
+    try:
+        tree = ast.parse(_source(path))
+    except (SyntaxError, ValueError):
+        return  # it cannot be imported
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def _source(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read().replace(b"\r\n", b"\n")
+
+
 def is_path(spec: str) -> bool:
     """Whether it names a file, rather than a module."""
     return spec.endswith(".py") or os.sep in spec or bool(os.altsep and os.altsep in spec)
@@ -200,6 +248,11 @@ def _executed(name: str, path: str, place: str, source: bytes) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = place
     sys.modules[name] = module  # classes look their module up while they are being made
+    _FOLDERS[name] = folder = os.path.dirname(place)
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)  # for good: a function may import something when it is called
+    importlib.invalidate_caches()
     try:
         code = compile(source, place, "exec", dont_inherit=True)
         exec(code, module.__dict__)  # noqa: S102  the file that this user named, like an import

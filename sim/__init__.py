@@ -8,6 +8,11 @@ world.session("0-3").model    # real objects
 report = world.run()
 """
 
+import sys
+
+if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is started comes later
+    sys.path.insert(0, __file__.removesuffix("__init__.py").removesuffix("sim/"))
+
 from sim.world import Report, World
 
 __all__ = ["Report", "World"]

@@ -2,3 +2,8 @@
 
 `python -m transports.tcp` submits a computation and starts the bots that do it.
 """
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is started comes later
+    sys.path.insert(0, __file__.removesuffix("__init__.py").removesuffix("transports/"))

@@ -23,7 +23,7 @@ from typing import Any
 
 from attrs import frozen
 
-from plugins.loading import Job, JobError, load, resolved
+from plugins.loading import Job, JobError, beside, load, resolved
 
 ALLOWED = ("plugins.*",)
 PARTS = ("prepare", "compute", "collect")
@@ -133,14 +133,15 @@ def fingerprint(job: Job) -> str:
     """SHA-256, in hexadecimal, over the names of a job's functions and the sources of the modules
     that they are from: two processes for which it is the same compute the same.
 
-    Modules that these import do not count, nor does where the files are, or how their lines end.
-    For a module without source, one built in or compiled, its name stands.
+    What a job file imports from its own folder counts. Other modules that are imported do not, nor
+    does where the files are, or how their lines end. For a module without source, one built in or
+    compiled, its name stands.
     """
     digest = hashlib.sha256()
     for part in PARTS:
         function = _plain(getattr(job, part))
         name = getattr(function, "__qualname__", type(function).__qualname__)
-        for piece in (part.encode(), name.encode(), _source(function)):
+        for piece in (part.encode(), name.encode(), *_sources(function)):
             digest.update(len(piece).to_bytes(8, "big") + piece)
     return digest.hexdigest()
 
@@ -150,6 +151,13 @@ def _plain(function: Any) -> Any:
     while isinstance(function, partial):
         function = function.func
     return inspect.unwrap(function)
+
+
+def _sources(function: Any) -> list[bytes]:
+    """Of its module, and of what that imports from its folder."""
+    home = getattr(function, "__module__", None) or type(function).__module__
+    others = [piece for path, source in beside(home).items() for piece in (path.encode(), source)]
+    return [_source(function), *others]
 
 
 def _source(function: Any) -> bytes:

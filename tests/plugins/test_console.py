@@ -165,3 +165,15 @@ def test_what_ends_jobs_elsewhere_ends_ours(
             assert process.wait(PATIENCE_SECONDS) == 130
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("command", [SIM, TCP], ids=lambda command: command[0])
+@pytest.mark.parametrize("name", ["core.py", "plugins/__init__.py"])
+def test_what_is_called_like_ours_where_it_is_started_is_in_nobodys_way(
+    tmp_path: Path, name: str, command: tuple[str, ...]
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "job.py").write_text(WRITING)
+    done = shell('"$@"', *command, "--job", "job.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["result", "5"])

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from plugins import demo
-from plugins.loading import NAMES, PARTS, Job, JobError, load
+from plugins.loading import NAMES, PARTS, Job, JobError, beside, load, resolved
 
 JOB = """
 def prepare(input, sizes): return [input] * len(sizes)
@@ -307,3 +307,48 @@ def test_it_can_be_called_by_who_cannot_await(here: Path) -> None:
     assert load("plugins.demo", compute="awaited.py:thing").synchronous().compute(None, 3) == 3
     plain = load("plugins.demo")
     assert plain.synchronous() is plain
+
+
+# -- what a job imports --------------------------------------------------------------------
+
+
+def test_what_is_beside_a_job_file_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, elsewhere = tmp_path / "jobs", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "beside_the_job.py").write_text("K = 0\n")
+    (folder / "beside_the_job.py").write_text("import later_beside\nK = 2\n")
+    (folder / "later_beside.py").write_text("K = 3\n")
+    (folder / "job.py").write_text(
+        f"import beside_the_job\n{JOB.format(value=1)}\n"
+        "def compute(input, index):\n    from later_beside import K\n    return K\n"
+    )
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.syspath_prepend(elsewhere)
+    loaded = load(folder / "job.py")
+    assert sys.modules["beside_the_job"].K == 2
+    assert loaded.compute(1, 0) == 3
+
+
+def test_what_counts_as_beside_a_job(tmp_path: Path) -> None:
+    package = tmp_path / "package_beside"
+    package.mkdir()
+    files = {
+        "job.py": f"import one_beside, json, core\n{JOB.format(value=1)}",
+        "one_beside.py": "def f():\n    from package_beside.inner import x\n",
+        "package_beside/__init__.py": "",
+        "package_beside/inner.py": "x = 1\r\n",
+        "not_imported.py": "",
+        "core.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_bytes(text.encode())
+    module = resolved(tmp_path / "job.py")
+    assert beside(str(module.__name__)) == {  # type: ignore[attr-defined]
+        "one_beside.py": files["one_beside.py"].encode(),
+        "package_beside/__init__.py": b"",
+        "package_beside/inner.py": b"x = 1\n",
+    }
+    assert beside("json") == {}

@@ -213,6 +213,19 @@ def test_what_a_host_calls_its_job_is_found_by_who_allows_it(here: Path) -> None
 # -- the same code -------------------------------------------------------------------------
 
 
+def test_what_a_job_imports_from_its_folder_counts(tmp_path: Path) -> None:
+    prints = []
+    for folder, value in (("a", 2), ("b", 2), ("c", 3)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"beside_{folder}.py").write_text("unused = 0\n")
+        (tmp_path / folder / "helper_of_job.py").write_text(f"K = {value}\n")
+        job = tmp_path / folder / "job.py"
+        job.write_text("import helper_of_job\n" + JOB.format(value=1))
+        sys.modules.pop("helper_of_job", None)
+        prints.append(fingerprint(load(job)))
+    assert prints[0] == prints[1] != prints[2]
+
+
 def test_the_same_source_elsewhere_is_the_same_job(here: Path) -> None:
     one, same = job_file(here / "a" / "job.py", 1), job_file(here / "b" / "other.py", 1)
     Path(same).write_bytes(Path(same).read_bytes().replace(b"\n", b"\r\n"))
