@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from mmap import mmap
+from pathlib import Path
 
 import attrs
 import msgspec
@@ -48,6 +49,7 @@ from transports.computing import (
 )
 
 STDERR = 2
+TOP = Path(__file__).parent.parent
 RECEIVE_BYTES = 2**18
 LAST_SECONDS = 2.0  # for a computing process to end by itself
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
@@ -283,7 +285,8 @@ def start() -> Started:
 
 
 def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:
-    options = {"fd": fd, "memory": memory, "parent": os.getpid(), "path": sys.path}
+    own_first = [str(TOP), *sys.path]  # a job's folder may have something that is called like ours
+    options = {"fd": fd, "memory": memory, "parent": os.getpid(), "path": own_first}
     # An interruption is for this process to deal with, also while the other one starts.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
