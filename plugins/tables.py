@@ -60,7 +60,9 @@ def _index(path: str, line: int, names: Sequence[str], name: str | None) -> int:
     if names.count(name) > 1:
         raise wrong(path, line, f"there are two columns {name!r:.60}, keep one")
     if name not in names:
-        raise wrong(path, line, f"there is no column {name!r:.60}, give one; {has}")
+        alike = [one for one in names if name and one.casefold() == name.casefold()]
+        what = f"write it {name!r:.60}, not {alike[0]!r:.60}" if alike else f"give one; {has}"
+        raise wrong(path, line, f"there is no column {name!r:.60}, {what}")
     return names.index(name)
 
 

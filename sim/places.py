@@ -19,9 +19,10 @@ A table that falls into parts without a row between them is refused.
 
 from __future__ import annotations
 
+import os
 from array import array
+from functools import lru_cache
 from math import inf
-from operator import add
 from random import Random
 
 import attrs
@@ -51,6 +52,15 @@ def read(path: str) -> Places:
 
     Raises ValueError with one line that names the file and what is wrong with it.
     """
+    try:
+        seen = os.stat(path)
+    except (OSError, ValueError):
+        return _read(path, 0, 0)  # which tells what is wrong
+    return _read(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=1)  # it is checked with the other options, and then used
+def _read(path: str, changed: int, size: int) -> Places:
     measured = recorded.round_trips(path)
     names = sorted({place for pair in measured for place in pair})
     if len(names) > PLACES_MAX:
@@ -73,7 +83,10 @@ def _fill(table: list[list[float]]) -> tuple[int, int] | None:
     """Fill in pairs by third places; returns one for which there is no way, if there is any."""
     missing = [(i, j) for i, row in enumerate(table) for j in range(i) if row[j] == inf]
     while missing:
-        found = [(i, j, min(map(add, table[i], table[j]))) for i, j in missing]
+        near = [[k for k, way in enumerate(row) if way < inf] for row in table]
+        found = [
+            (i, j, _way(table[i], table[j], min(near[i], near[j], key=len))) for i, j in missing
+        ]
         for way in found:
             _set(table, *way)
         left = [(i, j) for i, j, way in found if way == inf]
@@ -81,6 +94,11 @@ def _fill(table: list[list[float]]) -> tuple[int, int] | None:
             return left[0]
         missing = left
     return None
+
+
+def _way(one: list[float], other: list[float], thirds: list[int]) -> float:
+    """The best by any of these places."""
+    return min([one[k] + other[k] for k in thirds], default=inf)
 
 
 def _set(table: list[list[float]], i: int, j: int, milliseconds: float) -> None:

@@ -29,7 +29,7 @@ def planned(text: str, nodes: int, shape: Shape, seed: int) -> tuple[Fault, ...]
 def read(path: str) -> tuple[Fault, ...]:
     """The faults in a file. Raises ValueError with one line that names the file."""
     try:
-        text = Path(path).read_text()
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise ValueError(

@@ -139,4 +139,4 @@ def library() -> str:
 
 
 def _file(name: str) -> str:
-    return files("plugins.tracing").joinpath(name).read_text()
+    return files("plugins.tracing").joinpath(name).read_text(encoding="utf-8")

@@ -413,7 +413,7 @@ def _run(folder: Path) -> Run:
     if not os.path.exists(folder):  # of a name that is too long the other raises
         raise TraceError(f"there is no {folder}: give the folder that --trace named")
     try:
-        told = json.loads(file.read_text())
+        told = json.loads(file.read_text(encoding="utf-8"))
         known = told["format"] == FORMAT
     except (OSError, ValueError, TypeError, KeyError):
         known = False

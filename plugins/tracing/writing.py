@@ -116,7 +116,7 @@ def describe(folder: Path, run: Run) -> None:
     told = {"format": FORMAT, "version": VERSION, **attrs.asdict(run)}
     part = folder / f"{RUN_FILE}.part"
     try:
-        part.write_text(json.dumps(told, indent=2) + "\n")
+        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         part.rename(folder / RUN_FILE)
     except OSError as error:
         raise TraceError(

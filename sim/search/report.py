@@ -262,12 +262,14 @@ def _failure_fields(found: Failure) -> dict[str, Any]:
 def save(path: Path, trial: Trial, violation: Violation) -> None:
     """Write a trial, with what it violates, for a person and for `load`. Raises OSError."""
     found = {"invariant": violation.invariant, "detail": violation.detail, "at": violation.at}
-    path.write_text(json.dumps({**to_plain(trial), "found": found}, indent=2) + "\n")
+    path.write_text(
+        json.dumps({**to_plain(trial), "found": found}, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def load(path: Path) -> Trial:
     """A saved trial. Raises ValueError with one line for what is none, and OSError."""
-    return from_plain(json.loads(path.read_text()))
+    return from_plain(json.loads(path.read_text(encoding="utf-8")))
 
 
 # -- live ----------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def test_a_path_may_have_colons(here: Path) -> None:
         ("0.5\n0.6\n", None, ["line 1", "'0.5'", "header"]),
         ("a,b\n1,2\n", None, ["line 1", "'a, b'", "name one", ":COLUMN"]),
         ("a,b\n1,2\n", "c", ["line 1", "no column 'c'", "'a, b'"]),
+        ("a,b\n1,2\n", "B", ["line 1", "no column 'B'", "write it 'B', not 'b'"]),
         ("a,b,a\n1,2,3\n", "a", ["line 1", "two columns 'a'", "keep one"]),
         ("a,b\n1,2\n3\n", "a", ["line 3", "'3' has 1 cells", "has 2"]),
         ("a\n1\n\nsoon\n", "a", ["line 4", "'soon'", "a number from 0", "seconds"]),
