@@ -12,6 +12,7 @@ relative one is relative to the folder that the node was started in.
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
@@ -92,15 +93,30 @@ def _ranges(path: object) -> list[list[Any]]:
         raise ValueError(f"wordcount: the input is to be the path of a file or folder: {path!r}")
     try:
         files = _files(path) if os.path.isdir(path) else [path]
-        sizes = [os.path.getsize(file) for file in files]
+        for file in files:
+            if file.encode("utf-8", "replace").decode() != file:
+                why = "is no UTF-8, so no node can be told; rename it"
+                raise ValueError(f"wordcount: {file!r} {why}")
+        sizes = [_size(file) for file in files]
     except OSError as error:
         raise ValueError(f"wordcount: cannot read {error.filename!r}: {error.strerror}") from error
     if not files:
         raise ValueError(f"wordcount: no file in {path!r} ends in {', '.join(SUFFIXES)}")
-    for file in files:
-        if file.encode("utf-8", "replace").decode() != file:
-            raise ValueError(f"wordcount: {file!r} is no UTF-8, so no node can be told; rename it")
     return [[file, 0, size] for file, size in zip(files, sizes, strict=True) if size > 0]
+
+
+def _size(path: str) -> int:
+    """In bytes. Raises ValueError for what tells none, such as a pipe; OSError."""
+    about = os.stat(path)
+    empty = stat.S_ISREG(about.st_mode) and about.st_size == 0
+    if not stat.S_ISREG(about.st_mode) or (empty and _has_content(path)):
+        raise ValueError(f"wordcount: {path!r} tells no size, save it as a file")
+    return about.st_size
+
+
+def _has_content(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(1) != b""
 
 
 def _files(folder: str) -> list[str]:

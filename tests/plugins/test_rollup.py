@@ -160,3 +160,12 @@ def test_outputs_that_are_no_neighbours_are_refused(write: Write) -> None:
     outputs: list[Any] = [rollup.compute(input, index) for index, input in enumerate(inputs)]
     with pytest.raises(ValueError, match="rollup: line 1 is next, not 2: the file has changed"):
         rollup.collect([outputs[0], outputs[2]])
+
+
+def test_what_tells_no_size_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/proc/self/stat", "/dev/null"):
+        with pytest.raises(
+            ValueError, match=f"^rollup: '{path}' tells no size, save it as a file$"
+        ):
+            rollup.prepare(str(path), [1])

@@ -155,3 +155,12 @@ def test_a_file_that_shrinks_is_noticed(folder: Folder) -> None:
     assert wordcount.compute(first, 0) == {"a": 1, "b": 1}
     with pytest.raises(ValueError, match="has become shorter since it was cut, run again"):
         wordcount.compute(second, 1)
+
+
+def test_what_tells_no_size_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/proc/self/stat", "/dev/null"):
+        with pytest.raises(
+            ValueError, match=f"^wordcount: '{path}' tells no size, save it as a file$"
+        ):
+            wordcount.prepare(str(path), [1])
