@@ -160,7 +160,5 @@ def test_a_file_that_shrinks_is_noticed(folder: Folder) -> None:
 def test_what_tells_no_size_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/proc/self/stat", "/dev/null"):
-        with pytest.raises(
-            ValueError, match=f"^wordcount: '{path}' tells no size, save it as a file$"
-        ):
+        with pytest.raises(ValueError, match=f"wordcount: '{path}' tells no size, save"):
             wordcount.prepare(str(path), [1])
