@@ -308,14 +308,23 @@ class Checker:
             shape = shape.child(slot)
         return shape
 
+    def _kept_waiting(self) -> set[Node]:
+        """Liars, who waits for one or is below one, and whom those lead."""
+        kept, before = {*self.taint.nodes}, 0
+        while len(kept) > before:
+            before = len(kept)
+            for view in self.lasting.views() if kept else ():
+                host = self.network.hosts.get(view.place.address)
+                session = host and host.reflectors.get(view.place.session)
+                if {*view.place.route, session and session.state.leader} & kept:
+                    kept.add(view.node)
+        return kept
+
     def check_released(self) -> None:
         """All who are there have heard that it is over, but who is below a liar that is still."""
+        kept = self._kept_waiting()
         for view in self.lasting.views():
-            chain = self.network.chain(view.node)
-            hosts = {address for other in chain for address in other.place.route}
-            if {view.node, *hosts} & self.taint.nodes:
-                continue
-            if view.node != SUBMITTER:
+            if view.node != SUBMITTER and view.node not in kept:
                 place = f"{view.place.session} on {view.place.address}"
                 what = f"node {view.node} is {view.state.name} in {place}"
                 raise Broken(RELEASED, what, node=view.node)
