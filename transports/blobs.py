@@ -251,6 +251,11 @@ class Blobs:
             self.path(sha).unlink(missing_ok=True)
         return found.hexdigest() == sha
 
+    def is_whole(self, wanted: Handle) -> bool:
+        """Whether that value is here as it was written: all of it is read. Else it is removed."""
+        sha = wanted[KEY]
+        return self.size(sha) == wanted["size"] and self.check(sha)
+
     def close(self) -> None:
         """It is not used any more. A temporary one goes, with all that is in it."""
         self._close()

@@ -8,6 +8,9 @@ Rules it keeps, besides those of the port:
   for the disk), never the file: it holds what was stored up to some moment before.
 - When the messages of a session have become longer than what its snapshot was, a new snapshot takes
   their place; so the file stays within a few times the size of the models.
+- Each row has a checksum over what it says and what it is of, so that a bit that has changed on the
+  disk is noticed where it is read. Of values that are not in the folder beside it any more, or not
+  whole, what they were is not known: that is computed again.
 - One process has it open at a time. A file of another kind, version or job is left as it is.
 - The keys of the computation are drawn when the file is made, and stay; so a host that is started
   again is known by what the one before it had said.
@@ -16,9 +19,11 @@ Rules it keeps, besides those of the port:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import attrs
 import msgspec
@@ -29,10 +34,11 @@ from core.cutting import ROOT
 from core.messages import Message, Value
 from core.sessions.model import Kind
 from transports import wire
+from transports.blobs import Handle, among
 from transports.keys import KEY_BYTES, Keys
 
 APPLICATION = 0x4D4E6F64  # "MNod", at the beginning of the file
-VERSION = 2
+VERSION = 3
 HEADER_BYTES = 100  # of any SQLite file
 COMPACT_BYTES_MIN = 2**18  # of messages, before a snapshot takes their place
 COMPACT_TIMES = 2  # as long as the snapshot before them
@@ -49,6 +55,8 @@ _FORGET = "DELETE FROM messages WHERE session = ?"
 _APPEND = "INSERT INTO messages VALUES (?, ?, ?)"
 _SNAPSHOT = "SELECT snapshot FROM sessions WHERE session = ?"
 _MESSAGES = "SELECT seq, message FROM messages WHERE session = ? ORDER BY seq"
+_ORPHANS = "SELECT count(*) FROM messages WHERE session NOT IN (SELECT session FROM sessions)"
+CHECK_BYTES = 8
 _LENGTHS = """
     SELECT session, length(snapshot),
            (SELECT coalesce(sum(length(message)), 0) FROM messages WHERE session = s.session)
@@ -116,6 +124,7 @@ class SqliteStore:
         self.path = path
         self.job: dict[str, Value] = {}
         self.keys = Keys()
+        self.has: Callable[[Handle], bool] = lambda handle: True  # whether that value is here
         self._lengths: dict[str, _Length] = {}
         self._file: sqlite3.Connection | None = None
         try:
@@ -142,7 +151,8 @@ class SqliteStore:
         frame = b"" if seq == 1 or self._is_long(session) else self._frame(state, now, message)
         with self._explained(reading=False):
             if frame:
-                self._database.execute(_APPEND, (session, seq, frame))
+                row = _sealed(frame, session, seq)
+                self._database.execute(_APPEND, (session, seq, row))
                 self._lengths[session].messages += len(frame)
             else:
                 self._begin(state)
@@ -150,7 +160,10 @@ class SqliteStore:
     def load(self, kind: Kind) -> list[Session]:
         """Raises StoreError where a part of it is no longer what was stored."""
         with self._explained():
-            return [self._replayed(session, kind) for session in self._lengths]
+            states = [self._replayed(session, kind) for session in self._lengths]
+        for state in states:
+            _forget_missing(state, self.has)
+        return states
 
     def close(self) -> None:
         """Nothing is stored any more; others may open the file."""
@@ -181,20 +194,32 @@ class SqliteStore:
         with self._database as database:
             database.execute("BEGIN")
             database.execute(_FORGET, (session,))
-            database.execute(_BEGIN, (session, snapshot))
+            database.execute(_BEGIN, (session, _sealed(snapshot, session)))
         self._lengths[session] = _Length(len(snapshot))
 
     def _replayed(self, session: str, kind: Kind) -> Session:
-        rows = self._database.execute(_SNAPSHOT, (session,))
-        state = Session.restore(kind, msgspec.msgpack.decode(rows.fetchone()[0]))
-        for seq, frame in self._database.execute(_MESSAGES, (session,)):
-            ordered = wire.decode(frame[wire.HEADER.size :])
+        (row,) = self._database.execute(_SNAPSHOT, (session,)).fetchone()
+        state = Session.restore(kind, msgspec.msgpack.decode(self._whole(row, session)))
+        for seq, row in self._database.execute(_MESSAGES, (session,)):
+            ordered = wire.decode(self._whole(row, session, seq)[wire.HEADER.size :])
             if not isinstance(ordered, wire.Ordered) or not ordered.seq == seq == state.seq + 1:
                 raise StoreError(f"{self.path} is damaged: message {seq} of {session}")
             state.apply(ordered.time, ordered.message)
         return state
 
+    def _whole(self, row: object, *where: Value) -> bytes:
+        """What was stored there. Raises StoreError if it is not that any more."""
+        content = row[CHECK_BYTES:] if isinstance(row, bytes) else b""
+        if row != _sealed(content, *where):
+            raise StoreError(f"{self.path} is damaged: {' '.join(map(str, where))} has changed")
+        return content
+
     def _measure(self) -> None:
+        ((whole, *_), *_) = self._database.execute("PRAGMA integrity_check(1)")
+        (orphans,) = self._database.execute(_ORPHANS).fetchone()
+        if whole != "ok" or orphans:
+            why = "it has messages of no session" if whole == "ok" else " ".join(whole.split())
+            raise StoreError(f"{self.path} is damaged: {why}")
         for session, size, messages in self._database.execute(_LENGTHS):
             self._lengths[session] = _Length(size, messages)
 
@@ -230,12 +255,13 @@ class SqliteStore:
             database.execute(f"PRAGMA user_version = {VERSION}")
             for table in _TABLES:
                 database.execute(table)
-            for key in attrs.asdict(Keys.drawn()).items():
-                database.execute("INSERT INTO keys VALUES (?, ?)", key)
+            for name, key in attrs.asdict(Keys.drawn()).items():
+                database.execute("INSERT INTO keys VALUES (?, ?)", (name, _sealed(key, name)))
         database.execute("COMMIT")
 
     def _known_keys(self) -> Keys:
-        keys = dict(self._database.execute("SELECT name, value FROM keys"))
+        rows = self._database.execute("SELECT name, value FROM keys")
+        keys = {name: self._whole(row, name) for name, row in rows}
         for key in (keys["end"], keys["root"]):
             if type(key) is not bytes or len(key) != KEY_BYTES:
                 raise StoreError(f"{self.path} is damaged: its keys are none")
@@ -244,13 +270,14 @@ class SqliteStore:
     def _belong(self, job: dict[str, Value], given: bool) -> None:
         """Belong to `job`, if to none yet."""
         rows = self._database.execute("SELECT name, value FROM job")
-        self.job = {name: msgspec.msgpack.decode(value) for name, value in rows}
+        found = {name: self._whole(row, name) for name, row in rows}
+        self.job = {name: msgspec.msgpack.decode(value) for name, value in found.items()}
         if not self.job:
             self.job = job
             with self._database as database:
                 database.execute("BEGIN")
                 for name, value in job.items():
-                    row = name, msgspec.msgpack.encode(value)
+                    row = name, _sealed(msgspec.msgpack.encode(value), name)
                     database.execute("INSERT INTO job VALUES (?, ?)", row)
         for name in dict.fromkeys([*self.job, *job]) if given else ():
             there, here = self.job.get(name), job.get(name)
@@ -271,6 +298,27 @@ class SqliteStore:
             if not reading:
                 raise
             raise StoreError(f"{self.path} is damaged: {error!r:.200}") from error
+
+
+def _sealed(content: bytes, *where: Value) -> bytes:
+    """A row: the content, after a checksum of it and of where it stands."""
+    key = msgspec.msgpack.encode(where)
+    return blake2b(key + content, digest_size=CHECK_BYTES).digest() + content
+
+
+def _forget_missing(state: Session, has: Callable[[Handle], bool]) -> None:
+    """Have a stored state say nothing that depends on values which are gone."""
+    model: Any = state.model
+    slots, whole = model.slots, [has(handle) for handle in among(model.slots.inputs or ())]
+    if not all(whole):
+        slots.inputs = None
+    if not all(has(handle) for handle in among([model.input])):
+        model.given, model.input = False, None
+    for i, output in enumerate(slots.outputs):
+        if slots.done[i] and not all(has(handle) for handle in among([output])):
+            slots.done[i], slots.outputs[i] = False, None
+    if state.ended is not None and not all(has(handle) for handle in among([state.ended.result])):
+        state.ended = None
 
 
 def _wired(job: Mapping[str, Value]) -> dict[str, Value]:

@@ -175,7 +175,9 @@ def _kept(
     store = SqliteStore(wanted.store, job)
     stack.callback(store.close)
     folder = wanted.store.with_name(wanted.store.name + ".blobs")
-    return store, stack.enter_context(Blobs(folder))
+    blobs = stack.enter_context(Blobs(folder))
+    store.has = blobs.is_whole
+    return store, blobs
 
 
 async def _join(wanted: JoinOptions, security: Security) -> int:

@@ -141,3 +141,31 @@ def test_a_store_that_another_host_has_open_is_refused(run: Programs) -> None:
     assert "another process has it open" in other.stderr
     host.interrupt()
     host.ended(130)
+
+
+LARGE = """
+def prepare(input, sizes):
+    return [None] * len(sizes)
+
+def compute(input, index):
+    return bytes([index]) * 50_000
+
+def collect(outputs):
+    return b"".join(outputs)
+"""
+
+
+def test_a_bit_that_changed_in_a_value_costs_work_and_nothing_else(run: Programs) -> None:
+    """Each value beside the store in turn: outputs, what was combined, the result itself."""
+    command = ("--nodes", 3, "--partitions", 8, "--fanout", 3, "--job", run.job(LARGE))
+    store = run.folder / "store.db"
+    right = run.start(*command, "--store", store, "--json").report()["result"]
+    folder = store.with_name("store.db.blobs")
+    names = sorted(path.name for path in folder.iterdir() if path.name != "lock")
+    assert len(names) > 8
+    for name in names[::3]:
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+        again = run.start(*command, "--store", store, "--json").report()
+        assert (again["result"], again["failure"]) == (right, None)

@@ -29,6 +29,8 @@ from tests.core.test_trees import check_result
 from tests.test_rooms import TOP
 from tests.transports.stored_life import INCARNATION, STEPS, life
 from transports import store
+from transports.blobs import handle
+from transports.keys import Keys
 from transports.store import SqliteStore, StoreError, found
 
 JOB: dict[str, Value] = {"job": "plugins.primes", "partitions": 9, "fanout": 3, "input": [0, 1.5]}
@@ -383,7 +385,7 @@ def test_another_version(path: Path, version: int) -> None:
     database = sqlite3.connect(path)
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
-    refused(path, f"is a store of version {version}, this program knows version 2")
+    refused(path, f"is a store of version {version}, this program knows version 3")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -401,6 +403,48 @@ def test_damage_is_one_line_or_harmless(path: Path, seed: int) -> None:
     path.write_bytes(content)
     line = problem(path)
     assert not line or (line.startswith(str(path)) and "\n" not in line)
+
+
+def test_no_bit_changes_unnoticed(path: Path) -> None:
+    kept = SqliteStore(path, JOB)
+    state, stored = lived(kept, 3), dict[int, str]()
+    for i in range(3, 40):
+        state.apply(0.0, finished(i, b"out %d" % i))
+        kept.append(state, 0.0, finished(i, b"out %d" % i))
+        stored[state.seq] = digest(state.snapshot())
+    keys = kept.keys
+    kept.close()
+    content, random, told = path.read_bytes(), Random(1), list[str]()
+    for _ in range(400):
+        flipped = bytearray(content)
+        flipped[random.randrange(len(flipped))] ^= 1 << random.randrange(8)
+        path.write_bytes(flipped)
+        told.append(problem(path) or _as_stored(path, stored, keys))
+    assert all("\n" not in line for line in told)
+    assert sum(map(bool, told)) > 30  # the others are where nothing is stored
+
+
+def _as_stored(path: Path, stored: dict[int, str], keys: Keys) -> str:
+    kept = SqliteStore(path, JOB)
+    (found,) = kept.load(Computation)
+    kept.close()
+    assert stored[found.seq] == digest(found.snapshot())
+    assert kept.keys == keys
+    return ""
+
+
+def test_a_value_that_is_not_whole_is_computed_again(path: Path, tmp_path: Path) -> None:
+    gone, whole, spoilt = (handle(letter * 64, 5000) for letter in "abc")
+    kept = SqliteStore(path, JOB)
+    state = lived(kept, 1)
+    for i, output in enumerate((whole, gone, "small", spoilt), 1):
+        state.apply(0.0, finished(i, output))
+        kept.append(state, 0.0, finished(i, output))
+    kept.has = lambda wanted: wanted == whole
+    (found,) = kept.load(Computation)
+    known = {i: output for i, (output, _) in found.model.facts().items() if i}
+    assert known == {1: whole, 3: "small"}
+    kept.close()
 
 
 def problem(path: Path) -> str:
