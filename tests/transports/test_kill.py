@@ -162,8 +162,8 @@ def test_a_bit_that_changed_in_a_value_costs_work_and_nothing_else(run: Programs
     right = run.start(*command, "--store", store, "--json").report()["result"]
     folder = store.with_name("store.db.blobs")
     names = sorted(path.name for path in folder.iterdir() if path.name != "lock")
-    assert len(names) > 8
-    for name in names[::3]:
+    assert len(names) > 2
+    for name in names:
         content = bytearray((folder / name).read_bytes())
         content[len(content) // 2] ^= 1
         (folder / name).write_bytes(content)
