@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 from plugins import signals
 
+FILES = 2**16  # descriptors; with many more some programs that a job starts take long
 UNWRITTEN, UNREAD = 1, 141  # no room for the answer; nobody reads it, as of SIGPIPE
 
 
@@ -48,12 +51,20 @@ class _Dropping(io.RawIOBase):
 def start() -> None:
     """What a command does first, before it opens anything."""
     open_descriptors()
+    raise_limits()
     signals.hear()
     sys.stderr = dropping(2)
     answers = os.dup(1)
     os.dup2(2, 1)
     # A result may have what a terminal cannot show.
     sys.stdout = open(answers, "w", encoding=_encoding(), errors="backslashreplace")  # noqa: SIM115
+
+
+def raise_limits() -> None:
+    """Have as many descriptors as this user may have: each connection takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems have none that high
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, FILES)), hard))
 
 
 def open_descriptors() -> None:

@@ -41,6 +41,7 @@ class Chosen:
     name: str
     parts: dict[str, str]
     job: Job
+    fingerprint: str  # as it was when it was loaded
 
 
 def called(name: str) -> str:
@@ -62,7 +63,8 @@ def chosen(name: str, parts: Mapping[str, str], allow: Sequence[str] = ()) -> Ch
 
 def own(name: str, parts: Mapping[str, str]) -> Chosen:
     """The job that whoever runs this process names. Raises JobError."""
-    return Chosen(name, dict(parts), load(name, **parts))
+    job = load(name, **parts)
+    return Chosen(name, dict(parts), job, fingerprint(job))
 
 
 def allowed(name: str, allow: Sequence[str] = ()) -> str:
@@ -135,7 +137,7 @@ def fingerprint(job: Job) -> str:
 
     What a job file imports from its own folder counts. Other modules that are imported do not, nor
     does where the files are, or how their lines end. For a module without source, one built in or
-    compiled, its name stands.
+    compiled, its name stands. Raises JobError where a source that is there cannot be read.
     """
     digest = hashlib.sha256()
     for part in PARTS:
@@ -167,6 +169,8 @@ def _source(function: Any) -> bytes:
         try:
             with open(path, "rb") as file:
                 return file.read().replace(b"\r\n", b"\n")
-        except OSError:
+        except FileNotFoundError:
             pass
+        except OSError as error:
+            raise JobError(f"the source {path!r} cannot be read: {error.strerror}") from error
     return name.encode()

@@ -95,7 +95,7 @@ class Joining:
             return None
         try:
             chosen = jobs.chosen(begin.job, begin.parts, self.options.allow)
-            if jobs.fingerprint(chosen.job) != begin.fingerprint:
+            if chosen.fingerprint != begin.fingerprint:
                 why = f"job {begin.job!r} here is not the same as the host's"
                 return self.end(Exit.REFUSED, f"{why}: install the same version")
             process.begin(begin, working(process, begin, chosen, self.options.cores))

@@ -57,6 +57,22 @@ class Lines(logging.Formatter):
         return f"{seconds}.{milliseconds:03}Z {record.levelname.lower()} {record.getMessage()}"
 
 
+class Once(logging.Filter):
+    """Of what Trio says again and again while no connection can be accepted, one line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not self.told:
+            self.told = True
+            error = record.exc_info[1] if record.exc_info else None
+            reason = getattr(error, "strerror", None) or record.getMessage()
+            event(logging.ERROR, "refusing", reason=f"{reason}: raise the limit (ulimit -n)")
+        return False
+
+
 def set_up(verbosity: int) -> None:
     """Write to stderr: 0 warnings and errors, 1 one line for each connection as well, 2 more."""
     for handler in list(log.handlers):
@@ -65,4 +81,7 @@ def set_up(verbosity: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     log.addHandler(handler)
+    accepting = logging.getLogger("trio.serve_listeners")
+    if not any(isinstance(known, Once) for known in accepting.filters):
+        accepting.addFilter(Once())
     log.setLevel(LEVELS[max(0, min(verbosity, len(LEVELS) - 1))])

@@ -166,7 +166,7 @@ class Root:
         begin = wire.Begin(
             jobs.called(work.job),
             parts,
-            jobs.fingerprint(self.chosen.job),
+            self.chosen.fingerprint,
             shape.partitions,
             shape.fanout,
             work.delay,

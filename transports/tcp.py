@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import signal
@@ -45,6 +46,7 @@ EXITS: list[tuple[type[Exception], Exit]] = [
     (BlobError, Exit.FAILED),
     (BotsError, Exit.FAILED),
     (BadOption, Exit.MISUSED),
+    (OSError, Exit.FAILED),  # no process can be started, say
 ]
 EXPECTED = tuple(kind for kind, _ in EXITS)
 
@@ -62,7 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         code = next(code for kind, code in EXITS if isinstance(error, kind))
         refused = isinstance(error, ConnectError) and error.final
-        return _complain(str(error), Exit.REFUSED if refused else code)
+        return _complain(_line(error), Exit.REFUSED if refused else code)
+
+
+def _line(error: Exception) -> str:
+    """What is wrong, and what to do about it."""
+    if type(error) is not OSError:
+        return str(error)
+    few = error.errno in (errno.EMFILE, errno.ENFILE)
+    return f"{error.strerror}{': raise the limit (ulimit -n)' if few else ''}"
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -167,7 +177,7 @@ def _kept(
     work = wanted.work
     job = {
         "job": jobs.called(work.job),
-        "fingerprint": jobs.fingerprint(chosen.job),
+        "fingerprint": chosen.fingerprint,
         "input": work.input,
         "partitions": work.partitions,
         "fanout": work.fanout,

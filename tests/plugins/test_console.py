@@ -38,6 +38,12 @@ def compute(input, index):
 def collect(outputs):
     return sum(outputs)
 """
+HEARING = """
+import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # whoever began the tests may ignore some
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 FILES = """
 import atexit, os
 out = open("out.txt", "a")
@@ -150,7 +156,8 @@ def test_what_ends_jobs_elsewhere_ends_ours(
 ) -> None:
     job = tmp_path / "job.py"
     job.write_text(f"{WRITING}\nimport time\nprint('begun', flush=True)\ntime.sleep(1000)\n")
-    command = [sys.executable, "-m", *(word.replace("{job}", str(job)) for word in words)]
+    own = [sys.executable, "-m", *(word.replace("{job}", str(job)) for word in words)]
+    command = [sys.executable, "-c", HEARING, *own]
     with subprocess.Popen(
         command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
