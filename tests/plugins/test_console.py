@@ -40,7 +40,7 @@ def collect(outputs):
 """
 HEARING = """
 import os, signal, sys
-for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # whoever began the tests may ignore some
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # who began the tests may ignore some
     signal.signal(number, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
