@@ -149,7 +149,8 @@ class Computation(Model):
         node, i, slots = failed.node, failed.slot, self.slots
         if node not in ((self.people.leader,) if i is None else slots.holders(i)):
             return  # from one who is no longer concerned
-        if failed.before == self.failed(node, i):
+        in_vain = i is not None and bool(slots.done[i])  # others have done it
+        if failed.before == self.failed(node, i) and not in_vain:
             if i is None:
                 self.failures += 1
             else:
@@ -157,7 +158,7 @@ class Computation(Model):
         elif i is None:
             return  # it came twice; with a slot the node may have been away, and is not at it
         tries = self.failures if i is None else len(slots.failed.get(i, ()))
-        if self.failure is None and (failed.final or tries >= TRIES):
+        if self.failure is None and not in_vain and (failed.final or tries >= TRIES):
             self.failure = failed.failure
         if self.failure or i is None:
             return self.direct_leader()

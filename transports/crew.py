@@ -26,6 +26,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from mmap import mmap
 from pathlib import Path
+from typing import Any
 
 import attrs
 import msgspec
@@ -42,6 +43,7 @@ from transports.computing import (
     KINDS,
     PAGE_BYTES,
     PIECE,
+    PREPARE,
     Answer,
     Order,
     framed,
@@ -80,6 +82,17 @@ class Call:
         """Whether the view is still where it was when it asked."""
         return self.worker.state is not GONE and self.worker.place.session == self.session
 
+    @property
+    def obsolete(self) -> bool:
+        """Whether nobody needs what comes of it any more, though it may be at work for long."""
+        if not self.wanted or self.worker.seat is None:
+            return not self.wanted
+        model: Any = self.worker.seat.state.model
+        slots = model.slots
+        if self.kind == COMPUTE:
+            return all(slots.done[slot] for slot in self.slots)
+        return self.kind == PREPARE and slots.inputs is not None
+
     def slot(self, piece: int) -> int | None:
         return self.slots[piece] if self.kind == COMPUTE else None
 
@@ -112,6 +125,7 @@ class Computer:
         self._begun = begun
         self._at = 0  # the number of the last call of which that was told
         self._number = 0  # of the last call
+        self._process: subprocess.Popen[bytes] | None = None
         self._seen = 0
         self._unsent: list[Order] = []
         self._more = trio.lowlevel.ParkingLot()
@@ -140,6 +154,10 @@ class Computer:
         self._seen = at
         self.stuck = at == seen and at in self.calls
         return self._take(at) if self.stuck and len(self.calls) > 1 else []
+
+    def is_at_nothing(self) -> bool:
+        """Whether it is for long at what nobody needs, and at nothing else."""
+        return self.stuck and all(call.obsolete for call in self.calls.values())
 
     def _take(self, at: int) -> list[Call]:
         self._page[DROPPED] = self._number
@@ -170,8 +188,13 @@ class Computer:
             code = await self._serve(started.process, trio.SocketStream(ours))
         self._ended(self, f"the computing process ended ({_exit(code)})")
 
+    def end(self) -> None:
+        """End it, whatever it is at."""
+        if self._process is not None:
+            self._process.kill()
+
     async def _serve(self, process: subprocess.Popen[bytes], stream: trio.SocketStream) -> int:
-        data = bytearray()
+        self._process, data = process, bytearray()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream)

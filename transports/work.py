@@ -7,7 +7,8 @@ Rules it keeps:
 - A call is handed on as it came, however many pieces it has. A computing process is given as many
   calls as keep it busy for a moment; those that it does not reach in time are queued again.
 - What a computing process was at when it died has failed; what else it had is queued again.
-- A node that has gone elsewhere does not want what it asked for: that is not begun.
+- A node that has gone elsewhere does not want what it asked for: that is not begun. A computing
+  process that is for long at what others have done by now is ended where somebody waits for it.
 - Where everything is to take a given time, the functions run at once, and what comes of them is
   held back until that time is over. It occupies nobody.
 """
@@ -175,6 +176,7 @@ class Work:
         while self._urgent or self._queue:
             computer = self._next_computer()
             if computer is None:
+                self._busy.unpark()
                 return
             call = (self._urgent or self._queue).popleft()
             if call.wanted:
@@ -204,12 +206,20 @@ class Work:
     async def _look(self) -> None:
         """Every moment, while somebody has more than one call, take back what must wait there."""
         while True:
-            if all(len(one.calls) < 2 for one in self._computers):
+            if all(len(one.calls) < 2 for one in self._computers) and not self._waiting():
                 await self._busy.park()
             await trio.sleep(LOOK_SECONDS)
             for computer in self._computers:
                 self._again(computer.look())
+            if self._waiting():
+                for computer in self._computers:
+                    if computer.is_at_nothing():
+                        computer.end()
             self._fill()
+
+    def _waiting(self) -> bool:
+        """Whether something is to be begun for which there is no room."""
+        return bool(self._urgent or self._queue)
 
     def _again(self, calls: list[Call]) -> None:
         """Back to where they came from, before all others."""
@@ -220,8 +230,8 @@ class Work:
         self._computers.remove(computer)
         fatal = computer.fatal()
         self._again(list(computer.calls.values()))
-        if fatal:
-            call, piece = fatal
+        if fatal and not (fatal[0].obsolete and fatal[0].kind != COMPUTE):
+            call, piece = fatal  # where it is done by others it was in vain, and is said to be over
             before = "" if computer.ready else ", before the job was loaded"
             self._raised(call, piece, f"{how} in {call.where(piece)}{before}")
         self._fill()

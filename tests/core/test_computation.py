@@ -605,6 +605,23 @@ def test_slots_fail_each_on_their_own() -> None:
     assert session.model.failure is None
 
 
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("leaf", [False, True])
+def test_what_fails_in_vain_costs_nothing(leaf: bool, final: bool) -> None:
+    """Somebody else has done it: who was at it is free, and whatever went wrong does not matter."""
+    session = Session(4, 4) if leaf else Session(16, 4)
+    session.join(1, 2)
+    session.slots.helpers[0] = 2
+    session.slots.failed[0] = (8, 9)  # the next one would be the last
+    session.order(m.Finished(2, (0,), ["out"], 0.1))
+    failure = m.Failure("0", 0, "in vain")
+    session.order(m.Failed(1, 0, failure, final))
+    assert session.state.model.failure is None
+    assert session.slots.failed[0] == (8, 9)
+    assert 1 in session.workers()[1:]  # it has something else to do
+    assert session.workers()[0] is None
+
+
 def test_the_rest_of_a_batch_that_failed_is_freed() -> None:
     session = Session(8, 8)
     session.join(1)

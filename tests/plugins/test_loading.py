@@ -232,7 +232,7 @@ def test_a_syntax_error_names_the_line(here: Path) -> None:
     assert "it raises SyntaxError: invalid syntax (broken.py, line 2): " in refusal("broken")
 
 
-def test_an_interruption_is_passed_on(here: Path) -> None:
+def test_an_interruption_is_passed_on(here: Path, ctrl_c: None) -> None:
     (here / "broken.py").write_text("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         load("broken.py")

@@ -236,7 +236,7 @@ def test_a_trace_that_can_no_longer_be_written_ends_the_run_with_one_line(
 
 
 def test_an_interrupted_run_leaves_what_was_known(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ctrl_c: None
 ) -> None:
     job = written(tmp_path, INTERRUPTED)
     trace = tmp_path / "trace"

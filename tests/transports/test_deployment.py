@@ -346,3 +346,31 @@ def test_large_values_survive_the_process_that_had_them(run: Programs) -> None:
     assert host.report()["result"]["hashes"] == expected
     for join in joins[1:]:
         join.ended()
+
+
+STUCK = """
+import os, time
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    try:
+        os.close(os.open(input, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return 1
+    time.sleep(1000)  # the first; whoever tries it again does it at once
+
+def collect(outputs):
+    return sum(outputs)
+"""
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 2), (3, 9, 3), (2, 2, 2), (4, 16, 4)])
+def test_a_piece_that_others_have_done_holds_nobody_up(
+    run: Programs, shape: tuple[int, int, int]
+) -> None:
+    nodes, partitions, fanout = shape
+    options = ("--nodes", nodes, "--partitions", partitions, "--fanout", fanout, "--json")
+    job = ("--job", run.job(STUCK), "--input", run.folder / "mark")
+    assert run.start(*options, *job).report(seconds=20.0)["result"] == partitions

@@ -290,10 +290,10 @@ def test_wildcards_and_loopback() -> None:
 @pytest.mark.parametrize(
     ("command", "names", "codes"),
     [
-        ("", ALONE, [0, 1, 2, 3, 6, 130]),
-        ("host", HOST, [0, 1, 2, 3, 6, 130]),
-        ("join", JOIN, [0, 1, 2, 3, 4, 5, 130]),
-        ("status", STATUS, [0, 2, 4, 5, 130]),
+        ("", ALONE, [0, 1, 2, 3, 6, 130, 141]),
+        ("host", HOST, [0, 1, 2, 3, 6, 130, 141]),
+        ("join", JOIN, [0, 1, 2, 3, 4, 5, 130, 141]),
+        ("status", STATUS, [0, 2, 4, 5, 130, 141]),
     ],
 )
 def test_help_explains_every_option_and_exit_code(

@@ -101,8 +101,8 @@ def test_a_description_that_is_half_written_is_never_seen(
 ) -> None:
     describe(tmp_path, RUN)
 
-    def broken(path: Path, text: str) -> None:
-        with path.open("w") as file:
+    def broken(path: Path, text: str, encoding: str) -> None:
+        with path.open("w", encoding=encoding) as file:
             file.write(text[:20])
         raise OSError(28, "No space left on device")
 
