@@ -47,6 +47,7 @@ class Network:
         self.end_key = END_KEY
         self.views: list[Any] = [None] * (nodes + 1)  # one view of each node's chain
         self.hosts: dict[Address, Host] = {}
+        self.spoken: dict[Node, dict[Node, None]] = {}  # to whom, though it has no view there
         self.outcome: m.Ended | None = None
         self._link_ticks = link_ticks
         self._mask = len(link_ticks) - 1
@@ -299,6 +300,7 @@ class Network:
     def peers(self, node: Node) -> list[Node]:
         """Those whom `node` is connected to, those included whom it is just sending on."""
         found = dict.fromkeys(view.place.address for view in self.chain(node))
+        found |= self.spoken.get(node, {})
         if node in self.hosts:
             found |= dict.fromkeys(link.node for link in connected(self.hosts[node]))
         found.pop(node, None)

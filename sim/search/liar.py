@@ -54,6 +54,7 @@ class Liar:
         call = self.random.choice(_CALLS)(self, place)
         if isinstance(call, m.Brought):
             self.brought[place.session] = None
+        self.network.spoken.setdefault(self.node, {})[place.address] = None
         self.network.send(view, place, call)
 
     def _place(self, view: Worker) -> Place:
