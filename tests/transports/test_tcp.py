@@ -85,7 +85,8 @@ def test_what_a_job_prints_is_not_mixed_with_the_result(run: Programs) -> None:
     done = run.start("--job", run.job(PRINTING), "--nodes", 2, "--partitions", 6, "--json")
     assert done.report()["result"] == 6
     said = done.stderr.splitlines()
-    assert (said.count("prepared"), said.count("computed"), said.count("collected")) == (1, 6, 1)
+    assert (said.count("prepared"), said.count("collected")) == (1, 1)
+    assert said.count("computed") >= 6  # one may look late, and be done twice
     assert "loaded" in said
 
 

@@ -79,6 +79,7 @@ class Asker:
         self.node = node
         self.place = Place(SESSION, ("here", "there"))
         self.state: State = SEATED
+        self.seat = None  # so that nothing that it asks for is ever done by others
         self._outcomes = outcomes
 
     def leave(self) -> None:
