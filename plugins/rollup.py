@@ -14,13 +14,12 @@ incomplete right edge of the tree, is hashed for `root` only, by every output th
 as the answer does; the root of any other is None.
 """
 
-import errno
-import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import accumulate
 from typing import Any, BinaryIO
+
+from plugins.files import size_of
 
 COUNT_BYTES = 2**20  # of the file in memory at a time while counting lines
 
@@ -105,25 +104,11 @@ def _whole(path: object) -> list[Any]:
     if not isinstance(path, str):
         raise ValueError(f"rollup: the input is to be the path of a file of lines, not {path!r}")
     try:
-        return [path, 0, _size(path), 0]
+        return [path, 0, size_of(path), 0]
     except OSError as error:
         raise ValueError(f"rollup: cannot read {path!r}: {error.strerror}") from error
-
-
-def _size(path: str) -> int:
-    """In bytes. Raises ValueError for what tells none, such as a pipe; OSError."""
-    about = os.stat(path)
-    if stat.S_ISDIR(about.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    empty = stat.S_ISREG(about.st_mode) and about.st_size == 0
-    if not stat.S_ISREG(about.st_mode) or (empty and _has_content(path)):
-        raise ValueError(f"rollup: {path!r} tells no size, save it as a file")
-    return about.st_size
-
-
-def _has_content(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(1) != b""
+    except ValueError as error:
+        raise ValueError(f"rollup: {error}") from error
 
 
 def _line_start(file: BinaryIO, at: int, known: int) -> int:

@@ -12,11 +12,12 @@ relative one is relative to the folder that the node was started in.
 
 import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, BinaryIO
+
+from plugins.files import size_of
 
 SUFFIXES = (".txt", ".text", ".md", ".rst", ".log")
 CHUNK_BYTES = 2**24  # of a file in memory at a time
@@ -95,28 +96,15 @@ def _ranges(path: object) -> list[list[Any]]:
         files = _files(path) if os.path.isdir(path) else [path]
         for file in files:
             if file.encode("utf-8", "replace").decode() != file:
-                why = "is no UTF-8, so no node can be told; rename it"
-                raise ValueError(f"wordcount: {file!r} {why}")
-        sizes = [_size(file) for file in files]
+                raise ValueError(f"{file!r} is no UTF-8, so no node can be told; rename it")
+        sizes = [size_of(file) for file in files]
     except OSError as error:
         raise ValueError(f"wordcount: cannot read {error.filename!r}: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"wordcount: {error}") from error
     if not files:
         raise ValueError(f"wordcount: no file in {path!r} ends in {', '.join(SUFFIXES)}")
     return [[file, 0, size] for file, size in zip(files, sizes, strict=True) if size > 0]
-
-
-def _size(path: str) -> int:
-    """In bytes. Raises ValueError for what tells none, such as a pipe; OSError."""
-    about = os.stat(path)
-    empty = stat.S_ISREG(about.st_mode) and about.st_size == 0
-    if not stat.S_ISREG(about.st_mode) or (empty and _has_content(path)):
-        raise ValueError(f"wordcount: {path!r} tells no size, save it as a file")
-    return about.st_size
-
-
-def _has_content(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(1) != b""
 
 
 def _files(folder: str) -> list[str]:
