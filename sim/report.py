@@ -91,7 +91,7 @@ def _parser() -> Parser:
         ),
         epilog=paragraphs(
             "Exit codes: 0 the page is written; 1 it cannot be; 2 an argument is wrong, or names "
-            "no trace; 130 interrupted."
+            "no trace; 130 interrupted; 141 nobody reads the output any more."
         ),
     )
     parser.add_argument(

@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import attrs
 import msgspec
@@ -308,7 +307,9 @@ def _sealed(content: bytes, *where: Value) -> bytes:
 
 def _forget_missing(state: Session, has: Callable[[Handle], bool]) -> None:
     """Have a stored state say nothing that depends on values which are gone."""
-    model: Any = state.model
+    model = state.model
+    if not isinstance(model, Computation):
+        return
     slots, whole = model.slots, [has(handle) for handle in among(model.slots.inputs or ())]
     if not all(whole):
         slots.inputs = None

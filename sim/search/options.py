@@ -117,7 +117,8 @@ def _parser() -> Parser:
         ),
         epilog=paragraphs(
             "Exit codes: 0 every promise was kept; 1 one was broken, or two runs of the same "
-            "trial differed; 2 an option is wrong; 130 interrupted."
+            "trial differed; 2 an option is wrong; 130 interrupted; 141 nobody reads the "
+            "output any more."
         ),
     )
     _add_what(parser.add_argument_group("what is run"))

@@ -85,7 +85,7 @@ def _parser() -> Parser:
             *DISTRIBUTIONS,
             "Exit codes: 0 the table is there; 1 it is there and has runs that failed, or could "
             "not be written; 2 an option is wrong; 130 interrupted, and the table has what was "
-            "finished.",
+            "finished; 141 nobody reads the output any more.",
         )
         + f"\n\nA FILE of faults:\n\n{script.HELP}",
     )
