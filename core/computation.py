@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from core import lateness
 from core import messages as m
 from core.cutting import Shape
 from core.messages import Facts, Node, Value
@@ -22,14 +23,13 @@ from core.rights import RIGHTS, SAYS
 from core.sessions.model import Handler, Model, People, Right
 from core.sessions.roles import Role
 from core.slots import Slots
-
-TRIES = 3  # of a function that raises
+from core.steps import Steps
 
 
 class Computation(Model):
     """The replicated state of one session of that shape."""
 
-    __slots__ = ("failure", "failures", "given", "input", "leaf", "shape", "slots")
+    __slots__ = ("given", "input", "leaf", "shape", "slots", "steps")
 
     def __init__(self, plan: Value, people: People) -> None:
         self.shape = shape = Shape(*plan)
@@ -38,8 +38,7 @@ class Computation(Model):
         super().__init__(plan, people, slots, 0 if self.leaf else len(slots), shape.fanout)
         self.given = False
         self.input: Value = None
-        self.failures = 0  # of prepare, and then of collect
-        self.failure: m.Failure | None = None
+        self.steps = Steps(self)  # prepare, and then collect
 
     # -- coming and going ------------------------------------------------------------------
 
@@ -59,37 +58,31 @@ class Computation(Model):
     def left(self, node: Node, now: float) -> None:
         self.slots.forget(node)
         self._employ_idle(now)
+        self.steps.left(node, now)
 
-    def direct_leader(self) -> None:
+    def direct_leader(self, now: float) -> None:
         """Tell the leader what is for a leader to do."""
-        leader = self.people.leader
-        if leader is None:
-            return
-        if self.failure:
-            self.people.tell(leader, m.Abort(self.failure))
-        elif self.given and self.slots.inputs is None:
-            self.people.tell(leader, m.Prepare(self.input))
-        elif self.slots.inputs is not None and not self.slots.remaining:
-            self.people.tell(leader, m.Collect())
+        self.steps.direct(now)
 
     # -- inputs ----------------------------------------------------------------------------
 
     def _given(self, given: m.Given, now: float) -> None:
         if not self.given:
             self.given, self.input = True, given.input
-            self.direct_leader()
+            self.direct_leader(now)
 
     def _prepared(self, prepared: m.Prepared, now: float) -> None:
         slots = self.slots
         if slots.inputs is not None:
             return
-        slots.inputs, self.failures = prepared.inputs, 0
+        slots.inputs = prepared.inputs
+        self.steps.prepared()
         for i, worker in enumerate(slots.worker):
             if worker is not None and not slots.done[i] and not self.leaf:
                 self.people.tell(worker, m.Supply(i, m.Given(slots.inputs[i])))
         self._employ_idle(now)
         if not slots.remaining:  # all outputs were restored from a replica before
-            self.direct_leader()
+            self.direct_leader(now)
 
     # -- giving out ------------------------------------------------------------------------
 
@@ -121,6 +114,12 @@ class Computation(Model):
         slots, epoch = self.slots, self.people.epoch
         first = None if slots.inputs is None else m.Given(slots.inputs[i])
         self.people.tell(node, m.Lead(i, (*epoch, slots.assigned[i]), first))
+        for other in slots.former.get(i, ()):
+            if other in slots.idle:  # it may have a team there, and some of what was done
+                self._visit(i, other, node)
+
+    def _visit(self, i: int, node: Node, leader: Node) -> None:
+        self.people.tell(node, m.Visit(i, self.people.address(leader)))
 
     # -- outcomes --------------------------------------------------------------------------
 
@@ -143,51 +142,34 @@ class Computation(Model):
         if resting:
             self.people.tell(node, m.Rest())
         if were_open and not slots.remaining:
-            self.direct_leader()
+            self.direct_leader(now)
 
     def _failed(self, failed: m.Failed, now: float) -> None:
-        node, i, slots = failed.node, failed.slot, self.slots
-        if node not in ((self.people.leader,) if i is None else slots.holders(i)):
-            return  # from one who is no longer concerned
-        in_vain = i is not None and bool(slots.done[i])  # others have done it
-        if failed.before == self.failed(node, i) and not in_vain:
-            if i is None:
-                self.failures += 1
-            else:
-                slots.failed[i] = (*slots.failed.get(i, ()), node)
-        elif i is None:
-            return  # it came twice; with a slot the node may have been away, and is not at it
-        tries = self.failures if i is None else len(slots.failed.get(i, ()))
-        if self.failure is None and not in_vain and (failed.final or tries >= TRIES):
-            self.failure = failed.failure
-        if self.failure or i is None:
-            return self.direct_leader()
-        slots.drop(node)
-        slots.rest(node)  # behind those that were idle before
-        self._employ_idle(now)
-        if node in slots.idle:
-            self.people.tell(node, m.Rest())
-        return None
-
-    def failed(self, node: Node, slot: int | None) -> int:
-        """How often `node` has failed at `slot`, or (None) any leader at the present step."""
-        return self.failures if slot is None else self.slots.failed.get(slot, ()).count(node)
+        node, slots = failed.node, self.slots
+        if self.steps.fail(failed, now):
+            slots.drop(node)
+            slots.rest(node)  # behind those that were idle before
+            self._employ_idle(now)
+            if node in slots.idle:
+                self.people.tell(node, m.Rest())
 
     # -- lateness --------------------------------------------------------------------------
 
     def late(self, now: float) -> None:
-        """Put the idle on late slots, one each."""
+        """Put the idle on late slots, one each; and look after what is late besides."""
         slots = self.slots
-        for node in list(slots.idle):
-            if slots.free or not (due := slots.overdue()) or due[0] > now:
-                return
-            i = due[1]
-            slots.rouse(node)
-            slots.helpers[i] = node
+        self.steps.late(now)
+        slots.resume(now)
+        self._employ_idle(now)
+        for i, node, worker in lateness.helped(slots, now):
             if self.leaf:
                 self._compute(node, (i,))
-            elif (worker := slots.worker[i]) is not None:
-                self.people.tell(node, m.Visit(i, self.people.address(worker)))
+            else:
+                self._visit(i, node, worker)
+        for i, node, leader in lateness.replaced(slots, now):
+            self._lead(i, leader)
+            self._visit(i, node, leader)
+        slots.watch(self.steps.due)
 
     # -- what outlives a host, and copies --------------------------------------------------
 
@@ -217,7 +199,12 @@ class Computation(Model):
             self._prepared(m.Prepared(context["inputs"]), now)
         self.people.note()
         self._employ_idle(now)
-        self.direct_leader()
+        self.direct_leader(now)
+
+    @property
+    def failure(self) -> m.Failure | None:
+        """What the session has given up for."""
+        return self.steps.abort.failure if self.steps.abort else None
 
     def child_plan(self, child: int) -> Value:
         return self.shape.child(child).plain()
@@ -226,14 +213,13 @@ class Computation(Model):
         return {
             "given": self.given,
             "input": self.input,
-            "failures": self.failures,
-            "failure": self.failure and self.failure.plain(),
+            "steps": self.steps.plain(),
             **self.slots.plain(),
         }
 
     def load(self, plain: dict[str, Value]) -> None:
-        self.given, self.input, self.failures = plain["given"], plain["input"], plain["failures"]
-        self.failure = m.Failure.of(plain["failure"])
+        self.given, self.input = plain["given"], plain["input"]
+        self.steps.load(plain["steps"])
         self.slots.load(plain)
 
     says: ClassVar[dict[type, Role]] = SAYS
@@ -242,5 +228,6 @@ class Computation(Model):
         m.Finished: _finished,
         m.Given: _given,
         m.Prepared: _prepared,
+        m.Collected: lambda model, collected, now: model.steps.collect(collected, now),
         m.Failed: _failed,
     }

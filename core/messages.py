@@ -31,11 +31,6 @@ class Failure:
         """As it stands in `Ended` and in snapshots."""
         return {"session": self.session, "partition": self.partition, "error": self.error}
 
-    @classmethod
-    def of(cls, plain: Value) -> Failure | None:
-        """What was made `plain`; None for None."""
-        return None if plain is None else cls(**plain)
-
 
 # -- messages ------------------------------------------------------------------------------
 
@@ -49,9 +44,16 @@ class Given:
 
 @frozen
 class Prepared:
-    """Leader, when it has cut the input."""
+    """Who was asked to, when it has cut the input."""
 
     inputs: list[Value]
+
+
+@frozen
+class Collected:
+    """Who was asked to, when it has combined the outputs."""
+
+    output: Value
 
 
 @frozen
@@ -68,20 +70,23 @@ class Finished:
 class Failed:
     """Participant, when a job's function raised; slot None: in prepare or collect.
 
-    `final`: the retries were made further down, this only carries the failure up. `before`: how
-    often it was counted to have failed at this by then, so that what comes twice counts once.
+    `final`: enough have tried it, nobody else is to. `before`: how often it was counted to have
+    failed at this by then, so that what comes twice counts once. `tried`: of a child session, who
+    tried there, once for each time. `local`: that machine's fault, however many have it.
     """
 
     node: Node
     slot: int | None
     failure: Failure
-    final: bool
+    final: bool = False
     before: int = 0
+    tried: tuple[Node, ...] = ()
+    local: bool = False
 
 
 Message = (
-    s.Joined | s.Left | Given | Prepared | Finished | Failed | s.Restored | s.Late | s.Moved
-    | s.Ended
+    s.Joined | s.Left | Given | Prepared | Collected | Finished | Failed | s.Restored
+    | s.Late | s.Moved | s.Ended
 )  # fmt: skip
 Call = s.Arrive | s.Leave | s.Brought | s.Vote | s.Kept | s.Key | s.Open | Message
 
@@ -101,24 +106,42 @@ class Compute:
 
 @frozen
 class Prepare:
-    """To the leader: cut the input."""
+    """To the leader, and to another one where that is late: cut the input."""
 
     input: Value
 
 
 @frozen
 class Collect:
-    """To the leader: all slots are complete, combine the outputs."""
+    """To the leader, and to another one where that is late: combine the outputs of all slots."""
+
+
+@frozen
+class HandUp:
+    """To the leader: this is the output of the session, hand it up."""
+
+    output: Value
 
 
 @frozen
 class Abort:
-    """To the leader: the retries are used up, carry the failure up."""
+    """To the leader: this session gives up, carry the failure up."""
 
     failure: Failure
+    final: bool
+    tried: tuple[Node, ...]
+
+    def plain(self) -> list[Value]:
+        """As it stands in snapshots."""
+        return [self.failure.plain(), self.final, list(self.tried)]
+
+    @classmethod
+    def of(cls, plain: Value) -> Abort | None:
+        """What was made `plain`; None for None."""
+        return plain and cls(Failure(**plain[0]), plain[1], tuple(plain[2]))
 
 
 Command = (
-    Compute | s.Lead | s.Supply | s.Visit | s.Rest | s.TakeOver | Prepare | Collect | s.Keep
-    | Abort | s.Go | s.Stop
+    Compute | s.Lead | s.Supply | s.Visit | s.Rest | s.TakeOver | Prepare | Collect | HandUp
+    | s.Keep | Abort | s.Go | s.Stop
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core import messages as m
 from core.messages import Node
 from core.sessions.model import Right
-from core.sessions.roles import COUNTS, HOLDER, LEADER, OFFENCE, PASSED_OVER, Role, Verdict
+from core.sessions.roles import COUNTS, HOLDER, LEADER, MEMBER, OFFENCE, PASSED_OVER, Role, Verdict
 from core.slots import SECONDS_MAX, Slots
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def _of_failed(model: Computation, node: Node, failed: m.Failed) -> Verdict:
     if slot is None:
         own = failure.session == shape.session and failure.partition is None and not failed.final
         return COUNTS if own else OFFENCE
-    if not 0 <= slot < len(model.slots) or failed.final == model.leaf:
-        return OFFENCE  # what is carried up was tried again further down
+    if not 0 <= slot < len(model.slots) or (model.leaf and (failed.final or failed.tried)):
+        return OFFENCE  # what is carried up was tried further down
     if model.leaf:
         there = failure.session == shape.session and failure.partition == shape.first + slot
     else:
@@ -36,7 +36,13 @@ def _of_failed(model: Computation, node: Node, failed: m.Failed) -> Verdict:
 
 
 def _of_prepared(model: Computation, node: Node, prepared: m.Prepared) -> Verdict:
-    return COUNTS if len(prepared.inputs) == len(model.slots) else OFFENCE
+    if len(prepared.inputs) != len(model.slots):
+        return OFFENCE
+    return COUNTS if model.steps.takes(m.Prepare, node) else PASSED_OVER
+
+
+def _of_collected(model: Computation, node: Node, collected: m.Collected) -> Verdict:
+    return COUNTS if model.steps.takes(m.Collect, node) else PASSED_OVER
 
 
 def _gave(slots: Slots, node: Node, numbers: tuple[int, ...]) -> Verdict:
@@ -52,12 +58,14 @@ def _gave(slots: Slots, node: Node, numbers: tuple[int, ...]) -> Verdict:
 
 SAYS: dict[type, Role] = {
     m.Given: LEADER,
-    m.Prepared: LEADER,
+    m.Prepared: MEMBER,
+    m.Collected: MEMBER,
     m.Finished: HOLDER,
     m.Failed: HOLDER,
 }
 RIGHTS: dict[type, Right] = {
     m.Prepared: _of_prepared,
+    m.Collected: _of_collected,
     m.Finished: _of_finished,
     m.Failed: _of_failed,
 }

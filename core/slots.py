@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from core import columns, lateness
 from core.cutting import Shape
-from core.sessions.messages import Facts, Node, Value
+from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import People, Room
+from core.tries import pause, processes, untried
 
 SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
@@ -27,7 +28,7 @@ class Slots(Room):
 
     __slots__ = (
         "assigned", "claimed", "done", "failed", "former", "free", "fresh", "helpers", "inputs",
-        "outputs", "paces", "queue", "remaining", "seconds", "shape", "started", "worker",
+        "outputs", "paces", "pauses", "queue", "remaining", "seconds", "shape", "started", "worker",
     )  # fmt: skip
 
     def __init__(self, shape: Shape) -> None:
@@ -43,6 +44,7 @@ class Slots(Room):
         self.seconds = array("d", bytes(8 * count))  # from given to done
         self.helpers: dict[int, Node] = {}
         self.failed: dict[int, tuple[Node, ...]] = {}  # who has, once for each time
+        self.pauses: dict[int, tuple[int, float]] = {}  # processes that fail: how often; until when
         self.former: dict[int, tuple[Node, ...]] = {}  # who had it, of those that are not done
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
         self.free = self.remaining = count
@@ -58,6 +60,8 @@ class Slots(Room):
     def take(self, node: Node, people: People, now: float) -> list[int]:
         """Give `node` the next free slots, but none that it failed if others may try it."""
         taken: list[int] = []
+        if self.pauses and process_of(node) in self.paused():
+            return taken
         refused: dict[int, None] = {}
         done, worker = self.done, self.worker
         count = self.share(node, people)
@@ -79,7 +83,29 @@ class Slots(Room):
 
     def _others_may_try(self, i: int, node: Node, people: People) -> bool:
         failed = self.failed[i]
-        return node in failed and bool(people.people.keys() - {*failed, *people.observers})
+        return process_of(node) in processes(failed) and bool(self.untried(failed, people))
+
+    def untried(self, tried: Iterable[Node], people: People) -> list[Node]:
+        """Whose turn it is where these have tried; not theirs who may be at something for ever."""
+        in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
+        return untried(tried, people, in_vain)
+
+    def paused(self) -> set[int]:
+        """The processes that are to have nothing for a while."""
+        return {process for process, (_, until) in self.pauses.items() if until}
+
+    def fail(self, i: int, tried: tuple[Node, ...], now: float) -> None:
+        """The process of `tried[0]`, which has slot `i` no more, has failed at it."""
+        self.failed[i] = (*self.failed.get(i, ()), *tried)
+        process = process_of(tried[0])
+        times = self.pauses.get(process, (0, 0.0))[0] + 1
+        self.pauses[process] = times, now + pause(times)
+
+    def resume(self, now: float) -> None:
+        """Those whose pause is over may have something again."""
+        for process, (times, until) in self.pauses.items():
+            if until <= now:
+                self.pauses[process] = times, 0.0
 
     def share(self, node: Node, people: People) -> int:
         """How many slots `node` may have at once, where there are any (guided self-scheduling)."""
@@ -178,6 +204,8 @@ class Slots(Room):
         """`node` brings the output of slot `i`; whether it was at it."""
         if not self.done[i]:
             self.accept(i, output, now - self.started[i])
+            if self.pauses:
+                self.pauses.pop(process_of(node), None)
         if self.worker[i] == node:
             self.worker[i] = None
             return True
@@ -218,36 +246,30 @@ class Slots(Room):
         chosen = range(len(outputs)) if numbers is None else numbers
         return {i: (outputs[i], seconds[i]) for i in chosen if done[i]}
 
-    # -- lateness --------------------------------------------------------------------------
-
-    def overdue(self) -> tuple[float, int] | None:
-        """When which slot becomes late: in progress for twice the median of those done.
-
-        None where nothing is done yet, or nothing is in progress without a helper.
-        """
-        if self.inputs is None and self.shape.leaf:
-            return None  # nobody could help
-        took = sorted([s for s, done in zip(self.seconds, self.done, strict=True) if done])
-        running = [
-            (self.started[i], i)
-            for i, worker in enumerate(self.worker)
-            if worker is not None and not self.done[i] and i not in self.helpers
-        ]
-        if not took or not running:
-            return None
-        started, i = min(running)
-        return started + max(2 * took[len(took) // 2], BATCH_SECONDS), i
-
     # -- what admission asks ---------------------------------------------------------------
 
+    def watch(self, due: float | None) -> None:
+        """Look then, or when a leader is to be replaced; None: no step is due."""
+        unled = lateness.unled(self)
+        times = [due, unled and unled[0]]
+        self.look = min([at for at in times if at is not None], default=None)
+
     def due(self) -> float | None:
-        if self.free or self.remaining in (0, len(self)):
+        if self.pauses:
+            pauses = [self.pauses.get(process_of(node), (0, 0.0))[1] for node in self.idle]
+            if any(pauses):
+                return min(filter(None, pauses))
+        some_fail = self.failed or self.pauses
+        if (self.free and not some_fail) or self.remaining in (0, len(self)):
             return None
-        overdue = self.overdue()
+        overdue = lateness.overdue(self)
         return overdue and overdue[0]
 
     def wanted(self) -> bool:
-        return self.free > len(self.idle)
+        """Somebody is wanted, too, where those who are idle may not have what is free."""
+        idle = len(self.idle)
+        some_fail = self.failed or self.pauses
+        return self.free > idle or bool(some_fail and self.free and idle <= len(self))
 
     def open(self) -> bool:
         return self.remaining > 0
@@ -287,29 +309,11 @@ class Slots(Room):
 
     def plain(self) -> dict[str, Value]:
         """The columns as plain data; of `shape` the session tells."""
-        return {name: _plain(getattr(self, name)) for name in COLUMNS}
+        return columns.plain(self, COLUMNS)
 
     def load(self, plain: dict[str, Value]) -> None:
         """Take on what `plain` said."""
-        for name in COLUMNS:
-            setattr(self, name, _loaded(getattr(self, name), plain[name]))
+        columns.load(self, plain, COLUMNS)
 
 
-COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle")
-
-
-def _plain(column: Any) -> Value:
-    if isinstance(column, dict):
-        return [[key, list(e) if type(e) is tuple else e] for key, e in column.items()]
-    if isinstance(column, bytearray):
-        return bytes(column)
-    return list(column) if isinstance(column, list | array) else column
-
-
-def _loaded(column: Any, plain: Value) -> Any:
-    """What was made `plain`, of the same kind as `column`."""
-    if isinstance(column, dict):
-        return {key: tuple(e) if type(e) is list else e for key, e in plain}
-    if isinstance(column, array):
-        return array(column.typecode, plain)
-    return type(column)(plain) if isinstance(column, list | bytearray) else plain
+COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle", "look")

@@ -33,8 +33,21 @@ class Worker(Participant):
     def _collect(self, command: m.Collect) -> None:
         self.port.collect(self, self.place.session, list(self.model.slots.outputs))
 
+    def _hand_up(self, command: m.HandUp) -> None:
+        if self.is_root:
+            self.end(command.output, None)
+        else:
+            self.hand_up(m.Finished(self.node, (self.number,), [command.output], 0.0))
+
     def _abort(self, command: m.Abort) -> None:
-        self._hand_up(None, command.failure)
+        failure, above = command.failure, self.above
+        if self.is_root:
+            self.end(None, failure.plain())
+        else:
+            seated = above is not None and above.seat is not None
+            before = above.model.steps.failures(self.node, self.number) if seated else 0
+            up = self.node, self.number, failure, command.final, before, command.tried
+            self.hand_up(m.Failed(*up))
 
     # -- what came of the job's functions --------------------------------------------------
 
@@ -61,26 +74,20 @@ class Worker(Participant):
 
     def collected(self, session: str, output: Value) -> None:
         """The combined output of the session."""
-        if self.is_in(session):
-            self._hand_up(output, None)
+        if self.is_seated_in(session):
+            self.say(m.Collected(output))
 
-    def _hand_up(self, output: Value, failure: m.Failure | None) -> None:
-        """Hand the session's outcome to the parent session, or to whoever asked."""
-        if self.is_root:
-            self.end(output, failure and failure.plain())
-        elif failure:
-            self.hand_up(m.Failed(self.node, self.number, failure, final=True))
-        else:
-            self.hand_up(m.Finished(self.node, (self.number,), [output], 0.0))
+    def raised(self, session: str, slot: int | None, error: str, local: bool = False) -> None:
+        """A function of the job raised, computing `slot` or (None) in prepare or collect.
 
-    def raised(self, session: str, slot: int | None, error: str) -> None:
-        """A function of the job raised, computing `slot` or (None) in prepare or collect."""
+        `local`: it is the fault of this machine, not of the job.
+        """
         if not self.is_in(session) or self.seat is None or slot not in (None, *self.claims):
             return
         model: Computation = self.model
         failure = m.Failure(session, None if slot is None else model.shape.first + slot, error)
-        before = model.failed(self.node, slot)
-        failed = m.Failed(self.node, slot, failure, final=False, before=before)
+        before = model.steps.failures(self.node, slot)
+        failed = m.Failed(self.node, slot, failure, False, before, (), local)
         if slot is not None:
             self.claims = ()  # the rest of these was not begun
             self.publish(failed)
@@ -92,5 +99,6 @@ class Worker(Participant):
         m.Compute: _compute,
         m.Prepare: _prepare,
         m.Collect: _collect,
+        m.HandUp: _hand_up,
         m.Abort: _abort,
     }

@@ -6,7 +6,6 @@ Rules it keeps:
   standbys as its model's bound.
 - A reopened session first hears those who bring a replica that knows more, and who comes before
   whoever opened it waits for that one.
-- Nothing ticks while nobody waits: a timer is set when somebody is idle.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from core.sessions import messages as m
+from core.sessions.alarms import Alarms
 from core.sessions.messages import Node, Reply
 from core.sessions.people import Told
 
@@ -33,7 +33,7 @@ class Admission:
     """The door of one session."""
 
     __slots__ = (
-        "_interior", "_passing", "_quotas", "_redirects", "_turns", "again", "alarm", "early",
+        "_interior", "_passing", "_quotas", "_redirects", "_turns", "again", "alarms", "early",
         "reflector", "room", "standbys",
     )  # fmt: skip
 
@@ -44,7 +44,7 @@ class Admission:
         self.again = again
         self.standbys: dict[Node, Waiting] = {}
         self.early: list[Waiting] | None = []  # until the opener has joined
-        self.alarm = False
+        self.alarms = Alarms(self)
         self._interior = model.children > 0
         self._passing = False  # interior, and every arrival that is new here is just sent on
         self._redirects: dict[int, m.Redirect] = {}  # to each child session that is led
@@ -97,8 +97,8 @@ class Admission:
         else:
             reply = m.TurnedAway(ASK_AGAIN_SECONDS)
         reflector.reply(link, reply)
-        if self.standbys and not self.alarm:
-            self._watch()
+        if self.standbys and not self.alarms.watching:
+            self.alarms.watch()
         return None
 
     def _has_room(self) -> bool:
@@ -183,11 +183,14 @@ class Admission:
             self._passing = self.early is None and not room.wanted()
         elif self.standbys:
             while self.standbys and (room.wanted() or not self.reflector.members):
-                self._call_standby()
-        if room.idle and not self.alarm:
-            self._watch()
+                self.call_standby()
+        if room.idle and not self.alarms.watching:
+            self.alarms.watch()
+        if room.look is not None:
+            self.alarms.look(room.look)
 
-    def _call_standby(self) -> None:
+    def call_standby(self) -> None:
+        """Let the first who stands by in."""
         self.admit(*self.standbys.pop(next(iter(self.standbys))), ())
 
     def dismiss(self, reply: Reply) -> None:
@@ -221,27 +224,3 @@ class Admission:
                 bringing.clear()
             self.early = [entry for entry in self.early if entry[1].node != node]
         return self.standbys.pop(node, None) is not None
-
-    # -- lateness --------------------------------------------------------------------------
-
-    def _watch(self) -> None:
-        """Somebody is idle: see to it that what is late is noticed."""
-        reflector = self.reflector
-        if self.alarm or not reflector.live:
-            return
-        due = self.room.due()
-        if due is not None:
-            self.alarm = True
-            reflector.carrier.call_later(max(0.0, due - reflector.carrier.now), self._ring)
-
-    def _ring(self) -> None:
-        self.alarm = False
-        reflector = self.reflector
-        if not reflector.live or not (self.room.idle or self.standbys):
-            return
-        due = self.room.due()
-        if due is not None and due <= reflector.carrier.now:
-            if not self.room.idle:
-                self._call_standby()
-            reflector.order(m.Late())
-        self._watch()

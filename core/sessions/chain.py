@@ -197,6 +197,7 @@ class View:
             below.say(lead.first)
 
     def _visit(self, visit: m.Visit) -> None:
+        self.lead = None  # it may have led there until now
         self._send_below(self._child(visit.child, visit.address))
 
     def _send_below(self, place: Place) -> None:

@@ -22,10 +22,12 @@ __all__ = [  # noqa: RUF022  in the order in which they stand here
     "Kept", "Key", "Open", "Leave",
     "Joined", "Left", "Restored", "Late", "Moved", "Ended",
     "Lead", "Supply", "Visit", "Rest", "TakeOver", "Keep", "Go", "Stop",
-    "Reply",
+    "Reply", "process_of",
 ]  # fmt: skip
 
 Node = int
+NODE_BITS = 20  # of a node's number, where those above are its process's
+ALONE_BELOW = 2**40  # a node of a lower number is a process of its own
 Address = Any  # what the transport connects to: plain data
 # Of one assignment of a session: how often it was given to somebody, and before that the same of
 # each session above it. So whatever the parent's newer incarnation assigns is newer, too. Of the
@@ -33,6 +35,11 @@ Address = Any  # what the transport connects to: plain data
 Epoch = tuple[int, ...]
 Value = Any  # plain data: None, bool, int, float, str, bytes, list, dict
 Facts = dict[int, Value]  # what a model knows for good, by number
+
+
+def process_of(node: Node) -> int:
+    """The process, and so the machine, of a node. Simulated nodes are processes of their own."""
+    return node if node < ALONE_BELOW else node >> NODE_BITS
 
 
 @frozen

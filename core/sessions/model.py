@@ -42,10 +42,11 @@ class People(Protocol):
 class Room:
     """What admission asks of a model. Child sessions are called by their numbers."""
 
-    __slots__ = ("idle",)
+    __slots__ = ("idle", "look")
 
     def __init__(self) -> None:
         self.idle: list[Node] = []  # people who have nothing to do just now
+        self.look: float | None = None  # when something may be late though nobody is idle
 
     def wanted(self) -> bool:
         """Whether there is something to do for one more, beside those who are idle."""
@@ -122,11 +123,11 @@ class Model:
     def left(self, node: Node, now: float) -> None:
         """`node` takes part no more. If it was the leader, the next one has been told."""
 
-    def direct_leader(self) -> None:
+    def direct_leader(self, now: float) -> None:
         """There is a leader, maybe a new one: tell it what there is for a leader to do."""
 
     def late(self, now: float) -> None:
-        """What `room.due` said has come, and somebody is idle."""
+        """What `room.due` said has come, and somebody is idle; or what `room.look` said."""
 
     def facts(self, numbers: Iterable[int] | None = None) -> Facts:
         """What is known for good, of `numbers` or of all: the fact of a number never changes.

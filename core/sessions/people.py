@@ -70,7 +70,7 @@ class Session:
         if joined.observes:
             self.observers += (node,)
         if self.leader is None:
-            self._appoint(node)
+            self._appoint(node, now)
             self._keep()
         if not joined.observes:
             self.model.joined(node, joined.about, joined.claims, now)
@@ -84,14 +84,14 @@ class Session:
         if self.leader == node:
             self.leader = None
             if self.people:
-                self._appoint(next(iter(self.people)))
+                self._appoint(next(iter(self.people)), now)
         self._keep()
         self.model.left(node, now)
 
-    def _appoint(self, node: Node) -> None:
+    def _appoint(self, node: Node, now: float) -> None:
         self.leader = node
         self.tell(node, m.TakeOver())
-        self.model.direct_leader()
+        self.model.direct_leader(now)
 
     def _moved(self, moved: m.Moved, now: float) -> None:
         """The leader goes on, and everyone with it. It knows the way itself."""

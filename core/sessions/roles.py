@@ -31,6 +31,7 @@ class Role(Enum):
     HOLDER = auto()  # who was given what it speaks of: the model knows
     LEADER = auto()  # who leads
     REFLECTOR = auto()  # nobody but the reflector itself
+    MEMBER = auto()  # anybody there: the model knows whether it counts
 
 
 class Verdict(Enum):
@@ -39,7 +40,7 @@ class Verdict(Enum):
     OFFENCE = auto()
 
 
-HOLDER, LEADER, REFLECTOR = Role
+HOLDER, LEADER, REFLECTOR, MEMBER = Role
 COUNTS, PASSED_OVER, OFFENCE = Verdict
 
 SAYS: dict[type, Role] = {
@@ -61,7 +62,7 @@ def of_message(reflector: Reflector, node: Node, message: Any, role: Role) -> Ve
     verdict = COUNTS if right is None else right(model, node, message)
     if role is LEADER:
         return _of_leader(reflector, node, message) if verdict is COUNTS else verdict
-    return late(reflector, node) if verdict is PASSED_OVER else verdict
+    return late(reflector, node) if verdict is PASSED_OVER and role is HOLDER else verdict
 
 
 def _of_leader(reflector: Reflector, node: Node, message: Any) -> Verdict:

@@ -90,6 +90,8 @@ class Net:
         self.differences: list[tuple[str, int, Node, list[str]]] = []
         self.offences: list[tuple[str, Node, Call]] = []  # what nobody honest says
         self.liars: set[Node] = set()  # who may have committed them
+        self.broken: set[Node] = set()  # of whom every function raises
+        self.hung: set[tuple[str, Node]] = set()  # functions of nodes that never end
         self.end_key = END_KEY
         self.lanes: dict[Lane, deque[tuple[Action, Action | None]]] = {}
         self.timers: list[tuple[float, int, Action]] = []
@@ -226,33 +228,44 @@ class Net:
             for slot, value in zip(command.slots, command.inputs, strict=True):
                 self.computed.append((worker.node, command.first + slot))
                 try:
+                    self._break(worker.node)
                     outputs.append(wired(self.job.compute(wired(value), command.first + slot)))
                 except ArithmeticError as error:
                     return worker.raised(command.session, slot, repr(error))
             seconds = self.piece_seconds * len(outputs)
             return worker.computed(command.session, command.slots, outputs, seconds)
 
-        self._put(("compute", worker.node), work)
+        self._begin("compute", worker, work)
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
         def work() -> None:
             try:
+                self._break(worker.node)
                 inputs = wired(self.job.prepare(wired(value), sizes))
             except ArithmeticError as error:
                 return worker.raised(session, None, repr(error))
             return worker.prepared(session, inputs)
 
-        self._put(("prepare", worker.node), work)
+        self._begin("prepare", worker, work)
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
         def work() -> None:
             try:
+                self._break(worker.node)
                 output = wired(self.job.collect(wired(outputs)))
             except ArithmeticError as error:
                 return worker.raised(session, None, repr(error))
             return worker.collected(session, output)
 
-        self._put(("collect", worker.node), work)
+        self._begin("collect", worker, work)
+
+    def _begin(self, kind: str, worker: Worker, work: Action) -> None:
+        if (kind, worker.node) not in self.hung:
+            self._put((kind, worker.node), work)
+
+    def _break(self, node: Node) -> None:
+        if node in self.broken:
+            raise ArithmeticError(f"node {node} is broken")
 
     # -- the carrier of the reflectors -----------------------------------------------------
 

@@ -146,7 +146,7 @@ class Story:
         self.work[node].remove(slots)
         slot = slots[b % len(slots)]
         failure = m.Failure(self.model.shape.session, self.model.shape.first + slot, f"error {b}")
-        before = self.model.failed(node, slot)
+        before = self.model.steps.failures(node, slot)
         self.order(m.Failed(node, slot, failure, b == 0, before))
 
     def _known_elsewhere(self, a: int, b: int) -> m.Restored:
@@ -205,11 +205,15 @@ class Story:
             for i, worker in workers.items():
                 if worker is None:
                     failed = slots.failed.get(i, ())
-                    assert all(self._others_may_try(failed, node) for node in idle)
+                    assert all(self._is_for_others(failed, node) for node in idle)
 
-    def _others_may_try(self, failed: tuple[Node, ...], node: Node) -> bool:
-        others = set(self.people) - {OBSERVER} - set(failed)
-        return node in failed and bool(others)
+    def _is_for_others(self, failed: tuple[Node, ...], node: Node) -> bool:
+        """Whether a free slot that these failed is not to be given to `node`."""
+        slots, others = self.model.slots, set(self.people) - {OBSERVER}
+        in_vain = {slots.worker[i] for i, done in enumerate(slots.done) if done}
+        if node in failed and others - set(failed) - in_vain:
+            return True
+        return node in slots.paused()
 
     def _check_told(self) -> None:
         slots = self.model.slots
@@ -227,8 +231,11 @@ class Story:
                     said = [command.first] if command.first is not None else self._supplied(node)
                     inputs = [] if slots.inputs is None else [slots.inputs[command.child]]
                     assert said == [m.Given(value) for value in inputs]
-                case m.TakeOver() | m.Prepare() | m.Collect() | m.Abort():
+                case m.TakeOver() | m.HandUp() | m.Abort():
                     assert node == self.state.leader
+                case m.Prepare() | m.Collect():
+                    assert node in self.model.steps.asked
+                    assert node == self.state.leader or self.model.steps.asked[0] != node
 
     def _supplied(self, node: Node) -> list[m.Given]:
         """What `node` was told to say in its child session, but not when it was given that."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core import Computation, Shape
+from core import Computation, Shape, lateness
 from core import messages as m
 from core.messages import Command, Epoch, Message, Node, Value
 from tests.core import story
@@ -47,7 +47,7 @@ class Session:
 
     def fail(self, node: Node, slot: int | None, final: bool = False) -> list[tuple[Node, Command]]:
         failure = m.Failure("0", slot, f"error of {node}")
-        before = self.model.failed(node, slot)
+        before = self.model.steps.failures(node, slot)
         return self.order(m.Failed(node, slot, failure, final, before))
 
     def workers(self) -> list[Node | None]:
@@ -407,14 +407,14 @@ def late_session() -> Session:
 def test_nothing_is_late_before_something_is_done() -> None:
     session = Session(2, 2)
     session.join(1, 2, 3)
-    assert session.slots.overdue() is None
+    assert lateness.overdue(session.slots) is None
     assert session.order(m.Late(), at=100.0) == []
     assert session.slots.idle == [3]
 
 
 def test_late_is_more_than_twice_the_median_of_those_completed() -> None:
     session = late_session()
-    due = session.slots.overdue()
+    due = lateness.overdue(session.slots)
     assert due is not None
     assert due[0] == 4.0
     assert session.order(m.Late(), at=3.9) == []
@@ -425,7 +425,7 @@ def test_the_idle_double_up_one_on_each_late_slot() -> None:
     session = late_session()
     assert session.order(m.Late(), at=4.1) == [(1, compute(3)), (2, compute(4))]
     assert session.slots.idle == [3]
-    assert session.slots.overdue() is None
+    assert lateness.overdue(session.slots) is None
     assert session.order(m.Late(), at=100.0) == []  # at most two on a slot
 
 
@@ -485,7 +485,7 @@ def test_the_idle_leader_reinforces_a_late_child_session() -> None:
     session.join(1, 2, 3)
     session.finish(1, 0, at=1.0)
     session.finish(2, 1, at=1.5)
-    due = session.slots.overdue()
+    due = lateness.overdue(session.slots)
     assert due is not None
     assert due[1] == 2
     assert session.order(m.Late(), at=3.1) == [(1, m.Visit(2, 3))]
@@ -500,7 +500,7 @@ def test_a_reinforcement_leads_the_child_session_when_its_leader_leaves() -> Non
     session.finish(1, 0, at=1.0)
     session.finish(2, 1, at=1.0)
     session.order(m.Late(), at=3.0)
-    (told,) = session.order(m.Left(3))
+    (told,) = commands(session.order(m.Left(3)), m.Lead)
     assert isinstance(told[1], m.Lead)
     assert told[1].child == 2
     assert session.workers()[2] == told[0]
@@ -541,16 +541,19 @@ def test_it_fails_with_the_last_error_after_three_tries() -> None:
     session.fail(1, 0)
     session.fail(2, 0)
     failure = m.Failure("0", 0, "error of 3")
-    assert session.fail(3, 0) == [(1, m.Abort(failure))]
+    assert session.fail(3, 0) == [(1, m.Abort(failure, True, (1, 2, 3)))]
     assert session.model.failure == failure
 
 
 def test_a_node_alone_tries_three_times() -> None:
     session = Session(1, 2)
     session.join(1)
-    assert session.fail(1, 0) == [(1, compute(0))]
-    assert session.fail(1, 0) == [(1, compute(0))]
-    assert session.fail(1, 0) == [(1, m.Abort(m.Failure("0", 0, "error of 1")))]
+    for seconds in (0.5, 1.0):
+        assert session.fail(1, 0) == [(1, m.Rest())]
+        assert session.slots.due() == session.now + seconds
+        assert session.order(m.Late(), at=session.now + seconds) == [(1, compute(0))]
+    failure = m.Failure("0", 0, "error of 1")
+    assert session.fail(1, 0) == [(1, m.Abort(failure, False, (1, 1, 1)))]
 
 
 def test_a_node_tries_again_when_the_others_have_left() -> None:
@@ -558,7 +561,8 @@ def test_a_node_tries_again_when_the_others_have_left() -> None:
     session.join(1, 2)
     session.fail(2, 1)
     assert session.workers() == [1, None]
-    (told,) = commands(session.order(m.Left(1)), m.Compute)
+    session.order(m.Left(1))
+    (told,) = commands(session.order(m.Late(), at=0.5), m.Compute)
     assert told[0] == 2
     assert session.workers().count(2) == 1
 
@@ -580,6 +584,7 @@ def test_a_failure_of_a_node_alone_reported_twice_is_one_try() -> None:
     session.join(1)
     for before in (0, 0, 1, 1, 0):
         told = session.order(m.Failed(1, 0, m.Failure("0", 0, "error"), False, before))
+        told = told if commands(told, m.Compute) else session.order(m.Late(), session.now + 1)
         assert told == [(1, compute(0))]
     assert session.model.failure is None
     session.fail(1, 0)
@@ -591,9 +596,10 @@ def test_a_failed_prepare_reported_twice_is_one_try() -> None:
     session.join(1)
     session.order(m.Given("all"))
     failed = m.Failed(1, None, m.Failure("0", None, "error"), final=False)
-    assert session.order(failed) == [(1, m.Prepare("all"))]
     assert session.order(failed) == []
-    assert session.model.failures == 1
+    assert session.order(m.Late(), at=0.5) == [(1, m.Prepare("all"))]
+    assert session.order(failed) == []
+    assert session.model.steps.failed == [1]
 
 
 def test_slots_fail_each_on_their_own() -> None:
@@ -646,17 +652,21 @@ def test_a_final_failure_is_passed_on_without_further_tries() -> None:
     session = Session(9, 3)
     session.join(1, 2)
     failure = m.Failure("0-1", 4, "error below")
-    assert session.order(m.Failed(2, 1, failure, final=True)) == [(1, m.Abort(failure))]
-    assert session.order(m.Left(1)) == [(2, m.TakeOver()), (2, m.Abort(failure))]
+    abort = m.Abort(failure, True, (2,))
+    assert session.order(m.Failed(2, 1, failure, final=True)) == [(1, abort)]
+    assert session.order(m.Left(1)) == [(2, m.TakeOver()), (2, abort)]
 
 
 def test_prepare_is_tried_three_times() -> None:
     session = Session(2, 2, given=False)
     session.join(1, 2)
     session.order(m.Given("all"))
-    assert session.fail(1, None) == [(1, m.Prepare("all"))]
-    assert session.fail(1, None) == [(1, m.Prepare("all"))]
-    assert session.fail(1, None) == [(1, m.Abort(m.Failure("0", None, "error of 1")))]
+    assert session.fail(1, None) == [(2, m.Prepare("all"))]
+    assert session.fail(2, None) == []
+    assert session.slots.look == 1.0
+    assert session.order(m.Late(), at=1.0) == [(1, m.Prepare("all"))]
+    abort = m.Abort(m.Failure("0", None, "error of 1"), False, (1, 2, 1))
+    assert session.fail(1, None) == [(1, abort)]
 
 
 def test_collect_is_tried_three_times_whatever_slots_failed_before() -> None:
@@ -665,9 +675,166 @@ def test_collect_is_tried_three_times_whatever_slots_failed_before() -> None:
     session.fail(1, 0)
     session.fail(2, 0)
     assert commands(session.finish(3, 0), m.Collect) == [(1, m.Collect())]
-    assert session.fail(1, None) == [(1, m.Collect())]
-    assert session.fail(1, None) == [(1, m.Collect())]
-    assert session.fail(1, None) == [(1, m.Abort(m.Failure("0", None, "error of 1")))]
+    assert session.fail(1, None) == [(2, m.Collect())]
+    assert session.fail(2, None) == [(3, m.Collect())]
+    abort = m.Abort(m.Failure("0", None, "error of 3"), True, (1, 2, 3))
+    assert session.fail(3, None) == [(1, abort)]
+
+
+def machine(number: int, *nodes: int) -> list[Node]:
+    """Nodes of one process."""
+    return [(2**42 + number << 20) + node for node in nodes]
+
+
+def test_nodes_of_one_process_are_one_try() -> None:
+    broken, good = machine(1, 0, 1, 2), machine(2, 0)
+    session = Session(2, 4)
+    session.join(*broken, *good)
+    session.fail(broken[0], 0)
+    session.fail(broken[1], 1)
+    assert session.model.failure is None
+    assert session.workers() == [good[0], None]  # the rest of the broken process is not asked
+    assert commands(session.finish(good[0], 0), m.Compute) == [(good[0], compute(1))]
+
+
+def test_three_processes_that_fail_are_enough_whoever_else_is_there() -> None:
+    session = Session(1, 4)
+    nodes = [node for number in range(5) for node in machine(number, 0, 1)]
+    session.join(*nodes)
+    for node in nodes[:5:2]:
+        assert session.workers() == [node]
+        session.fail(node, 0)
+    assert session.model.failure == m.Failure("0", 0, f"error of {nodes[4]}")
+
+
+def test_what_is_wrong_with_machines_is_tried_by_all_of_them() -> None:
+    session = Session(1, 4)
+    session.join(1, 2, 3, 4)
+    for node in (1, 2, 3):
+        failure = m.Failure("0", 0, "no such module")
+        session.order(m.Failed(node, 0, failure, local=True))
+    assert session.model.failure is None
+    assert session.workers() == [4]
+    session.order(m.Failed(4, 0, m.Failure("0", 0, "no such module"), local=True))
+    assert session.model.failure is not None
+
+
+def test_who_fails_gets_nothing_for_a_growing_time() -> None:
+    session = Session(8, 8)
+    session.join(1, 2)
+    for seconds in (0.5, 1.0, 2.0):
+        failed = session.workers().index(1)
+        session.fail(1, failed)
+        assert 1 not in session.workers()
+        assert session.slots.due() == session.now + seconds
+        session.order(m.Late(), at=session.now + seconds / 2)
+        assert 1 not in session.workers()
+        session.order(m.Late(), at=session.now + seconds / 2)
+        assert 1 in session.workers()
+    session.finish(1, session.workers().index(1))
+    session.fail(1, session.workers().index(1))
+    assert session.slots.due() == session.now + 0.5  # it has succeeded meanwhile
+
+
+def test_newcomers_are_wanted_where_those_who_are_idle_have_failed() -> None:
+    session = Session(3, 4)
+    session.join(1)
+    session.fail(1, 0)
+    assert session.slots.free == 3
+    session.join(2, 3)
+    assert session.slots.free == 1
+    assert session.slots.idle == [1]
+    assert session.slots.wanted()
+
+
+def test_a_child_session_that_gave_up_is_given_to_another_process() -> None:
+    session = Session(9, 3)
+    session.join(1, 2)
+    failure = m.Failure("0-0", 1, "error below")
+    assert session.order(m.Failed(1, 0, failure, False, 0, (1, 1, 1))) == [(1, m.Rest())]
+    assert session.model.failure is None
+    told = session.finish(2, 1)
+    (lead,) = commands(told, m.Lead)
+    assert lead == (2, m.Lead(0, (1, 2), m.Given("in 0")))
+    assert (1, m.Visit(0, 2)) in told  # with its team, and what was done
+
+
+def test_a_child_session_that_all_gave_up_is_the_parents_failure() -> None:
+    session = Session(9, 3)
+    session.join(1, 2)
+    failure = m.Failure("0-0", 1, "error below")
+    session.order(m.Failed(1, 0, failure, False, 0, (1, 1, 1)))
+    session.finish(2, 1)
+    told = session.order(m.Failed(2, 0, failure, False, 0, (2, 2, 2)))
+    assert told == [(1, m.Abort(failure, False, (1, 1, 1, 2, 2, 2)))]
+
+
+# -- prepare and collect that are late -----------------------------------------------------
+
+
+def test_a_leader_that_is_late_to_prepare_is_helped_by_more_and_more() -> None:
+    session = Session(4, 4, given=False)
+    session.join(1, 2, 3)
+    assert session.order(m.Given("all"), at=1.0) == [(1, m.Prepare("all"))]
+    assert session.slots.look == 6.0
+    assert session.order(m.Late(), at=6.0) == [(2, m.Prepare("all"))]
+    assert session.slots.look == 16.0
+    assert session.order(m.Late(), at=15.0) == []
+    assert session.order(m.Late(), at=16.0) == [(3, m.Prepare("all"))]
+    told = session.order(m.Prepared(["a", "b", "c", "d"]), at=17.0)
+    assert [node for node, _ in commands(told, m.Compute)] == [1, 2, 3]
+    assert session.slots.look is None
+    assert session.order(m.Prepared(["other"] * 4)) == []
+
+
+def test_another_process_is_asked_before_another_node() -> None:
+    here, there = machine(1, 0, 1, 2), machine(2, 0)
+    session = Session(4, 4, given=False)
+    session.join(*here, *there)
+    session.order(m.Given("all"))
+    (told,) = session.order(m.Late(), at=5.0)
+    assert told == (there[0], m.Prepare("all"))
+
+
+def test_what_another_collected_the_leader_hands_up() -> None:
+    session = Session(2, 2)
+    session.join(1, 2)
+    session.finish(1, 0)
+    assert commands(session.finish(2, 1, at=1.0), m.Collect) == [(1, m.Collect())]
+    assert session.order(m.Late(), at=6.0) == [(2, m.Collect())]
+    assert session.order(m.Collected("all of it")) == [(1, m.HandUp("all of it"))]
+    assert session.order(m.Collected("late")) == []
+    assert session.slots.look is None
+    assert session.order(m.Left(1))[:2] == [(2, m.TakeOver()), (2, m.HandUp("all of it"))]
+
+
+def test_a_step_is_taken_by_others_when_those_who_were_asked_have_left() -> None:
+    session = Session(2, 2, given=False)
+    session.join(1, 2, 3)
+    session.order(m.Given("all"))
+    assert session.fail(1, None) == [(2, m.Prepare("all"))]
+    assert session.order(m.Left(2)) == [(3, m.Prepare("all"))]
+    session.order(m.Left(3))
+    assert session.slots.look == 5.0
+    assert session.order(m.Late(), at=5.0) == [(1, m.Prepare("all"))]
+
+
+# -- child sessions that are late all the same ---------------------------------------------
+
+
+def test_who_helps_in_a_late_child_session_leads_it_at_last() -> None:
+    session = Session(9, 3)
+    session.join(1, 2, 3)
+    session.finish(1, 0, at=1.0)
+    session.finish(2, 1, at=1.0)
+    assert session.order(m.Late(), at=3.0) == [(1, m.Visit(2, 3))]
+    assert session.slots.look == 30.0
+    told = session.order(m.Late(), at=30.0)
+    assert told == [(1, m.Lead(2, (1, 2), m.Given("in 2"))), (3, m.Visit(2, 1))]
+    assert session.slots.holders(2) == (1, 3)
+    assert session.slots.look == 90.0  # and back, after twice as long
+    told = session.finish(3, 2)  # who led it before may have been about to be done
+    assert session.slots.remaining == 0
 
 
 # -- reopening -----------------------------------------------------------------------------

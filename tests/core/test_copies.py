@@ -15,6 +15,7 @@ from core import Computation, Session, Shape
 from core import messages as m
 from core.sessions.digest import differing, digest
 from core.slots import Slots
+from core.steps import Steps
 from tests.core.story import Event, Story, digests, drawn, events, session, shapes
 from tests.processes import printed
 
@@ -115,10 +116,11 @@ def content(kind: type, *derived: str) -> list[str]:
 CONTENT: dict[type, list[str]] = {  # of each part of a session
     Session: content(Session, "_handles", "_interior", "model", "noted", "told"),
     Computation: content(
-        Computation, "bound", "children", "leaf", "people", "room", "shape", "slots"
+        Computation, "bound", "children", "leaf", "people", "room", "shape", "slots", "steps"
     ),
     Slots: content(Slots, "shape"),
 }
+OF_STEPS = content(Steps, "model")  # these are one field of the session's
 
 
 @pytest.fixture
@@ -139,7 +141,8 @@ def part(state: Session, kind: type) -> Any:
 def test_every_field_is_in_the_digest_under_its_name(busy: Session) -> None:
     before = busy.snapshot()
     fields = [name for names in CONTENT.values() for name in names]
-    assert sorted({"session" if name == "name" else name for name in fields}) == sorted(before)
+    fields = ["session" if name == "name" else name for name in fields]
+    assert sorted([*fields, "steps"]) == sorted(before)
     for name in before:
         assert differing(before, {**before, name: "something else"}) == [name]
 
@@ -154,7 +157,6 @@ def test_every_field_is_read_from_where_it_is(busy: Session, kind: type, name: s
         "addresses": {1: 1, 2: 3},
         "moved": m.Place("0-1", (0, 5)),
         "ended": m.Ended("result"),
-        "failure": m.Failure("0", 1, "error"),
         "given": False,
         "assigned": array("I", [1, 2, 3]),
         "started": array("d", [1, 2, 3]),
@@ -167,6 +169,17 @@ def test_every_field_is_read_from_where_it_is(busy: Session, kind: type, name: s
     before = busy.snapshot()
     setattr(part(busy, kind), name, other.get(name, [1, 2, 3]))
     assert differing(before, busy.snapshot()) == ["session" if name == "name" else name]
+
+
+@pytest.mark.parametrize("name", OF_STEPS)
+def test_every_field_of_the_steps_is_read_and_taken_on(busy: Session, name: str) -> None:
+    abort = m.Abort(m.Failure("0", 1, "error"), True, (1, 2, 3))
+    other = {"abort": abort, "due": 7.5, "wait": 20.0}.get(name, [1, 2])
+    before = busy.snapshot()
+    setattr(busy.model.steps, name, other)
+    assert differing(before, busy.snapshot()) == ["steps"]
+    copy = Session.restore(Computation, through_msgpack(busy.snapshot()))
+    assert getattr(copy.model.steps, name) == other
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from core import Session, Shape
 from core import messages as m
 from core.messages import Message, Node
 from core.rights import RIGHTS, SAYS
-from core.sessions.roles import COUNTS, HOLDER, LEADER, OFFENCE, PASSED_OVER, Verdict
+from core.sessions.roles import COUNTS, HOLDER, LEADER, MEMBER, OFFENCE, PASSED_OVER, Verdict
 from tests.core.story import session
 
 LEAF = Shape.root(16, 4).child(1)  # 0-1, whose slots are the partitions 4 to 7
@@ -53,7 +53,8 @@ def verdict(state: Session, node: Node, message: Message) -> Verdict:
 def test_the_leader_says_what_is_to_be_done_and_who_has_it_what_came_of_it() -> None:
     assert {
         m.Given: LEADER,
-        m.Prepared: LEADER,
+        m.Prepared: MEMBER,
+        m.Collected: MEMBER,
         m.Finished: HOLDER,
         m.Failed: HOLDER,
     } == SAYS
@@ -178,7 +179,7 @@ def test_a_failure_in_a_leaf_is_that_of_a_partition_or_of_the_session(
         (SECOND, failed(SECOND, 1, "0-1-1", None, final=True), COUNTS),
         (SECOND, failed(SECOND, 1, "0-1-1-2", 14, final=True), COUNTS),  # further down
         (THIRD, failed(THIRD, 1, "0-1-1", 12, final=True), PASSED_OVER),
-        (SECOND, failed(SECOND, 1, "0-1-1", 12), OFFENCE),  # was it tried again?
+        (SECOND, failed(SECOND, 1, "0-1-1", 12), COUNTS),  # others may lead it
         (SECOND, failed(SECOND, 1, "0-1-2", 15, final=True), OFFENCE),
         (SECOND, failed(SECOND, 1, "0-1-11", 12, final=True), OFFENCE),
         (SECOND, failed(SECOND, 1, "0-1", None, final=True), OFFENCE),
@@ -187,7 +188,7 @@ def test_a_failure_in_a_leaf_is_that_of_a_partition_or_of_the_session(
         (FIRST, failed(FIRST, None, "0-1-1", None), OFFENCE),
     ],
 )
-def test_a_failure_that_is_carried_up_is_from_below_and_final(
+def test_a_failure_that_is_carried_up_is_from_below(
     node: Node, message: m.Failed, right: Verdict
 ) -> None:
     assert verdict(at_work(INTERIOR), node, message) is right
@@ -206,8 +207,30 @@ def test_a_failure_of_the_session_that_does_not_come_from_its_leader_changes_not
     ("count", "right"), [(0, OFFENCE), (3, OFFENCE), (4, COUNTS), (5, OFFENCE)]
 )
 def test_there_is_one_input_a_slot(count: int, right: Verdict) -> None:
-    for state in (session(LEAF), at_work(LEAF)):
-        assert verdict(state, FIRST, m.Prepared(["in"] * count)) is right
+    state = session(LEAF)
+    state.apply(0.0, m.Joined(FIRST, FIRST, None, (), False))
+    state.apply(0.0, m.Given("all"))
+    assert verdict(state, FIRST, m.Prepared(["in"] * count)) is right
+
+
+def test_a_step_is_taken_by_who_was_asked_until_there_is_an_outcome() -> None:
+    state, prepared = session(LEAF), m.Prepared(["in"] * LEAF.slots)
+    for node in (FIRST, SECOND):
+        state.apply(0.0, m.Joined(node, node, None, (), False))
+    assert verdict(state, FIRST, prepared) is PASSED_OVER  # nothing was given yet
+    state.apply(0.0, m.Given("all"))
+    assert verdict(state, SECOND, prepared) is PASSED_OVER
+    state.apply(5.0, m.Late())
+    assert verdict(state, SECOND, prepared) is verdict(state, FIRST, prepared) is COUNTS
+    state.apply(5.0, prepared)
+    assert verdict(state, FIRST, prepared) is PASSED_OVER
+    assert verdict(state, FIRST, m.Collected("out")) is PASSED_OVER
+    for slot, node in enumerate([FIRST, SECOND, FIRST, SECOND][: LEAF.slots]):
+        state.apply(6.0, finished(node, slot))
+    assert verdict(state, SECOND, m.Collected("out")) is PASSED_OVER
+    assert verdict(state, FIRST, m.Collected("out")) is COUNTS
+    state.apply(6.0, m.Collected("out"))
+    assert verdict(state, FIRST, m.Collected("out")) is PASSED_OVER
 
 
 def test_any_input_may_be_given_and_what_is_said_in_any_session_names_nothing() -> None:

@@ -57,6 +57,11 @@ def wait(net: Net, until: Callable[[], bool]) -> None:
         net.settle(WORK)
 
 
+def ticking(net: Net) -> list[Any]:
+    """The timers, but those for a step that was still to be taken when they were set."""
+    return [timer for timer in net.timers if "Alarms._looked" not in repr(timer[2])]
+
+
 def arrivals(net: Net, session: str) -> list[Node]:
     return [n for n, to, call in net.calls if to == session and isinstance(call, m.Arrive)]
 
@@ -130,7 +135,7 @@ def test_a_leaf_session_keeps_as_many_standbys_as_its_fanout_and_turns_others_aw
     assert list(reflector.members) == [SUBMITTER, 1, 2, 3]
     assert list(reflector.admission.standbys) == [4, 5, 6]
     assert [net.processes[node].views[0].state for node in (4, 5, 6)] == [STANDBY] * 3
-    assert len(net.timers) == 3  # 7, 8 and 9 ask again
+    assert len(ticking(net)) == 3  # 7, 8 and 9 ask again
     assert all(due > net.now for due, _, _ in net.timers)
     finish(net)
 
@@ -161,9 +166,10 @@ def test_an_arrival_waits_a_bounded_time_for_its_session_to_be_opened() -> None:
         net.settle(unheard)
     assert arrivals(net, "0-0") == [3]
     assert arrivals(net, "0") == [SUBMITTER, 1, 2, 3]
-    assert len(net.timers) == 1
-    net.tick()
-    net.settle(unheard)
+    assert len(ticking(net)) == 1
+    while ticking(net):
+        net.tick()
+        net.settle(unheard)
     assert arrivals(net, "0") == [SUBMITTER, 1, 2, 3, 3]
     finish(net)
 
@@ -219,7 +225,8 @@ def test_the_parent_hears_from_one_node_for_each_child_session() -> None:
     assert net.outcome == m.Ended(sequential(64), None)
     at_root = [message for session, message in net.ordered if session == "0"]
     kinds = Counter(type(message).__name__ for message in at_root)
-    assert kinds == {"Joined": 5, "Given": 1, "Prepared": 1, "Finished": 4, "Ended": 1}
+    own = {"Given": 1, "Prepared": 1, "Collected": 1, "Ended": 1}
+    assert kinds == {"Joined": 5, "Finished": 4, **own}
     finished = [message for message in at_root if isinstance(message, m.Finished)]
     assert {message.node for message in finished} == {1, 2, 3, 4}
 
@@ -299,9 +306,9 @@ def test_a_standby_doubles_up_where_nobody_is_idle() -> None:
 
 def test_nothing_ticks_while_nobody_waits() -> None:
     net = tree(3, 3, 3)
-    assert net.timers == []
+    assert ticking(net) == []
     net = tree(9, 3, 9)
-    assert net.timers == []
+    assert ticking(net) == []
 
 
 def test_standbys_that_help_do_not_make_room_for_more_connections() -> None:
@@ -542,7 +549,7 @@ def test_a_failure_is_not_doubled_by_reconnections() -> None:
         net.disconnect(1, SUBMITTER)
         net.settle({"compute", (SUBMITTER, 1)})
         net.settle({"compute"})
-        if net.timers:
+        while (SUBMITTER, 1) not in net.connected:
             net.tick()
             net.settle({"compute", (SUBMITTER, 1)})
     net.run(Random(0))

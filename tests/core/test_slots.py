@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import Shape
+from core import Shape, lateness
 from core.messages import Node, Value
 from core.sessions.digest import differing
 from core.slots import Slots
@@ -107,10 +107,11 @@ class Plain:
 
     def take(self, node: Node, crowd: Crowd, now: float) -> list[int]:
         workers = crowd.people.keys() - {*crowd.observers}
+        in_vain = {slot.worker for slot in self.slots if slot.done}
         wanted = [
             i
             for i in self.order
-            if node not in self.slots[i].failed or workers <= {*self.slots[i].failed}
+            if node not in self.slots[i].failed or workers <= {*self.slots[i].failed} | in_vain
         ]
         taken = wanted[: self.share(node, len(workers))]
         for i in taken:
@@ -159,6 +160,7 @@ class Plain:
             (slot.started, i)
             for i, slot in enumerate(self.slots)
             if not slot.done and slot.worker is not None and slot.helper is None
+            if not self.idle or {*self.idle} - {*slot.failed}
         ]
         if not took or not running:
             return None
@@ -291,8 +293,9 @@ class Both:
         done = {i: (slot.output, slot.seconds) for i, slot in enumerate(plain.slots) if slot.done}
         assert slots.known() == done
         assert slots.known([0, 0]) == {i: done[i] for i in done if i == 0}
-        assert slots.overdue() == plain.overdue()
-        waits = slots.free or not done or not slots.remaining
+        assert lateness.overdue(slots) == plain.overdue()
+        failed = any(slot.failed for slot in plain.slots)
+        waits = (slots.free and not failed) or not done or not slots.remaining
         overdue = None if waits else plain.overdue()
         assert slots.due() == (overdue and overdue[0])
         for i, slot in enumerate(plain.slots):
@@ -301,7 +304,8 @@ class Both:
             assert slots.over(i) == slot.done
         for node in self.crowd.people:
             assert slots.holds(node) == any(slot.worker == node for slot in plain.slots)
-        assert slots.wanted() == (len(plain.order) > len(plain.idle))
+        free, idle = len(plain.order), len(plain.idle)
+        assert slots.wanted() == (free > idle or (failed and 0 < free and idle <= len(slots)))
         assert slots.open() == (not all(slot.done for slot in plain.slots))
 
 
@@ -567,9 +571,9 @@ def test_a_helper_that_goes_leaves_the_worker_at_it(partitions: int) -> None:
 @pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
 def test_what_is_helped_is_not_late_any_more(partitions: int) -> None:
     slots = helped(partitions)
-    assert slots.overdue() == (2.0, 2)
+    assert lateness.overdue(slots) == (2.0, 2)
     slots.helpers[2] = 4
-    assert slots.overdue() is None
+    assert lateness.overdue(slots) is None
     assert slots.due() is None
 
 

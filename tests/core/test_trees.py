@@ -227,7 +227,7 @@ def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
     net = grown(nodes, partitions, fanout, seed, Faulty(part, at, -1))
     assert net.outcome is not None
     assert net.outcome.result is None
-    failure = m.Failure.of(net.outcome.failure)
+    failure = m.Failure(**net.outcome.failure)
     assert failure is not None
     assert f"{part} met {at}" in failure.error
     assert failure.partition == (at if part == "compute" else None)
@@ -242,7 +242,7 @@ def test_a_job_that_always_fails_ends_while_nodes_leave_too(
     at %= partitions
     net = grown(nodes, partitions, fanout, seed, Faulty(part, at, -1), leaving=0.5)
     assert net.outcome is not None
-    failure = m.Failure.of(net.outcome.failure)
+    failure = m.Failure(**net.outcome.failure)
     assert failure is not None
     assert f"{part} met {at}" in failure.error
     check_released(net)
@@ -258,11 +258,43 @@ def test_what_fails_once_or_twice_is_tried_again(
     check_released(net)
 
 
+@settings(busy_machine, max_examples=150)
+@given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.integers(1, 4))
+def test_broken_machines_cost_no_more_than_their_share(
+    nodes: int, partitions: int, fanout: int, seed: int, broken: int
+) -> None:
+    """At most two whose every function raises, among others that are good."""
+    net = Net(Shape.root(partitions, fanout))
+    net.broken = set(Random(seed).sample(range(1, nodes + 1), min(broken, 2, nodes - 1)))
+    net.submit()
+    for node in range(1, nodes + 1):
+        net.arrive(node)
+        net.settle({"prepare", "compute", "collect"})  # who is alone and broken fails the job
+    net.run(random := Random(seed))
+    net.run(random)
+    check_result(net)
+    check_released(net)
+
+
+@settings(busy_machine, max_examples=150)
+@given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.sampled_from(["prepare", "collect"]))
+def test_a_step_that_never_ends_on_one_machine_is_taken_on_another(
+    nodes: int, partitions: int, fanout: int, seed: int, step: str
+) -> None:
+    net, random = Net(Shape.root(partitions, fanout)), Random(seed)
+    net.hung = {(step, random.randint(0, nodes))}
+    net.submit()
+    net.run(random, list(Life(net, random).events(nodes)))
+    net.run(random)
+    check_result(net)
+    check_released(net)
+
+
 def test_a_failure_names_its_session_partition_and_error() -> None:
     net = grown(3, 8, 2, 5, Faulty("compute", 5, -1))
     assert net.outcome is not None
     failure = m.Failure("0-1-0", 5, "ArithmeticError('compute met 5')")
-    assert m.Failure.of(net.outcome.failure) == failure
+    assert m.Failure(**net.outcome.failure) == failure
     assert net.outcome.failure == failure.plain()
 
 
@@ -277,9 +309,10 @@ def test_a_prepare_that_cuts_wrongly_is_a_failure(session: str) -> None:
     net.submit()
     for node in range(1, 5):
         net.arrive(node)
-    net.settle()
+    net.run(Random(1))
+    net.run(Random(1))
     assert net.outcome is not None
-    failure = m.Failure.of(net.outcome.failure)
+    failure = m.Failure(**net.outcome.failure)
     assert failure is not None
     assert failure.session == session
     assert "prepare returned 1 inputs for 2 slots" in failure.error

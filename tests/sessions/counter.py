@@ -104,7 +104,7 @@ class Counter(Model):
             if idle:
                 self._lead(child, idle.pop(0))
 
-    def direct_leader(self) -> None:
+    def direct_leader(self, now: float) -> None:
         if self.counts and self.people.leader is not None:
             self.people.tell(self.people.leader, Tell(self.value))
 
@@ -112,7 +112,7 @@ class Counter(Model):
         by = counted.node if counted.child is None else counted.child
         if counted.count > self.counts.get(by, 0):
             self.counts[by] = counted.count
-            self.direct_leader()
+            self.direct_leader(now)
         if counted.child is None and counted.node in self.people.people:
             self.people.tell(counted.node, Heard(self.counts.get(by, 0)))
 
@@ -123,7 +123,7 @@ class Counter(Model):
 
     def merge(self, facts: Facts, context: Value, now: float) -> None:
         self.counts |= {n: max(count, self.counts.get(n, 0)) for n, count in facts.items()}
-        self.direct_leader()
+        self.direct_leader(now)
 
     def child_plan(self, child: int) -> Value:
         depth, fanout = self.plan

@@ -63,7 +63,7 @@ class Board(Model):
     def left(self, node: Node, now: float) -> None:
         self.writers = [entry for entry in self.writers if entry[0] != node]
 
-    def direct_leader(self) -> None:
+    def direct_leader(self, now: float) -> None:
         assert self.people.leader is not None
         self.people.tell(self.people.leader, Read(len(self.lines)))
 

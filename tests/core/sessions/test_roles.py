@@ -103,7 +103,8 @@ def failed(node: Node, slot: int | None, partition: int | None, final: bool = Fa
         (OTHER, failed(OTHER, 1, 1), "offence"),
         (LEADER, m.Given("other"), "counts"),
         (OTHER, m.Given("other"), "passed over"),
-        (LEADER, m.Prepared(["a", "b", "c"]), "counts"),
+        (LEADER, m.Prepared(["a", "b", "c"]), "passed over"),  # it is prepared
+        (LEADER, m.Collected("out"), "passed over"),  # nothing is done yet
         (LEADER, m.Prepared(["a"]), "offence"),
         (OTHER, m.Prepared(["a", "b", "c"]), "passed over"),
         (LEADER, m.Moved(LEADER, Place("0-1", (0, 7))), "counts"),
@@ -144,7 +145,8 @@ TABLE: dict[type, tuple[Any, tuple[str, ...]]] = {
     m.Finished: (lambda node: finished(node, 1), (OFFENDS, COUNTS, OFFENDS, LATE, LATE)),
     m.Failed: (lambda node: child_failed(node, 1), (OFFENDS, COUNTS, OFFENDS, LATE, LATE)),
     m.Given: (lambda node: m.Given("other"), (COUNTS, LATE, LATE, LATE, LATE)),
-    m.Prepared: (lambda node: m.Prepared(["in"] * 5), (COUNTS, LATE, LATE, LATE, LATE)),
+    m.Prepared: (lambda node: m.Prepared(["in"] * 5), (LATE,) * 5),  # it is prepared
+    m.Collected: (lambda node: m.Collected("out"), (LATE,) * 5),  # nothing is done yet
     m.Moved: (lambda node: m.Moved(node, ELSEWHERE), (COUNTS, LATE, LATE, LATE, LATE)),
     m.Ended: (
         lambda node: m.Ended("out", None, b"the end"),

@@ -1,0 +1,85 @@
+"""What is late in a session, and who is put on it as well.
+
+Rules it keeps:
+- A slot is late when it is in progress for twice as long as slots take there: the median of those
+  done. Whoever is idle helps, unless its process failed there, or fails just now.
+- A child session that is late all the same is led anew by who helps there, and who led it helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from core.sessions.messages import Node, process_of
+from core.tries import processes
+
+if TYPE_CHECKING:
+    from core.slots import Slots
+
+LATE_SECONDS = 0.05  # at least
+LEAD_SECONDS = 30.0  # at least, until a leader is replaced
+
+
+def usual(slots: Slots) -> float | None:
+    """The seconds that a slot takes; None where none is done."""
+    took = sorted([s for s, done in zip(slots.seconds, slots.done, strict=True) if done])
+    return took[len(took) // 2] if took else None
+
+
+def overdue(slots: Slots) -> tuple[float, int] | None:
+    """When which slot becomes late.
+
+    None where nothing is done yet, or nothing is in progress with which an idle node may help.
+    """
+    if slots.inputs is None and slots.shape.leaf:
+        return None  # nobody could help
+    seconds = usual(slots)
+    anyone = not (slots.failed or slots.pauses) or not slots.idle
+    running = [
+        (slots.started[i], i)
+        for i, worker in enumerate(slots.worker)
+        if worker is not None and not slots.done[i] and i not in slots.helpers
+        if anyone or _helper(slots, i) is not None
+    ]
+    if seconds is None or not running:
+        return None
+    started, i = min(running)
+    return started + max(2 * seconds, LATE_SECONDS), i
+
+
+def _helper(slots: Slots, i: int) -> Node | None:
+    """Who of the idle may help with slot `i`."""
+    failed = processes(slots.failed.get(i, ())) | slots.paused()
+    return next((node for node in slots.idle if process_of(node) not in failed), None)
+
+
+def helped(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
+    """The slots that are late now, each with who helps from now on, and whom."""
+    while slots.idle and (due := overdue(slots)) and due[0] <= now:
+        node, worker = _helper(slots, i := due[1]), slots.worker[i]
+        if node is None or worker is None:
+            return
+        slots.rouse(node)
+        slots.helpers[i] = node
+        yield i, node, worker
+
+
+def unled(slots: Slots) -> tuple[float, int] | None:
+    """When the leader of which child session is to be replaced; each time it takes longer."""
+    if slots.shape.leaf or not slots.helpers:
+        return None
+    seconds = max(LEAD_SECONDS, 8 * (usual(slots) or 0.0))
+    helped = [i for i in slots.helpers if not slots.done[i] and slots.worker[i] is not None]
+    return min([(slots.started[i] + seconds * slots.assigned[i], i) for i in helped], default=None)
+
+
+def replaced(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
+    """The child sessions that are led anew, each with who led it and who does from now on."""
+    while (due := unled(slots)) and due[0] <= now:
+        leader, node = slots.helpers[i := due[1]], slots.worker[i]
+        assert node is not None
+        slots.free += 1
+        slots.give(i, leader, now)
+        slots.helpers[i] = node
+        yield i, node, leader

@@ -1,0 +1,170 @@
+"""How a session comes to its outcome: the steps that one participant takes for all, and giving up.
+
+Rules it keeps:
+- The leader is asked to prepare, and to collect. Where it fails, or nothing comes of it for a
+  while, another one is asked as well, of another process if there is one, each time after twice as
+  long. The first outcome counts, and what was collected the leader hands up.
+- Where enough have failed the session gives up, and the leader carries the failure up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core import messages as m
+from core.messages import Node, Value
+from core.tries import TRIES, failed_for_good, pause, processes, untried
+
+if TYPE_CHECKING:
+    from core.computation import Computation
+
+STEP_SECONDS = 5.0  # until another one is asked as well, for the first time
+
+
+class Steps:
+    """The present step of a session, and who is at it."""
+
+    __slots__ = ("abort", "asked", "collected", "due", "failed", "model", "wait")
+
+    def __init__(self, model: Computation) -> None:
+        self.model = model
+        self.asked: list[Node] = []  # and still at it
+        self.failed: list[Node] = []  # once for each time
+        self.collected: list[Value] = []  # the output, once it is there
+        self.abort: m.Abort | None = None  # what the session gave up for
+        self.due: float | None = None  # when another one is to be asked
+        self.wait = STEP_SECONDS
+
+    def present(self) -> m.Prepare | m.Collect | None:
+        """What there is to do."""
+        given, slots = self.model.given, self.model.slots
+        if slots.inputs is None:
+            return m.Prepare(self.model.input) if given else None
+        return None if slots.remaining or self.collected else m.Collect()
+
+    def takes(self, step: type, node: Node) -> bool:
+        """Whether `node` was asked to take that step, and its outcome is still wanted."""
+        return type(self.present()) is step and node in self.asked
+
+    def direct(self, now: float) -> None:
+        """Tell the leader, if there is one, what is for a leader to do."""
+        leader = self.model.people.leader
+        if leader is None:
+            return
+        if self.abort:
+            self.model.people.tell(leader, self.abort)
+        elif self.collected:
+            self.model.people.tell(leader, m.HandUp(*self.collected))
+        elif leader not in self.failed or self.due is None:  # else it is to try again later
+            self._ask(leader, now)
+
+    def _ask(self, node: Node, now: float) -> None:
+        """Have `node` take the present step, unless it is at it."""
+        step = self.present()
+        if step and node not in self.asked:
+            self.asked.append(node)
+            self._set(now + self.wait if self.due is None else self.due)
+            self.model.people.tell(node, step)
+
+    def _ask_another(self, now: float) -> bool:
+        """Have one more take it, of another process if there is one; whether anybody can."""
+        people, at_it = self.model.people, processes(self.asked)
+        others = [node for node in untried(self.failed, people) if node not in self.asked]
+        elsewhere = [node for node in others if not processes([node]) <= at_it]
+        for node in (elsewhere or others)[:1]:
+            self._ask(node, now)
+        return bool(others)
+
+    def late(self, now: float) -> None:
+        """Nothing has come of it for a while, or who failed may try again."""
+        if self.due is None or self.due > now:
+            return
+        leader = self.model.people.leader
+        self.wait *= 2 if self.asked else 1
+        self._set(now + self.wait if self.present() and leader is not None else None)
+        if not self._ask_another(now) and not self.asked and leader is not None:
+            self._ask(leader, now)
+
+    def left(self, node: Node, now: float) -> None:
+        """`node` is not there any more."""
+        if node in self.asked:
+            self.asked.remove(node)
+            if not (self.asked or self.abort or self._ask_another(now)):
+                self._set(None if self.model.people.leader is None else now + self.wait)
+
+    def prepared(self) -> None:
+        """The next step is another one."""
+        self.asked.clear()
+        self._over()
+
+    def collect(self, collected: m.Collected, now: float) -> None:
+        """The output of the session is there."""
+        if not self.collected:
+            self.collected.append(collected.output)
+            self._over()
+            self.model.direct_leader(now)
+
+    def _over(self) -> None:
+        self.failed.clear()
+        self.wait = STEP_SECONDS
+        self._set(None)
+
+    def _set(self, due: float | None) -> None:
+        self.due = due
+        self.model.slots.watch(due)
+
+    def fail(self, failed: m.Failed, now: float) -> bool:
+        """A function has failed: whether who says so is to have something else now."""
+        node, i, slots = failed.node, failed.slot, self.model.slots
+        if i is None:
+            self._fail(failed, now)
+            return False
+        if node not in slots.holders(i):
+            return False  # it is no longer concerned
+        if slots.done[i]:
+            return True  # in vain: others have done it
+        if failed.before == self.failures(node, i):  # else it came twice
+            slots.fail(i, failed.tried if node in failed.tried else (node, *failed.tried), now)
+        tried = slots.failed.get(i, ())
+        return not self._give_up(failed, tried, slots.untried(tried, self.model.people), now)
+
+    def failures(self, node: Node, slot: int | None) -> int:
+        """How often `node` has failed at `slot`, or (None) at the present step."""
+        tried = self.failed if slot is None else self.model.slots.failed.get(slot, ())
+        return tried.count(node)
+
+    def _fail(self, failed: m.Failed, now: float) -> None:
+        """Who was asked has failed; what comes twice counts once."""
+        node, tried = failed.node, self.failed
+        if node in self.asked and failed.before == tried.count(node) and self.present():
+            self.asked.remove(node)
+            tried.append(node)
+            others = untried(tried, self.model.people)
+            if self._give_up(failed, tried, others, now) or self.asked:
+                return
+            if not self._ask_another(now):
+                self._set(now + pause(len(tried)))
+
+    def _give_up(
+        self, failed: m.Failed, tried: Sequence[Node], others: list[Node], now: float
+    ) -> bool:
+        """Give up where enough have `tried`, or no `others` are there to; whether it has."""
+        final = failed.final or (failed_for_good(tried) and not failed.local)
+        if final or (len(tried) >= TRIES and not others):
+            if self.abort is None:
+                self.abort = m.Abort(failed.failure, final, tuple(tried))
+                self._set(None)
+            self.model.direct_leader(now)
+        return self.abort is not None
+
+    def plain(self) -> list[Value]:
+        """As plain data."""
+        abort = self.abort and self.abort.plain()
+        return [[*self.asked], [*self.failed], [*self.collected], abort, self.due, self.wait]
+
+    def load(self, plain: list[Value]) -> None:
+        """Take on what was made `plain`."""
+        asked, failed, collected, abort, self.due, self.wait = plain
+        self.asked, self.failed, self.collected = [*asked], [*failed], [*collected]
+        self.abort = m.Abort.of(abort)

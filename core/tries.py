@@ -1,0 +1,40 @@
+"""What has failed: whose turn it is to try again, and when that is enough.
+
+Rules it keeps:
+- Tries count processes: what is wrong with a machine is wrong with all its nodes.
+- What TRIES processes failed has failed for good. Where fewer are in a session it is tried TRIES
+  times in all, and then the session gives up: that is a try of its slot in the session above.
+- Whose process has failed gets nothing for a while, each time for twice as long, until it succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.sessions.messages import Node, process_of
+from core.sessions.model import People
+
+TRIES = 3
+PAUSE_SECONDS = 0.5
+PAUSES_MAX = 12  # times that a pause is doubled
+
+
+def processes(nodes: Iterable[Node]) -> set[int]:
+    """Those of all `nodes`."""
+    return {process_of(node) for node in nodes}
+
+
+def untried(tried: Iterable[Node], people: People, busy: Iterable[Node | None] = ()) -> list[Node]:
+    """Whose turn it is: in join order, of no process that has tried, and not busy for ever."""
+    been, barred = processes(tried), {*people.observers, *busy}
+    return [n for n in people.people if process_of(n) not in been and n not in barred]
+
+
+def pause(times: int) -> float:
+    """For how many seconds who has failed so often is to have nothing."""
+    return PAUSE_SECONDS * 2.0 ** min(times - 1, PAUSES_MAX)
+
+
+def failed_for_good(tried: Iterable[Node]) -> bool:
+    """Whether so many processes cannot all be broken."""
+    return len(processes(tried)) >= TRIES
