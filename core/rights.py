@@ -8,7 +8,8 @@ from core import messages as m
 from core.messages import Node
 from core.sessions.model import Right
 from core.sessions.roles import COUNTS, HOLDER, LEADER, MEMBER, OFFENCE, PASSED_OVER, Role, Verdict
-from core.slots import SECONDS_MAX, Slots
+from core.slots import Slots
+from core.tries import SECONDS_MAX
 
 if TYPE_CHECKING:
     from core.computation import Computation

@@ -17,9 +17,8 @@ from core import columns, lateness
 from core.cutting import Shape
 from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import People, Room
-from core.tries import pause, processes, untried
+from core.tries import SECONDS_MAX, pause, processes, untried
 
-SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
 

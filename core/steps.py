@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core import messages as m
 from core.messages import Node, Value
-from core.tries import TRIES, failed_for_good, pause, processes, untried
+from core.tries import SECONDS_MAX, TRIES, failed_for_good, pause, processes, untried
 
 if TYPE_CHECKING:
     from core.computation import Computation
@@ -81,7 +81,7 @@ class Steps:
         if self.due is None or self.due > now:
             return
         leader = self.model.people.leader
-        self.wait *= 2 if self.asked else 1
+        self.wait = min(self.wait * 2 if self.asked else self.wait, SECONDS_MAX)
         self._set(now + self.wait if self.present() and leader is not None else None)
         if not self._ask_another(now) and not self.asked and leader is not None:
             self._ask(leader, now)

@@ -15,6 +15,7 @@ from core.sessions.messages import Node, process_of
 from core.sessions.model import People
 
 TRIES = 3
+SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
 PAUSE_SECONDS = 0.5
 PAUSES_MAX = 12  # times that a pause is doubled
 

@@ -5,6 +5,7 @@ Whatever it is: its text may be missing, endless, in several lines, or raise som
 
 from __future__ import annotations
 
+import errno
 import re
 import traceback
 from pathlib import Path
@@ -16,6 +17,9 @@ TEXT_MAX = 10_000  # characters of a traceback
 LINE_MAX = 500  # of what is told in one line
 LEAVES_MAX = 3  # of the exceptions in a group that are named
 
+_NO_ROOM = (  # on a disk, for an open file, in a table of the kernel
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+)  # fmt: skip
 _FILE = re.compile(r".*_[0-9a-f]{16}").fullmatch  # how a module made of a job file is called
 _TOP = Path(__file__).parent.parent
 _OWN = (f"{_TOP}/sim/", f"{_TOP}/transports/", values.__file__, __file__)
@@ -29,6 +33,19 @@ def told(error: BaseException) -> str:
     if last == line and len(text) <= TEXT_MAX:
         return text
     return f"{shortened(text, TEXT_MAX - len(line) - 1).rstrip()}\n{line}"
+
+
+def overtime(seconds: float, where: str) -> str:
+    """What is told of a call that took longer than it may, `where`: a partition, or a function."""
+    return f"it took longer than the {seconds:g} s of --piece-timeout in {where}"
+
+
+def is_local(error: BaseException) -> bool:
+    """Whether it is rather the fault of this machine than of the job: no room, no such module."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_local, _leaves(error)))
+    no_room = isinstance(error, OSError) and error.errno in _NO_ROOM
+    return no_room or isinstance(error, MemoryError | ModuleNotFoundError)
 
 
 def summary(error: BaseException) -> str:

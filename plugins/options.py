@@ -207,6 +207,17 @@ def add_shape(group: argparse._ArgumentGroup, partitions: str, fanout_max: int) 
     )
 
 
+def add_piece_timeout(group: argparse._ArgumentGroup) -> None:
+    """--piece-timeout: of any call of a job's function."""
+    group.add_argument(
+        "--piece-timeout",
+        metavar="SECONDS",
+        type=DURATION,
+        help="a call of a function of the job that takes longer is ended, and has failed: it is "
+        "tried again, elsewhere if there is anybody else (default: it may take for ever)",
+    )
+
+
 def add_seed(group: argparse._ArgumentGroup, drawn: str, default: int) -> None:
     """--seed, where `drawn` is what comes from it."""
     group.add_argument(

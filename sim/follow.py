@@ -235,6 +235,8 @@ def said(place: Place, call: Call) -> str:
             return f"passes the input on: {_brief(call.input)}"
         case m.Prepared():
             return f"sends {len(call.inputs):,} inputs"
+        case m.Collected():
+            return f"has combined all outputs: {_brief(call.output)}"
         case m.Finished():
             outputs = call.outputs[0] if len(call.outputs) == 1 else call.outputs
             return f"sends the output of {_span('slot', call.slots)}: {_brief(outputs)}"

@@ -22,6 +22,7 @@ from plugins.options import (
     Parser,
     add_job,
     add_json,
+    add_piece_timeout,
     add_seed,
     add_shape,
     add_trace,
@@ -232,6 +233,7 @@ def add_times(group: argparse._ArgumentGroup) -> None:
         f"{SETTLING_SECONDS:g} seconds longer than the nodes take to arrive, so that each node "
         "computes one)",
     )
+    add_piece_timeout(group)
     group.add_argument(
         "--tick",
         metavar="SECONDS",

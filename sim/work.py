@@ -14,7 +14,7 @@ from core import messages as m
 from core.messages import Node, Value
 from core.sessions.states import GONE
 from plugins import signals
-from plugins.failing import told
+from plugins.failing import is_local, overtime, told
 from plugins.loading import Job, cut
 from plugins.tables import SECONDS_MAX
 from plugins.values import INT_MAX, INT_MIN, SCALARS, all_given, all_plain, given, plain
@@ -28,17 +28,24 @@ class Work:
     """A job, and how long each of its functions takes in simulated time.
 
     `delay_ticks` is a table of draws for every call; without one, compute takes what the job's
-    own `cost` says, else `piece_seconds`, and the rest no time.
+    own `cost` says, else `piece_seconds`, and the rest no time. What takes longer than
+    `piece_timeout` seconds fails by then.
     """
 
     def __init__(
-        self, job: Job, clock: Clock, delay_ticks: list[int] | None, piece_seconds: float = 0.0
+        self,
+        job: Job,
+        clock: Clock,
+        delay_ticks: list[int] | None,
+        piece_seconds: float = 0.0,
+        piece_timeout: float | None = None,
     ) -> None:
         self.job = job.synchronous()
         self.clock = clock
         self.delay_ticks = delay_ticks
         self._mask = len(delay_ticks or [0]) - 1
         self._piece_ticks = clock.ticks(piece_seconds)
+        self._timeout = piece_timeout
         self.calls = {"prepare": 0, "compute": 0, "collect": 0}
         self.running = 0  # calls that have begun and not ended
         self.trace: Recorder | None = None
@@ -49,22 +56,52 @@ class Work:
         if self.trace is not None:
             self.trace.started(self.clock.now, worker.node, command)
         try:
+            if self._timeout is not None and self._takes_too_long(worker, command):
+                return None
             ticks = self._slowed(worker, self._compute_ticks(worker.node, command))
         except BaseException as error:  # noqa: BLE001 - of the job's cost
-            text = self._told(error)
-            return self.clock.at(self.clock.tick, (self._cost_failed, worker, command, text))
+            why = self._told(error)
+            return self.clock.at(self.clock.tick, (self._cost_failed, worker, command, why))
         self.clock.at(self.clock.tick + ticks, (self._computed, worker, command, ticks))
         return None
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
         self.running += 1
-        due = self.clock.tick + self._slowed(worker, self._leader_ticks(worker, 1))
-        self.clock.at(due, (self._prepared, worker, session, (value, sizes)))
+        done = self._prepared, worker, session, (value, sizes)
+        self._step(self._slowed(worker, self._leader_ticks(worker, 1)), "prepare", done)
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
         self.running += 1
-        due = self.clock.tick + self._slowed(worker, self._leader_ticks(worker, 2))
-        self.clock.at(due, (self._collected, worker, session, outputs))
+        done = self._collected, worker, session, outputs
+        self._step(self._slowed(worker, self._leader_ticks(worker, 2)), "collect", done)
+
+    def _step(self, ticks: int, what: str, done: tuple[Any, ...]) -> None:
+        """Have prepare or collect be done after so many ticks, if it may take so many."""
+        limit = None if self._timeout is None else self.clock.ticks(self._timeout)
+        if limit is not None and ticks > limit:
+            done = self._overtime, done[1], done[2], (None, what)
+        self.clock.at(self.clock.tick + (ticks if limit is None else min(ticks, limit)), done)
+
+    def _takes_too_long(self, worker: Worker, command: m.Compute) -> bool:
+        """Whether a piece does; then it fails when its time is over."""
+        assert self._timeout is not None
+        ticks, limit = 0, self.clock.ticks(self._timeout)
+        for slot, value in zip(command.slots, command.inputs, strict=True):
+            one = m.Compute(command.session, command.first, (slot,), (value,))
+            piece = self._slowed(worker, self._compute_ticks(worker.node, one))
+            ticks += min(piece, limit)
+            if piece > limit:
+                what = slot, f"partition {command.first + slot}"
+                due = self.clock.tick + ticks
+                self.clock.at(due, (self._overtime, worker, command.session, what))
+                return True
+        return False
+
+    def _overtime(self, worker: Worker, session: str, what: tuple[int | None, str]) -> None:
+        self.running -= 1
+        if worker.state is not GONE:
+            slot, where = what
+            worker.raised(session, slot, overtime(self._timeout or 0.0, where))
 
     def _slowed(self, worker: Worker, ticks: int) -> int:
         return round(ticks * self.slow.get(worker.node, 1.0)) if self.slow else ticks
@@ -101,24 +138,27 @@ class Work:
                 outputs.append(output if whole else plain(output))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             slot = command.slots[len(outputs)]
-            worker.raised(command.session, slot, self._told(error))
+            worker.raised(command.session, slot, *self._told(error))
         else:
             seconds = ticks * self.clock.tick_seconds
             if self.trace is not None:
                 self.trace.finished(self.clock.now, worker.node, command, seconds)
             worker.computed(command.session, command.slots, outputs, seconds)
 
-    def _cost_failed(self, worker: Worker, command: m.Compute, text: str) -> None:
+    def _cost_failed(self, worker: Worker, command: m.Compute, why: tuple[str, bool]) -> None:
         self.running -= 1
         if worker.state is not GONE:
-            worker.raised(command.session, command.slots[0], text)
+            worker.raised(command.session, command.slots[0], *why)
 
     @staticmethod
-    def _told(error: BaseException) -> str:
-        """What to say of it. Raises it again where it is not of the job's making."""
+    def _told(error: BaseException) -> tuple[str, bool]:
+        """What to say of it, and whether it is the machine's fault.
+
+        Raises it again where it is not of the job's making.
+        """
         if signals.is_ours(error):
             raise error
-        return told(error)
+        return told(error), is_local(error)
 
     def _prepared(self, worker: Worker, session: str, arguments: tuple[Value, list[int]]) -> None:
         self.running -= 1
@@ -130,7 +170,7 @@ class Work:
             found = self.job.prepare(given(value), list(sizes))
             inputs = all_plain(cut(found, len(sizes)))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
-            worker.raised(session, None, self._told(error))
+            worker.raised(session, None, *self._told(error))
         else:
             worker.prepared(session, inputs)
 
@@ -142,7 +182,7 @@ class Work:
         try:
             output = plain(self.job.collect(all_given(outputs)))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
-            worker.raised(session, None, self._told(error))
+            worker.raised(session, None, *self._told(error))
         else:
             if self.trace is not None:
                 self.trace.collected(self.clock.now, worker.node, session)

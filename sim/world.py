@@ -108,6 +108,7 @@ class World:
         lifetime: str | float | None = None,
         service_time: float = 0.0,
         delay: str | float | None = None,
+        piece_timeout: float | None = None,
         tick: float = 0.001,
         replicas: str = "shared",
         listening: float = 1.0,
@@ -130,6 +131,8 @@ class World:
         if replayed is not None:
             _require_fit(replayed, nodes, arrival_rate, lifetime)
         _require("seed", seed, values.is_seed(seed), f"a whole number {values.SEEDS}")
+        if piece_timeout is not None:
+            _require_number("piece_timeout", piece_timeout, lambda x: x > 0, "above 0 seconds")
         try:
             self.input = values.plain(input)
         except TypeError as error:
@@ -145,7 +148,8 @@ class World:
         self._arriving = arriving.arrivals(nodes, rate, replayed, tick)
         delays = None if delay is None else self._table("delay", delay)
         piece_seconds = self._piece_seconds(one_each=partitions is None)
-        self.work = Work(load(job, prepare, compute, collect), self.clock, delays, piece_seconds)
+        loaded = load(job, prepare, compute, collect)
+        self.work = Work(loaded, self.clock, delays, piece_seconds, piece_timeout)
         self.network = self._network(replicas, latency, service_time)
         self._lifetimes = self._stays(lifetime, replayed)
         self._listening = round(listening / tick)
@@ -384,7 +388,7 @@ class World:
         record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
         return Report(
             result=values.given(outcome.result) if outcome else None,
-            failure=m.Failure.of(outcome.failure) if outcome else None,
+            failure=m.Failure(**outcome.failure) if outcome and outcome.failure else None,
             nodes=self.nodes,
             partitions=self.shape.partitions,
             fanout=self.shape.fanout,

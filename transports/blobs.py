@@ -77,6 +77,8 @@ _CARRIED: dict[type, str] = {
     m.Finished: "outputs",
     m.Compute: "inputs",
     m.Prepared: "inputs",
+    m.Collected: "output",
+    m.HandUp: "output",
     m.Given: "input",
     m.Ended: "result",
 }

@@ -32,7 +32,7 @@ import msgspec
 
 from core.messages import Value
 from plugins import console
-from plugins.failing import told
+from plugins.failing import is_local, told
 from plugins.loading import Job, cut, load
 from transports.blobs import loaded, stored
 
@@ -46,8 +46,9 @@ PR_SET_PDEATHSIG = 1
 Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
 """Number, kind, then by kind: first partition, slots, inputs; 0, sizes, [input]; 0, [], outputs."""
 
-Answer = tuple[int, float, int | None, Value]
-"""Number, seconds; None and what was returned, or the place of the piece that raised, and how."""
+Answer = tuple[int, float, int | None, Value, bool]
+"""Number, seconds; None and what was returned, or the place of the piece that raised, and how; and
+whether that is the fault of this machine."""
 
 
 class Setup(msgspec.Struct):
@@ -102,8 +103,9 @@ class Computing:
         try:
             value = self._by_kind[order[1]](order, outputs)
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is the job's result
-            return order[0], time.perf_counter() - began, len(outputs), told(error)
-        return order[0], time.perf_counter() - began, None, value
+            seconds = time.perf_counter() - began
+            return order[0], seconds, len(outputs), told(error), is_local(error)
+        return order[0], time.perf_counter() - began, None, value, False
 
     def _compute(self, order: Order, outputs: list[Value]) -> Value:
         _, _, first, slots, inputs = order

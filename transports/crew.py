@@ -37,13 +37,13 @@ from core.messages import Value
 from core.sessions.states import GONE
 from transports.computing import (
     AT,
+    COLLECT,
     COMPUTE,
     DROPPED,
     HEADER_BYTES,
     KINDS,
     PAGE_BYTES,
     PIECE,
-    PREPARE,
     Answer,
     Order,
     framed,
@@ -91,7 +91,7 @@ class Call:
         slots = model.slots
         if self.kind == COMPUTE:
             return all(slots.done[slot] for slot in self.slots)
-        return self.kind == PREPARE and slots.inputs is not None
+        return bool(model.steps.collected) if self.kind == COLLECT else slots.inputs is not None
 
     def slot(self, piece: int) -> int | None:
         return self.slots[piece] if self.kind == COMPUTE else None
@@ -127,6 +127,12 @@ class Computer:
         self._number = 0  # of the last call
         self._process: subprocess.Popen[bytes] | None = None
         self._seen = 0
+        self._piece = (
+            0,
+            0,
+            0.0,
+        )  # that it was at when it was last looked at: call, place, since when
+        self.overtime: float | None = None  # seconds: it was ended as a piece took longer
         self._unsent: list[Order] = []
         self._more = trio.lowlevel.ParkingLot()
         self._page = memoryview(bytearray(PAGE_BYTES)).cast("Q")  # until it is started
@@ -187,6 +193,15 @@ class Computer:
         with trio.socket.from_stdlib_socket(started.connection) as ours:
             code = await self._serve(started.process, trio.SocketStream(ours))
         self._ended(self, f"the computing process ended ({_exit(code)})")
+
+    def limit(self, seconds: float) -> None:
+        """End it where it has been at one piece for longer."""
+        at, piece, now = self._page[AT], self._page[PIECE], trio.current_time()
+        if at not in self.calls or (at, piece) != self._piece[:2]:
+            self._piece = at, piece, now
+        elif now - self._piece[2] > seconds:
+            self.overtime = seconds
+            self.end()
 
     def end(self) -> None:
         """End it, whatever it is at."""

@@ -29,9 +29,9 @@ import attrs
 import msgspec
 import trio
 
+from core.sessions.messages import NODE_BITS
 from transports.wire import (
     HEADER,
-    NODE_BITS,
     NONCE_BYTES,
     NUMBER_BITS,
     VERSION,

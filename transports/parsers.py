@@ -17,6 +17,7 @@ from plugins.options import (
     Parser,
     add_job,
     add_json,
+    add_piece_timeout,
     add_seed,
     add_shape,
     add_trace,
@@ -346,6 +347,7 @@ def _add_work(parser: Parser) -> None:
         "core (default: as long as they take)",
     )
     add_seed(group, "what --delay takes is", _default(JobOptions, "seed"))
+    add_piece_timeout(group)
 
 
 def _add_lasting(parser: Parser) -> None:

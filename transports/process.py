@@ -35,6 +35,7 @@ from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
 from core.sessions import Participant
+from core.sessions.messages import NODE_BITS
 from core.sessions.model import Kind
 from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
 from core.sessions.store import Store
@@ -50,7 +51,6 @@ from transports.store import StoreError
 from transports.timers import Timers
 from transports.transfer import Transfers
 from transports.trust import Trust
-from transports.wire import NODE_BITS
 from transports.work import Work
 
 if TYPE_CHECKING:
@@ -576,9 +576,13 @@ class Process:
         """Who may have what `session` is about, nearer to the root: the nearest first."""
         reflector = self.host.reflectors.get(session)
         places = [reflector.place] if reflector else []
-        places += [view.place for view in self._views_of(session)]
+        views = [*self._views_of(session)]
+        places += [view.place for view in views]
         route = places[0].route if places else ()
-        return [name for name in reversed(route) if name not in (asker, self.me.name)]
+        # What another one has collected is on the host of the session below, which hands it up.
+        below = [view.below.place.address for view in views if view.below is not None]
+        names = dict.fromkeys([*reversed(route), *below])
+        return [name for name in names if name not in (asker, self.me.name)]
 
     def _near(self, session: str) -> list[str]:
         """All processes that follow `session` here."""

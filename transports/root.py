@@ -69,7 +69,7 @@ class Root:
     async def run(self) -> Report | None:
         """Returns how it went, None if it was interrupted. Raises what launching bots raises."""
         resumed = self.process.host.stored.get(ROOT)
-        if resumed is not None and resumed.ended:
+        if resumed is not None and resumed.ended and resumed.ended.failure is None:
             shape = Shape(*resumed.model.plan)
             return self._report(resumed.ended, shape, resumed.seq, 0.0, resumed=True)
         made: list[Report] = []
@@ -174,6 +174,7 @@ class Root:
             place,
             now,
             digest_of(process.end_key),
+            work.piece_timeout,
         )
         process.begin(begin, working(process, begin, self.chosen, cores=1))
         if process.trace is not None:
@@ -253,7 +254,7 @@ class Root:
         reflector = process.host.reflectors.get(ROOT)
         return Report(
             result=loaded(process.blobs.folder, ended.result),
-            failure=m.Failure.of(ended.failure),
+            failure=m.Failure(**ended.failure) if ended.failure else None,
             nodes=max(options.bots.nodes if options.bots else 0, counts.arrived),
             processes=len(counts.nodes),
             partitions=shape.partitions,

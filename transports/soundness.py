@@ -15,6 +15,7 @@ import msgspec
 from core import Computation, Session, Shape
 from core.messages import Node, Value
 from core.slots import BATCH_SECONDS
+from core.tries import SECONDS_MAX
 from transports.wire import _SESSION
 
 ERROR_LENGTH_MAX = 100_000  # of the text of a failure
@@ -35,6 +36,16 @@ class Failure(_Plain):
     session: _SESSION
     partition: int | None
     error: Annotated[str, msgspec.Meta(max_length=ERROR_LENGTH_MAX)]
+
+
+Steps = tuple[  # who is at the present step, who failed, the output, why it was given up, ...
+    list[Node],
+    list[Node],
+    list[Value],
+    tuple[Failure, bool, list[Node]] | None,
+    float | None,
+    float,
+]  # ... when another one is asked, and after how many seconds the next
 
 
 class Context(_Plain):
@@ -73,8 +84,7 @@ class _Snapshot(_Plain):
 
     given: bool
     input: Value
-    failures: _Count
-    failure: Failure | None
+    steps: Steps
 
     inputs: list[Value] | None
     outputs: list[Value]
@@ -88,6 +98,8 @@ class _Snapshot(_Plain):
     former: Had
     idle: list[Node]
     paces: list[tuple[Node, float]]
+    pauses: list[tuple[int, tuple[_Count, float]]]  # of processes
+    look: float | None
     free: int
     remaining: int
     fresh: int
@@ -130,6 +142,7 @@ def restored(snapshot: dict[str, Value], shape: Shape, most: Most = BROUGHT) -> 
 
 def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
     """What cannot be in any session of that shape, if anything."""
+    _, raised, collected, abort, due, wait = seen.steps
     columns: list[Any] = [seen.outputs, seen.done, seen.worker, seen.assigned]
     columns += [seen.started, seen.seconds, seen.done if seen.inputs is None else seen.inputs]
     for wrong, what in (
@@ -138,9 +151,15 @@ def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
         ({*seen.done} - {False, True}, "slots that are neither done nor not"),
         (len(seen.epoch) != shape.session.count("-") + 1, "such an epoch"),
         (seen.seq >= most.seq, "such a number of messages"),
-        (max(seen.failures, *seen.assigned) >= most.often, "such counts"),
+        (max(seen.assigned) >= most.often, "such counts"),
+        (any(times >= most.often for _, (times, _) in seen.pauses), "such counts"),
         (any(len(nodes) > FAILED_MAX for _, nodes in seen.failed), "such counts"),
-        (seen.failure and not is_within(seen.failure.session, shape.session), "another's failure"),
+        (max(len(raised), len(abort[2]) if abort else 0) > FAILED_MAX, "such counts"),
+        (len(collected) > 1, "several outputs"),
+        (abort and not is_within(abort[0].session, shape.session), "another's failure"),
+        (not all(map(isfinite, (due or 0.0, seen.look or 0.0))), "such times"),
+        (not all(0 <= until < inf for _, (_, until) in seen.pauses), "such times"),
+        (not 0 < wait <= SECONDS_MAX, "such times"),
         (not all(map(isfinite, seen.started)), "such times"),
         (not all(0 <= seconds < inf for seconds in seen.seconds), "such times"),
         (not all(0 <= pace <= BATCH_SECONDS / 2 for _, pace in seen.paces), "such paces"),
@@ -160,6 +179,7 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
     former = [i for i, _ in seen.former]
     # Of a session that has moved on nobody is left, and who was at what does not matter any more.
     there = people if not seen.moved else people | busy | {*seen.idle}
+    asked = [] if seen.moved else seen.steps[0]
     for wrong, what in (
         (seen.moved and people, "it has people, and has moved on"),
         (_repeats(seen.people), "somebody is there twice"),
@@ -172,6 +192,7 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
         ({*tried} - known or _repeats(tried), "somebody failed at slots that are not there"),
         ({*former} - known or _repeats(former), "somebody had slots that are not there"),
         ({*seen.idle} - there, "somebody is idle who is not there"),
+        ({*asked} - people or _repeats(asked), "somebody was asked who is not there"),
         (_repeats(seen.idle), "somebody is idle twice"),
         ({*seen.observers} - people or _repeats(seen.observers), "it has such observers"),
         ({*seen.observers} & (busy | {*seen.idle}), "an observer takes part"),

@@ -25,6 +25,7 @@ import trio
 from core import Reflector, Shape
 from core import messages as m
 from core.messages import Command, Message, Node, Reply
+from core.sessions.messages import NODE_BITS
 from plugins.telling import as_json
 from plugins.tracing.recorder import Recorder
 from plugins.tracing.schema import Run, TraceError
@@ -35,7 +36,6 @@ from transports.crew import Call
 from transports.logs import event
 from transports.summary import Report
 from transports.wanted import HostOptions
-from transports.wire import NODE_BITS
 
 LOOK_SECONDS = 0.5  # whether it is time to write
 CLOCK_READINGS = 5

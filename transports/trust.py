@@ -28,14 +28,16 @@ import msgspec
 from core import Host, Session, Shape
 from core import messages as m
 from core.messages import Facts, Message, Node, Place, Reply, Value
+from core.sessions.messages import NODE_BITS
 from core.sessions.votes import HOST
 from transports import soundness
 from transports.blobs import LARGE_BYTES
 from transports.greeting import name_of
 from transports.keys import KEY_BYTES
-from transports.wire import NODE_BITS, Hello, RemoteProtocolError, Said
+from transports.wire import Hello, RemoteProtocolError, Said
 
 DIGEST_LENGTH_MAX = 100
+TRIED_MAX = 1000  # who tried in a child session that gave up
 WAITED_FOR_MAX = 20_000  # sessions that somebody waits for here
 
 Item = Said | Message | Reply  # what is judged
@@ -79,7 +81,10 @@ class Trust:
                 return self._may_vote(session, node, call)
             case m.Leave():
                 pass
-            case m.Given() | m.Prepared() | m.Finished() | m.Failed() | m.Moved() | m.Ended():
+            case (
+                m.Given() | m.Prepared() | m.Collected() | m.Finished() | m.Failed() | m.Moved()
+                | m.Ended()
+            ):  # fmt: skip
                 self._check_content(call)
             case _:
                 assert_never(call)
@@ -163,6 +168,7 @@ class Trust:
             raise RemoteProtocolError(f"no replica of {session}: {error}") from error
         model: Any = state.model
         _check_small((model.input, state.ended and state.ended.result), item)
+        _check_small(model.steps.collected, item)
         _check_small(model.slots.outputs, item)
         _check_small(model.slots.inputs or (), item)
         if state.moved is not None:
@@ -181,11 +187,14 @@ class Trust:
                 _check_small((message.input,), message)
             case m.Prepared():
                 _check_small(message.inputs, message)
+            case m.Collected():
+                _check_small((message.output,), message)
             case m.Finished():
                 _check_distinct(message.slots, message)
                 _check_small(message.outputs, message)
             case m.Failed():
                 _check_text(message.failure.error, message)
+                _insist(len(message.tried) <= TRIED_MAX, message, "after so many tries")
             case m.Moved():
                 self._check_place(message.place, message)
             case m.Ended():
@@ -215,7 +224,7 @@ class Trust:
             case m.Restored():
                 _check_facts(shape, message.facts, message)
                 _check_context(shape, message.context, message)
-            case m.Given() | m.Moved() | m.Left() | m.Late():
+            case m.Given() | m.Collected() | m.Moved() | m.Left() | m.Late():
                 pass
             case _:
                 assert_never(message)

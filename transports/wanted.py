@@ -55,6 +55,7 @@ class JobOptions:
     fanout: int | None = None
     delay: str | None = None  # what plugins.distributions.parse reads
     seed: int = 0
+    piece_timeout: float | None = None
 
 
 @attrs.frozen

@@ -23,9 +23,8 @@ from plugins.values import NESTING_MAX, SCALARS, insist
 
 FRAME_BYTES_MAX = 2**24
 HEADER = struct.Struct(">I")
-VERSION = 4
+VERSION = 5
 NUMBER_BITS = 43  # of a process's number
-NODE_BITS = 20  # of a node's, within its process; those above are the process's number
 NONCE_BYTES = 32
 DIGEST_BYTES = 32  # of a key that is shown at the end
 _NESTING_HEARD = NESTING_MAX + 5  # in a snapshot values are deeper
@@ -39,6 +38,7 @@ _ADDRESS = Annotated[
 _SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?\Z", max_length=1000)]
 _UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
+_TIMEOUT = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 _SECRET = Annotated[bytes, msgspec.Meta(max_length=64)]
 _DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
@@ -53,8 +53,10 @@ _BY_NAME: dict[str, Any] = {
 
 
 def random_number() -> int:
-    """For a process: nobody hands them out, and no two have the same."""
-    return secrets.randbits(NUMBER_BITS)
+    """For a process: nobody hands them out, and no two have the same. Its highest bit is set."""
+    return 1 << (NUMBER_BITS - 1) | secrets.randbits(
+        NUMBER_BITS - 1
+    )  # at least core's ALONE_BELOW, with its nodes
 
 
 class ProtocolError(Exception):
@@ -72,7 +74,7 @@ class RemoteProtocolError(ProtocolError):
 # What a participant may say; what else is ordered, only a reflector says.
 Said = (
     m.Arrive | m.Leave | m.Brought | m.Vote | m.Kept | m.Key | m.Open | m.Given | m.Prepared
-    | m.Finished | m.Failed | m.Moved | m.Ended
+    | m.Collected | m.Finished | m.Failed | m.Moved | m.Ended
 )  # fmt: skip
 
 
@@ -120,6 +122,7 @@ class Begin:
     root: m.Place
     began: _UNIX_SECONDS  # when the root was opened, or opened again, by its wall clock
     end: _DIGEST  # of the key that whoever says that all is over has to show
+    piece_timeout: _TIMEOUT | None = None  # seconds after which a call of a function is ended
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -26,7 +27,7 @@ import trio
 from core import Worker
 from core import messages as m
 from core.messages import Node, Value
-from plugins.failing import told
+from plugins.failing import is_local, overtime, told
 from plugins.values import given
 from transports.blobs import is_handle, loaded
 from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked
@@ -50,7 +51,8 @@ class Work:
     """The job of one process. `post` is given what came of a call, to be done between two messages.
 
     `fetch(handle, session)` sees to it that the large value is in `folder`; what it raises is the
-    call's failure. `delay` draws how many seconds each function is made to take.
+    call's failure. `delay` draws how many seconds each function is made to take. What takes longer
+    than `piece_timeout` seconds is ended.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Work:
         delay: Callable[[], float] | None = None,
         reserve: list[Started] | None = None,
         trace: Tracing | None = None,
+        piece_timeout: float | None = None,
     ) -> None:
         self.trace = trace
         self.job = chosen.job
@@ -76,6 +79,7 @@ class Work:
         self._fetch = fetch
         self._cores = cores
         self._delay = delay
+        self._timeout = piece_timeout
         self._reserve = [] if reserve is None else reserve
         self._urgent: deque[Call] = deque()
         self._queue: deque[Call] = deque()
@@ -183,7 +187,7 @@ class Work:
                 compute = call.kind == COMPUTE
                 call.seconds = self._pace * len(call.slots) if compute else PACE_SECONDS
                 computer.give(call)
-                if len(computer.calls) > 1:
+                if self._is_to_look():
                     self._busy.unpark()
 
     def _next_computer(self) -> Computer | None:
@@ -206,7 +210,7 @@ class Work:
     async def _look(self) -> None:
         """Every moment, while somebody has more than one call, take back what must wait there."""
         while True:
-            if all(len(one.calls) < 2 for one in self._computers) and not self._waiting():
+            if not self._is_to_look():
                 await self._busy.park()
             await trio.sleep(LOOK_SECONDS)
             for computer in self._computers:
@@ -215,7 +219,15 @@ class Work:
                 for computer in self._computers:
                     if computer.is_at_nothing():
                         computer.end()
+            if self._timeout is not None:
+                for computer in self._computers:
+                    computer.limit(self._timeout)
             self._fill()
+
+    def _is_to_look(self) -> bool:
+        """Whether somebody may have to wait for what takes long, or that is to be ended."""
+        most = 1 if self._timeout is None else 0
+        return any(len(one.calls) > most for one in self._computers) or self._waiting()
 
     def _waiting(self) -> bool:
         """Whether something is to be begun for which there is no room."""
@@ -233,7 +245,10 @@ class Work:
         if fatal and not (fatal[0].obsolete and fatal[0].kind != COMPUTE):
             call, piece = fatal  # where it is done by others it was in vain, and is said to be over
             before = "" if computer.ready else ", before the job was loaded"
-            self._raised(call, piece, f"{how} in {call.where(piece)}{before}")
+            text = f"{how} in {call.where(piece)}{before}"
+            if computer.overtime is not None:
+                text = overtime(computer.overtime, call.where(piece))
+            self._raised(call, piece, text)
         self._fill()
 
     def _began(self, call: Call) -> None:
@@ -241,14 +256,14 @@ class Work:
             self.trace.started(call)
 
     def _answered(self, call: Call, answer: Answer) -> None:
-        _, seconds, piece, value = answer
+        _, seconds, piece, value, local = answer
         if call.kind == COMPUTE:
             done = len(call.slots) if piece is None else piece + 1
             self._pace += PACE_SHARE * (seconds / done - self._pace)
         if piece is None:
             self._returned(call, value, seconds)
         else:
-            self._raised(call, piece, value)
+            self._raised(call, piece, value, local)
 
     # -- in the loop -----------------------------------------------------------------------
 
@@ -277,12 +292,16 @@ class Work:
                 if not call.wanted:
                     return
                 given = await self._read(value)
-                output = await self.job.compute(given, call.first + slot)
+                with trio.move_on_after(self._timeout or math.inf) as limit:
+                    output = await self.job.compute(given, call.first + slot)
+                if limit.cancelled_caught:
+                    text = overtime(self._timeout or 0.0, call.where(len(outputs)))
+                    return self._raised(call, len(outputs), text)
                 outputs.append(await self._write(output))
         except BaseException as error:
             if not _is_result(error):
                 raise
-            self._raised(call, len(outputs), told(error))
+            self._raised(call, len(outputs), told(error), is_local(error))
         else:
             self._returned(call, outputs, trio.current_time() - began)
 
@@ -320,8 +339,8 @@ class Work:
             self.trace.collected(call)
         call.worker.collected(call.session, output)
 
-    def _raised(self, call: Call, piece: int, text: str) -> None:
-        self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text))
+    def _raised(self, call: Call, piece: int, text: str, local: bool = False) -> None:
+        self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text, local))
 
     def _hold(self, call: Call, outcome: Callable[[], None]) -> None:
         """Post it when the time is over that the call is to take."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from core import Computation, Reflector, Shape, Worker
 from core import messages as m
-from core.computation import TRIES
 from core.messages import Node
+from core.tries import TRIES
 from sim import script
 from sim.actions import SUBMITTER, Action, Fault, Restart
 from sim.record import connections
@@ -285,13 +285,13 @@ class Checker:
                 raise Broken(RESULT, f"{outcome!r:.300}", "0")
             return
         partition = fails if fails >= 0 else None
-        failure = m.Failure.of(outcome.failure)
+        failure = m.Failure(**outcome.failure) if outcome.failure else None
         if failure is None or failure.partition != partition:
             raise Broken(RESULT, f"{fails} fails, but {outcome!r:.300}")
 
     def _is_of_liar(self, outcome: m.Ended) -> bool:
         """Whether what is wrong with the outcome was in the hands of one who lies."""
-        failure = m.Failure.of(outcome.failure)
+        failure = m.Failure(**outcome.failure) if outcome.failure else None
         if failure is not None:
             name, shape = failure.session, self._shape(failure.session)
             if failure.partition is not None and shape.leaf:

@@ -99,6 +99,9 @@ class Liar:
     def _prepared(self, place: Place) -> Any:
         return m.Prepared([WRONG] * self.random.randint(1, self.world.shape.fanout))
 
+    def _collected(self, place: Place) -> Any:
+        return m.Collected(WRONG)
+
     def _moved(self, place: Place) -> Any:
         route = (*place.route, self.random.randrange(len(self.network.alive)))
         to = self.random.choice((Place(self._child(place), route), place))
@@ -177,6 +180,7 @@ _CALLS: tuple[Callable[[Liar, Place], Any], ...] = (
     Liar._failed,
     lambda liar, place: m.Given(WRONG),
     Liar._prepared,
+    Liar._collected,
     Liar._moved,
     lambda liar, place: m.Ended(WRONG, None, liar.random.choice((b"", b"a guess"))),
     Liar._reflectors_own,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core import Computation, Session
-from core.messages import Node
+from core.messages import Node, process_of
 from sim.search.invariants import SOUND
 
 
@@ -55,6 +55,7 @@ def check_sound(state: Session) -> None:
     need(len({*idle}) == len(idle), f"some of {idle} are idle twice")
     for node in idle:
         need(node in people and node not in state.observers, f"{node} is idle and not there")
-    if free and idle and not model.failure and (slots.inputs is not None or not leaf):
+    ready = [node for node in idle if process_of(node) not in slots.paused()]
+    if free and ready and not model.failure and (slots.inputs is not None or not leaf):
         tried = [i for i in free if i not in slots.failed]
-        need(not tried, f"{idle} are idle beside {len(tried)} free slots")
+        need(not tried, f"{ready} are idle beside {len(tried)} free slots")

@@ -21,6 +21,7 @@ from core import Host, Reflector, Worker
 from core import messages as m
 from core.cutting import ROOT
 from core.messages import Command, Message, Node, Place, Value
+from core.sessions.messages import NODE_BITS
 from tests.conformance.deployment import (
     HEARTBEAT_SECONDS,
     INPUT,
@@ -39,7 +40,6 @@ from transports.keys import NO_KEYS, Keys, digest_of
 from transports.process import Process, nodes_of
 from transports.security import Security
 from transports.tracing import Tracing
-from transports.wire import NODE_BITS
 from transports.work import Work
 
 ANY_PORT = Address("127.0.0.1", 0)

@@ -90,7 +90,7 @@ def test_what_is_raised_is_told_alike(tmp_path: Path, do: str, where: int) -> No
     page = memoryview(bytearray(PAGE_BYTES)).cast("Q")
     values = [[where, do]] if where == COLLECT else [given]
     numbers = [] if where == COLLECT else [0 if where == COMPUTE else 1]
-    _, _, piece, text = Computing(load(str(job)), tmp_path, page).run(
+    _, _, piece, text, _ = Computing(load(str(job)), tmp_path, page).run(
         (1, where, 0, numbers, values)
     )
     assert piece == 0

@@ -126,7 +126,7 @@ def test_what_is_refused_is_refused_in_the_same_words(
     page = memoryview(bytearray(PAGE_BYTES)).cast("Q")
     computing = Computing(load(str(job)), tmp_path, page)
     inputs, numbers = ([], []) if where == COLLECT else ([given], [0 if where == COMPUTE else 1])
-    _, _, piece, text = computing.run((1, where, 0, numbers, inputs))
+    _, _, piece, text, _ = computing.run((1, where, 0, numbers, inputs))
     assert piece == 0
     assert text == report.failure.error
     line = text.splitlines()[-1]

@@ -17,6 +17,7 @@ import trio
 import trio.testing
 
 from core import messages as m
+from core.sessions.messages import NODE_BITS
 from tests.transports.junk import CALLS, CLASSES, Junk
 from tests.transports.living import HELPER, HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger
@@ -164,7 +165,7 @@ async def test_who_takes_part_brings_nobody_down(
 
 
 def arrival(session: str) -> bytes:
-    node = NUMBER << wire.NODE_BITS
+    node = NUMBER << NODE_BITS
     return wire.encode(wire.Call(session, node, m.Arrive(node, None, None)))
 
 
@@ -191,7 +192,7 @@ async def test_who_hosts_brings_nobody_down(
         there = m.Place("0", (EVIL,))
         intruder = Intruder(lived, lived.helper, NUMBER, EVIL, NODES)
         for round_ in range(60):
-            node = lived.helper.enter((2 << wire.NODE_BITS) + 100 + round_, there).node
+            node = lived.helper.enter((2 << NODE_BITS) + 100 + round_, there).node
             await intruder.say([host.follow(), *[host.frame(node) for _ in range(40)]])
         await intruder.leave()
         await trio.sleep(600)

@@ -21,6 +21,7 @@ from trio.testing import MockClock
 
 from core import Computation, Session
 from core import messages as m
+from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
 from transports import connection, process, strangers, wire
@@ -159,7 +160,7 @@ async def test_an_intruder_on_a_port_with_tls_costs_one_line(
 # -- who has greeted -----------------------------------------------------------------------
 
 NUMBER, EVIL = 77, "127.0.0.1:5009"
-NODE = NUMBER << wire.NODE_BITS
+NODE = NUMBER << NODE_BITS
 LARGE = {"\0blob": "ab" * 32, "size": 5000}
 
 
@@ -222,7 +223,7 @@ async def test_a_host_that_appoints_who_leads_already_is_cut_off(
     """There is no such step in the core's table of states."""
     async with life(tmp_path) as lived:
         place, ghost = m.Place("0", (EVIL,)), 99
-        node = lived.helper.enter((2 << wire.NODE_BITS) + 100, place).node
+        node = lived.helper.enter((2 << NODE_BITS) + 100, place).node
         joined = m.Joined(node, None, None, (), False)
         state = Session("0", (1,), Computation, lived.shape.plain())
         begins = wire.Follow(place, state.snapshot(), b"")

@@ -20,6 +20,7 @@ from trio.testing import MockClock
 from core import Host, Reflector
 from core import messages as m
 from core.messages import Place, Value
+from core.sessions.messages import NODE_BITS
 from core.sessions.roles import seal
 from core.sessions.states import APPOINT, IllegalStep
 from core.sessions.votes import digests
@@ -43,9 +44,9 @@ from transports.store import StoreError
 
 SECONDS_MAX = 20
 NUMBER = 77
-NODE = NUMBER << wire.NODE_BITS
+NODE = NUMBER << NODE_BITS
 EVIL = "127.0.0.1:5009"
-OTHER = HELPER_NUMBER << wire.NODE_BITS
+OTHER = HELPER_NUMBER << NODE_BITS
 KEY = bytes(16)
 LEAF, INTERIOR = (16, 16), (225, 15)  # partitions and fanout: twelve nodes leave room for more
 
@@ -59,7 +60,7 @@ class Member(Stranger):
         super().__init__(stream)
         self.target = target
         self.me = Me(number, address, 5)
-        self.node = number << wire.NODE_BITS
+        self.node = number << NODE_BITS
         self.heard: list[wire.Envelope] = []
 
     async def arrive(self, session: str = "0", past: m.Past | None = None) -> None:

@@ -16,13 +16,13 @@ import trio
 from trio.testing import MockClock
 
 from core import Shape
+from core.sessions.messages import NODE_BITS
 from plugins.tracing.schema import EVENTS, FORMAT, TABLES, VERSION, in_sample
 from plugins.tracing.writing import Writer
 from tests.transports.jobs_for_tests import SLEEPING, WAITING
 from tests.transports.running import Programs, free_port, until
 from transports.connection import Me
 from transports.tracing import LOOK_SECONDS, Tracing
-from transports.wire import NODE_BITS
 
 PROGRAM = "python -m transports.tcp"
 CONTROL = ("leads", "opened", "recovered")

@@ -13,6 +13,7 @@ import pytest
 from core import Computation, Host, Session, Shape
 from core import messages as m
 from core.messages import Place
+from core.sessions.messages import NODE_BITS
 from plugins.values import NESTING_MAX, plain
 from transports import soundness, wire
 from transports.trust import Trust
@@ -20,8 +21,8 @@ from transports.wire import HEADER, NONCE_BYTES, Hello, RemoteProtocolError
 
 HERE, THERE = "127.0.0.1:5001", "127.0.0.1:5002"
 NUMBER, NODES = 7, 10
-NODE = NUMBER << wire.NODE_BITS
-OTHER = 8 << wire.NODE_BITS
+NODE = NUMBER << NODE_BITS
+OTHER = 8 << NODE_BITS
 SHAPE = Shape.root(27, 3)
 HELLO = Hello(wire.VERSION, NUMBER, THERE, NODES, False, bytes(NONCE_BYTES))
 END = b"the end"
@@ -157,6 +158,14 @@ BAD: list[tuple[str, Any]] = [
 ]
 GONE: dict[str, Any] = {"session": "0", "route": [HERE]}
 LEFT: dict[str, Any] = {"people": [], "addresses": [], "leader": None}
+
+
+def steps(**changes: Any) -> list[Any]:
+    """What a session says of the step that is to be taken in it."""
+    usual = {"asked": [], "failed": [], "collected": [], "abort": None, "due": None, "wait": 5.0}
+    return [*(usual | changes).values()]
+
+
 SPOILT: list[dict[str, Any]] = [
     *[{name: []} for name in ("inputs", "outputs", "worker", "assigned", "started", "seconds")],
     *[{name: snapshot()[name] * 2} for name in ("outputs", "done", "worker", "seconds")],
@@ -234,10 +243,24 @@ SPOILT: list[dict[str, Any]] = [
     {"epoch": "x"},
     {"seq": -1},
     {"seq": 2**53},
-    {"failures": -1},
+    {"steps": []},
+    {"steps": steps(asked=[99])},
+    {"steps": steps(asked=[NODE, NODE])},
+    {"steps": steps(failed=[NODE] * 1001)},
+    {"steps": steps(collected=[1, 2])},
+    {"steps": steps(abort=[FAILURE.plain(), 1, []])},
+    {"steps": steps(abort=[FAILURE.plain(), True, [NODE] * 1001])},
+    {"steps": steps(due=NAN)},
+    {"steps": steps(wait=NAN)},
+    {"steps": steps(wait=0.0)},
+    {"steps": steps(wait=2e9)},
+    {"pauses": [[1, [1, NAN]]]},
+    {"pauses": [[1, [-1, 1.0]]]},
+    {"pauses": [[1, [2**31, 1.0]]]},
+    {"look": NAN},
     {"given": 1},
-    {"failure": {}},
-    {"failure": {**FAILURE.plain(), "partition": "x"}},
+    {"steps": steps(abort=[{}, True, []])},
+    {"steps": steps(abort=[{**FAILURE.plain(), "partition": "x"}, True, []])},
     {"moved": {"session": "0", "route": [HERE]}},
     {"moved": GONE | {"route": []}, **LEFT},
     {"moved": GONE | {"session": "0-9", "route": ["x", "y"]}, **LEFT},
@@ -252,6 +275,7 @@ LARGE: list[dict[str, Any]] = [
     {**column("outputs", "x" * 3000), "done": b"\1\0\0", "free": 2, "remaining": 2},
     {"inputs": [1, 2, "x" * 3000]},
     {"input": "x" * 3000},
+    {"steps": steps(collected=["x" * 3000])},
     {"ended": {"result": "x" * 3000, "failure": None, "key": b""}},
 ]
 
@@ -296,7 +320,6 @@ def test_no_replica_has_what_is_large(trust: Trust, changes: dict[str, Any]) -> 
     ("changes", "message"),
     [
         ({"seq": 2**52 - 1}, m.Left(5)),
-        ({"failures": 2**30 - 1, "given": True}, m.Failed(NODE, None, FAILURE, False, 2**30 - 1)),
         (column("assigned", 2**30 - 1), m.Joined(NODE + 1, None, None, (), False)),
     ],
     ids=shown,
@@ -326,11 +349,11 @@ def test_nobody_joins_twice(trust: Trust) -> None:
 def test_a_failure_is_of_its_session_or_of_one_below(trust: Trust, session: str) -> None:
     place, failure = Place("0-0", (HERE, HERE)), attrs.evolve(FAILURE, session=session)
     with pytest.raises(RemoteProtocolError):
-        trust.followed(place, snapshot("0-0", failure=failure.plain()))
+        trust.followed(place, snapshot("0-0", steps=steps(abort=[failure.plain(), True, [NODE]])))
     with pytest.raises(RemoteProtocolError):
         trust.check_ordered(opened("0-0"), 1.0, m.Failed(NODE, 0, failure, True))
     own = attrs.evolve(FAILURE, session="0-0-1")
-    trust.followed(place, snapshot("0-0", failure=own.plain()))
+    trust.followed(place, snapshot("0-0", steps=steps(abort=[own.plain(), True, [NODE]])))
     trust.check_ordered(opened("0-0"), 1.0, m.Failed(NODE, 0, own, True))
 
 

@@ -368,7 +368,7 @@ class Quick(crew.Computer):
         self.calls, self.seconds, self.stuck, self.answered = {}, 0.0, False, answered
 
     def give(self, call: crew.Call) -> None:
-        self.answered(call, (0, 0.0, None, [0] * len(call.slots)))
+        self.answered(call, (0, 0.0, None, [0] * len(call.slots), False))
 
     async def run(self) -> None:
         await trio.sleep_forever()

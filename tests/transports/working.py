@@ -85,6 +85,11 @@ class Asker:
     def leave(self) -> None:
         self.state = GONE
 
+    def raised(self, session: str, slot: int | None, text: str, local: bool = False) -> None:
+        """`local` stands at the end where it is the machine's fault."""
+        more = ("local",) if local else ()
+        self._outcomes.append((self.node, "raised", session, slot, text, *more))
+
     def __getattr__(self, name: str) -> Callable[..., None]:
         """Computed, raised, prepared, collected."""
         return lambda *arguments: self._outcomes.append((self.node, name, *arguments))

@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from core.sessions.messages import NODE_BITS
 from plugins import tracing
 from plugins.tracing import story
 from plugins.tracing.schema import NODES_OF_PROCESS, TABLES, in_sample
 from plugins.tracing.writing import TEXT_MAX
 from sim import World
 from tests.plugins.tracing.worlds import Runs
-from transports.wire import NODE_BITS
 
 Happening = tuple[float, str, int, str, int | None, int | None]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from core import Computation, Host, Reflector, Session, Worker, rights
+from core import Computation, Host, Reflector, Session, Worker, columns, lateness, rights
 from core.sessions import people, roles
 from core.sessions.admission import Admission
 from core.sessions.backups import Backups
@@ -24,6 +24,7 @@ from core.sessions.participant import Participant
 from core.sessions.recovery import Recovery
 from core.sessions.repair import Repair
 from core.slots import Slots
+from core.steps import Steps
 from sim.search.invariants import (
     ACCUSED,
     BOUNDED,
@@ -161,16 +162,16 @@ MUTANTS = (
     ),
     Mutant(
         "a job that fails is tried for ever",
-        Computation._failed,
-        "tries >= TRIES",
+        Steps._give_up,
+        "final or (len(tried) >= TRIES and not others)",
         "False",
         135,
         (ENDS,),
     ),
     Mutant(
         "nobody is told that the job has failed for good",
-        Computation.direct_leader,
-        "self.people.tell(leader, m.Abort(self.failure))",
+        Steps.direct,
+        "self.model.people.tell(leader, self.abort)",
         "pass",
         135,
         (ENDS,),
@@ -226,7 +227,7 @@ MUTANTS = (
     ),
     Mutant(
         "a helper is sent without a word to the model",
-        Computation.late,
+        lateness.helped,
         "slots.helpers[i] = node",
         "pass",
         9,
@@ -234,17 +235,17 @@ MUTANTS = (
     ),
     Mutant(
         "a slot that fails has one try",
-        Computation._failed,
-        "tries >= TRIES",
-        "tries >= 1",
+        Steps._give_up,
+        "len(tried) >= TRIES and not others",
+        "True",
         12,
         (RESULT,),
     ),
     Mutant(
         "a failure counts twice",
-        Computation._failed,
-        "(*slots.failed.get(i, ()), node)",
-        "(*slots.failed.get(i, ()), node, node)",
+        Slots.fail,
+        "*tried)",
+        "*tried, *tried)",
         108,
         (RESULT,),
     ),
@@ -260,7 +261,7 @@ MUTANTS = (
     Mutant(
         "a new leader is not told what there is to do",
         Session._appoint,
-        "self.model.direct_leader()",
+        "self.model.direct_leader(now)",
         "pass",
         48,
         (ENDS,),
@@ -292,33 +293,33 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot forgets who is idle",
-        Slots.plain,
-        "_plain(getattr(self, name))",
-        "[] if name == 'idle' else _plain(getattr(self, name))",
+        columns.plain,
+        "_plain(getattr(of, name))",
+        "[] if name == 'idle' else _plain(getattr(of, name))",
         9,
         (EQUAL,),
     ),
     Mutant(
         "a snapshot forgets which slots were given back",
-        Slots.plain,
-        "_plain(getattr(self, name))",
-        "[] if name == 'queue' else _plain(getattr(self, name))",
+        columns.plain,
+        "_plain(getattr(of, name))",
+        "[] if name == 'queue' else _plain(getattr(of, name))",
         5,
         (EQUAL, ENDS),
     ),
     Mutant(
         "a copy forgets which slots were never given",
-        Slots.load,
-        "_loaded(getattr(self, name), plain[name])",
-        "0 if name == 'fresh' else _loaded(getattr(self, name), plain[name])",
+        columns.load,
+        "_loaded(getattr(into, name), plain[name])",
+        "0 if name == 'fresh' else _loaded(getattr(into, name), plain[name])",
         5,
         (EQUAL,),
     ),
     Mutant(
         "a copy forgets how fast people are",
-        Slots.load,
-        "_loaded(getattr(self, name), plain[name])",
-        "{} if name == 'paces' else _loaded(getattr(self, name), plain[name])",
+        columns.load,
+        "_loaded(getattr(into, name), plain[name])",
+        "{} if name == 'paces' else _loaded(getattr(into, name), plain[name])",
         66,
         (EQUAL,),
     ),
@@ -560,7 +561,7 @@ MUTANTS = (
     Mutant(
         "a standby is never called",
         Admission.ordered,
-        "self._call_standby()",
+        "self.call_standby()",
         "break",
         54,
         (SOUND,),
