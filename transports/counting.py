@@ -5,6 +5,7 @@ Rules it keeps:
 - A process that was in a session here when its connection ended was lost. One that was not may
   have been sent on long before, or have left, or have died: nobody says so here, and then how many
   were lost is None.
+- Who hears what is computed and takes no part in it has not come.
 - Whoever started processes of its own knows better: it has seen how they ended.
 """
 
@@ -16,6 +17,9 @@ import attrs
 
 from core import Host
 from transports.connection import Peer
+from transports.wanted import Exit
+
+WELL_ENDED = (Exit.FINISHED, Exit.REFUSED)  # who refuses has never come
 
 
 @attrs.define
@@ -53,6 +57,10 @@ class Counts:
             self.lost.discard(peer.number)
             self.away.discard(peer.number)
 
+    def declined(self, peer: Peer) -> bool:
+        """It takes no part in what is computed. Says whether that was news."""
+        return self.nodes.pop(peer.number, None) is not None
+
     def gone(self, peer: Peer, host: Host) -> None:
         """Its connection has ended, and `host` has not been told yet."""
         if peer.number not in self.nodes:
@@ -68,4 +76,5 @@ class Counts:
     def bots_ended(self, codes: Sequence[int | None], shares: Sequence[int]) -> None:
         """All bots have ended, with these exit codes; they had so many nodes each."""
         if len(self.nodes) <= len(codes):  # else others came too
-            self.bots_lost = [share for code, share in zip(codes, shares, strict=True) if code != 0]
+            ended = zip(codes, shares, strict=True)
+            self.bots_lost = [share for code, share in ended if code not in WELL_ENDED]

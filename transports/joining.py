@@ -88,24 +88,28 @@ class Joining:
             same = (begin.fingerprint, begin.partitions, begin.fanout)
             now = process.begun
             if same != (now.fingerprint, now.partitions, now.fanout):
-                return self.end(
-                    Exit.REFUSED, "the host has begun another computation, join it anew"
-                )
+                return self._decline(begin, "the host has begun another computation, join it anew")
             process.begun = begin  # if it was begun anew, all is over by another key
             return None
         try:
             chosen = jobs.chosen(begin.job, begin.parts, self.options.allow)
             if chosen.fingerprint != begin.fingerprint:
                 why = f"job {begin.job!r} here is not the same as the host's"
-                return self.end(Exit.REFUSED, f"{why}: install the same version")
+                return self._decline(begin, f"{why}: install the same version")
             process.begin(begin, working(process, begin, chosen, self.options.cores))
         except ValueError as error:  # of the job, or of a delay or a shape that cannot be
-            return self.end(Exit.REFUSED, str(error))
+            return self._decline(begin, str(error))
         root = begin.root.address
         event(logging.INFO, "begin", job=begin.job, partitions=begin.partitions, root=root)
         self._inform(f"{counted(self.options.nodes, 'node')} for {begin.job}, from {root}")
         for node in nodes_of(process.me.number, self.options.nodes):
             process.enter(node, begin.root)
+
+    def _decline(self, begin: wire.Begin, why: str) -> None:
+        """Take no part in what the host has begun, and tell it so."""
+        declined = wire.Declined(_sayable(why)[: wire.REASON_LENGTH_MAX])
+        self.process.connections.send_back(begin.root.address, wire.encode(declined))
+        self.end(Exit.REFUSED, why)
 
     def end(self, how: Exit, why: str) -> None:
         """Nothing more is to be done here."""
@@ -178,3 +182,8 @@ class Joining:
             while await stream.receive_some():
                 pass
         self.process.post(partial(self.leave, Exit.FINISHED))
+
+
+def _sayable(text: str) -> str:
+    """Without what is no text elsewhere: half a character, as names of files may have it."""
+    return text.encode(errors="replace").decode()

@@ -102,6 +102,7 @@ class Process:
         self.on_begin: Callable[[wire.Begin], None] | None = None  # of a process that joins
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
+        self.on_declined: Callable[[Peer, str], None] | None = None  # of the root's process
         self.status: Callable[[], dict[str, m.Value]] = dict
         self.work: Work | None = None
         self.trace: Tracing | None = None
@@ -433,6 +434,8 @@ class Process:
                 if not self._is_root(link) or {name, root} != {*envelope.root.route}:
                     raise wire.RemoteProtocolError("Begin of what is not its own, or not ours")
                 self.on_begin(envelope)
+            case wire.Declined(reason) if self.on_declined is not None:
+                self.on_declined(peer, reason)
             case wire.Over(key) if self.on_begin is not None:
                 if self._shows_end(key):
                     self.end_shown = key

@@ -9,6 +9,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -32,6 +33,7 @@ from transports.connection import Peer
 from transports.counting import Counts
 from transports.deployment import working
 from transports.keys import digest_of
+from transports.logs import event
 from transports.process import Process, nodes_of
 from transports.progress import Teller
 from transports.status import nodes_connected, status_of
@@ -65,6 +67,7 @@ class Root:
         process.status = partial(status_of, process)
         process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
         process.on_lost = self._count_lost
+        process.on_declined = self._declined
 
     async def run(self) -> Report | None:
         """Returns how it went, None if it was interrupted. Raises what launching bots raises."""
@@ -226,6 +229,10 @@ class Root:
     def _count_lost(self, peer: Peer) -> None:
         if self.process.outcome is None:
             self.counts.gone(peer, self.process.host)
+
+    def _declined(self, peer: Peer, reason: str) -> None:
+        if self.counts.declined(peer):
+            event(logging.WARNING, "declined", peer=peer.name, reason=reason)
 
     def accepted(self, shape: Shape) -> int:
         """How many partitions of a session are done, as far as this process knows."""

@@ -26,6 +26,7 @@ HEADER = struct.Struct(">I")
 VERSION = 5
 NUMBER_BITS = 43  # of a process's number
 NONCE_BYTES = 32
+REASON_LENGTH_MAX = 1000
 DIGEST_BYTES = 32  # of a key that is shown at the end
 _NESTING_HEARD = NESTING_MAX + 5  # in a snapshot values are deeper
 
@@ -123,6 +124,13 @@ class Begin:
     began: _UNIX_SECONDS  # when the root was opened, or opened again, by its wall clock
     end: _DIGEST  # of the key that whoever says that all is over has to show
     piece_timeout: _TIMEOUT | None = None  # seconds after which a call of a function is ended
+
+
+@attrs.frozen
+class Declined:
+    """Process that joins -> root, once it has heard what begins: it takes no part in that."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
 
 
 @attrs.frozen
@@ -226,7 +234,7 @@ class Missing:
 
 
 Envelope = (
-    Hello | Proof | Ping | Begin | Over | Ask | Told
+    Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
     | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
 )  # fmt: skip
 

@@ -98,6 +98,7 @@ ENVELOPES: list[Any] = [
     wire.Begin(
         "plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9, bytes(32)
     ),
+    wire.Declined("why"),
     wire.Over(bytes(16)),
     wire.Ask(),
     wire.Told({"sessions": [VALUE]}),
