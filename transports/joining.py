@@ -18,7 +18,7 @@ from functools import partial
 import trio
 
 from plugins import signals
-from plugins.telling import counted
+from plugins.telling import counted, failure_line
 from transports import jobs, wire
 from transports.blobs import Blobs
 from transports.connection import ConnectError
@@ -76,7 +76,7 @@ class Joining:
             nursery.cancel_scope.cancel()
         if not self._leaving:
             self._tell_others()
-            self._inform("the job is over")
+            self._tell_outcome()
         elif self.exit is Exit.INTERRUPTED:
             self._inform("interrupted, what was finished is delivered")
         return self.exit
@@ -165,10 +165,20 @@ class Joining:
         begun, key = self.process.begun, self.process.end_shown
         if begun is None or not key:
             return  # it knows the host only, or nobody would believe it
-        over = wire.encode(wire.Over(key))
+        over = wire.encode(wire.Over(key, self.process.failure))
         for name in list(self.process.connections.peers):
             if name != begun.root.address:
                 self.process.connections.send_back(name, over)
+
+    def _tell_outcome(self) -> None:
+        """A process that was started for the job has done its part in any case."""
+        failure = self.process.failure
+        if failure is None:
+            return self._inform("the job is over")
+        if not self.options.while_stdin:
+            self.exit = Exit.FAILED
+        line = failure_line(failure)
+        self._inform(line if line.startswith("the job failed") else f"the job failed: {line}")
 
     # -- whoever started it ----------------------------------------------------------------
 

@@ -160,7 +160,7 @@ def join() -> Parser:
             _exits(
                 *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
                 *(Exit.NOT_LISTENING, Exit.UNREACHED, Exit.REFUSED),
-                finished="the job is over",
+                finished="the job is over, with a result",
             ),
         ),
     )

@@ -50,7 +50,7 @@ from transports.security import Security
 from transports.store import StoreError
 from transports.timers import Timers
 from transports.transfer import Transfers
-from transports.trust import Trust
+from transports.trust import Trust, check_failure
 from transports.work import Work
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Process:
         self.blobs = blobs
         self.transfers = Transfers(self.blobs, nursery, self._send_to, self._up, self._near)
         self.outcome: m.Ended | None = None
+        self.failure: m.Failure | None = None  # for which all is over, as far as it is known here
         self.over = trio.Event()
         self.begun: wire.Begin | None = None
         self.divergences = 0
@@ -269,6 +270,7 @@ class Process:
     def ended(self, worker: Participant, ended: m.Ended) -> None:
         self.living.pop(worker.node, None)
         self.end_shown = ended.key
+        self.failure = m.Failure.of(ended.failure)
         if worker.observes:
             self.outcome = ended
 
@@ -436,14 +438,19 @@ class Process:
                 self.on_begin(envelope)
             case wire.Declined(reason) if self.on_declined is not None:
                 self.on_declined(peer, reason)
-            case wire.Over(key) if self.on_begin is not None:
-                if self._shows_end(key):
-                    self.end_shown = key
-                elif not self._is_root(link):
-                    raise wire.RemoteProtocolError("Over that is not the submitter's")
-                self.over.set()
+            case wire.Over() if self.on_begin is not None:
+                self._told_over(envelope, link)
             case _:
                 raise wire.RemoteProtocolError(f"{type(envelope).__name__} is not for this process")
+
+    def _told_over(self, said: wire.Over, link: Connection) -> None:
+        check_failure(said.failure)
+        if self._shows_end(said.key):
+            self.end_shown = said.key
+        elif not self._is_root(link):
+            raise wire.RemoteProtocolError("Over that is not the submitter's")
+        self.failure = self.failure or said.failure
+        self.over.set()
 
     def _is_root(self, link: Connection) -> bool:
         """Whether it leads to where this process has dialled the root."""

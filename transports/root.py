@@ -81,7 +81,7 @@ class Root:
             made.append(await self._attended(resumed))
             nursery.cancel_scope.cancel()
         if not made and self.store is None:
-            self._tell_others()
+            self._tell_others(m.Failure(ROOT, None, "its host was interrupted"))
         return made[0] if made else None
 
     async def _attended(self, resumed: Session | None) -> Report:
@@ -95,7 +95,7 @@ class Root:
             finished = await self._finished(shape, bots)
             seconds = time.perf_counter() - opened_at if finished else None
             if finished:
-                self._tell_others()
+                self._tell_others(process.failure)
             if bots is not None:
                 await self._see_off(bots)
         state = process.host.reflectors[ROOT].state
@@ -248,8 +248,8 @@ class Root:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def _tell_others(self) -> None:
-        over = wire.encode(wire.Over(self.process.end_key))
+    def _tell_others(self, failure: m.Failure | None) -> None:
+        over = wire.encode(wire.Over(self.process.end_key, failure))
         for name in list(self.process.connections.peers):
             self.process.connections.send_back(name, over)
 

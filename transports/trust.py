@@ -193,8 +193,8 @@ class Trust:
                 _check_distinct(message.slots, message)
                 _check_small(message.outputs, message)
             case m.Failed():
-                _check_text(message.failure.error, message)
                 _insist(len(message.tried) <= TRIED_MAX, message, "after so many tries")
+                check_failure(message.failure)
             case m.Moved():
                 self._check_place(message.place, message)
             case m.Ended():
@@ -329,8 +329,10 @@ def _check_small(values: Iterable[Value], item: Item | None) -> None:
             _insist(False, item, f"with a value above {LARGE_BYTES} bytes")
 
 
-def _check_text(text: str, item: Item) -> None:
-    _insist(len(text) <= soundness.ERROR_LENGTH_MAX, item, "of such a length")
+def check_failure(failure: m.Failure | None) -> None:
+    """Whether it is one that may be told. Raises RemoteProtocolError."""
+    if failure is not None and len(failure.error) > soundness.ERROR_LENGTH_MAX:
+        raise RemoteProtocolError("a failure of such a length")
 
 
 def _insist(holds: bool, item: Item | None, what: str) -> None:

@@ -138,6 +138,7 @@ class Over:
     """Root -> process, and on from there: the computation is over, you are not needed any more."""
 
     key: bytes  # of which `Begin` has the digest
+    failure: m.Failure | None = None  # None: the result is there
 
 
 @attrs.frozen

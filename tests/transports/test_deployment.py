@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.transports.jobs_for_tests import BUSY, LARGE, LOGGING, SLEEPING
+from tests.transports.jobs_for_tests import BUSY, FAULTY, LARGE, LOGGING, SLEEPING
 from tests.transports.running import Program, Programs, free_port, until
 
 PROGRAM = "python -m transports.tcp"
@@ -123,10 +123,22 @@ def test_an_interrupted_host_tells_those_who_wait(run: Programs) -> None:
     join.says("2 nodes for job.py")
     host.interrupt()
     host.ended(130, PROMPT_SECONDS)
-    join.ended(0, PROMPT_SECONDS)
+    join.ended(1, PROMPT_SECONDS)
     assert host.stderr.splitlines()[-1] == f"{PROGRAM}: interrupted"
-    assert join.stderr.splitlines()[-1] == f"{PROGRAM}: the job is over"
+    join.says(f"{PROGRAM}: the job failed: its host was interrupted")
     assert host.stdout == ""
+
+
+def test_those_who_join_hear_that_the_job_failed(run: Programs) -> None:
+    """Whether they have a place, wait for one, or have none."""
+    job, allow = run.job(FAULTY), ("--allow", run.folder / "job.py")
+    host = run.host("--job", job, "--partitions", 12, "--fanout", 4, "--wait-nodes", 42)
+    joins = [run.join(host, "--nodes", nodes, *allow) for nodes in (2, 40)]
+    found = host.report(code=1)
+    assert found["failure"]["partition"] == 7
+    for join in joins:
+        line = join.ended(1).says(f"{PROGRAM}: the job failed in session 0-")
+        assert line.endswith("partition 7: IndexError: list index out of range")
 
 
 def test_a_host_with_a_store_that_is_interrupted_is_waited_for(run: Programs) -> None:
@@ -163,7 +175,7 @@ def test_ctrl_c_to_all_in_a_terminal_leaves_no_traceback(run: Programs) -> None:
     host.ended(130)
     for join in joins:
         join.ended(None)
-        assert join.process.returncode in (0, 130)  # the host may have been quicker
+        assert join.process.returncode in (1, 130)  # the host may have been quicker
     run.see_that_none_is_left()
     assert not any("Traceback" in program.stderr for program in run.started)
 
@@ -310,7 +322,7 @@ def test_ctrl_c_does_not_wait_for_a_long_piece(run: Programs) -> None:
     leaver.ended(130, PROMPT_SECONDS)
     host.interrupt()
     host.ended(130, PROMPT_SECONDS)
-    stayer.ended(0, PROMPT_SECONDS)
+    stayer.ended(1, PROMPT_SECONDS)
     run.see_that_none_is_left()
 
 

@@ -316,6 +316,7 @@ def ordered_end(lived: Life, ended: m.Ended) -> list[wire.Envelope]:
 ENDS: list[tuple[str, Callable[[Life], list[wire.Envelope]]]] = [
     ("Over", lambda lived: [wire.Over(b"")]),
     ("Over", lambda lived: [wire.Over(KEY)]),
+    ("a", lambda lived: [wire.Over(KEY, m.Failure("0", None, "x" * 200_000))]),
     ("Begin", lambda lived: [begin(EVIL)]),
     ("Begin", lambda lived: [begin(HOST)]),
     ("Stop", lambda lived: [wire.Answer("0", OTHER, m.Stop(m.Ended(0)))]),

@@ -71,6 +71,7 @@ def test_a_job_that_fails_is_told_with_its_traceback(run: Programs) -> None:
     assert last.startswith(f"{PROGRAM}: the job failed in session 0-")
     assert last.endswith("partition 7: IndexError: list index out of range")
     assert done.stdout.startswith("result            none\n")
+    assert "nodes             6 of 6 arrived, 0 left\n" in done.stdout  # who was started for it
 
 
 def test_an_output_that_is_not_plain_data_fails_the_job(run: Programs) -> None:

@@ -99,7 +99,8 @@ ENVELOPES: list[Any] = [
         "plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9, bytes(32)
     ),
     wire.Declined("why"),
-    wire.Over(bytes(16)),
+    wire.Over(bytes(16), None),
+    wire.Over(bytes(16), FAILURE),
     wire.Ask(),
     wire.Told({"sessions": [VALUE]}),
     wire.Fetch("a" * 64, "0-1", 5, True),
