@@ -8,6 +8,8 @@ Rules it keeps:
   connections stand; each end writes to the first that it had, and reads from both.
 - A process dials another only while it is not connected to it. So one that dials again has lost
   the connection before, or is a new one at the old address: the old one is lost first.
+- Each process tells all others every third of the heartbeat that it lives, and what it knows of the
+  root (`transports.process` says what that is good for).
 - A process is called by the address at which it listens, or by its number if it does not.
 - What a peer does wrong costs its own connection, and one line in the log. Those who have not
   greeted yet are bounded in number, time and bytes.
@@ -18,6 +20,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -38,7 +41,7 @@ SWEEPS = 12  # looks for the silent within one heartbeat
 CLOSING_SECONDS = 2.0
 PARTING_SECONDS = 10.0  # to say what is left to a process that is not needed
 
-PING_SWEEPS = SWEEPS // 3  # without a word from this process, until it says that it lives
+PING_SWEEPS = SWEEPS // 3  # from one time that it says that it lives to the next
 BEGUN_ANEW = "it has begun anew"
 
 _PING = encode(Ping())
@@ -48,9 +51,20 @@ def _ignore(peer: Peer) -> None:
     pass
 
 
+def _nothing_is_known() -> float:
+    return math.inf
+
+
+def _ignore_age(peer: Peer, seconds: float) -> None:
+    pass
+
+
 class Connections:
     """All other processes. `receive` is given what they say, and on which of the connections;
     `lost` who is not there any more.
+
+    `root_age` says how many seconds ago the root was there, as far as that is known here, which is
+    told to others; `aged` is given who says so, and what.
 
     `met` is given each that has greeted, before anything it says is received. `lost` is given
     each that was in `peers`, once, also if it was never reached.
@@ -66,6 +80,8 @@ class Connections:
         met: Callable[[Peer], None] = _ignore,
         heartbeat_seconds: float = 15.0,
         dial: Callable[[str], Awaitable[trio.abc.Stream]] = dial,
+        root_age: Callable[[], float] = _nothing_is_known,
+        aged: Callable[[Peer, float], None] = _ignore_age,
     ) -> None:
         self.me = me
         self.security = security
@@ -74,6 +90,7 @@ class Connections:
         self.frames_sent = self.frames_received = self.bytes_sent = 0
         self._nursery = nursery
         self._receive, self._lost, self._met = receive, lost, met
+        self._root_age, self._aged = root_age, aged
         self._meeting = Meeting(me, security, dial)
         self._aliases: dict[str, Peer] = {}  # by other addresses that were dialled
         self._links: dict[Link, None] = {}
@@ -93,6 +110,11 @@ class Connections:
         if peer is not None:
             self._push(peer, frame)
         return peer is not None
+
+    def reaches(self, name: str) -> bool:
+        """Whether the process `name` is connected."""
+        peer = self._found(name)
+        return peer is not None and peer.greeted
 
     def _found(self, name: str) -> Peer | None:
         return self.peers.get(name) or self._aliases.get(name)
@@ -156,7 +178,8 @@ class Connections:
         link.busy = True
         for envelope in link.frames.feed(data) if not peer.reason else ():
             match envelope:
-                case Ping():
+                case Ping(seconds):
+                    self._aged(peer, seconds)
                     continue
                 case Hello() | Proof():
                     raise RemoteProtocolError(f"{type(envelope).__name__} after the greeting")
@@ -229,7 +252,7 @@ class Connections:
     # -- silence ---------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        """Look for those who are silent, and for those to whom nothing is said.
+        """Look for those who are silent, and tell all that this process lives.
 
         Sweeps are counted, not seconds: if this process stood still, the others did not.
         """
@@ -237,18 +260,21 @@ class Connections:
             await trio.sleep(self.heartbeat_seconds / SWEEPS)
             self._sweeps += 1
             self._meeting.backoff.tidy_up()
+            ping = encode(Ping(self._root_age()))
             for peer in list(self.peers.values()):
-                self._look_at(peer)
+                self._look_at(peer, ping)
 
-    def _look_at(self, peer: Peer) -> None:
+    def _look_at(self, peer: Peer, ping: bytes) -> None:
         for link in peer.links:
             link.silent += not link.busy
             if link.silent > SWEEPS:
                 return self.cut(peer, f"it said nothing for {self.heartbeat_seconds:g} s")
-        peer.quiet += 1
-        if peer.quiet >= PING_SWEEPS and peer.links and not peer.waiting and not peer.writing:
-            peer.keep(_PING)
-            self._write_soon(peer)
+        peer.unpinged += 1
+        if peer.unpinged >= PING_SWEEPS and peer.links and not peer.parting:
+            peer.unpinged = 0
+            peer.keep(ping)
+            if not peer.writing:
+                self._write_soon(peer)
         for link in peer.links[1:]:  # to which nothing else is written
             if self._sweeps % PING_SWEEPS == 0 and not link.pinging:
                 link.pinging = True

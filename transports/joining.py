@@ -2,7 +2,8 @@
 
 Rules it keeps:
 - Whether the host is not there yet, or was lost, it goes on trying for as long as its patience
-  lasts. Its nodes come back by themselves: that is the core's doing.
+  lasts, however many others it is connected to. Its nodes come back by themselves: that is the
+  core's doing.
 - It computes what it allows, and only where its own copy of the job is the host's.
 - Told to go, by a signal or by whoever started it, it hands on what is finished first.
 - When it hears that the computation is over it tells whoever is connected to it.
@@ -133,23 +134,44 @@ class Joining:
     # -- the host --------------------------------------------------------------------------
 
     async def _reach(self) -> None:
-        """Connect to the host until it has begun; after that see whether anybody is there."""
+        """Connect to the host until it has begun; after that see whether it is still there."""
         process, patience = self.process, self.options.patience
         address = str(self.options.address)
-        wait, alone_since = TRY_SECONDS_MIN, trio.current_time()
+        wait = TRY_SECONDS_MIN
         while True:
-            why = "no connection is left" if process.begun else await self._connected(address)
-            if any(peer.greeted for peer in process.connections.peers.values()):
-                wait, alone_since, self._alone = TRY_SECONDS_MIN, trio.current_time(), False
+            why = self._missing() if process.begun else await self._connected(address)
+            if not why:
+                wait, self._alone = TRY_SECONDS_MIN, False
             elif not self._alone:
                 self._alone = True
                 self._inform(f"{why}; trying for {patience:g} s")
-            left = alone_since + patience - trio.current_time()
-            if left <= 0:
-                what = f"nobody was reached at {address} for {patience:g} s"
-                return self.end(Exit.UNREACHED, f"{what}: see whether the host runs there")
-            await trio.sleep(min(wait, left))
+            left = patience - process.root_age()
+            if left <= 0 and await self._is_gone(address):
+                return self.end(Exit.UNREACHED, self._in_vain(address))
+            await trio.sleep(max(0.0, min(wait, left)))
             wait = min(2 * wait, TRY_SECONDS_MAX)
+
+    def _missing(self) -> str:
+        """What makes it doubtful that the host is there; nothing if all is well."""
+        process = self.process
+        if not any(peer.greeted for peer in process.connections.peers.values()):
+            return "no connection is left"
+        late = process.root_age() > self.options.heartbeat
+        return "the host is not heard of any more" if late else ""
+
+    async def _is_gone(self, address: str) -> bool:
+        """Whether the host is not there either when it is asked directly."""
+        with trio.move_on_after(self.options.heartbeat):
+            await self._connected(address)
+        return not self.process.connections.reaches(address)
+
+    def _in_vain(self, address: str) -> str:
+        patience = f"{self.options.patience:g} s"
+        if self.process.begun is None:
+            return (
+                f"nobody was reached at {address} for {patience}: see whether the host runs there"
+            )
+        return f"the host at {address} was not heard of for {patience}: see whether it runs there"
 
     async def _connected(self, address: str) -> str:
         """Connect to the host, or say why that was not possible."""

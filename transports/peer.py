@@ -42,7 +42,7 @@ class Peer:
     aliases: tuple[str, ...] = ()  # other addresses at which it was dialled
     dialling: trio.CancelScope | None = None
     writing: bool = False  # a task is about what waits
-    quiet: int = 0  # sweeps since something was sent
+    unpinged: int = 0  # sweeps since it was last told that this process lives
     waiting: deque[bytes] | None = None
     waiting_bytes: int = 0
 
@@ -67,7 +67,6 @@ class Peer:
             self.waiting = deque()
         self.waiting.append(frame)
         self.waiting_bytes += len(frame)
-        self.quiet = 0
 
     def batch(self) -> bytes:
         """What one send is to carry, at least a frame."""

@@ -16,6 +16,9 @@ Rules it keeps:
   something here fail; and what it has wait here is bounded.
 - What fails here is logged, and all else goes on. Only where a host can store nothing more the
   process ends, as it has promised what it could not keep.
+- Who is connected to the root knows that it is there. Others hear how many seconds ago it was, with
+  each heartbeat, from the hosts of the sessions that their nodes are in. What is heard ages on its
+  way, so processes that have lost the root do not go on believing each other.
 - What begins is said by the root alone, on a connection that this process has dialled itself: who
   has dialled it may call itself what it likes. That all is over, by whoever shows the key.
 """
@@ -27,6 +30,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -90,8 +94,17 @@ class Process:
         self.end_key = self.end_shown = keys.end  # of the submitter; and once it is known here
         self.roots: set[str] = set()  # addresses at which this process dials the root
         self.connections = Connections(
-            me, security, nursery, self._take, self._notice, self._met, heartbeat_seconds
+            me,
+            security,
+            nursery,
+            self._take,
+            self._notice,
+            self._met,
+            heartbeat_seconds,
+            root_age=self.root_age,
+            aged=self._hear_root_age,
         )
+        self._root_seen = self.now  # when the root was last there, where it is not connected
         self.blobs = blobs
         self.transfers = Transfers(self.blobs, nursery, self._send_to, self._up, self._near)
         self.outcome: m.Ended | None = None
@@ -166,6 +179,19 @@ class Process:
             self._failures.add(kind)
             event(logging.ERROR, "failed", **about, where="".join(lines[-3:])[-250:])
             log.debug("failed", exc_info=error)
+
+    # -- the root, from here --------------------------------------------------------------
+
+    def root_age(self) -> float:
+        """How many seconds ago the root was there, as far as is known here."""
+        if self.on_begin is None or any(map(self.connections.reaches, self.roots)):
+            return 0.0
+        return trio.current_time() - self._root_seen
+
+    def _hear_root_age(self, peer: Peer, seconds: float) -> None:
+        """`peer` says what it knows; it counts if some session here is followed from there."""
+        if any(host == peer.name for host, _ in chain(self._asked, self._asked_before)):
+            self._root_seen = max(self._root_seen, trio.current_time() - seconds)
 
     # -- beginning and ending --------------------------------------------------------------
 
@@ -612,6 +638,8 @@ class Process:
     # -- losses ----------------------------------------------------------------------------
 
     def _notice(self, peer: Peer) -> None:
+        if peer.hello is not None and not self.roots.isdisjoint((peer.name, *peer.aliases)):
+            self._root_seen = trio.current_time()
         self.post(self._lost, peer)
 
     def _lost(self, peer: Peer) -> None:

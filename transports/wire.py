@@ -8,6 +8,7 @@ cannot be said on is not heard. Nothing that arrives names code to run.
 
 from __future__ import annotations
 
+import math
 import secrets
 import struct
 from collections.abc import Iterator
@@ -103,7 +104,9 @@ class Proof:
 
 @attrs.frozen
 class Ping:
-    """Either end, when it has said nothing for a while: it lives."""
+    """Either end, every third of the heartbeat: it lives, and the root was there so long ago."""
+
+    root_seconds: Annotated[float, msgspec.Meta(ge=0)] = math.inf  # as far as it is known there
 
 
 # -- between processes ---------------------------------------------------------------------

@@ -169,3 +169,42 @@ def test_a_bit_that_changed_in_a_value_costs_work_and_nothing_else(run: Programs
         (folder / name).write_bytes(content)
         again = run.start(*command, "--store", store, "--json").report()
         assert (again["result"], again["failure"]) == (right, None)
+
+
+# -- without the root ----------------------------------------------------------------------
+
+HEARTBEAT_SECONDS, PATIENCE_SECONDS = 1.0, 3.0
+MARGIN_SECONDS = 2.0  # for other processes on this machine
+
+
+def without_root(run: Programs, *options: object) -> tuple[str, list[Program], tuple[object, ...]]:
+    """Three that are connected to each other and at work, when their host is killed."""
+    where = f"127.0.0.1:{free_port()}"
+    alike = ("--heartbeat", HEARTBEAT_SECONDS)
+    job = ("--job", run.job(SLEEPING), "--input", 0.1, "--partitions", 200, "--fanout", 3)
+    host = run.host(*job, *options, *alike, listen=where)
+    wanted = ("--nodes", 6, "--cores", 1, "--allow", run.folder / "job.py", *alike)
+    joins = [run.join(where, *wanted, "--patience", PATIENCE_SECONDS) for _ in range(3)]
+    for join in joins:
+        join.says("nodes=6")
+    host.kill()
+    return where, joins, (*job, *options, *alike)
+
+
+def test_those_who_join_end_when_the_root_is_gone_for_good(run: Programs) -> None:
+    where, joins, _ = without_root(run)
+    killed = monotonic()
+    for join in joins:
+        join.ended(4)
+        join.says(f"the host at {where} was not heard of for {PATIENCE_SECONDS:g} s")
+    seconds = monotonic() - killed
+    assert -0.1 < seconds - PATIENCE_SECONDS < HEARTBEAT_SECONDS + MARGIN_SECONDS
+
+
+def test_those_who_join_go_on_when_the_root_comes_back_in_time(run: Programs) -> None:
+    where, joins, options = without_root(run, "--store", run.folder / "store")
+    for join in joins:
+        join.says(f"; trying for {PATIENCE_SECONDS:g} s")
+    assert run.host(*options, listen=where).report(seconds=60)["result"] == sum(range(200))
+    for join in joins:
+        join.ended()

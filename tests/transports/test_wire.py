@@ -95,6 +95,7 @@ ENVELOPES: list[Any] = [
     Hello(wire.VERSION, 0, None, 0, False, bytes(32)),
     wire.Proof(bytes(32)),
     wire.Ping(),
+    wire.Ping(0.5),
     wire.Begin(
         "plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9, bytes(32)
     ),
