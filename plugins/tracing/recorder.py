@@ -12,6 +12,7 @@ from typing import Any
 from core import Reflector
 from core import messages as m
 from core.messages import Command, Message, Node, Reply
+from plugins import signals
 from plugins.tracing.schema import TRAFFIC_SECONDS, in_sample
 from plugins.tracing.writing import Taken, Writer
 
@@ -146,7 +147,8 @@ class Recorder:
 
         Those of one interval may be in several rows. Raises TraceError.
         """
-        self.writer.write(self.take(now))
+        with signals.deferred():  # what was taken is nowhere else
+            self.writer.write(self.take(now))
 
     def take(self, now: float) -> Taken:
         """What `flush` would write, for `write`, which may run in another thread."""

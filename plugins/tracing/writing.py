@@ -1,4 +1,7 @@
-"""Writes a trace piece by piece while the run goes on."""
+"""Writes a trace piece by piece while the run goes on.
+
+What is to end the run waits until the piece that is being written is complete.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 import attrs
 import polars as pl
 
+from plugins import signals
 from plugins.telling import encodable, short
 from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError
 
@@ -48,7 +52,8 @@ class Writer:
 
     def flush(self) -> None:
         """Write what there is. Raises TraceError."""
-        self.write(self.take())
+        with signals.deferred():
+            self.write(self.take())
 
     def take(self) -> Taken:
         """What there is, which is to be written; rows of the next piece may be added from now."""
@@ -116,8 +121,9 @@ def describe(folder: Path, run: Run) -> None:
     told = {"format": FORMAT, "version": VERSION, **attrs.asdict(run)}
     part = folder / f"{RUN_FILE}.part"
     try:
-        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        part.rename(folder / RUN_FILE)
+        with signals.deferred():
+            part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+            part.rename(folder / RUN_FILE)
     except OSError as error:
         raise TraceError(
             f"the trace {folder} cannot be written ({error.strerror or error})"

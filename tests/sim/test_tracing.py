@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from plugins.tracing import measures
 from plugins.tracing.reading import Trace
 from plugins.tracing.recorder import BEFORE_ROWS
 from plugins.tracing.schema import TABLES
+from plugins.tracing.writing import Writer
 from sim import World
 from sim.__main__ import main
 
@@ -34,6 +36,12 @@ def compute(input, index):
     time.sleep(0.02)
     return 1
 def collect(outputs): return sum(outputs)
+"""
+HEARING = """
+import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # who began the tests may ignore some
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
 """
 INTERRUPTED = """
 import signal
@@ -246,6 +254,55 @@ def test_an_interrupted_run_leaves_what_was_known(
     assert found.run.summary is None
     assert 0 < found.partitions()["finished"].count() < 20
     assert found.traffic["messages"].sum() > 20
+
+
+@pytest.mark.parametrize("piece", [1, 2])
+def test_an_interruption_waits_for_the_piece_that_is_being_written(
+    piece: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    ctrl_c: None,
+) -> None:
+    write = pl.DataFrame.write_parquet
+
+    def interrupted(table: pl.DataFrame, path: Path, **named: Any) -> None:
+        if path.name == f"events-sim-{piece:06}.parquet.part":
+            os.kill(os.getpid(), signal.SIGINT)
+        write(table, path, **named)
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", interrupted)
+    monkeypatch.setattr(Writer, "is_due", lambda writer: len(writer.events) > 500)
+    trace = tmp_path / "trace"
+    command = ["--nodes", "50", "--partitions", "500", "--delay", "exponential:1"]
+    assert main([*command, "--trace", str(trace)]) == 130
+    assert {path.suffix for path in trace.iterdir()} == {".parquet", ".json"}
+    accepted = tracing.read(trace).partitions()["accepted"].count()
+    assert f"{accepted} of 500 partitions were accepted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_a_run_its_trace_is_complete_up_to_then(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    job, trace = written(tmp_path, SLEEPY), tmp_path / "trace"
+    words = ["-m", "sim", "--job", job, "--nodes", "3000", "--trace", str(trace)]
+    command = [sys.executable, "-c", HEARING, sys.executable, *words]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            while not any(trace.glob("events-*")):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            run.send_signal(number)
+            assert run.stderr is not None
+            told = run.stderr.read()
+            assert run.wait(DEADLINE_SECONDS) == 130
+        finally:
+            run.kill()
+    assert {path.suffix for path in trace.iterdir()} == {".parquet", ".json"}
+    accepted = tracing.read(trace).partitions()["accepted"].count()
+    assert f"{accepted:,} of 3,000 partitions were accepted" in told
 
 
 # -- killed --------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -24,6 +26,13 @@ from tests.transports.running import Programs, free_port, until
 from transports.connection import Me
 from transports.tracing import LOOK_SECONDS, Tracing
 
+HEARING = (
+    *(sys.executable, "-c"),
+    "import os, signal, sys\n"
+    "for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):\n"  # some may be ignored here
+    "    signal.signal(number, signal.SIG_DFL)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
 PROGRAM = "python -m transports.tcp"
 CONTROL = ("leads", "opened", "recovered")
 ASYNCHRONOUS = SLEEPING.replace("import time", "import trio").replace(
@@ -195,19 +204,43 @@ def test_the_trace_of_a_host_that_was_killed_can_be_read(run: Programs) -> None:
     assert len(processes(bots)) >= 2
 
 
-def test_ctrl_c_leaves_all_that_had_happened(run: Programs) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_all_leaves_all_that_had_happened(run: Programs, number: int) -> None:
     job = Unfinished(run)
-    program = run.start(*job.options, "--nodes", 12, "--processes", 2, "-v")
+    program = run.start(*job.options, "--nodes", 12, "--processes", 2, "-v", prefix=HEARING)
     program.says("work begins")
     until(lambda: program.stderr.count(" met ") == 2)
-    program.interrupt()
+    program.signal(number)
     program.ended(130)
+    run.see_that_none_is_left()
     assert described(job.trace)["summary"] is None
-    found = rows(job.trace)
+    found = see_whole(job.trace)
     assert "0" in set(of(found, "opened")["session"])
     assert (
         of(found, "gone").height == of(found, "arrived").height - 1
     )  # the host's own goes with it
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_go_leaves_all_that_had_happened_there(run: Programs, number: int) -> None:
+    job = Unfinished(run)
+    host = run.host(*job.options, prefix=HEARING)
+    allow = ("--nodes", 6, "--allow", run.folder / "job.py", "--trace", job.trace)
+    join = run.join(host, *allow, prefix=HEARING)
+    job.wait()
+    for program in (join, host):
+        program.signal(number)
+        program.ended(130)
+    found = see_whole(job.trace)
+    assert of(found, "gone").height == of(found, "arrived").height - 1 == 6
+    done = of(found, "accepted")["partition"].drop_nulls()
+    assert set(done) <= set(of(found, "finished")["partition"])
+
+
+def see_whole(trace: Path) -> pl.DataFrame:
+    """Nothing in it is half written; returns its events."""
+    assert {path.suffix for path in trace.iterdir()} == {".parquet", ".json"}
+    return rows(trace)
 
 
 def test_who_is_killed_is_lost_and_the_job_completes(run: Programs) -> None:
