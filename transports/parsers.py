@@ -46,7 +46,7 @@ from transports.wanted import (
 
 MEANINGS = {
     Exit.FINISHED: "the result is there",
-    Exit.FAILED: "the job failed, or could not finish, or its result not be written",
+    Exit.FAILED: "the job failed, or could not finish, or its result or store not be written",
     Exit.MISUSED: "an option is wrong",
     Exit.NOT_LISTENING: "it cannot listen where it is to, as when the address is in use",
     Exit.UNREACHED: "nobody answers at the address",

@@ -14,8 +14,7 @@ Rules it keeps:
 - A session is followed only where a node of this process has asked for a place. Nobody is dialled
   to be answered. What a peer says costs no more than its own connection, even where it makes
   something here fail; and what it has wait here is bounded.
-- What fails here is logged, and all else goes on. Only where a host can store nothing more the
-  process ends, as it has promised what it could not keep.
+- What fails here is logged, and all else goes on.
 - Who is connected to the root knows that it is there. Others hear how many seconds ago it was, with
   each heartbeat, from the hosts of the sessions that their nodes are in. What is heard ages on its
   way, so processes that have lost the root do not go on believing each other.
@@ -51,7 +50,6 @@ from transports.keys import NO_KEYS, Keys, shows
 from transports.logs import event, log
 from transports.peer import Link as Connection
 from transports.security import Security
-from transports.store import StoreError
 from transports.timers import Timers
 from transports.transfer import Transfers
 from transports.trust import Trust, check_failure
@@ -166,8 +164,6 @@ class Process:
     def _do(self, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         try:
             action(*arguments)
-        except StoreError:
-            raise
         except Exception as error:  # noqa: BLE001  it is ours, but is not to end what else goes on
             self._failed(error, action=_name(action))
 
@@ -431,8 +427,6 @@ class Process:
             self.connections.complain(peer, error)
         except IllegalStep as error:  # a host says what it may not to one of the nodes here
             self.connections.cut(peer, str(error))
-        except StoreError:
-            raise
         except Exception as error:  # noqa: BLE001  it is ours, but is not to end what others do here
             self._failed(error, peer=peer.name, said=said)
             self.connections.cut(

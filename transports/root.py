@@ -1,6 +1,7 @@
 """The submitter's process: waits for nodes, hosts the root, has the answer computed, tells the end.
 
 Rules it keeps:
+- What cannot be stored ends nothing: it is tried again, and told at the end if it was in vain.
 - With a store, a host that was killed goes on where it was when the same command is given again;
   one that had finished says the result again.
 - Whoever is connected at the end is told so, and then the connections are closed. A host that is
@@ -68,6 +69,8 @@ class Root:
         process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
         process.on_lost = self._count_lost
         process.on_declined = self._declined
+        if store is not None:
+            store.on_trouble = self._tell_trouble
 
     async def run(self) -> Report | None:
         """Returns how it went, None if it was interrupted. Raises what launching bots raises."""
@@ -209,6 +212,8 @@ class Root:
             if teller.on_terminal:
                 nodes = sum(nodes_connected(self.process))
                 teller.working(nodes, self.accepted(shape), shape.partitions)
+            if self.store is not None:
+                self.store.catch_up()
             with trio.move_on_after(LOOK_SECONDS):
                 await over.wait()
         return over.is_set()
@@ -229,6 +234,14 @@ class Root:
     def _count_lost(self, peer: Peer) -> None:
         if self.process.outcome is None:
             self.counts.gone(peer, self.process.host)
+
+    def _tell_trouble(self, trouble: str) -> None:
+        assert self.store is not None
+        path = self.store.path
+        if trouble:
+            self.teller.note(f"{path}: {trouble}: the job goes on, and it is tried again")
+        else:
+            self.teller.note(f"{path}: it can be written again, and has all that was missing")
 
     def _declined(self, peer: Peer, reason: str) -> None:
         if self.counts.declined(peer):

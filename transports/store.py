@@ -6,6 +6,9 @@ Rules it keeps, besides those of the port:
 - It is safe against the death of the process at any time, also by kill -9. A power cut or a crash
   of the machine may cost the last messages (SQLite's WAL with synchronous=NORMAL: it is not waited
   for the disk), never the file: it holds what was stored up to some moment before.
+- Where nothing can be written (a full disk, say) the file stays as it was, and the computation goes
+  on. Each session of which something is missing is stored anew, as it is by then, as soon as that
+  is possible: it is tried again every now and then.
 - When the messages of a session have become longer than what its snapshot was, a new snapshot takes
   their place; so the file stays within a few times the size of the models.
 - Each row has a checksum over what it says and what it is of, so that a bit that has changed on the
@@ -19,6 +22,7 @@ Rules it keeps, besides those of the port:
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -41,6 +45,8 @@ VERSION = 3
 HEADER_BYTES = 100  # of any SQLite file
 COMPACT_BYTES_MIN = 2**18  # of messages, before a snapshot takes their place
 COMPACT_TIMES = 2  # as long as the snapshot before them
+
+AGAIN_SECONDS = 1.0  # after nothing could be written
 
 _TABLES = (
     "CREATE TABLE job (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
@@ -82,7 +88,7 @@ _DAMAGES = (
 
 
 class StoreError(ValueError):
-    """The file cannot be used, or nothing more can be stored in it. One line says why."""
+    """The file cannot be used. One line says why."""
 
 
 @attrs.frozen
@@ -124,6 +130,10 @@ class SqliteStore:
         self.job: dict[str, Value] = {}
         self.keys = Keys()
         self.has: Callable[[Handle], bool] = lambda handle: True  # whether that value is here
+        self.behind: dict[str, Session] = {}  # by name, those of which something is missing
+        self.trouble = ""  # why that is
+        self.on_trouble: Callable[[str], None] = _ignore  # told that, and "" when all is stored
+        self._again_at = 0.0  # by the monotonic clock
         self._lengths: dict[str, _Length] = {}
         self._file: sqlite3.Connection | None = None
         try:
@@ -145,16 +155,29 @@ class SqliteStore:
             return self._replayed(ROOT, Computation).ended
 
     def append(self, state: Session, now: float, message: Message) -> None:
-        """Raises StoreError where it could not be stored."""
-        session, seq = state.name, state.seq
-        frame = b"" if seq == 1 or self._is_long(session) else self._frame(state, now, message)
-        with self._explained(reading=False):
-            if frame:
-                row = _sealed(frame, session, seq)
-                self._database.execute(_APPEND, (session, seq, row))
-                self._lengths[session].messages += len(frame)
+        """What cannot be stored now is stored later."""
+        if self.behind:
+            self.behind[state.name] = state
+            self.catch_up()
+            return
+        try:
+            self._append(state, now, message)
+        except sqlite3.Error as error:
+            self.behind[state.name] = state
+            self._fail(error)
+
+    def catch_up(self, at_once: bool = False) -> bool:
+        """Store what is missing, if it is time to try again. Says whether nothing is missing."""
+        if self.behind and (at_once or time.monotonic() >= self._again_at):
+            try:
+                for session in list(self.behind):
+                    self._begin(self.behind[session])
+                    del self.behind[session]
+            except sqlite3.Error as error:
+                self._fail(error)
             else:
-                self._begin(state)
+                self._tell("")
+        return not self.behind
 
     def load(self, kind: Kind) -> list[Session]:
         """Raises StoreError where a part of it is no longer what was stored."""
@@ -171,7 +194,28 @@ class SqliteStore:
                 self._file.close()
             self._file = None
 
+    # -- what cannot be written ------------------------------------------------------------
+
+    def _fail(self, error: sqlite3.Error) -> None:
+        self._again_at = time.monotonic() + AGAIN_SECONDS
+        self._tell(str(_REASONS.get(_code(error), error)))
+
+    def _tell(self, trouble: str) -> None:
+        if bool(trouble) != bool(self.trouble):
+            self.on_trouble(trouble)
+        self.trouble = trouble
+
     # -- sessions --------------------------------------------------------------------------
+
+    def _append(self, state: Session, now: float, message: Message) -> None:
+        session, seq = state.name, state.seq
+        frame = b"" if seq == 1 or self._is_long(session) else self._frame(state, now, message)
+        if frame:
+            row = _sealed(frame, session, seq)
+            self._database.execute(_APPEND, (session, seq, row))
+            self._lengths[session].messages += len(frame)
+        else:
+            self._begin(state)
 
     def _is_long(self, session: str) -> bool:
         length = self._lengths.get(session)
@@ -285,7 +329,7 @@ class SqliteStore:
                 raise StoreError(f"{self.path} belongs to another job: {differs}")
 
     @contextmanager
-    def _explained(self, reading: bool = True) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Whatever is wrong with the file, in one line."""
         try:
             yield
@@ -294,9 +338,11 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {_REASONS.get(_code(error), error)}") from error
         except _DAMAGES as error:
-            if not reading:
-                raise
             raise StoreError(f"{self.path} is damaged: {error!r:.200}") from error
+
+
+def _ignore(trouble: str) -> None:
+    pass
 
 
 def _sealed(content: bytes, *where: Value) -> bytes:

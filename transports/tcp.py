@@ -163,9 +163,13 @@ async def _host(wanted: HostOptions, security: Security) -> int:
             report = summary.with_cause(ended) if ended else None
             if report is not None and process.trace is not None:
                 process.trace.conclude(report)
+            missing = "" if store is None or store.catch_up(at_once=True) else store.trouble
     if report is None:
         return _complain("interrupted", Exit.INTERRUPTED)
-    return _tell(report, wanted.json)
+    code = _tell(report, wanted.json)
+    if missing and report.failure is None:
+        _complain(f"{wanted.store} is not complete: {missing}", Exit.FAILED)
+    return code or (Exit.FAILED if missing else Exit.FINISHED)
 
 
 def _kept(

@@ -1,7 +1,8 @@
 """Where a host keeps what it orders, so that it may be stopped and begin again.
 
 Rules that a store keeps:
-- When `append` returns, the message is stored: only then does anybody hear of it.
+- When `append` returns, the message is stored: only then does anybody hear of it. Where a store
+  cannot do so it tells whoever made it; what it holds is then older, as after a crash.
 - The first message of an incarnation (`state.seq` is 1) takes the place of all that is stored of
   the session before it, in one step. Where anything was known, that message is a `Restored`
   with all of it; so a crash at any time leaves either the old content or the new.

@@ -40,7 +40,6 @@ from transports.blobs import Blobs
 from transports.connection import Me
 from transports.dialling import dial
 from transports.process import Process
-from transports.store import StoreError
 
 SECONDS_MAX = 20
 NUMBER = 77
@@ -548,7 +547,7 @@ async def test_whatever_fails_in_a_process_does_not_end_it(
         assert await lived.finish() == lived.right
 
 
-@pytest.mark.parametrize("error", [StoreError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("heard", [False, True], ids=["posted", "heard"])
 async def test_what_is_to_end_a_process_ends_it(
     error: type[BaseException], heard: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
