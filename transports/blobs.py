@@ -8,6 +8,8 @@ Rules it keeps:
   draft, `*.part`. So whatever has the name may be read without another check. After a power cut
   a file may be shorter than it was: its size is compared on each use. Nothing else is lost by
   one but what the disk had not written yet; the death of a process costs nothing.
+- What cannot be written now (a full disk, say) is no fault of whoever brings it. It is kept in
+  memory, up to a limit, and written later; meanwhile computing processes have it with their calls.
 - Paths are made of 64 hexadecimal digits and nothing else, whatever a handle says.
 - A folder belongs to one process, which holds a lock on it, and to its computing processes, which
   read and write in it. A temporary folder goes with its process. After kill -9 it stays, with
@@ -24,7 +26,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +44,8 @@ BLOB_BYTES_MAX = 2**31
 PIECE_BYTES = 2**20  # hashed and written at a time
 KEY = "\0blob"
 TEMPORARY = "million-nodes-"
+MEMORY_BYTES_MAX = 2**27  # of what cannot be written now
+PROBE_BYTES = 2**16  # that must fit before it is said that there is room again
 
 Handle = dict[str, Any]  # {KEY: SHA-256 in hexadecimal, "size": bytes}
 
@@ -54,6 +58,10 @@ class BlobError(Exception):
 
 class BlobMissing(BlobError):
     """Nobody who was asked has it."""
+
+
+class NoRoom(BlobError):
+    """It cannot be written here, at least not now. The message says where, and why."""
 
 
 # -- handles -------------------------------------------------------------------------------
@@ -105,7 +113,7 @@ def stored(folder: Path, value: Value) -> Value:
     """A job's value as it would arrive elsewhere; if it is large, its handle, once it is a file.
 
     Takes as long as the disk does. Raises TypeError where it is not plain data, ValueError where it
-    is too large, BlobError where it cannot be written.
+    is too large, NoRoom where it cannot be written.
     """
     head, body = _packed(value)
     size = len(head) + len(body)
@@ -160,10 +168,10 @@ class Draft:
         try:
             self._fd, self._path = tempfile.mkstemp(".part", "", folder)
         except OSError as error:
-            raise BlobError(f"nothing can be written in {folder}: {error.strerror}") from error
+            raise NoRoom(f"nothing can be written in {folder}: {error.strerror}") from error
 
     def add(self, data: bytes | bytearray) -> None:
-        """Raises BlobError where there is no room."""
+        """Raises NoRoom; what was added before is there then, and nothing more is to be added."""
         view = memoryview(data)
         try:
             for start in range(0, len(view), PIECE_BYTES):
@@ -172,8 +180,12 @@ class Draft:
                 while piece:
                     piece = piece[os.write(self._fd, piece) :]
         except OSError as error:
-            raise BlobError(f"a blob does not fit into {self.folder}: {error.strerror}") from error
+            raise NoRoom(f"a blob does not fit into {self.folder}: {error.strerror}") from error
         self.size += len(view)
+
+    def content(self) -> bytes:
+        """What was added. Raises OSError."""
+        return os.pread(self._fd, self.size, 0)
 
     def keep(self, sha: str | None = None) -> str:
         """Give it its name, which is `sha` or nothing happens. Returns what it is."""
@@ -182,7 +194,7 @@ class Draft:
             try:
                 os.replace(self._path, self.folder / found)
             except OSError as error:
-                raise BlobError(f"{self.folder} has gone: {error.strerror}") from error
+                raise NoRoom(f"{self.folder} has gone: {error.strerror}") from error
         return found
 
     def drop(self) -> None:
@@ -192,6 +204,32 @@ class Draft:
             self._fd = -1
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
+
+
+class Spare:
+    """The same in memory, until there is room."""
+
+    def __init__(self, blobs: Blobs, content: bytes, size: int) -> None:
+        self._blobs = blobs
+        self._content = bytearray(content)
+        self._reserved = size
+        blobs.memory_left -= size
+
+    def add(self, data: bytes | bytearray) -> None:
+        self._content += data
+
+    def keep(self, sha: str) -> str:
+        """Have it found by its name, if that is `sha`. Returns what it is."""
+        found = sha256(self._content).hexdigest()
+        if found == sha:
+            self._blobs.memory[sha] = bytes(self._content)
+            self._reserved = 0
+        return found
+
+    def drop(self) -> None:
+        """Nothing more is added."""
+        self._blobs.memory_left += self._reserved
+        self._reserved = 0
 
 
 class Blobs:
@@ -215,6 +253,10 @@ class Blobs:
         if folder is not None:  # nobody writes them any more
             for draft in folder.glob("*.part"):
                 draft.unlink(missing_ok=True)
+        self.memory: dict[str, bytes] = {}  # what is not written yet
+        self.memory_left = MEMORY_BYTES_MAX
+        self.trouble = ""  # why something could not be written
+        self.on_trouble: Callable[[str], None] = _ignore  # told that, and "" when there is room
         self._close = weakref.finalize(self, _leave, self.folder, lock, folder is None, os.getpid())
 
     def path(self, sha: str) -> Path:
@@ -224,6 +266,8 @@ class Blobs:
 
     def size(self, sha: str) -> int | None:
         """In bytes; None if it is not here."""
+        if sha in self.memory:
+            return len(self.memory[sha])
         try:
             return os.stat(self.path(sha)).st_size
         except FileNotFoundError:
@@ -234,6 +278,8 @@ class Blobs:
 
     def read(self, sha: str, offset: int, count: int) -> bytes:
         """At most `count` bytes at `offset`. Raises OSError."""
+        if (content := self.memory.get(sha)) is not None:
+            return content[offset : offset + count]
         fd = os.open(self.path(sha), os.O_RDONLY)
         try:
             return os.pread(fd, count, offset)
@@ -242,6 +288,8 @@ class Blobs:
 
     def check(self, sha: str) -> bool:
         """Read it all, and remove it if its content is not what its name says. Takes long."""
+        if sha in self.memory:
+            return True
         try:
             with self.path(sha).open("rb") as file:
                 found = sha256()
@@ -258,6 +306,59 @@ class Blobs:
         sha = wanted[KEY]
         return self.size(sha) == wanted["size"] and self.check(sha)
 
+    def loaded(self, value: Value) -> Value:
+        """As the function of that name, also of what is in memory."""
+        content = self.memory.get(value[KEY]) if is_handle(value) else None
+        return loaded(self.folder, value) if content is None else unpacked(content)
+
+    # -- what cannot be written now ------------------------------------------------------------
+
+    def spare(self, draft: Draft | None, size: int, error: NoRoom) -> Spare:
+        """In place of `draft`, to which nothing can be added. Raises `error` if it is too much."""
+        self.lacks(error)
+        if size > self.memory_left:
+            raise error
+        try:
+            content = draft.content() if draft is not None else b""
+        except OSError:
+            raise error from None
+        return Spare(self, content, size)
+
+    def lacks(self, error: NoRoom) -> None:
+        """Something could not be written."""
+        if not self.trouble:
+            self.on_trouble(str(error))
+        self.trouble = str(error)
+
+    def settle(self) -> bool:
+        """Write what is in memory, as far as there is room. Takes as long as the disk does.
+
+        Says whether all is written, and more could be.
+        """
+        if not self.trouble:
+            return True
+        try:
+            self._try_to_write(bytes(PROBE_BYTES), None)
+            for sha, content in list(self.memory.items()):
+                self._try_to_write(content, sha)
+                del self.memory[sha]
+                self.memory_left += len(content)
+        except NoRoom as error:
+            self.trouble = str(error)
+            return False
+        self.trouble = ""
+        self.on_trouble("")
+        return True
+
+    def _try_to_write(self, content: bytes, sha: str | None) -> None:
+        draft = Draft(self.folder)
+        try:
+            draft.add(content)
+            if sha is not None:
+                draft.keep(sha)
+        finally:
+            draft.drop()
+
     def close(self) -> None:
         """It is not used any more. A temporary one goes, with all that is in it."""
         self._close()
@@ -272,6 +373,10 @@ class Blobs:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _ignore(trouble: str) -> None:
+    pass
 
 
 def _locked(folder: Path, temporary: bool) -> int:

@@ -8,7 +8,7 @@ Rules it keeps:
   call. So it is known what it was at when it dies, and which calls it has not begun: those can be
   taken back, by a word in the page, while it is busy.
 - Whatever a function raises is the call's result; what it returns must be plain data. Large values
-  are read from and written to the folder of blobs here.
+  are read from and written to the folder of blobs here; where that fails it is not the job's fault.
 - It never outlives the process that it works for, not even in the middle of a call.
 
 Nothing here imports the event loop, so that the process starts quickly.
@@ -34,9 +34,10 @@ from core.messages import Value
 from plugins import console
 from plugins.failing import is_local, told
 from plugins.loading import Job, cut, load
-from transports.blobs import loaded, stored
+from transports.blobs import BlobError, NoRoom, loaded, stored
 
 COMPUTE, PREPARE, COLLECT = range(3)
+OF_THE_JOB, OF_THE_MACHINE, MISSING, NO_ROOM = range(4)  # faults
 KINDS = ("compute", "prepare", "collect")
 AT, PIECE, DROPPED = range(3)  # words of the page: the call, the piece; calls up to it are dropped
 PAGE_BYTES = 4096
@@ -46,9 +47,9 @@ PR_SET_PDEATHSIG = 1
 Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
 """Number, kind, then by kind: first partition, slots, inputs; 0, sizes, [input]; 0, [], outputs."""
 
-Answer = tuple[int, float, int | None, Value, bool]
+Answer = tuple[int, float, int | None, Value, int]
 """Number, seconds; None and what was returned, or the place of the piece that raised, and how; and
-whether that is the fault of this machine."""
+whose fault that is."""
 
 
 class Setup(msgspec.Struct):
@@ -83,6 +84,11 @@ def checked(folder: Path, value: Value) -> Value:
     return value if value is None or kind is float or kind is bool else stored(folder, value)
 
 
+def fault_of(error: BlobError) -> int:
+    """Whose it is that a value could not be read or written."""
+    return NO_ROOM if isinstance(error, NoRoom) else MISSING
+
+
 class Computing:
     """The functions, and where their values are."""
 
@@ -102,10 +108,14 @@ class Computing:
         outputs: list[Value] = []
         try:
             value = self._by_kind[order[1]](order, outputs)
+        except BlobError as error:
+            seconds, fault = time.perf_counter() - began, fault_of(error)
+            return order[0], seconds, len(outputs), str(error), fault
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is the job's result
             seconds = time.perf_counter() - began
-            return order[0], seconds, len(outputs), told(error), is_local(error)
-        return order[0], time.perf_counter() - began, None, value, False
+            fault = OF_THE_MACHINE if is_local(error) else OF_THE_JOB
+            return order[0], seconds, len(outputs), told(error), fault
+        return order[0], time.perf_counter() - began, None, value, OF_THE_JOB
 
     def _compute(self, order: Order, outputs: list[Value]) -> Value:
         _, _, first, slots, inputs = order

@@ -140,4 +140,15 @@ def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> 
 
     folder, reserve = process.blobs.folder, process.reserve
     post, fetch, trace = process.post, process.fetch, process.trace
-    return Work(chosen, post, folder, fetch, cores, delay, reserve, trace, begin.piece_timeout)
+    return Work(
+        chosen,
+        post,
+        folder,
+        fetch,
+        cores,
+        delay,
+        reserve,
+        trace,
+        begin.piece_timeout,
+        lacks=process.blobs.lacks,
+    )

@@ -32,6 +32,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import trio
 
 from core import Computation, Host, Reflector, Replica, Shape, Worker
@@ -43,7 +44,7 @@ from core.sessions.model import Kind
 from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
 from core.sessions.store import Store
 from transports import wire
-from transports.blobs import KEY, BlobMissing, Blobs, Handle, handles
+from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom, handles
 from transports.connection import Connections, Me, Peer
 from transports.crew import Started
 from transports.keys import NO_KEYS, Keys, shows
@@ -63,6 +64,7 @@ TURN = 100  # things are done before others on the loop have theirs
 HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
 HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on
 STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
+ROOM_SECONDS_MIN, ROOM_SECONDS_MAX = 1.0, 30.0  # until it is tried again to keep what did not fit
 IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
 
 Link = tuple[str, Node]  # the process of a node, and the node
@@ -104,6 +106,7 @@ class Process:
         )
         self._root_seen = self.now  # when the root was last there, where it is not connected
         self.blobs = blobs
+        blobs.on_trouble = self._tell_room
         self.transfers = Transfers(self.blobs, nursery, self._send_to, self._up, self._near)
         self.outcome: m.Ended | None = None
         self.failure: m.Failure | None = None  # for which all is over, as far as it is known here
@@ -136,6 +139,7 @@ class Process:
         self._timers = Timers()
         self._unused: set[str] = set()  # connections that nobody needed a while ago
         self._nursery = nursery
+        self._settling = trio.CapacityLimiter(1)
         self._failures: set[tuple[str, str]] = set()  # what has failed so far, and where
 
     async def run(self) -> None:
@@ -531,7 +535,7 @@ class Process:
             said = held[0]
             try:
                 for handle in _handles(said.call):
-                    await self.transfers.fetch(handle, said.session, [peer.name])
+                    await self._bring_one(peer, handle, said.session)
             except BlobMissing as error:  # whoever needs them will fail, and say so
                 event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
             held.popleft()
@@ -540,6 +544,17 @@ class Process:
         del self._held[peer, node]
         if peer.gone or self._held_bytes[peer] <= 0:
             self._held_bytes.pop(peer, None)
+
+    async def _bring_one(self, peer: Peer, handle: Handle, session: str) -> None:
+        """It is tried until there is room for it, or the peer is gone. Raises BlobMissing."""
+        wait = ROOM_SECONDS_MIN
+        while not peer.gone:
+            try:
+                return await self.transfers.fetch(handle, session, [peer.name])
+            except NoRoom as error:
+                self.blobs.lacks(error)
+            await trio.sleep(wait)
+            wait = min(2 * wait, ROOM_SECONDS_MAX)
 
     def _ordered(self, name: str, said: wire.Ordered) -> None:
         session, seq, message = said.session, said.seq, said.message
@@ -624,10 +639,25 @@ class Process:
             if view := self._view(node, session):
                 yield view
 
-    async def fetch(self, handle: m.Value, session: str) -> None:
-        """See to it that the bytes are here. Raises BlobMissing."""
+    async def fetch(self, handle: m.Value, session: str) -> m.Value:
+        """Have the bytes here. Returns the handle if they are in a file, else what they mean.
+
+        Raises BlobMissing, or NoRoom.
+        """
         sources = self._up(session, "")
         await self.transfers.fetch(handle, session, [*sources, *self._near(session)])
+        content = self.blobs.memory.get(handle[KEY])
+        return handle if content is None else msgspec.msgpack.decode(content)
+
+    async def _settle(self) -> bool:
+        """Write what could not be written before. Says whether there is room."""
+        return await trio.to_thread.run_sync(self.blobs.settle, limiter=self._settling)
+
+    def _tell_room(self, trouble: str) -> None:
+        if trouble:
+            event(logging.ERROR, "no_room", reason=trouble)
+        else:
+            event(logging.WARNING, "room_again", folder=self.blobs.folder)
 
     # -- losses ----------------------------------------------------------------------------
 
@@ -667,6 +697,8 @@ class Process:
         self._timers.add(IDLE_SECONDS, partial(self.post, self._tidy_up))
         for node, session in list(self.views):
             self._view(node, session)
+        if self.blobs.trouble:
+            self._nursery.start_soon(self._settle)
         self._asked_before = self._asked
         self._asked = {(view.place.address, session) for (_, session), view in self.views.items()}
         self.followers = {r: f for r, f in self.followers.items() if f and not r.closed}

@@ -29,7 +29,7 @@ from plugins import signals
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from plugins.memory import peak_rss_bytes
 from transports import jobs, wire
-from transports.blobs import loaded, stored
+from transports.blobs import stored
 from transports.connection import Peer
 from transports.counting import Counts
 from transports.deployment import working
@@ -273,7 +273,7 @@ class Root:
         done = ended.failure is None and seconds is not None
         reflector = process.host.reflectors.get(ROOT)
         return Report(
-            result=loaded(process.blobs.folder, ended.result),
+            result=process.blobs.loaded(ended.result),
             failure=m.Failure(**ended.failure) if ended.failure else None,
             nodes=max(options.bots.nodes if options.bots else 0, counts.arrived),
             processes=len(counts.nodes),

@@ -163,7 +163,7 @@ async def _host(wanted: HostOptions, security: Security) -> int:
             report = summary.with_cause(ended) if ended else None
             if report is not None and process.trace is not None:
                 process.trace.conclude(report)
-            missing = "" if store is None or store.catch_up(at_once=True) else store.trouble
+            missing = "" if store is None else _unstored(store, blobs)
     if report is None:
         return _complain("interrupted", Exit.INTERRUPTED)
     code = _tell(report, wanted.json)
@@ -192,6 +192,13 @@ def _kept(
     blobs = stack.enter_context(Blobs(folder))
     store.has = blobs.is_whole
     return store, blobs
+
+
+def _unstored(store: SqliteStore, blobs: Blobs) -> str:
+    """Why something is missing in the store, after the last try; nothing if all is there."""
+    if not blobs.settle() and blobs.memory:
+        return blobs.trouble
+    return "" if store.catch_up(at_once=True) else store.trouble
 
 
 async def _join(wanted: JoinOptions, security: Security) -> int:

@@ -6,6 +6,8 @@ Rules it keeps:
   at a time. Only what is complete and checked is given to anybody.
 - An answer comes for each piece asked for, in the order in which a source was asked. So what was
   not asked is recognised, and what was asked of a source that has been given up is ignored.
+- What does not fit on the disk is kept in memory as far as that goes; beyond that all who wait here
+  hear so, and may ask again later. No source is blamed for it.
 - A source is asked for one piece until it has sent that; then for a window of them. A source that
   is lost, has not got it or says nothing for a while is followed by the next one, which goes on
   where it stopped. A source of wrong content is not asked again, and all begins anew.
@@ -26,7 +28,17 @@ from collections.abc import Callable, Sequence
 import attrs
 import trio
 
-from transports.blobs import BLOB_BYTES_MAX, KEY, BlobError, BlobMissing, Blobs, Draft, Handle
+from transports.blobs import (
+    BLOB_BYTES_MAX,
+    KEY,
+    BlobError,
+    BlobMissing,
+    Blobs,
+    Draft,
+    Handle,
+    NoRoom,
+    Spare,
+)
 from transports.wire import Chunk, Envelope, Fetch, Missing, RemoteProtocolError
 
 CHUNK_BYTES = 2**18
@@ -57,9 +69,9 @@ class _Transfer:
     held: list[tuple[str, int]] = attrs.Factory(list)  # who waits for which offset
     sizes: set[int] = attrs.Factory(set)  # that handles name
     done: trio.Event = attrs.Factory(trio.Event)
-    error: str = "this process ended"
+    error: BlobError = attrs.field(factory=lambda: BlobMissing("this process ended"))
     # What has come so far, and from whom.
-    draft: Draft | None = None
+    draft: Draft | Spare | None = None
     have: int = 0
     size: int | None = None
     givers: dict[str, None] = attrs.Factory(dict)
@@ -121,7 +133,8 @@ class Transfers:
         self._threads = trio.CapacityLimiter(4)
 
     async def fetch(self, handle: Handle, session: str, sources: Sequence[str]) -> None:
-        """Have the blob here. Raises BlobMissing in bounded time if it cannot be had."""
+        """Have the blob here. Raises BlobMissing in bounded time if it cannot be had, NoRoom if it
+        cannot be kept."""
         sha, size = handle[KEY], handle["size"]
         if not await self._stands(sha, size):
             transfer = self._transfer(sha, session)
@@ -130,7 +143,8 @@ class Transfers:
                 transfer.add(name, deep=True, again=True)
             await transfer.done.wait()
             if not self.blobs.has(sha):
-                raise BlobMissing(f"the blob {sha:.16} of {size} bytes: {transfer.error}")
+                error = transfer.error
+                raise type(error)(f"the blob {sha:.16} of {size} bytes: {error}")
         if (found := self.blobs.size(sha)) != size:
             raise BlobMissing(f"the blob {sha:.16} has {found} bytes, not {size}")
 
@@ -261,10 +275,10 @@ class Transfers:
             while not transfer.complete and (source := self._next(transfer)) is not None:
                 await self._ask(transfer, source)
             wrong = f" (wrong content from {', '.join(sorted(transfer.wrong))})"
-            transfer.error = "nobody who was asked has it" + (wrong if transfer.wrong else "")
-        except BlobError as error:
-            _log.error("blob_lost sha=%.16s error=%s", transfer.sha, error)
-            transfer.error = str(error)
+            why = "nobody who was asked has it" + (wrong if transfer.wrong else "")
+            transfer.error = BlobMissing(why)
+        except NoRoom as error:
+            transfer.error = error
         finally:
             self._leave(transfer)
             del self._transfers[transfer.sha]
@@ -424,14 +438,27 @@ class Transfers:
         size = sum(map(len, pieces))
         if not size:
             return
-        if transfer.draft is None:
-            transfer.draft = Draft(self.blobs.folder)
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if size <= INLINE_BYTES:
-            transfer.draft.add(data)
+            self._add(transfer, data)
         else:
-            await trio.to_thread.run_sync(transfer.draft.add, data, limiter=self._threads)
+            await trio.to_thread.run_sync(self._add, transfer, data, limiter=self._threads)
         transfer.have += size
+
+    def _add(self, transfer: _Transfer, data: bytes) -> None:
+        """Raises NoRoom."""
+        draft = transfer.draft
+        try:
+            if draft is None:
+                draft = transfer.draft = Draft(self.blobs.folder)
+            draft.add(data)
+        except NoRoom as error:
+            assert not isinstance(draft, Spare)  # there is room for these
+            spare = self.blobs.spare(draft, transfer.size or 0, error)
+            if draft is not None:
+                draft.drop()
+            spare.add(data)
+            transfer.draft = spare
 
     def _verify(self, transfer: _Transfer, name: str) -> None:
         """Give the file its name, or find who is to blame."""

@@ -29,8 +29,19 @@ from core import messages as m
 from core.messages import Node, Value
 from plugins.failing import is_local, overtime, told
 from plugins.values import given
-from transports.blobs import is_handle, loaded
-from transports.computing import COLLECT, COMPUTE, PREPARE, Answer, checked
+from transports.blobs import BlobError, NoRoom, is_handle, loaded
+from transports.computing import (
+    COLLECT,
+    COMPUTE,
+    MISSING,
+    NO_ROOM,
+    OF_THE_JOB,
+    OF_THE_MACHINE,
+    PREPARE,
+    Answer,
+    checked,
+    fault_of,
+)
 from transports.crew import Call, Computer, Started
 from transports.jobs import Chosen
 from transports.timers import Timers
@@ -43,16 +54,22 @@ LOOK_SECONDS = 0.05  # what takes longer than from one look to the next is to ho
 PACE_SECONDS = 0.02  # a piece, so long as nothing is known
 AHEAD_CALLS = 64
 PACE_SHARE = 0.25  # of the newest measurement
+ROOM_SECONDS = 1.0  # until what there was no room for is tried again
 
-Fetch = Callable[[Value, str], Awaitable[None]]
+Fetch = Callable[[Value, str], Awaitable[Value]]
+
+
+def _ignore(error: NoRoom) -> None:
+    pass
 
 
 class Work:
     """The job of one process. `post` is given what came of a call, to be done between two messages.
 
-    `fetch(handle, session)` sees to it that the large value is in `folder`; what it raises is the
-    call's failure. `delay` draws how many seconds each function is made to take. What takes longer
-    than `piece_timeout` seconds is ended.
+    `fetch(handle, session)` returns the handle of a large value that is in `folder` by then, or the
+    value itself where there is no room for it; what it raises is the call's failure. `lacks` hears
+    that there is no room for what comes of a call. `delay` draws how many seconds each function is
+    made to take. What takes longer than `piece_timeout` seconds is ended.
     """
 
     def __init__(
@@ -66,8 +83,10 @@ class Work:
         reserve: list[Started] | None = None,
         trace: Tracing | None = None,
         piece_timeout: float | None = None,
+        lacks: Callable[[NoRoom], None] = _ignore,
     ) -> None:
         self.trace = trace
+        self._lacks = lacks
         self.job = chosen.job
         self._setup: dict[str, object] = {
             "name": chosen.name,
@@ -131,11 +150,9 @@ class Work:
         if self._delay is not None:
             pieces = len(slots) if kind == COMPUTE else 1
             call.until = call.began + sum([self._delay() for _ in range(pieces)])
-        handles = {
-            index: value
-            for index, value in enumerate(values)
-            if type(value) is dict and is_handle(value)
-        }
+        handles = [
+            index for index, value in enumerate(values) if type(value) is dict and is_handle(value)
+        ]
         if handles:
             self._soon(self._fetch_first, call, handles)
         else:
@@ -147,24 +164,27 @@ class Work:
         else:
             self._nursery.start_soon(*task)
 
-    async def _fetch_first(self, call: Call, handles: dict[int, Value]) -> None:
-        failures: dict[int, str] = {}
+    async def _fetch_first(self, call: Call, handles: list[int]) -> None:
+        failures: dict[int, Exception] = {}
+        values = call.values = list(call.values)
         async with trio.open_nursery() as nursery:
-            for index, handle in handles.items():
-                nursery.start_soon(self._fetch_one, call.session, index, handle, failures)
+            for index in handles:
+                nursery.start_soon(self._fetch_one, call.session, index, values, failures)
         if failures:
             index = min(failures)
-            self._raised(call, index, failures[index])
+            error = failures[index]
+            fault = fault_of(error) if isinstance(error, BlobError) else MISSING
+            self._could_not(call, index, str(error) or type(error).__name__, fault)
         else:
             self._begin(call)
 
     async def _fetch_one(
-        self, session: str, index: int, handle: Value, failures: dict[int, str]
+        self, session: str, index: int, values: list[Value], failures: dict[int, Exception]
     ) -> None:
         try:
-            await self._fetch(handle, session)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the call has failed by it
-            failures[index] = str(error) or type(error).__name__
+            values[index] = await self._fetch(values[index], session)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call cannot begin
+            failures[index] = error
 
     def _begin(self, call: Call) -> None:
         if call.kind == COMPUTE and self.job.asynchronous:
@@ -256,14 +276,16 @@ class Work:
             self.trace.started(call)
 
     def _answered(self, call: Call, answer: Answer) -> None:
-        _, seconds, piece, value, local = answer
+        _, seconds, piece, value, fault = answer
         if call.kind == COMPUTE:
             done = len(call.slots) if piece is None else piece + 1
             self._pace += PACE_SHARE * (seconds / done - self._pace)
         if piece is None:
             self._returned(call, value, seconds)
+        elif fault in (OF_THE_JOB, OF_THE_MACHINE):
+            self._raised(call, piece, value, fault == OF_THE_MACHINE)
         else:
-            self._raised(call, piece, value, local)
+            self._could_not(call, piece, value, fault)
 
     # -- in the loop -----------------------------------------------------------------------
 
@@ -298,6 +320,8 @@ class Work:
                     text = overtime(self._timeout or 0.0, call.where(len(outputs)))
                     return self._raised(call, len(outputs), text)
                 outputs.append(await self._write(output))
+        except BlobError as error:
+            self._could_not(call, len(outputs), str(error), fault_of(error))
         except BaseException as error:
             if not _is_result(error):
                 raise
@@ -341,6 +365,21 @@ class Work:
 
     def _raised(self, call: Call, piece: int, text: str, local: bool = False) -> None:
         self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text, local))
+
+    def _could_not(self, call: Call, piece: int, why: str, fault: int) -> None:
+        """That is this machine's fault: a full disk, or a value that is not to be had.
+
+        With a full disk it is tried again after a moment; others help where that is late.
+        """
+        if fault == NO_ROOM:
+            self._lacks(NoRoom(why))
+            self._timers.add(ROOM_SECONDS, partial(self._begin_again, call))
+        else:
+            self._raised(call, piece, why, local=True)
+
+    def _begin_again(self, call: Call) -> None:
+        if call.wanted:
+            self._begin(call)
 
     def _hold(self, call: Call, outcome: Callable[[], None]) -> None:
         """Post it when the time is over that the call is to take."""

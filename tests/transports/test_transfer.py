@@ -19,7 +19,7 @@ import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from transports import transfer
-from transports.blobs import KEY, BlobMissing, Blobs, Handle, handle, stored
+from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom, handle, loaded, stored
 from transports.transfer import (
     CHUNK_BYTES,
     FLYING_MAX,
@@ -491,11 +491,50 @@ async def test_a_disk_without_room_is_one_line(
     async with network(tmp_path) as net:
         a, b, c = net.add("a"), net.add("b", ["a"]), net.add("c")
         blob = put(a)
-        monkeypatch.setattr("transports.blobs.os.write", write)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(fails, c, blob, "b")
-            with pytest.raises(BlobMissing, match=r"does not fit into \S+: No space left"):
+        b.blobs.memory_left = SIZE - 1
+        told: list[str] = []
+        b.blobs.on_trouble = told.append
+        with monkeypatch.context() as full:
+            full.setattr("transports.blobs.os.write", write)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fails, c, blob, "b")
+                with pytest.raises(NoRoom, match=r"does not fit into \S+: No space left"):
+                    await b.transfers.fetch(blob, SESSION, ["a"])
+            with pytest.raises(NoRoom):
                 await b.transfers.fetch(blob, SESSION, ["a"])
+        assert len(told) == 1
+        await fetch(b, blob, "a")  # nobody is to blame
+    assert net.faults == []
+
+
+@pytest.mark.parametrize("after", [0, CHUNK_BYTES, 5 * CHUNK_BYTES + 7])
+async def test_what_does_not_fit_is_in_memory_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock, after: int
+) -> None:
+    """Whatever was written before."""
+    right, left = os.write, [after]
+
+    def write(fd: int, data: bytes) -> int:
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        written = right(fd, data[: left[0]])
+        left[0] -= written
+        return written
+
+    async with network(tmp_path) as net:
+        a, b, c = net.add("a"), net.add("b", ["a"]), net.add("c")
+        blob = put(a)
+        before = b.blobs.memory_left
+        with monkeypatch.context() as full:
+            full.setattr("transports.blobs.os.write", write)
+            await b.transfers.fetch(blob, SESSION, ["a"])
+            assert not b.blobs.path(blob[KEY]).exists()
+            assert b.blobs.loaded(blob) == loaded(a.blobs.folder, blob)
+            assert not b.blobs.settle()
+        await fetch(c, blob, "b")
+        assert b.blobs.settle()
+        assert loaded(b.blobs.folder, blob) == loaded(a.blobs.folder, blob)
+        assert (b.blobs.memory, b.blobs.memory_left) == ({}, before)
 
 
 # -- what nobody may say -------------------------------------------------------------------

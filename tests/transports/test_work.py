@@ -21,7 +21,8 @@ from core.messages import Place, Value
 from plugins.failing import TEXT_MAX, shortened
 from tests.transports.working import ASYNC_JOB, FIRST, JOB, SECONDS_MAX, SESSION, Desk, desk, gate
 from transports import crew, work
-from transports.blobs import handle, loaded, stored
+from transports.blobs import NoRoom, handle, loaded, stored
+from transports.computing import OF_THE_JOB
 
 TOP = Path(__file__).parents[2]
 ENDED = "the computing process ended"
@@ -368,7 +369,7 @@ class Quick(crew.Computer):
         self.calls, self.seconds, self.stuck, self.answered = {}, 0.0, False, answered
 
     def give(self, call: crew.Call) -> None:
-        self.answered(call, (0, 0.0, None, [0] * len(call.slots), False))
+        self.answered(call, (0, 0.0, None, [0] * len(call.slots), OF_THE_JOB))
 
     async def run(self) -> None:
         await trio.sleep_forever()
@@ -474,9 +475,10 @@ async def test_large_values_are_fetched_first_and_stay_in_the_folder(
     handle = stored(elsewhere, large)
     asked = []
 
-    async def fetch(wanted: Value, session: str) -> None:
+    async def fetch(wanted: Value, session: str) -> Value:
         asked.append((wanted, session))
         assert stored(here, large) == wanted
+        return wanted
 
     async with bounded(tmp_path, fetch=fetch, source=source) as one:
         one.compute(1, 0, handle)
@@ -489,8 +491,8 @@ async def test_large_values_are_fetched_first_and_stay_in_the_folder(
 async def test_large_values_of_prepare_and_collect(tmp_path: Path) -> None:
     large = "x" * 3000
 
-    async def fetch(wanted: Value, session: str) -> None:
-        pass  # it is there
+    async def fetch(wanted: Value, session: str) -> Value:
+        return wanted  # it is there
 
     async with bounded(tmp_path, fetch=fetch) as one:
         one_handle = stored(tmp_path / "blobs", large)
@@ -501,7 +503,7 @@ async def test_large_values_of_prepare_and_collect(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_fetched_is_the_failure(tmp_path: Path) -> None:
-    async def fetch(wanted: Value, session: str) -> None:
+    async def fetch(wanted: Value, session: str) -> Value:
         raise LookupError(f"nobody has {wanted['size']} bytes")
 
     async with bounded(tmp_path, fetch=fetch) as one:
@@ -509,6 +511,42 @@ async def test_what_cannot_be_fetched_is_the_failure(tmp_path: Path) -> None:
         assert await one.told() == [(1, "raised", SESSION, 4, "nobody has 4000 bytes")]
         one.work.collect(one.asker(1), SESSION, [handle("0" * 64, 4000)])
         assert await one.told() == [(1, "raised", SESSION, None, "nobody has 4000 bytes")]
+
+
+@pytest.mark.parametrize("source", [JOB, ASYNC_JOB])
+async def test_a_large_value_for_which_there_is_no_file_goes_with_the_call(
+    tmp_path: Path, source: str
+) -> None:
+    async def fetch(wanted: Value, session: str) -> Value:
+        return list(range(3000))
+
+    async with bounded(tmp_path, fetch=fetch, source=source) as one:
+        one.compute(1, 0, handle("0" * 64, 4000))
+        [(_, what, *_, outputs, _)] = await one.told()
+        assert what == "computed"
+        assert loaded(tmp_path / "blobs", outputs[1]) == list(range(3000))
+
+
+@pytest.mark.parametrize("where", ["computing", "loop", "fetch"])
+async def test_want_of_room_is_this_machines_fault(tmp_path: Path, where: str) -> None:
+    """An output does not fit, or an input; and it is told once, as what it is."""
+    full, lacks = str(tmp_path / "gone"), list[NoRoom]()
+
+    async def fetch(wanted: Value, session: str) -> Value:
+        raise NoRoom("no room")
+
+    more = {"fetch": fetch} if where == "fetch" else {}
+    source = ASYNC_JOB if where == "loop" else JOB
+    async with bounded(tmp_path, source=source, lacks=lacks.append, **more) as one:
+        given: Value = handle("0" * 64, 4000) if where == "fetch" else ["x" * 3000]
+        if where != "fetch":
+            one.work._folder = Path(full)
+            one.work._setup["folder"] = full
+        one.compute(1, 5, given, slot=3)
+        ((node, what, session, slot, why),) = await one.told()
+    assert (node, what, session, slot) == (1, "raised", SESSION, 4)
+    assert [str(error) for error in lacks] == [why]
+    assert why.startswith("no room" if where == "fetch" else f"nothing can be written in {full}: ")
 
 
 # -- the end -------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ class Desk:
         return told
 
 
-async def no_fetch(handle: Value, session: str) -> None:
+async def no_fetch(handle: Value, session: str) -> Value:
     raise AssertionError("no large value was expected")
 
 
@@ -135,6 +135,7 @@ async def desk(
     fetch: Callable[[Value, str], Any] = no_fetch,
     source: str = JOB,
     reserve: list[Started] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Desk]:
     """Work that runs the job above, until the block is left."""
     path = folder / "job.py"
@@ -142,16 +143,16 @@ async def desk(
     blobs = folder / "blobs"
     blobs.mkdir(exist_ok=True)
     outcomes: list[tuple[Any, ...]] = []
-    more = [trio.Event()]
+    news = [trio.Event()]
 
     def post(action: Callable[..., None], *arguments: Any) -> None:
         action(*arguments)
-        more[0].set()
+        news[0].set()
 
-    work = Work(own(str(path), {}), post, blobs, fetch, cores, delay, reserve)
+    work = Work(own(str(path), {}), post, blobs, fetch, cores, delay, reserve, **more)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(work.run)
-        yield Desk(work, outcomes, more)
+        yield Desk(work, outcomes, news)
         nursery.cancel_scope.cancel()
 
 
