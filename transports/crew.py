@@ -333,6 +333,7 @@ def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=STDERR,
             pass_fds=(fd, memory),
+            process_group=0,  # a job that sends a signal to its own does not send it to ours
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

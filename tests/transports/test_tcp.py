@@ -111,6 +111,14 @@ def test_the_death_of_a_process_costs_no_result(run: Programs, tmp_path: Path, f
     assert (found["lost_processes"], found["left"]) == (1, 10)
 
 
+def test_a_piece_that_ends_its_process_group_ends_itself_alone(run: Programs) -> None:
+    job = SLEEPING.replace("time.sleep(input)", "index != 3 or os.killpg(0, signal.SIGTERM)")
+    done = run.run("--job", run.job(f"import os, signal\n{job}"), "--nodes", 4, code=1)
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("the computing process ended (exit code -15, SIGTERM) in partition 3")
+    assert "4 of 4 arrived, 0 left" in done.stdout
+
+
 def test_without_any_process_left_it_gives_up(run: Programs) -> None:
     job = ("--job", run.job(SLEEPING), "--input", 0.05)
     going = run.start(*job, "--partitions", 2000, "--nodes", 4, "--processes", 2, "-v")

@@ -441,6 +441,8 @@ async def test_an_async_compute_runs_in_the_loop_one_command_a_node(
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("raise SystemExit(2)", "SystemExit: 2"),
         ("raise BaseExceptionGroup('both', [SystemExit(2), OSError()])", "both"),
+        ("raise trio.Cancelled._create(source='nobody')", "Cancelled"),
+        ("raise BaseExceptionGroup('', [trio.Cancelled._create(source='nobody')])", "Cancelled"),
         ("output = {1}", "not plain data"),
     ],
 )
