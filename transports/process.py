@@ -296,7 +296,7 @@ class Process:
     def ended(self, worker: Participant, ended: m.Ended) -> None:
         self.living.pop(worker.node, None)
         self.end_shown = ended.key
-        self.failure = m.Failure.of(ended.failure)
+        self.failure = m.Failure(**ended.failure) if ended.failure else None
         if worker.observes:
             self.outcome = ended
 
