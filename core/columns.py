@@ -9,12 +9,12 @@ from typing import Any
 from core.sessions.messages import Value
 
 
-def plain(of: object, names: Iterable[str]) -> dict[str, Value]:
+def as_plain(of: object, names: Iterable[str]) -> dict[str, Value]:
     """The columns of those names as plain data."""
     return {name: _plain(getattr(of, name)) for name in names}
 
 
-def load(into: object, plain: dict[str, Value], names: Iterable[str]) -> None:
+def take_on(into: object, plain: dict[str, Value], names: Iterable[str]) -> None:
     """Take on what was made `plain`."""
     for name in names:
         setattr(into, name, _loaded(getattr(into, name), plain[name]))

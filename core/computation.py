@@ -54,6 +54,8 @@ class Computation(Model):
                     self._lead(i, node)
         if not kept:
             self._employ(node, now)
+        if self.steps.asked:
+            self.steps.joined(now)
 
     def left(self, node: Node, now: float) -> None:
         self.slots.forget(node)
@@ -166,7 +168,7 @@ class Computation(Model):
                 self._compute(node, (i,))
             else:
                 self._visit(i, node, worker)
-        for i, node, leader in lateness.replaced(slots, now):
+        for i, node, leader in lateness.led_anew(slots, now):
             self._lead(i, leader)
             self._visit(i, node, leader)
         slots.watch(self.steps.due)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.sessions.messages import Node, process_of
-from core.tries import processes
+from core.tries import processes_of
 
 if TYPE_CHECKING:
     from core.slots import Slots
@@ -50,7 +50,7 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
 
 def _helper(slots: Slots, i: int) -> Node | None:
     """Who of the idle may help with slot `i`."""
-    failed = processes(slots.failed.get(i, ())) | slots.paused()
+    failed = processes_of(slots.failed.get(i, ())) | slots.paused()
     return next((node for node in slots.idle if process_of(node) not in failed), None)
 
 
@@ -74,7 +74,7 @@ def unled(slots: Slots) -> tuple[float, int] | None:
     return min([(slots.started[i] + seconds * slots.assigned[i], i) for i in helped], default=None)
 
 
-def replaced(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
+def led_anew(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
     """The child sessions that are led anew, each with who led it and who does from now on."""
     while (due := unled(slots)) and due[0] <= now:
         leader, node = slots.helpers[i := due[1]], slots.worker[i]

@@ -17,7 +17,7 @@ from core import columns, lateness
 from core.cutting import Shape
 from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import People, Room
-from core.tries import SECONDS_MAX, pause, processes, untried
+from core.tries import SECONDS_MAX, TRIES, pause_seconds, processes_of, who_may_try
 
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
@@ -82,12 +82,12 @@ class Slots(Room):
 
     def _others_may_try(self, i: int, node: Node, people: People) -> bool:
         failed = self.failed[i]
-        return process_of(node) in processes(failed) and bool(self.untried(failed, people))
+        return process_of(node) in processes_of(failed) and bool(self.untried(failed, people))
 
     def untried(self, tried: Iterable[Node], people: People) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
         in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
-        return untried(tried, people, in_vain)
+        return who_may_try(tried, people, in_vain)
 
     def paused(self) -> set[int]:
         """The processes that are to have nothing for a while."""
@@ -98,7 +98,7 @@ class Slots(Room):
         self.failed[i] = (*self.failed.get(i, ()), *tried)
         process = process_of(tried[0])
         times = self.pauses.get(process, (0, 0.0))[0] + 1
-        self.pauses[process] = times, now + pause(times)
+        self.pauses[process] = times, now + pause_seconds(times)
 
     def resume(self, now: float) -> None:
         """Those whose pause is over may have something again."""
@@ -268,7 +268,7 @@ class Slots(Room):
         """Somebody is wanted, too, where those who are idle may not have what is free."""
         idle = len(self.idle)
         some_fail = self.failed or self.pauses
-        return self.free > idle or bool(some_fail and self.free and idle <= len(self))
+        return self.free > idle or bool(some_fail and self.free and idle < len(self) + TRIES)
 
     def open(self) -> bool:
         return self.remaining > 0
@@ -308,11 +308,11 @@ class Slots(Room):
 
     def plain(self) -> dict[str, Value]:
         """The columns as plain data; of `shape` the session tells."""
-        return columns.plain(self, COLUMNS)
+        return columns.as_plain(self, COLUMNS)
 
     def load(self, plain: dict[str, Value]) -> None:
         """Take on what `plain` said."""
-        columns.load(self, plain, COLUMNS)
+        columns.take_on(self, plain, COLUMNS)
 
 
 COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle", "look")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from core import messages as m
 from core.messages import Node, Value
-from core.tries import SECONDS_MAX, TRIES, failed_for_good, pause, processes, untried
+from core.tries import SECONDS_MAX, TRIES, failed_for_good, pause_seconds, processes_of, who_may_try
 
 if TYPE_CHECKING:
     from core.computation import Computation
@@ -69,9 +69,9 @@ class Steps:
 
     def _ask_another(self, now: float) -> bool:
         """Have one more take it, of another process if there is one; whether anybody can."""
-        people, at_it = self.model.people, processes(self.asked)
-        others = [node for node in untried(self.failed, people) if node not in self.asked]
-        elsewhere = [node for node in others if not processes([node]) <= at_it]
+        people, at_it = self.model.people, processes_of(self.asked)
+        others = [node for node in who_may_try(self.failed, people) if node not in self.asked]
+        elsewhere = [node for node in others if not processes_of([node]) <= at_it]
         for node in (elsewhere or others)[:1]:
             self._ask(node, now)
         return bool(others)
@@ -82,9 +82,14 @@ class Steps:
             return
         leader = self.model.people.leader
         self.wait = min(self.wait * 2 if self.asked else self.wait, SECONDS_MAX)
-        self._set(now + self.wait if self.present() and leader is not None else None)
-        if not self._ask_another(now) and not self.asked and leader is not None:
+        self._set(None)  # where nobody is left to be asked nothing more becomes late
+        if leader is not None and not self._ask_another(now) and not self.asked:
             self._ask(leader, now)
+
+    def joined(self, now: float) -> None:
+        """One more is there to be asked."""
+        if self.due is None and self.present():
+            self._set(now + self.wait)
 
     def left(self, node: Node, now: float) -> None:
         """`node` is not there any more."""
@@ -140,11 +145,11 @@ class Steps:
         if node in self.asked and failed.before == tried.count(node) and self.present():
             self.asked.remove(node)
             tried.append(node)
-            others = untried(tried, self.model.people)
+            others = who_may_try(tried, self.model.people)
             if self._give_up(failed, tried, others, now) or self.asked:
                 return
             if not self._ask_another(now):
-                self._set(now + pause(len(tried)))
+                self._set(now + pause_seconds(len(tried)))
 
     def _give_up(
         self, failed: m.Failed, tried: Sequence[Node], others: list[Node], now: float

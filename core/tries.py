@@ -20,22 +20,24 @@ PAUSE_SECONDS = 0.5
 PAUSES_MAX = 12  # times that a pause is doubled
 
 
-def processes(nodes: Iterable[Node]) -> set[int]:
+def processes_of(nodes: Iterable[Node]) -> set[int]:
     """Those of all `nodes`."""
     return {process_of(node) for node in nodes}
 
 
-def untried(tried: Iterable[Node], people: People, busy: Iterable[Node | None] = ()) -> list[Node]:
+def who_may_try(
+    tried: Iterable[Node], people: People, busy: Iterable[Node | None] = ()
+) -> list[Node]:
     """Whose turn it is: in join order, of no process that has tried, and not busy for ever."""
-    been, barred = processes(tried), {*people.observers, *busy}
+    been, barred = processes_of(tried), {*people.observers, *busy}
     return [n for n in people.people if process_of(n) not in been and n not in barred]
 
 
-def pause(times: int) -> float:
+def pause_seconds(times: int) -> float:
     """For how many seconds who has failed so often is to have nothing."""
     return PAUSE_SECONDS * 2.0 ** min(times - 1, PAUSES_MAX)
 
 
 def failed_for_good(tried: Iterable[Node]) -> bool:
     """Whether so many processes cannot all be broken."""
-    return len(processes(tried)) >= TRIES
+    return len(processes_of(tried)) >= TRIES

@@ -184,8 +184,6 @@ class Work:
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, *self._told(error))
         else:
-            if self.trace is not None:
-                self.trace.collected(self.clock.now, worker.node, session)
             worker.collected(session, output)
 
 

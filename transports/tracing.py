@@ -111,11 +111,6 @@ class Tracing:
         at = self._time(trio.current_time())
         self.recorder.finished(at, call.worker.node, _compute(call), seconds)
 
-    def collected(self, call: Call) -> None:
-        """The outputs of its session are combined."""
-        at = self._time(trio.current_time())
-        self.recorder.collected(at, call.worker.node, call.session)
-
     def gone(self, now: float, node: Node) -> None:
         """`node` leaves, as its process was told to go."""
         self.recorder.gone(self._time(now), node)

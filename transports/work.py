@@ -350,18 +350,13 @@ class Work:
             case 1:
                 outcome = partial(worker.prepared, session, value)
             case _:
-                outcome = partial(self._collected, call, value)
+                outcome = partial(worker.collected, session, value)
         self._hold(call, outcome)
 
     def _computed(self, call: Call, outputs: list[Value], seconds: float) -> None:
         if self.trace is not None:
             self.trace.finished(call, seconds)
         call.worker.computed(call.session, tuple(call.slots), outputs, seconds)
-
-    def _collected(self, call: Call, output: Value) -> None:
-        if self.trace is not None:
-            self.trace.collected(call)
-        call.worker.collected(call.session, output)
 
     def _raised(self, call: Call, piece: int, text: str, local: bool = False) -> None:
         self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text, local))

@@ -110,10 +110,6 @@ class Recorder:
         for slot in command.slots if self._is_noted(node) else ():
             self._add((now, "finished", node, command.session, slot, first + slot, None, each))
 
-    def collected(self, now: float, node: Node, session: str) -> None:
-        """`node`, which leads `session`, has combined its outputs."""
-        self._add((now, "collected", node, session, None, None, None, None))
-
     def lost(self, now: float, node: Node, session: str) -> None:
         """The host of `session` noticed that `node` is gone."""
         self._add((now, "lost", node, session, None, None, None, None))
@@ -198,6 +194,9 @@ class Recorder:
                 at_leaf = slot is not None and model.shape.leaf
                 partition = model.shape.first + slot if at_leaf and slot is not None else None
                 self._add((now, "failed", message.node, session, slot, partition, None, None))
+            case m.Collected():
+                leader = reflector.state.leader
+                self._add((now, "collected", leader, session, None, None, None, None))
             case m.Moved():
                 self._add(
                     (now, "moved", message.node, session, None, None, message.place.session, None)

@@ -53,7 +53,7 @@ EVENTS: Final = {
     "recovered": "the same, where the session had been open before, or its leader was lost",
     "leads": "the node leads `session` from now on",
     "completed": "the outputs of all slots of `session` are there; the node leads it",
-    "collected": "the node has combined the outputs of `session`",
+    "collected": "the outputs of `session` are combined; the node leads it",
     "moved": "the node goes on to session `to`, and those of `session` with it",
     "ended": "the computation is over: the result is known in `session`",
     # of the world

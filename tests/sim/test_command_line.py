@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
-latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow
+latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow piece-timeout
 trace sample json
 """
 

@@ -293,7 +293,7 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot forgets who is idle",
-        columns.plain,
+        columns.as_plain,
         "_plain(getattr(of, name))",
         "[] if name == 'idle' else _plain(getattr(of, name))",
         9,
@@ -301,7 +301,7 @@ MUTANTS = (
     ),
     Mutant(
         "a snapshot forgets which slots were given back",
-        columns.plain,
+        columns.as_plain,
         "_plain(getattr(of, name))",
         "[] if name == 'queue' else _plain(getattr(of, name))",
         5,
@@ -309,7 +309,7 @@ MUTANTS = (
     ),
     Mutant(
         "a copy forgets which slots were never given",
-        columns.load,
+        columns.take_on,
         "_loaded(getattr(into, name), plain[name])",
         "0 if name == 'fresh' else _loaded(getattr(into, name), plain[name])",
         5,
@@ -317,7 +317,7 @@ MUTANTS = (
     ),
     Mutant(
         "a copy forgets how fast people are",
-        columns.load,
+        columns.take_on,
         "_loaded(getattr(into, name), plain[name])",
         "{} if name == 'paces' else _loaded(getattr(into, name), plain[name])",
         66,
