@@ -12,6 +12,9 @@ import sys
 
 if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is started comes later
     sys.path.insert(0, __file__.removesuffix("__init__.py").removesuffix("sim/"))
+    from plugins import early
+
+    early.hear()
 
 from sim.world import Report, World
 

@@ -140,6 +140,29 @@ def test_what_a_job_has_not_flushed_is_written_at_the_end(
     assert "end" in (tmp_path / "end.txt").read_text()
 
 
+INTERRUPTING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who began the tests may ignore it
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "core":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.parametrize("name", ["sim", "sim.report", "sim.search", "sim.sweep", "transports.tcp"])
+def test_ctrl_c_while_it_is_loaded_is_a_word(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    done = subprocess.run(
+        [sys.executable, "-m", name], cwd=TOP, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("interrupted\n", -signal.SIGINT)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
     ("words", "begun"),
