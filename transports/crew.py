@@ -26,7 +26,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from mmap import mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 import msgspec
@@ -118,6 +118,7 @@ class Computer:
         self.calls: dict[int, Call] = {}  # that it has, by number
         self.seconds = 0.0  # that these are likely to take
         self.ready = False  # it has loaded the job
+        self.started = True  # unless that was tried in vain
         self.stuck = False  # what it is at takes longer than was thought
         self._setup = setup
         self._reserve = reserve
@@ -187,6 +188,7 @@ class Computer:
         try:
             started = self._reserve.pop() if self._reserve else start()
         except OSError as error:
+            self.started = False
             self._ended(self, f"the computing process could not be started ({error})")
             return
         started.page[DROPPED], self._page = self._page[DROPPED], started.page
@@ -310,8 +312,7 @@ class Started:
 
 def start() -> Started:
     """Start one. Raises OSError."""
-    with tempfile.TemporaryFile() as memory, ExitStack() as stack:
-        memory.truncate(PAGE_BYTES)
+    with _memory() as memory, ExitStack() as stack:
         page = words(mmap(memory.fileno(), PAGE_BYTES))
         ours, theirs = socket.socketpair()
         stack.callback(ours.close)
@@ -320,6 +321,20 @@ def start() -> Started:
         stack.pop_all()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
     return Started(process, ours, page)
+
+
+def _memory() -> BinaryIO:
+    """A page that both can map. Raises OSError.
+
+    Not one of a disk, if possible: where that turns out to be full whoever writes to it dies.
+    """
+    if sys.platform == "linux":
+        memory: BinaryIO = os.fdopen(os.memfd_create("page"), "w+b")
+    else:
+        memory = tempfile.TemporaryFile()  # noqa: SIM115  whoever asks closes it
+    memory.write(bytes(PAGE_BYTES))
+    memory.flush()
+    return memory
 
 
 def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:

@@ -268,7 +268,7 @@ class Work:
             text = f"{how} in {call.where(piece)}{before}"
             if computer.overtime is not None:
                 text = overtime(computer.overtime, call.where(piece))
-            self._raised(call, piece, text)
+            self._raised(call, piece, text, local=not computer.started)
         self._fill()
 
     def _began(self, call: Call) -> None:

@@ -6,12 +6,14 @@ Each disk is in memory, and is seen by one process and those that it starts alon
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.transports.running import Program, Programs, free_port
+from tests.transports.running import TOP, Program, Programs, free_port
 
 ROOM = "64m"
 RESULT = 20
@@ -30,6 +32,19 @@ def compute(input, index):
 def collect(outputs):
     assert all(output == output[:1] * 100_000 for output in outputs)
     return len(outputs)
+"""
+FILLING = """
+import contextlib, tempfile
+from transports.crew import start
+
+with open(tempfile.gettempdir() + "/filling", "wb", buffering=0) as file:
+    with contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+started = start()
+started.page[0] = 1  # by which a process is killed where there is no room for it
+started.end()
+print("lives")
 """
 SHAPE = ("--partitions", RESULT, "--fanout", RESULT)
 
@@ -108,3 +123,12 @@ def test_who_has_no_room_for_outputs_fails_no_job(run: Programs, disk: Path) -> 
     for join in (full, good):
         join.ended()
     assert full.stderr.count(" no_room ") == 1
+
+
+def test_a_computing_process_is_started_whatever_is_full(disk: Path) -> None:
+    command = [*mounted(disk, "60k"), sys.executable, "-c", FILLING]
+    environment = {**os.environ, "TMPDIR": str(disk)}
+    done = subprocess.run(
+        command, cwd=TOP, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "lives\n", done.stderr
