@@ -25,6 +25,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -45,7 +46,7 @@ PIECE_BYTES = 2**20  # hashed and written at a time
 KEY = "\0blob"
 TEMPORARY = "million-nodes-"
 MEMORY_BYTES_MAX = 2**27  # of what cannot be written now
-PROBE_BYTES = 2**16  # that must fit before it is said that there is room again
+QUIET_SECONDS = 60.0  # in which all could be written, before it is said that there is room again
 
 Handle = dict[str, Any]  # {KEY: SHA-256 in hexadecimal, "size": bytes}
 
@@ -256,6 +257,7 @@ class Blobs:
         self.memory: dict[str, bytes] = {}  # what is not written yet
         self.memory_left = MEMORY_BYTES_MAX
         self.trouble = ""  # why something could not be written
+        self._lacked_at = 0.0  # by the monotonic clock
         self.on_trouble: Callable[[str], None] = _ignore  # told that, and "" when there is room
         self._close = weakref.finalize(self, _leave, self.folder, lock, folder is None, os.getpid())
 
@@ -325,39 +327,36 @@ class Blobs:
         return Spare(self, content, size)
 
     def lacks(self, error: NoRoom) -> None:
-        """Something could not be written."""
+        """Something could not be written. That is told once, for as long as it is so."""
         if not self.trouble:
             self.on_trouble(str(error))
-        self.trouble = str(error)
+        self.trouble, self._lacked_at = str(error), time.monotonic()
 
     def settle(self) -> bool:
         """Write what is in memory, as far as there is room. Takes as long as the disk does.
 
-        Says whether all is written, and more could be.
+        Says whether all is written.
         """
-        if not self.trouble:
-            return True
         try:
-            self._try_to_write(bytes(PROBE_BYTES), None)
             for sha, content in list(self.memory.items()):
-                self._try_to_write(content, sha)
-                del self.memory[sha]
-                self.memory_left += len(content)
+                self._write(sha, content)
         except NoRoom as error:
-            self.trouble = str(error)
+            self.lacks(error)
             return False
-        self.trouble = ""
-        self.on_trouble("")
+        if self.trouble and time.monotonic() >= self._lacked_at + QUIET_SECONDS:
+            self.trouble = ""
+            self.on_trouble("")
         return True
 
-    def _try_to_write(self, content: bytes, sha: str | None) -> None:
+    def _write(self, sha: str, content: bytes) -> None:
         draft = Draft(self.folder)
         try:
             draft.add(content)
-            if sha is not None:
-                draft.keep(sha)
+            draft.keep(sha)
         finally:
             draft.drop()
+        del self.memory[sha]
+        self.memory_left += len(content)
 
     def close(self) -> None:
         """It is not used any more. A temporary one goes, with all that is in it."""

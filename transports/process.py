@@ -649,9 +649,9 @@ class Process:
         content = self.blobs.memory.get(handle[KEY])
         return handle if content is None else msgspec.msgpack.decode(content)
 
-    async def _settle(self) -> bool:
-        """Write what could not be written before. Says whether there is room."""
-        return await trio.to_thread.run_sync(self.blobs.settle, limiter=self._settling)
+    async def _settle(self) -> None:
+        """Write what could not be written before."""
+        await trio.to_thread.run_sync(self.blobs.settle, limiter=self._settling)
 
     def _tell_room(self, trouble: str) -> None:
         if trouble:

@@ -196,7 +196,7 @@ def _kept(
 
 def _unstored(store: SqliteStore, blobs: Blobs) -> str:
     """Why something is missing in the store, after the last try; nothing if all is there."""
-    if not blobs.settle() and blobs.memory:
+    if not blobs.settle():
         return blobs.trouble
     return "" if store.catch_up(at_once=True) else store.trouble
 

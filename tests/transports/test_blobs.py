@@ -27,6 +27,7 @@ from transports.blobs import (
     BlobMissing,
     Blobs,
     Draft,
+    NoRoom,
     among,
     handle,
     handles,
@@ -327,3 +328,19 @@ def test_only_the_folders_of_the_dead_are_removed(
             assert not dead.exists()
         living.communicate("", 30)
     assert files(tmp_path) == ["million-nodes-file", "million-nodes-mine"]
+
+
+def test_want_of_room_is_told_once_until_it_has_been_over_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small value may fit where a larger one does not, in turn and for long."""
+    told: list[str] = []
+    with Blobs(tmp_path / "folder") as here:
+        here.on_trouble = told.append
+        for _ in range(3):
+            here.lacks(NoRoom("full"))
+            assert here.settle()
+        assert told == [here.trouble] == ["full"]
+        monkeypatch.setattr(blobs, "QUIET_SECONDS", 0.0)
+        assert here.settle()
+        assert told == ["full", here.trouble] == ["full", ""]

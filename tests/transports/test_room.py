@@ -12,8 +12,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
+from tests.transports.living import Pieces, life
 from tests.transports.running import TOP, Program, Programs, free_port
+from transports import transfer
+from transports.blobs import Draft, NoRoom, stored
+from transports.process import Process
 
 ROOM = "64m"
 RESULT = 20
@@ -85,7 +91,6 @@ def test_a_store_that_is_full_ends_nothing_and_has_all_when_there_is_room(
     host.says(" no_room ")
     enlarge(host, disk)
     host.says("it can be written again, and has all that was missing")
-    host.says(" room_again ")
     go.touch()
     assert host.report()["result"] == RESULT
     assert host.stderr.count(" no_room ") == 1
@@ -132,3 +137,44 @@ def test_a_computing_process_is_started_whatever_is_full(disk: Path) -> None:
         command, cwd=TOP, env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout == "lives\n", done.stderr
+
+
+async def test_what_does_not_fit_into_memory_either_is_asked_for_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who brings it is not cut, and what it says counts as soon as there is room."""
+    partitions = 6
+
+    def full(folder: Path) -> Draft:
+        if folder == lived.host.blobs.folder:
+            raise NoRoom("full")
+        return Draft(folder)
+
+    async with life(tmp_path, partitions, partitions) as lived:
+        lived.host.blobs.memory_left = 0
+        peers = {*lived.host.connections.peers}
+        with monkeypatch.context() as now:
+            now.setattr(transfer, "Draft", full)
+            for process, pieces in zip(lived.processes.values(), lived.pieces, strict=True):
+                finish(process, pieces)
+            await trio.sleep(300)
+            slots = lived.host.host.reflectors["0"].model.slots
+            assert slots.remaining == partitions
+            assert {*lived.host.connections.peers} == peers
+        await trio.sleep(60)
+        assert slots.remaining == 0
+        assert lived.host.offences == 0
+    assert [record.getMessage() for record in caplog.records if " reason=" in record.message] == [
+        "no_room reason=full"
+    ]
+
+
+def finish(process: Process, pieces: Pieces) -> None:
+    """All that it was told to compute, with large outputs."""
+    while pieces.waiting:
+        worker, command = pieces.waiting.popleft()
+        outputs = [stored(process.blobs.folder, bytes([slot]) * 5000) for slot in command.slots]
+        pieces.post(worker.computed, command.session, command.slots, outputs, 1.0)
