@@ -317,7 +317,7 @@ def test_the_root_hears_no_more_from_more_nodes() -> None:
     crowds = [
         World(nodes=n, partitions=1000, fanout=10, delay=12.0).run() for n in (1_000, 2_000, 8_000)
     ]
-    assert {report.root_messages for report in crowds} == {2 * 10 + 7}
+    assert {report.root_messages for report in crowds} == {2 * 10 + 7}  # prepare is late twice
 
 
 @pytest.mark.parametrize("seed", range(2))
