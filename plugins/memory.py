@@ -1,7 +1,8 @@
-"""How much memory this process has needed at most."""
+"""How much memory this process has needed at most, and how much it may have."""
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import sys
@@ -23,3 +24,10 @@ def peak_rss_bytes() -> int:
     if found := re.search(r"^VmHWM:\s+(\d+) kB$", status, re.M):
         return int(found[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
+
+
+def memory_bytes() -> int:
+    """How much it may have: what the machine has, or what limits leave of it, in bytes."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min([machine, *(limit for limit in limits if limit != resource.RLIM_INFINITY)])

@@ -4,6 +4,8 @@ Rules it keeps:
 - What is sent to one process arrives in order, or the connection is lost as a whole.
 - Sending never waits: what cannot go out yet is kept, up to a limit; a process that does not read
   for so long is treated as gone. So is one that is silent for longer than the heartbeat.
+- What is kept for all of them together has a limit that follows the memory of this process: above
+  it, whoever has most of that kept goes.
 - Who has something to say dials. Where two processes dial each other at the same moment both
   connections stand; each end writes to the first that it had, and reads from both.
 - A process dials another only while it is not connected to it. So one that dials again has lost
@@ -25,6 +27,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from plugins.memory import memory_bytes
 from transports.dialling import ConnectError, dial, end_sending, origin, parsed
 from transports.greeting import Me, name_of
 from transports.logs import event
@@ -36,6 +39,8 @@ from transports.wire import Envelope, Hello, Ping, Proof, RemoteProtocolError, e
 __all__ = ["ConnectError", "Connections", "Me", "Peer"]
 
 WAITING_BYTES_MAX = 2**26  # for one process
+KEPT_SHARE = 4  # for all of them, of the memory that there is, one part of so many
+KEPT_STEP_BYTES = 2**20  # whenever so much more is kept of one, all are looked at
 RECEIVE_BYTES = 2**16
 SWEEPS = 12  # looks for the silent within one heartbeat
 CLOSING_SECONDS = 2.0
@@ -43,6 +48,7 @@ PARTING_SECONDS = 10.0  # to say what is left to a process that is not needed
 
 PING_SWEEPS = SWEEPS // 3  # from one time that it says that it lives to the next
 BEGUN_ANEW = "it has begun anew"
+NO_MEMORY = "no memory is left here for what it says"
 
 _PING = encode(Ping())
 
@@ -88,6 +94,7 @@ class Connections:
         self.heartbeat_seconds = heartbeat_seconds
         self.peers: dict[str, Peer] = {}  # by name
         self.frames_sent = self.frames_received = self.bytes_sent = 0
+        self.kept_bytes_max = memory_bytes() // KEPT_SHARE
         self._nursery = nursery
         self._receive, self._lost, self._met = receive, lost, met
         self._root_age, self._aged = root_age, aged
@@ -122,11 +129,22 @@ class Connections:
     def _push(self, peer: Peer, frame: bytes) -> None:
         self.frames_sent += 1
         self.bytes_sent += len(frame)
+        before = peer.waiting_bytes
         peer.keep(frame)
         if peer.waiting_bytes > WAITING_BYTES_MAX:
             self.cut(peer, f"it does not read, {peer.waiting_bytes} bytes wait for it")
         elif peer.links and not peer.writing:
             self._write_soon(peer)
+        if peer.waiting_bytes // KEPT_STEP_BYTES > before // KEPT_STEP_BYTES:
+            self._bound_kept()
+
+    def _bound_kept(self) -> None:
+        """Where too much is kept for all, whoever has most of it goes."""
+        peers = [peer for peer in self.peers.values() if not peer.reason]
+        if sum([peer.bytes_kept for peer in peers]) > self.kept_bytes_max:
+            most = max(peers, key=lambda peer: peer.bytes_kept)
+            size = f"{most.bytes_kept} of {self.kept_bytes_max} bytes"
+            self.cut(most, f"{size} that may be kept for all wait for it, or for the rest of it")
 
     def _write_soon(self, peer: Peer) -> None:
         peer.writing = True
@@ -143,6 +161,8 @@ class Connections:
                 self._forget(peer, "nothing is left to say")
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._forget(peer, "the connection broke")
+        except MemoryError:
+            self.cut(peer, "no memory is left here for what it is to be told")
         finally:
             peer.writing = False
             if not peer.waiting:
@@ -162,6 +182,8 @@ class Connections:
             reason = "the connection broke"
         except RemoteProtocolError as error:
             self.complain(peer, error)
+        except MemoryError:
+            self.cut(peer, NO_MEMORY)
         finally:
             del self._links[link]
             self._forget(peer, reason)
@@ -187,6 +209,10 @@ class Connections:
             await self._receive(peer, envelope, link)
             if peer.reason:  # nothing more is heard from it
                 break
+        steps = link.frames.bytes_kept // KEPT_STEP_BYTES
+        if steps > link.kept_steps:
+            self._bound_kept()
+        link.kept_steps = steps
         link.busy, link.silent = False, 0
 
     # -- the end of a connection -----------------------------------------------------------

@@ -43,6 +43,8 @@ class Meeting:
         except NotGreeted as error:
             level = logging.INFO if error.quiet else logging.WARNING
             event(level, "refused", peer=who, reason=error)
+        except MemoryError:
+            event(logging.WARNING, "refused", peer=who, reason="no memory is left here for it")
         finally:
             if greeted is None:
                 await trio.aclose_forcefully(stream)

@@ -24,6 +24,7 @@ class Link:
     silent: int = 0  # sweeps since something came
     busy: bool = False  # with what came, so that nothing more is read
     pinging: bool = False
+    kept_steps: int = 0  # of so many bytes, of a frame that is not complete, when last seen to
 
 
 @attrs.define(eq=False)
@@ -45,6 +46,12 @@ class Peer:
     unpinged: int = 0  # sweeps since it was last told that this process lives
     waiting: deque[bytes] | None = None
     waiting_bytes: int = 0
+    doing: int = 0  # of what it has said, what is still to be done
+
+    @property
+    def bytes_kept(self) -> int:
+        """What waits for it, and what it has said by halves."""
+        return self.waiting_bytes + sum([link.frames.bytes_kept for link in self.links])
 
     @property
     def greeted(self) -> bool:

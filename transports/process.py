@@ -25,6 +25,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import logging
+import math
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -45,7 +46,7 @@ from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalSte
 from core.sessions.store import Store
 from transports import wire
 from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom, handles
-from transports.connection import Connections, Me, Peer
+from transports.connection import NO_MEMORY, Connections, Me, Peer
 from transports.crew import Started
 from transports.keys import NO_KEYS, Keys, shows
 from transports.logs import event, log
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     from transports.tracing import Tracing
 
 QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connections
+SHARE_MAX = 200  # of these, what one process has said; others need not wait for more
+QUEUE_BYTES_MAX = 2**21  # of the frames in which they were said; objects take some times as much
 TURN = 100  # things are done before others on the loop have theirs
 HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
 HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on
@@ -138,6 +141,7 @@ class Process:
         self._room = trio.lowlevel.ParkingLot()
         self._timers = Timers()
         self._unused: set[str] = set()  # connections that nobody needed a while ago
+        self._queue_bytes = 0
         self._nursery = nursery
         self._settling = trio.CapacityLimiter(1)
         self._failures: set[tuple[str, str]] = set()  # what has failed so far, and where
@@ -156,7 +160,7 @@ class Process:
                 self.actions += 1
             self._look_whether_over()
             if len(self._queue) < QUEUE_MAX:
-                self._room.unpark_all()
+                self._room.unpark(count=TURN if self._queue else math.inf)
             await trio.lowlevel.checkpoint()
 
     def post(self, action: Callable[..., object], *arguments: Any) -> None:
@@ -412,12 +416,22 @@ class Process:
             self._send_to(peer.name, self.begun)
 
     async def _take(self, peer: Peer, envelope: wire.Envelope, link: Connection) -> None:
-        while len(self._queue) >= QUEUE_MAX:
+        size = link.frames.taken
+        while not self._has_room(peer):
             await self._room.park()
         if not peer.gone:  # a second stream may have had something when the first was lost
-            self.post(self._heard, peer, envelope, link)
+            peer.doing += 1
+            self._queue_bytes += size
+            self.post(self._heard, peer, envelope, link, size)
 
-    def _heard(self, peer: Peer, envelope: wire.Envelope, link: Connection) -> None:
+    def _has_room(self, peer: Peer) -> bool:
+        """Whether more may be heard from `peer` by now."""
+        full = len(self._queue) >= QUEUE_MAX or self._queue_bytes >= QUEUE_BYTES_MAX
+        return not full and peer.doing < SHARE_MAX
+
+    def _heard(self, peer: Peer, envelope: wire.Envelope, link: Connection, size: int) -> None:
+        peer.doing -= 1
+        self._queue_bytes -= size
         if not peer.refused:
             self._attempt(peer, envelope, partial(self._received, peer, envelope, link))
 
@@ -431,6 +445,8 @@ class Process:
             self.connections.complain(peer, error)
         except IllegalStep as error:  # a host says what it may not to one of the nodes here
             self.connections.cut(peer, str(error))
+        except MemoryError:
+            self.connections.cut(peer, NO_MEMORY)
         except Exception as error:  # noqa: BLE001  it is ours, but is not to end what others do here
             self._failed(error, peer=peer.name, said=said)
             self.connections.cut(

@@ -39,9 +39,9 @@ from transports.blobs import (
     NoRoom,
     Spare,
 )
+from transports.limits import CHUNK_BYTES
 from transports.wire import Chunk, Envelope, Fetch, Missing, RemoteProtocolError
 
-CHUNK_BYTES = 2**18
 WINDOW = 8  # pieces that are asked for, or here and not written yet
 FLYING_MAX = 128  # pieces asked of one process, for all blobs: half of what may wait for a peer
 SILENT_SECONDS = 30.0  # of one source

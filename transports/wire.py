@@ -3,7 +3,8 @@
 An envelope, and every message of the core in it, is an array that begins with the name of its
 class. What may arrive is checked against the types of the core's own fields, so a class that is
 added or changed in the core needs nothing here. Values must be plain data, and not too deep: what
-cannot be said on is not heard. Nothing that arrives names code to run.
+cannot be said on is not heard. How much a frame may hold is seen before it is taken apart
+(`limits.py`). Nothing that arrives names code to run.
 """
 
 from __future__ import annotations
@@ -20,9 +21,17 @@ import msgspec
 
 from core import messages as m
 from core.messages import Message, Node, Reply, Value
-from plugins.values import NESTING_MAX, SCALARS, insist
+from plugins.values import DEEP, NESTING_MAX, SCALARS
+from transports.limits import (
+    COUNT_MAX,
+    FRAME_BYTES_MAX,
+    KIND_BYTES,
+    MADE_BYTES_MAX,
+    SHORT_BYTES,
+    bytes_max,
+    made_bytes,
+)
 
-FRAME_BYTES_MAX = 2**24
 HEADER = struct.Struct(">I")
 VERSION = 5
 NUMBER_BITS = 43  # of a process's number
@@ -46,12 +55,13 @@ _DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGE
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
 _BY_NAME: dict[str, Any] = {
     "address": _ADDRESS,
-    "route": Annotated[tuple[_ADDRESS, ...], msgspec.Meta(min_length=1)],
+    "route": Annotated[tuple[_ADDRESS, ...], msgspec.Meta(min_length=1, max_length=COUNT_MAX)],
     "session": _SESSION,
     "bound": _SESSION,
     "key": _SECRET,
     "seal": _SECRET,
 }
+_FEW = msgspec.Meta(max_length=COUNT_MAX)
 
 
 def random_number() -> int:
@@ -271,7 +281,7 @@ def _form(cls: type, tag: bool, more: tuple[type, ...] = ()) -> type[msgspec.Str
         made = msgspec.defstruct(
             cls.__name__, list(types.items()), array_like=True, forbid_unknown_fields=True, tag=tag
         )
-        nested = frozenset(name for name in names if types[name] != hints[name]) - {*_BY_NAME}
+        nested = frozenset(name for name in names if _has_class(hints[name])) - {*_BY_NAME}
         values = tuple(name for name in names if _has_any(types[name]))
         lone = frozenset(name for name in values if types[name] is Any)
         form = _Form(made, names, nested, values, lone)
@@ -294,7 +304,12 @@ def _wired(hint: Any) -> Any:
         return _form(hint, tag=hint not in (m.Place, m.Failure, m.Past))
     if get_origin(hint) in (UnionType, Union):
         return Union[tuple(_wired(one) for one in get_args(hint))]  # noqa: UP007  made here
-    return hint
+    return Annotated[hint, _FEW] if get_origin(hint) in (list, tuple, dict) else hint
+
+
+def _has_class(hint: Any) -> bool:
+    """Whether it is a class of the core, or may be one."""
+    return attrs.has(hint) or any(map(_has_class, get_args(hint)))
 
 
 def _has_any(hint: Any) -> bool:
@@ -349,7 +364,26 @@ def _insist_within(value: Any, lone: bool) -> None:
     """The same for what has arrived: a value, or a container of values, whose type is known."""
     for item in (value,) if lone else value.values() if type(value) is dict else value:
         if type(item) not in SCALARS:
-            insist(item, _NESTING_HEARD, reserved=None)
+            _insist_plain(item, _NESTING_HEARD)
+
+
+def _insist_plain(value: Any, left: int) -> None:
+    """Raises TypeError where what msgpack has brought is not plain data, or too deep."""
+    kind = type(value)
+    if not left:
+        raise TypeError(DEEP)
+    if kind is list:
+        for item in value:
+            if type(item) not in SCALARS:
+                _insist_plain(item, left - 1)
+    elif kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise TypeError(f"the key {key!r:.80} is no str")
+            if type(item) not in SCALARS:
+                _insist_plain(item, left - 1)
+    else:
+        raise TypeError(f"{kind.__name__} is not plain data")
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -374,15 +408,17 @@ def decode(data: bytes) -> Envelope:
 
 
 class Frames:
-    """Cuts a stream of bytes into frames of at most `limit` bytes each.
+    """Cuts a stream of bytes into frames of at most `limit` bytes each, and refuses what holds more
+    than is due to its kind.
 
     It keeps the bytes of what is not complete, and where there are none, nothing.
     """
 
-    __slots__ = ("_data", "_start", "limit")
+    __slots__ = ("_data", "_start", "limit", "taken")
 
     def __init__(self, limit: int = FRAME_BYTES_MAX) -> None:
         self.limit = limit
+        self.taken = 0  # bytes of the last one
         self._data: bytes | bytearray = b""
         self._start = 0  # of what has not been taken yet
 
@@ -406,13 +442,35 @@ class Frames:
         data, start = self._data, self._start + HEADER.size
         if len(data) >= start:
             (length,) = HEADER.unpack_from(data, self._start)
-            if length > self.limit:
-                limit = self.limit
-                raise RemoteProtocolError(f"frame of {length} bytes, above the limit of {limit}")
+            if length > SHORT_BYTES or length > self.limit:
+                self._insist_short(length, data[start : start + KIND_BYTES])
             if len(data) >= start + length:
-                self._start = start + length
-                frame = data[start : start + length]
-                return frame if isinstance(frame, bytes) else bytes(frame)
+                self.taken = length
+                self._start = end = start + length
+                part = data if isinstance(data, bytes) else memoryview(data)
+                frame = bytes(part[start:end])
+                if length > SHORT_BYTES:
+                    _insist_little(frame)
+                return frame
         if self._start:
             self._data, self._start = data[self._start :], 0
         return None
+
+    def _insist_short(self, length: int, beginning: bytes | bytearray) -> None:
+        """Raises RemoteProtocolError for a frame that is too long, as soon as that is known."""
+        known = len(beginning) == KIND_BYTES
+        limit = min(self.limit, bytes_max(beginning)) if known else self.limit
+        if length > limit:
+            raise RemoteProtocolError(f"frame of {length} bytes, above the limit of {limit}")
+
+    @property
+    def bytes_kept(self) -> int:
+        """Of what is not complete."""
+        return len(self._data)
+
+
+def _insist_little(frame: bytes) -> None:
+    """Raises RemoteProtocolError for a frame of which too much would be made."""
+    if made_bytes(frame) > MADE_BYTES_MAX:
+        size = f"frame of {len(frame)} bytes"
+        raise RemoteProtocolError(f"{size}: it would take more than {MADE_BYTES_MAX} in memory")

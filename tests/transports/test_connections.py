@@ -6,6 +6,7 @@ import logging
 import random
 from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import trio
@@ -21,7 +22,7 @@ from tests.transports.talking import (
     said,
     settled,
 )
-from transports import connection, strangers, wire
+from transports import connection, greeting, strangers, wire
 from transports.connection import ConnectError, Me
 from transports.dialling import WAIT_SECONDS_MAX
 from transports.security import Security
@@ -494,7 +495,7 @@ async def test_nothing_is_heard_after_a_complaint(net: Net, clock: MockClock) ->
     [
         (HELLO, "Hello after the greeting"),
         (wire.encode(Proof(b"")), "Proof after the greeting"),
-        (HEADER.pack(FRAME_BYTES_MAX + 1), "frame of 16777217 bytes, above the limit of 16777216"),
+        (HEADER.pack(FRAME_BYTES_MAX + 1), "frame of 16777217 bytes, above the limit of "),
         (HEADER.pack(3) + b"\xc1\xc1\xc1", "malformed frame of 3 bytes"),
         (b"GET / HTTP/1.1\r\n\r\n", "above the limit"),
     ],
@@ -555,6 +556,72 @@ async def test_who_does_not_read_is_cut_and_nobody_waits_for_it(
     (line,) = warnings(caplog)
     assert "it does not read" in line
     assert here.log.count("lost #1") == 1
+
+
+async def test_whoever_has_most_kept_goes_where_it_is_too_much_for_all(
+    nursery: trio.Nursery, clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What waits for one counts, and what another has said by halves."""
+    net = Net(nursery, lockstep_stream_pair)
+    here, frame = net.party(HERE), said("x" * 2**20)
+    here.connections.kept_bytes_max = 20 * 2**20
+    slow, halved = Stranger(net.connect(here)), Stranger(net.connect(here))
+    for number, one in enumerate((slow, halved), 1):
+        await one.greet(Me(number, None))
+    for _ in range(8):
+        here.connections.send_back("#1", frame)
+    half = said("x" * (FRAME_BYTES_MAX - 100))[: 2**23]
+    await halved.say(half)
+    await settled()
+    assert warnings(caplog) == []
+    for _ in range(8):
+        here.connections.send_back("#1", frame)
+    await settled()
+    (line,) = warnings(caplog)
+    assert line.startswith("cut peer=#1 ")
+    assert f"of {20 * 2**20} bytes" in line
+    assert [*here.connections.peers] == ["#2"]
+
+
+async def test_where_no_memory_is_left_who_was_heard_is_cut_and_nobody_else(
+    net: Net, clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, good = net.party(HERE), net.party(THERE)
+    await good.connections.connect(HERE)
+    receive = here.connections._receive
+
+    async def starve(peer: connection.Peer, *heard: Any) -> None:
+        if peer.name != THERE:
+            raise MemoryError
+        await receive(peer, *heard)
+
+    here.connections._receive = starve
+    bad = Stranger(net.connect(here))
+    await bad.greet(Me(0xBAD, None))
+    await bad.say(said("too much"))
+    await bad.is_left_alone()
+    good.connections.send(HERE, said("still here"))
+    await settled()
+    assert here.texts() == ["still here"]
+    (line,) = warnings(caplog)
+    assert line.startswith("cut peer=#bad")
+    assert "no memory is left" in line
+
+
+async def test_where_no_memory_is_left_for_a_stranger_it_goes(
+    net: Net, clock: MockClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starve(*greeted: object) -> bytes:
+        raise MemoryError
+
+    here = net.party(HERE)
+    monkeypatch.setattr(greeting, "decode", starve)
+    stranger = Stranger(net.connect(here))
+    await stranger.say(HELLO)
+    await stranger.is_left_alone()
+    monkeypatch.undo()
+    assert "no memory is left" in warnings(caplog)[0]
+    await net.party(THERE).connections.connect(HERE)
 
 
 async def test_who_is_never_reached_is_cut_at_the_same_limit(net: Net, clock: MockClock) -> None:

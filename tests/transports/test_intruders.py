@@ -19,12 +19,13 @@ import trio
 import trustme
 from trio.testing import MockClock
 
-from core import Computation, Session
+from core import Computation, Session, Shape
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
 from transports import connection, process, strangers, wire
+from transports.connection import Me
 from transports.process import Process
 from transports.security import Security
 
@@ -285,3 +286,29 @@ async def test_bytes_are_fetched_only_for_who_takes_part(
         assert not lived.host.transfers._transfers
         assert not lived.host._held
         await intruder.leave()
+
+
+async def test_what_one_has_said_does_not_keep_others_waiting(
+    nursery: trio.Nursery, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """However much it says: only so much of it is read before it is that one's turn again."""
+    said = wire.encode(wire.Ask())
+    large = wire.encode(wire.Call("0", NODE, m.Given(bytes(2**20))))
+    lived = Life(nursery, tmp_path, Shape.root(1, 2))  # in which nothing is done
+    loud, heavy, quiet = (Stranger(lived.stream(lived.host)) for _ in range(3))
+    for number, one in enumerate((loud, heavy, quiet), 7):
+        await one.greet(Me(number, None))
+    await loud.say(*[said] * 10 * process.SHARE_MAX)
+    await settled(lived.host)
+    await quiet.say(said)
+    await settled(lived.host)
+    assert len(lived.host._queue) == process.SHARE_MAX + 1
+    await heavy.say(*[large] * 10)
+    await settled(lived.host)
+    heard = len(lived.host._queue) - process.SHARE_MAX - 1
+    assert process.QUEUE_BYTES_MAX <= heard * len(large) < process.QUEUE_BYTES_MAX + len(large)
+    nursery.start_soon(lived.host.run)
+    assert isinstance(await quiet.hear(), wire.Told)
+    await settled(lived.host)
+    assert lived.host._queue_bytes == 0
+    assert [peer.doing for peer in lived.host.connections.peers.values()] == [0, 0]  # one is cut
