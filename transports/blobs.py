@@ -43,6 +43,8 @@ from plugins.values import given, packed, unpacked
 LARGE_BYTES = 2048  # of msgpack; what is longer is a blob
 BLOB_BYTES_MAX = 2**31
 PIECE_BYTES = 2**20  # hashed and written at a time
+LEFT_SHARE = 20  # of a disk, one part of so many is left free of what others bring,
+LEFT_BYTES_MAX = 2**30  # but no more than that
 KEY = "\0blob"
 TEMPORARY = "million-nodes-"
 MEMORY_BYTES_MAX = 2**27  # of what cannot be written now
@@ -357,6 +359,16 @@ class Blobs:
             draft.drop()
         del self.memory[sha]
         self.memory_left += len(content)
+    def remove(self, sha: str) -> None:
+        """Nobody needs it any more."""
+        self.memory_left += len(self.memory.pop(sha, b""))
+        self.path(sha).unlink(missing_ok=True)
+
+    def room_bytes(self) -> int:
+        """How much others may bring: what is free of the disk, without what is to be left free."""
+        disk = os.statvfs(self.folder)
+        left = min(disk.f_blocks * disk.f_frsize // LEFT_SHARE, LEFT_BYTES_MAX)
+        return max(0, disk.f_bavail * disk.f_frsize - left)
 
     def close(self) -> None:
         """It is not used any more. A temporary one goes, with all that is in it."""

@@ -57,6 +57,7 @@ async def opened(
     heartbeat_seconds: float = 15.0,
     computing: int = 0,
     keys: Keys = NO_KEYS,
+    values_max: int | None = None,
 ) -> AsyncIterator[Process]:
     """A process that serves until the block is left. Raises CannotListen.
 
@@ -70,7 +71,9 @@ async def opened(
         event(logging.INFO, "listening", address=address)
     me = Me(wire.random_number(), address, nodes)
     async with trio.open_nursery() as nursery:
-        process = Process(me, security, nursery, blobs, store, heartbeat_seconds, keys)
+        process = Process(
+            me, security, nursery, blobs, store, heartbeat_seconds, keys, values_max=values_max
+        )
         if listeners:
             nursery.start_soon(trio.serve_listeners, process.connections.accept, listeners)
         nursery.start_soon(process.run)

@@ -47,6 +47,7 @@ async def join(
             options.nodes,
             heartbeat_seconds=options.heartbeat,
             computing=1,
+            values_max=options.values_max,
         ) as process,
         traced(process, options.trace, options.sample),
     ):

@@ -370,6 +370,14 @@ def _add_heartbeat(group: argparse._ArgumentGroup) -> None:
         help="after how long a silence a connection counts as lost; the same for all who take "
         f"part (default: {_default(HostOptions, 'heartbeat'):g})",
     )
+    group.add_argument(
+        "--values-max",
+        metavar="BYTES",
+        type=COUNT,
+        help="how much the large values (above 2 KB) may take here that any one other process "
+        "brings; one that brings more is cut off (default: half of what is free of the disk when "
+        "this begins; 5 %% of it, 1 GB at most, are left free in any case)",
+    )
 
 
 def _add_patience(group: argparse._ArgumentGroup) -> None:

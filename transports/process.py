@@ -9,7 +9,8 @@ Rules it keeps:
   session's own host the views read the reflector's model. A replica has one vote.
 - What cannot be told to a node any more is the loss of that node.
 - A call that names bytes is for the host only when the host has them: what it orders is then as
-  safe as it is.
+  safe as it is. Bytes that would change nothing are not brought (`needed.py`), and of one process
+  only so many.
 - A connection that nobody here needs any more is closed after a while.
 - A session is followed only where a node of this process has asked for a place. Nobody is dialled
   to be answered. What a peer says costs no more than its own connection, even where it makes
@@ -45,11 +46,12 @@ from core.sessions.model import Kind
 from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
 from core.sessions.store import Store
 from transports import wire
-from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom, handles
+from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom
 from transports.connection import NO_MEMORY, Connections, Me, Peer
 from transports.crew import Started
 from transports.keys import NO_KEYS, Keys, shows
 from transports.logs import event, log
+from transports.needed import names, of_call
 from transports.peer import Link as Connection
 from transports.security import Security
 from transports.timers import Timers
@@ -89,6 +91,7 @@ class Process:
         keys: Keys = NO_KEYS,
         kind: Kind = Computation,
         participant: type[Participant] = Worker,
+        values_max: int | None = None,
     ) -> None:
         self.me = me
         self.now = trio.current_time()
@@ -110,7 +113,12 @@ class Process:
         self._root_seen = self.now  # when the root was last there, where it is not connected
         self.blobs = blobs
         blobs.on_trouble = self._tell_room
-        self.transfers = Transfers(self.blobs, nursery, self._send_to, self._up, self._near)
+        self.transfers = Transfers(
+            self.blobs, nursery, self._send_to, self._up, self._near, self._names
+        )
+        # Bytes of values that one other process may bring.
+        self.values_max = blobs.room_bytes() // 2 if values_max is None else values_max
+        self._brought: Counter[int] = Counter()  # by the number of each
         self.outcome: m.Ended | None = None
         self.failure: m.Failure | None = None  # for which all is over, as far as it is known here
         self.over = trio.Event()
@@ -517,20 +525,19 @@ class Process:
                 self._send_to(peer.name, wire.Answer(said.session, said.node, m.Absent()))
         elif (peer, said.node) in self._held:
             self._hold(peer, said)
-        elif self._lacks(rules, said):
+        elif self._lacking(said):
             self._hold(peer, said)
             self._nursery.start_soon(self._bring, peer, said.node)
         else:
             self._call(peer, said)
 
-    def _lacks(self, rules: Trust, said: wire.Call) -> bool:
-        """Whether bytes that the call names, and that somebody here is to know, are not here."""
-        wanted = _handles(said.call)
-        return (
-            bool(wanted)
-            and rules.has_place(said.session, said.node)
-            and any(not self.blobs.has(handle[KEY]) for handle in wanted)
-        )
+    def _to_bring(self, said: wire.Call) -> list[Handle]:
+        """The bytes that are to be here before the call counts."""
+        return of_call(self.host.reflectors.get(said.session), said.node, said.call)
+
+    def _lacking(self, said: wire.Call) -> list[Handle]:
+        """Those that are not."""
+        return [handle for handle in self._to_bring(said) if not self.blobs.has(handle[KEY])]
 
     def _hold(self, peer: Peer, said: wire.Call) -> None:
         """Until the bytes are here that this or an earlier call of the same node names."""
@@ -549,14 +556,14 @@ class Process:
         held = self._held[peer, node]
         while held and not peer.gone:
             said = held[0]
-            try:
-                for handle in _handles(said.call):
-                    await self._bring_one(peer, handle, said.session)
-            except BlobMissing as error:  # whoever needs them will fail, and say so
-                event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
+            brought = await self._brought_by(peer, said)
             held.popleft()
             self._held_bytes[peer] -= HELD_CALL_BYTES + len(wire.encode(said))
+            judged = trio.Event()
             self.post(self._attempt, peer, said, partial(self._call, peer, said))
+            self.post(judged.set)
+            await judged.wait()  # whether the next one is needed depends on it
+            self._leave_out(peer, said, brought)
         del self._held[peer, node]
         if peer.gone or self._held_bytes[peer] <= 0:
             self._held_bytes.pop(peer, None)
@@ -571,6 +578,40 @@ class Process:
                 self.blobs.lacks(error)
             await trio.sleep(wait)
             wait = min(2 * wait, ROOM_SECONDS_MAX)
+
+    async def _brought_by(self, peer: Peer, said: wire.Call) -> list[Handle]:
+        """Get the bytes that one call needs. Returns those that were not here before."""
+        brought = []
+        for handle in self._lacking(said):
+            self._brought[peer.number] += handle["size"]
+            if self._brought[peer.number] > self.values_max:
+                self._brought[peer.number] -= handle["size"]
+                limit = f"{self.values_max} bytes, which --values-max is for"
+                self.connections.cut(peer, f"its values would take more than {limit}")
+                break
+            try:
+                await self._bring_one(peer, handle, said.session)
+                brought.append(handle)
+            except BlobMissing as error:  # whoever needs them will fail, and say so
+                self._brought[peer.number] -= handle["size"]
+                event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
+        return brought
+
+    def _leave_out(self, peer: Peer, said: wire.Call, brought: list[Handle]) -> None:
+        """Remove what was brought for a call that did not count, or came too late."""
+        for handle in brought:
+            if not self._names(said.session, handle[KEY]) and not self._is_wanted(handle):
+                self._brought[peer.number] -= handle["size"]
+                self.blobs.remove(handle[KEY])
+
+    def _is_wanted(self, handle: Handle) -> bool:
+        """Whether any other session here names that value, or a call that waits for its bytes."""
+        held = [said for calls in self._held.values() for said in calls]
+        if any(handle in self._to_bring(said) for said in held):
+            return True
+        states = [reflector.state for reflector in self.host.reflectors.values()]
+        states += [replica.state for replica in self.replicas.values()]
+        return any(names(state, handle[KEY]) for state in states)
 
     def _ordered(self, name: str, said: wire.Ordered) -> None:
         session, seq, message = said.session, said.seq, said.message
@@ -642,8 +683,19 @@ class Process:
         route = places[0].route if places else ()
         # What another one has collected is on the host of the session below, which hands it up.
         below = [view.below.place.address for view in views if view.below is not None]
-        names = dict.fromkeys([*reversed(route), *below])
-        return [name for name in names if name not in (asker, self.me.name)]
+        nearest = dict.fromkeys([*reversed(route), *below])
+        return [name for name in nearest if name not in (asker, self.me.name)]
+
+    def _names(self, session: str, sha: str) -> bool:
+        """Whether what is known here of `session`, or of one above it, names that value."""
+        while session:
+            reflector = self.host.reflectors.get(session)
+            states = [reflector.state] if reflector else []
+            states += [one.state for (_, name), one in self.replicas.items() if name == session]
+            if any(names(state, sha) for state in states):
+                return True
+            session = session.rpartition("-")[0]
+        return False
 
     def _near(self, session: str) -> list[str]:
         """All processes that follow `session` here."""
@@ -760,11 +812,6 @@ def _name(action: Callable[..., object]) -> str:
     while isinstance(action, partial):
         action = action.func
     return getattr(action, "__qualname__", type(action).__name__)
-
-
-def _handles(call: wire.Said) -> list[Handle]:
-    """Of the bytes that the host is to have before the call counts."""
-    return handles(call) if isinstance(call, Message) else []
 
 
 def _ignore(peer: Peer) -> None:

@@ -151,6 +151,7 @@ async def _host(wanted: HostOptions, security: Security) -> int:
                 heartbeat_seconds=wanted.heartbeat,
                 computing=1,
                 keys=store.keys if store else Keys.drawn(),
+                values_max=wanted.values_max,
             ) as process,
             traced(process, wanted.trace, wanted.sample),
         ):

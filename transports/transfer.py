@@ -15,6 +15,8 @@ Rules it keeps:
   the source that we wait for asks us, it waits, and we go on to our next source. When none is left
   we tell it so, before we wait for it again; and if it asks again, it has nothing for us. In a
   ring of more than two nobody sees the ring, but all are silent: that ends it.
+- What others ask for deep is brought only where something here names it, and nothing is brought for
+  which there is no room.
 - To be waiting is not to be silent: whose own source makes progress tells those who wait, by a
   `Chunk` without data whose offset is how much there is so far.
 """
@@ -109,7 +111,8 @@ class Transfers:
 
     `send` takes an envelope to a process and never calls back. `up(session, asker)` names the
     processes nearer to the root than this one, the nearest first; `near(session)` those that
-    follow the session here.
+    follow the session here. `named(session, sha)`: whether what is known here of that session, or
+    of one above it, names that blob.
     """
 
     def __init__(
@@ -119,12 +122,14 @@ class Transfers:
         send: Callable[[str, Envelope], None],
         up: Callable[[str, str], list[str]],
         near: Callable[[str], list[str]],
+        named: Callable[[str, str], bool],
     ) -> None:
         self.blobs = blobs
         self._nursery = nursery
         self._send = send
         self._up = up
         self._near = near
+        self._named = named
         self._transfers: dict[str, _Transfer] = {}  # by SHA-256
         self._flying: Counter[str] = Counter()  # pieces asked for, by process
         self._late: dict[tuple[str, str], int] = {}  # answers to be ignored, by process and SHA-256
@@ -194,7 +199,8 @@ class Transfers:
     def _asked(self, name: str, fetch: Fetch) -> None:
         if self._answer(name, fetch.sha, fetch.offset):
             return
-        if not fetch.deep or self._held[name] >= HELD_MAX:
+        known = fetch.sha in self._transfers or self._named(fetch.session, fetch.sha)
+        if not fetch.deep or not known or self._held[name] >= HELD_MAX:
             self._send(name, Missing(fetch.sha))
             return
         transfer = self._transfer(fetch.sha, fetch.session)
@@ -450,6 +456,7 @@ class Transfers:
         draft = transfer.draft
         try:
             if draft is None:
+                self._insist_room(transfer)
                 draft = transfer.draft = Draft(self.blobs.folder)
             draft.add(data)
         except NoRoom as error:
@@ -459,6 +466,15 @@ class Transfers:
                 draft.drop()
             spare.add(data)
             transfer.draft = spare
+
+    def _insist_room(self, transfer: _Transfer) -> None:
+        """Raises NoRoom where it does not fit beside all else that is on its way."""
+        others = [one for one in self._transfers.values() if one.draft is not None]
+        coming = sum([(one.size or one.have) - one.have for one in others])
+        room, size = self.blobs.room_bytes() - coming, transfer.size or 0
+        if size > room:
+            what = f"a blob of {size} bytes does not fit into {self.blobs.folder}"
+            raise NoRoom(f"{what}: there is room for {max(room, 0)}")
 
     def _verify(self, transfer: _Transfer, name: str) -> None:
         """Give the file its name, or find who is to blame."""

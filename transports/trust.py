@@ -95,11 +95,6 @@ class Trust:
         if not 0 <= index < hello.nodes:
             raise RemoteProtocolError(f"it speaks for node {node}, which is not one of its own")
 
-    def has_place(self, session: str, node: Node) -> bool:
-        """Whether what `node` says there is heard."""
-        reflector = self._host.reflectors.get(session)
-        return reflector is not None and (node in reflector.members or node == reflector.opener)
-
     def shape(self, session: str) -> Shape:
         """The shape of a session of this computation. Raises RemoteProtocolError for another."""
         if reflector := self._host.reflectors.get(session):

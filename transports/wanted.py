@@ -96,6 +96,7 @@ class HostOptions:
     advertise: Address | None = None  # port 0: the one that is listened on
     store: Path | None = None
     heartbeat: float = 15.0  # seconds
+    values_max: int | None = None  # bytes of one other process; None: half of the disk's room
     trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     sample: int = 1  # with a trace: every so many-th node
     verbose: int = 0
@@ -115,6 +116,7 @@ class JoinOptions:
     allow: tuple[str, ...] = ()
     patience: float = 600.0  # seconds
     heartbeat: float = 15.0  # seconds
+    values_max: int | None = None
     while_stdin: bool = False
     trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     sample: int = 1

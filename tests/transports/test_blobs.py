@@ -11,6 +11,7 @@ import tempfile
 import time
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -238,6 +239,19 @@ def test_what_is_in_a_folder(tmp_path: Path) -> None:
         assert not mine.has(SHA)
         assert mine.size(SHA) is None
     assert mine.path(sha).exists()
+
+
+@pytest.mark.parametrize(
+    ("blocks", "free", "room"),
+    [(1000, 1000, 950), (1000, 60, 10), (1000, 40, 0), (2**40, 2**35, 2**35 - 2**20)],
+)
+def test_what_others_bring_leaves_some_of_the_disk_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: int, free: int, room: int
+) -> None:
+    disk = SimpleNamespace(f_blocks=blocks, f_bavail=free, f_frsize=1024)
+    monkeypatch.setattr(os, "statvfs", lambda folder: disk)
+    with Blobs(tmp_path) as mine:
+        assert mine.room_bytes() == room * 1024
 
 
 @pytest.mark.parametrize("name", ["", "lock", "../" + SHA, SHA + "/", SHA[1:], SHA.upper()])

@@ -6,11 +6,14 @@ Each costs one line in the log, or none where it merely goes away, and the job d
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import attrs
@@ -25,7 +28,9 @@ from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
 from transports import connection, process, strangers, wire
+from transports.blobs import KEY, Blobs, stored
 from transports.connection import Me
+from transports.limits import CHUNK_BYTES
 from transports.process import Process
 from transports.security import Security
 
@@ -259,17 +264,28 @@ async def test_nobody_is_dialled_to_be_answered(autojump_clock: MockClock, tmp_p
         assert EVIL in lived.host.connections.peers
 
 
+def finished(slot: int, value: Any = LARGE) -> wire.Call:
+    return wire.Call("0", NODE, m.Finished(NODE, (slot,), [value], 1.0))
+
+
+def take_part(lived: Life, *slots: int) -> None:
+    """Have the intruder be in the root, and have been given these slots."""
+    reflector = lived.host.host.reflectors["0"]
+    reflector.members[NODE] = (EVIL, NODE)
+    for slot in slots:
+        reflector.model.slots.recall(slot, NODE)
+
+
 async def test_what_waits_for_bytes_is_bounded(
     autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "HELD_BYTES_MAX", 10 * process.HELD_CALL_BYTES)
     async with life(tmp_path) as lived:
-        finished = wire.Call("0", NODE, m.Finished(NODE, (0,), [LARGE], 1.0))
-        lived.host.host.reflectors["0"].members[NODE] = (EVIL, NODE)
-        assert not await cut(lived, lived.host, finished)
+        take_part(lived, 0)
+        assert not await cut(lived, lived.host, finished(0))
         await trio.sleep(100)
-        lived.host.host.reflectors["0"].members[NODE] = (EVIL, NODE)
-        assert await cut(lived, lived.host, *[finished] * 20)
+        take_part(lived, 1)
+        assert await cut(lived, lived.host, *[finished(1)] * 20)
         lived.host.host.reflectors["0"].members.pop(NODE, None)
         await trio.sleep(100)
         assert not lived.host._held
@@ -280,12 +296,118 @@ async def test_bytes_are_fetched_only_for_who_takes_part(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     async with life(tmp_path) as lived:
-        finished = wire.Call("0", NODE, m.Finished(NODE, (0,), [LARGE], 1.0))
         intruder = Intruder(lived, lived.host, NUMBER, EVIL)
-        await intruder.say([wire.encode(finished)])
+        await intruder.say([wire.encode(finished(0))])
         assert not lived.host.transfers._transfers
         assert not lived.host._held
         await intruder.leave()
+
+
+class Bringer:
+    """Takes part by hand, and has whatever values it is asked for."""
+
+    def __init__(self, lived: Life, folder: Path) -> None:
+        self.lived = lived
+        self.stranger = Stranger(lived.stream(lived.host))
+        self.blobs = Blobs(folder)
+        self.sizes: Counter[str] = Counter()  # what was asked for
+
+    def value(self, seed: int, size: int = 5000) -> Any:
+        return stored(self.blobs.folder, Random(seed).randbytes(size))
+
+    async def begin(self, *slots: int) -> None:
+        await self.stranger.greet(Me(NUMBER, EVIL, 50))
+        self.lived.nursery.start_soon(self._serve)
+        await settled(self.lived.host)
+        take_part(self.lived, *slots)
+
+    async def say(self, *calls: wire.Envelope) -> None:
+        await self.stranger.say(*map(wire.encode, calls))
+        await settled(self.lived.host)
+
+    async def _serve(self) -> None:
+        while (heard := await self.stranger.hear()) is not None:
+            if isinstance(heard, wire.Fetch):
+                self.sizes[heard.sha] += 1
+                data = self.blobs.read(heard.sha, heard.offset, CHUNK_BYTES)
+                size = self.blobs.size(heard.sha) or 0
+                await self.stranger.say(
+                    wire.encode(wire.Chunk(heard.sha, heard.offset, size, data))
+                )
+
+
+def blobs_of(process: Process) -> set[str]:
+    return {path.name for path in process.blobs.folder.iterdir()} - {"lock"}
+
+
+async def test_a_slot_takes_one_value_and_no_more(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """However many are brought for it, at once or one after the other."""
+    async with life(tmp_path) as lived:
+        bringer = Bringer(lived, tmp_path / "bringer")
+        values = [bringer.value(seed) for seed in range(20)]
+        await bringer.begin(0)
+        await bringer.say(*[finished(0, value) for value in values])
+        for value in values:
+            await bringer.say(finished(0, value))
+        assert [*bringer.sizes] == [values[0][KEY]]
+        assert blobs_of(lived.host) == {values[0][KEY]}
+        assert EVIL in lived.host.connections.peers  # what comes too late is no offence
+
+
+async def test_a_value_that_came_too_late_does_not_stay(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with life(tmp_path) as lived:
+        bringer = Bringer(lived, tmp_path / "bringer")
+        late, other = bringer.value(1), bringer.value(2)
+        await bringer.begin(0, 1)
+        read = lived.host.transfers._write
+
+        async def overtaken(transfer: Any) -> None:
+            lived.host.host.reflectors["0"].order(m.Finished(NODE, (0,), [7], 1.0))
+            lived.host.transfers._write = read  # type: ignore[method-assign]
+            await read(transfer)
+
+        lived.host.transfers._write = overtaken  # type: ignore[method-assign]
+        await bringer.say(finished(0, late))
+        await bringer.say(finished(1, other))
+        assert {*bringer.sizes} == {late[KEY], other[KEY]}
+        assert blobs_of(lived.host) == {other[KEY]}
+        assert lived.host._brought == {NUMBER: other["size"]}
+
+
+async def test_what_one_process_brings_is_bounded(
+    autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with life(tmp_path) as lived:
+        lived.host.values_max = 12_000
+        bringer = Bringer(lived, tmp_path / "bringer")
+        values = [bringer.value(seed) for seed in range(3)]
+        await bringer.begin(0, 1, 2)
+        await bringer.say(*[finished(slot, value) for slot, value in enumerate(values)])
+        assert blobs_of(lived.host) == {value[KEY] for value in values[:2]}
+        assert EVIL not in lived.host.connections.peers
+        assert "more than 12000 bytes, which --values-max is for" in lines(caplog)[0]
+
+
+async def test_nothing_is_brought_that_nobody_here_knows_of(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with life(tmp_path) as lived:
+        bringer = Bringer(lived, tmp_path / "bringer")
+        value = bringer.value(1)
+        await bringer.begin()
+        await bringer.say(wire.Fetch("ab" * 32, "0-1", 0, True))
+        assert not lived.host.transfers._transfers
+        take_part(lived, 0)
+        await bringer.say(finished(0, value))
+        for other in (lived.helper, lived.silent):
+            shutil.copy(bringer.blobs.path(value[KEY]), other.blobs.folder)
+        lived.host.blobs.remove(value[KEY])
+        await bringer.say(wire.Fetch(value[KEY], "0", 0, True))
+        assert blobs_of(lived.host) == {value[KEY]}  # by way of who follows the session
 
 
 async def test_what_one_has_said_does_not_keep_others_waiting(

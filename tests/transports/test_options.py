@@ -27,9 +27,10 @@ from transports.wanted import (
 
 JOB = "job prepare compute collect input partitions fanout delay seed"
 SECURITY = "token-file tls-cert tls-key tls-ca"
-ALONE = f"{JOB} nodes processes store heartbeat trace sample verbose json"
+ALONE = f"{JOB} nodes processes store heartbeat values-max trace sample verbose json"
 HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
-JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat trace sample verbose"
+JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat values-max"
+JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
 
 
@@ -93,7 +94,8 @@ def test_a_host_by_itself() -> None:
 
 def test_every_option_of_a_host() -> None:
     words = "--listen 0.0.0.0:1 --advertise a.b:2 --wait-nodes 3 --wait-seconds 4 --store s"
-    words += " --token-file t --tls-cert c --tls-key k --tls-ca a --heartbeat 5 -vv --json"
+    words += " --token-file t --tls-cert c --tls-key k --tls-ca a --heartbeat 5 --values-max 7 -vv"
+    words += " --json"
     words += " --bots plugins.bots_dask:tcp://10.0.0.1:8786 --nodes 6"
     assert host(*words.split()) == HostOptions(
         alone=False,
@@ -106,6 +108,7 @@ def test_every_option_of_a_host() -> None:
         advertise=Address("a.b", 2),
         store=Path("s"),
         heartbeat=5,
+        values_max=7,
         verbose=2,
         json=True,
     )
@@ -135,7 +138,7 @@ def test_a_process_that_joins() -> None:
     assert join("h:1").nodes == join("h:1").cores == CORES
     assert join("h:1").patience == 600
     words = "--nodes 50 --cores 3 --listen [::]:0 --advertise [fe80::1]:0 --allow a --allow b/c.py"
-    words += " --patience 0 --heartbeat 1.5 --token-file t --while-stdin -v"
+    words += " --patience 0 --heartbeat 1.5 --values-max 9 --token-file t --while-stdin -v"
     assert join("[::1]:7411", *words.split()) == JoinOptions(
         address=Address("::1", 7411),
         security=SecurityOptions(Path("t")),
@@ -146,6 +149,7 @@ def test_a_process_that_joins() -> None:
         allow=("a", "b/c.py"),
         patience=0,
         heartbeat=1.5,
+        values_max=9,
         while_stdin=True,
         verbose=1,
     )
@@ -171,6 +175,7 @@ def test_status() -> None:
         ("--delay soon", "'soon' is not a distribution"),
         ("--delay lognormal:1,1e6", "can exceed"),
         ("--heartbeat 0", "--heartbeat: '0'"),
+        ("--values-max 0", "--values-max: '0'"),
         ("--heartbeat nan", "--heartbeat: 'nan'"),
         ("--store=", "names no file"),
         ("--listen 0.0.0.0:80", "0.0.0.0:80"),

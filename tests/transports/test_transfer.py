@@ -54,6 +54,7 @@ class Process:
     up: list[str]
     near: list[str]
     alive: bool = True
+    unknown: set[str] = attrs.Factory(set)  # what nothing there names
 
     def has(self, blob: Handle) -> bool:
         return self.blobs.size(blob[KEY]) == int(blob["size"])
@@ -82,7 +83,14 @@ class Net:
             assert session == SESSION
             return process.up
 
-        found = Transfers(blobs, self.nursery, send, nearer, lambda session: process.near)
+        found = Transfers(
+            blobs,
+            self.nursery,
+            send,
+            nearer,
+            lambda session: process.near,
+            lambda session, sha: sha not in process.unknown,
+        )
         process = Process(name, blobs, found, sending, list(up), list(near))
         self.processes[name] = process
         self.nursery.start_soon(self._serve, process, receiving)
@@ -736,3 +744,41 @@ async def test_any_number_of_processes_that_may_all_ask_each_other(
         assert trio.current_time() < 20 * SILENT_SECONDS
         await trio.sleep(20 * SILENT_SECONDS)
     assert net.faults == []
+
+
+async def test_what_others_ask_for_is_brought_where_something_here_names_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with network(tmp_path) as net:
+        a, b, c = net.add("a"), net.add("b", up=["a"]), net.add("c")
+        blob = put(a)
+        b.unknown.add(blob[KEY])
+        await fails(c, blob, "b")
+        assert not b.has(blob)
+        b.unknown.clear()
+        await fetch(c, blob, "b")
+    assert net.faults == []
+
+
+async def test_what_there_is_no_room_for_is_not_brought(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what is on its way already, which takes its place as it comes."""
+    monkeypatch.setattr(Blobs, "room_bytes", lambda blobs: SIZE + SIZE // 2)
+    async with network(tmp_path) as net:
+        a, b = net.add("a"), net.add("b")
+        blobs = [put(a, seed=seed) for seed in range(2)]
+        outcomes: list[str] = []
+
+        async def take(blob: Handle) -> None:
+            try:
+                await b.transfers.fetch(blob, SESSION, ["a"])
+            except BlobMissing as error:
+                outcomes.append(str(error))
+
+        async with trio.open_nursery() as nursery:
+            for blob in blobs:
+                nursery.start_soon(take, blob)
+        (outcome,) = outcomes
+        assert f"does not fit into {b.blobs.folder}: there is room for " in outcome
+        assert sorted(map(b.has, blobs)) == [False, True]
