@@ -329,7 +329,7 @@ def connected(host: Host) -> list[Any]:
         links += reflector.members.values()
         for waiting in (reflector.admission.standbys, reflector.recovery.bringing):
             links += [link for link, _ in waiting.values()]
-        links += [link for link, _ in reflector.admission.early or ()]
+        links += [link for link, _ in (reflector.admission.early or {}).values()]
     for arrivals in host.waiting.values():
-        links += [link for link, _ in arrivals]
+        links += [link for link, _ in arrivals.values()]
     return links

@@ -752,9 +752,9 @@ class Process:
                 if self.trace is not None:
                     self.trace.lost(self.now, node, reflector)
                 reflector.lose(node)
-        waiting = self.host.waiting.values()
-        for node in [a.node for all_ in waiting for link, a in all_ if link[0] == name]:
-            self.host.lose(node)
+        for arrivals in self.host.waiting.values():
+            for node in [node for node, (link, _) in arrivals.items() if link[0] == name]:
+                del arrivals[node]
         for node, session in list(self.views):
             view = self._view(node, session)
             if view is not None and view.place.address == name:
@@ -785,7 +785,7 @@ class Process:
         for reflector in self.host.reflectors.values():
             needed |= {name for _, (name, _) in _links(reflector)}
         for waiting in self.host.waiting.values():
-            needed |= {link[0] for link, _ in waiting}
+            needed |= {link[0] for link, _ in waiting.values()}
         return needed
 
 
@@ -797,7 +797,7 @@ def nodes_of(number: int, count: int) -> range:
 def _links(reflector: Reflector) -> list[tuple[Node, Link]]:
     """Who has, or waits for, a place there."""
     door, bringing = reflector.admission, reflector.recovery.bringing
-    arrivals = [*door.standbys.values(), *bringing.values(), *(door.early or ())]
+    arrivals = [*door.standbys.values(), *bringing.values(), *(door.early or {}).values()]
     return [*reflector.members.items(), *((arrival.node, link) for link, arrival in arrivals)]
 
 

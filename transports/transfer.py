@@ -68,7 +68,7 @@ class _Transfer:
     asked: set[Source] = attrs.Factory(set)  # ever
     passed: dict[Source, None] = attrs.Factory(dict)  # they asked us, and may find it yet
     wrong: set[str] = attrs.Factory(set)
-    held: list[tuple[str, int]] = attrs.Factory(list)  # who waits for which offset
+    held: dict[tuple[str, int], None] = attrs.Factory(dict)  # who waits for which offset
     sizes: set[int] = attrs.Factory(set)  # that handles name
     done: trio.Event = attrs.Factory(trio.Event)
     error: BlobError = attrs.field(factory=lambda: BlobMissing("this process ended"))
@@ -185,7 +185,7 @@ class Transfers:
         for key in [key for key in self._late if key[0] == name]:
             del self._late[key]
         for transfer in self._transfers.values():
-            transfer.held = [request for request in transfer.held if request[0] != name]
+            transfer.held = {request: None for request in transfer.held if request[0] != name}
             if transfer.source is not None and transfer.source[0] == name:
                 self._landed(name, len(transfer.offsets))
                 transfer.offsets.clear()
@@ -211,7 +211,7 @@ class Transfers:
         if (name, fetch.offset) in transfer.held:  # it had given that up
             self._send(name, Missing(fetch.sha))
         else:
-            transfer.held.append((name, fetch.offset))
+            transfer.held[name, fetch.offset] = None
             self._held[name] += 1
         source = transfer.source
         if source is not None and source[0] == name and not transfer.heard:
@@ -249,12 +249,12 @@ class Transfers:
             if name in names:
                 self._release(name)
                 self._send(name, Missing(transfer.sha))
-        transfer.held = [request for request in transfer.held if request[0] not in names]
+        transfer.held = {request: None for request in transfer.held if request[0] not in names}
 
     async def _settle(self, transfer: _Transfer) -> None:
         """It is here, or never will be: answer those who wait."""
-        while transfer.held:
-            name, offset = transfer.held.pop(0)
+        held, transfer.held = transfer.held, {}
+        for name, offset in held:
             if name not in self._held:
                 continue  # it was lost meanwhile
             self._release(name)

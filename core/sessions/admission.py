@@ -43,7 +43,7 @@ class Admission:
         self.room: Room = model.room
         self.again = again
         self.standbys: dict[Node, Waiting] = {}
-        self.early: list[Waiting] | None = []  # until the opener has joined
+        self.early: dict[Node, Waiting] | None = {}  # until the opener has joined
         self.alarms = Alarms(self)
         self._interior = model.children > 0
         self._passing = False  # interior, and every arrival that is new here is just sent on
@@ -66,8 +66,8 @@ class Admission:
         if past and reflector.recovery.is_new(node, past):
             reflector.recovery.ask(link, arrival)
         elif self.early is not None and node != reflector.opener:
-            self.early = [entry for entry in self.early if entry[1].node != node]
-            self.early.append((link, arrival))
+            self.early.pop(node, None)
+            self.early[node] = link, arrival
         else:
             self._seat(link, arrival)
         return None
@@ -133,7 +133,7 @@ class Admission:
             return
         early, self.early = self.early, None
         self._passing = self._interior and not self.room.wanted()
-        for waiting in sorted(early, key=lambda entry: not (entry[1].past and entry[1].past.bound)):
+        for waiting in sorted(early.values(), key=lambda w: not (w[1].past and w[1].past.bound)):
             self.arrive(*waiting)  # to be asked, where who was asked first did not bring it
 
     # -- sent on ---------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Admission:
     def dismiss(self, reply: Reply) -> None:
         """Nobody is to wait here any more."""
         self._passing = False
-        for link, _ in [*self.standbys.values(), *(self.early or ())]:
+        for link, _ in [*self.standbys.values(), *(self.early or {}).values()]:
             self.reflector.reply(link, reply)
         self.standbys.clear()
         self.early = None
@@ -210,7 +210,7 @@ class Admission:
 
     def early_links(self) -> list[tuple[Node, Any]]:
         """Those who came early or are bringing a replica, with what leads to them."""
-        waiting = [*self.reflector.recovery.bringing.values(), *(self.early or ())]
+        waiting = [*self.reflector.recovery.bringing.values(), *(self.early or {}).values()]
         return [(arrival.node, link) for link, arrival in waiting]
 
     def lose(self, node: Node) -> bool:
@@ -218,9 +218,9 @@ class Admission:
         if self.early is not None:
             bringing = self.reflector.recovery.bringing
             if node == self.reflector.opener:
-                for link, _ in [*self.early, *bringing.values()]:
+                for link, _ in [*self.early.values(), *bringing.values()]:
                     self.reflector.reply(link, m.Absent())
-                self.early, self.reflector.opener = [], NOBODY
+                self.early, self.reflector.opener = {}, NOBODY
                 bringing.clear()
-            self.early = [entry for entry in self.early if entry[1].node != node]
+            self.early.pop(node, None)
         return self.standbys.pop(node, None) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.sessions import messages as m
+from core.sessions.admission import Waiting
 from core.sessions.backups import Backups
 from core.sessions.messages import Address, Node, Place
 from core.sessions.model import Kind
@@ -43,7 +44,7 @@ class Host:
         self.keys: dict[tuple[Node, str], bytes] = {}  # of sessions, as each node was given them
         self.root_key = key
         self.reflectors: dict[str, Reflector] = {}
-        self.waiting: dict[str, list[tuple[Link, m.Arrive]]] = {}
+        self.waiting: dict[str, dict[Node, Waiting]] = {}  # until it is open here
 
     def open(self, opener: Node, opening: m.Open) -> None:
         """Open a session here and let those in that waited for it.
@@ -68,7 +69,7 @@ class Host:
         self.backups.confirm(reflector)
         if session in self.backups.kept:
             reflector.recovery.learn(self.backups.kept.pop(session))
-        for link, arrival in self.waiting.pop(session, ()):
+        for link, arrival in self.waiting.pop(session, {}).values():
             reflector.arrive(link, arrival)
 
     def receive(self, link: Link, node: Node, session: str, call: Any) -> None:
@@ -132,17 +133,16 @@ class Host:
             self._forget(session, node)
 
     def _forget(self, session: str, node: Node) -> None:
-        waiting = self.waiting.get(session, [])
-        waiting[:] = [entry for entry in waiting if entry[1].node != node]
+        self.waiting.get(session, {}).pop(node, None)
 
     def wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
         """Have that arrival wait until its session is opened here."""
         if session not in self.waiting:
-            self.waiting[session] = []
+            self.waiting[session] = {}
             self.carrier.call_later(OPENING_SECONDS, lambda: self._give_up(session))
         self._forget(session, arrival.node)
-        self.waiting[session].append((link, arrival))
+        self.waiting[session][arrival.node] = link, arrival
 
     def _give_up(self, session: str) -> None:
-        for link, _ in self.waiting.pop(session, ()):
+        for link, _ in self.waiting.pop(session, {}).values():
             self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())

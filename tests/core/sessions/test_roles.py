@@ -242,7 +242,7 @@ def test_who_arrives_does_so_for_itself_and_observes_on_its_own_host_only(
     arrival = m.Arrive(arriving, arriving, None, None, observes)
     setup.host.receive(node, node, session, arrival)
     assert setup.carrier.offences == ([(node, arrival)] if offends else [])
-    waiting = [one.node for _, one in setup.host.waiting.get(session, ())]
+    waiting = [one.node for _, one in setup.host.waiting.get(session, {}).values()]
     assert (arriving in setup.reflector.members or arriving in waiting) == (not offends)
 
 
