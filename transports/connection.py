@@ -30,7 +30,7 @@ import trio
 from plugins.memory import memory_bytes
 from transports.dialling import ConnectError, dial, end_sending, origin, parsed
 from transports.greeting import Me, name_of
-from transports.logs import event
+from transports.logs import event, sum_up
 from transports.meeting import Meeting
 from transports.peer import Link, Peer
 from transports.security import Security
@@ -285,6 +285,7 @@ class Connections:
         while True:
             await trio.sleep(self.heartbeat_seconds / SWEEPS)
             self._sweeps += 1
+            sum_up()
             self._meeting.backoff.tidy_up()
             ping = encode(Ping(self._root_age()))
             for peer in list(self.peers.values()):

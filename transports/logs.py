@@ -7,6 +7,8 @@ Rules it keeps:
   what has spaces or quotes is quoted, what is long is shortened. Nobody can forge a line.
 - It is the standard library's logging, under one name, so that whoever embeds a process can have
   the events go elsewhere.
+- Nobody can fill a disk with lines: on standard error there are only so many of one event in some
+  seconds, and then a line that says how many more there were.
 """
 
 from __future__ import annotations
@@ -15,10 +17,15 @@ import logging
 import re
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TextIO
 
 log = logging.getLogger("million_nodes.tcp")
 
 VALUE_LENGTH_MAX = 300
+ALIKE_SECONDS = 5.0
+ALIKE_MAX = {True: 10, False: 1000}  # lines of one event in that time: of warnings, and of others
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by verbosity
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:;/@#%+*()\[\]-]+")
@@ -57,6 +64,55 @@ class Lines(logging.Formatter):
         return f"{seconds}.{milliseconds:03}Z {record.levelname.lower()} {record.getMessage()}"
 
 
+class Summing(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream, and of many that are alike how many there were."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._clock = clock
+        self._since = clock()
+        self._counts: Counter[tuple[int, str]] = Counter()  # by level and name of the event
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """It has happened; whether that is written depends on how often it has by now."""
+        self.sum_up()
+        alike = record.levelno, record.getMessage().partition(" ")[0]
+        self._counts[alike] += 1
+        if self._counts[alike] <= ALIKE_MAX[record.levelno >= logging.WARNING]:
+            super().emit(record)
+
+    def sum_up(self, at_once: bool = False) -> None:
+        """Say how many lines were left out, if the time for that has come."""
+        self.acquire()
+        try:
+            seconds = self._clock() - self._since
+            if at_once or seconds >= ALIKE_SECONDS:
+                counts, self._counts = self._counts, Counter()
+                self._since += seconds
+                for (level, name), count in counts.items():
+                    self._tell_more(level, name, count, seconds)
+        finally:
+            self.release()
+
+    def _tell_more(self, level: int, name: str, count: int, seconds: float) -> None:
+        more = count - ALIKE_MAX[level >= logging.WARNING]
+        if more > 0:
+            text = f"{name} and={quoted(f'{more:,} more like this in the last {seconds:.0f} s')}"
+            super().emit(logging.LogRecord(log.name, level, "", 0, text, None, None))
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        self.sum_up(at_once=True)
+        super().close()
+
+
+def sum_up() -> None:
+    """Some time has passed: say of how many events there was no line."""
+    for handler in log.handlers:
+        if isinstance(handler, Summing):
+            handler.sum_up()
+
+
 class Once(logging.Filter):
     """Of what Trio says again and again while no connection can be accepted, one line."""
 
@@ -78,7 +134,7 @@ def set_up(verbosity: int) -> None:
     for handler in list(log.handlers):
         if isinstance(handler.formatter, Lines):
             log.removeHandler(handler)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Summing(sys.stderr)
     handler.setFormatter(Lines())
     log.addHandler(handler)
     accepting = logging.getLogger("trio.serve_listeners")
