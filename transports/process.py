@@ -49,6 +49,7 @@ from transports import wire
 from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom
 from transports.connection import NO_MEMORY, Connections, Me, Peer
 from transports.crew import Started
+from transports.keeping import Keeping
 from transports.keys import NO_KEYS, Keys, shows
 from transports.logs import event, log
 from transports.needed import names, of_call
@@ -96,6 +97,7 @@ class Process:
         self.me = me
         self.now = trio.current_time()
         self.host = Host(me.name, self, kind, store, keys.root)
+        self.keeping = Keeping(self.host.backups)
         self.participant: Any = participant
         self.end_key = self.end_shown = keys.end  # of the submitter; and once it is known here
         self.roots: set[str] = set()  # addresses at which this process dials the root
@@ -470,7 +472,8 @@ class Process:
                 self._ordered(name, envelope)
             case wire.Answer(session, node, reply):
                 self._rules.check_answer(session, reply, self.me.address is not None)
-                self._answered(node, Place(session, (name,)), reply)
+                if type(reply) is not m.Kept or self.keeping.takes(reply, self.now):
+                    self._answered(node, Place(session, (name,)), reply)
             case wire.Follow():
                 self._follow(name, envelope)
             case wire.Unfollow(session):
@@ -523,6 +526,8 @@ class Process:
         if not rules.check(peer.hello, said.session, said.node, said.call):
             if type(said.call) is m.Arrive:
                 self._send_to(peer.name, wire.Answer(said.session, said.node, m.Absent()))
+        elif type(said.call) is m.Kept and not self.keeping.takes(said.call, self.now):
+            pass
         elif (peer, said.node) in self._held:
             self._hold(peer, said)
         elif self._lacking(said):

@@ -410,6 +410,35 @@ async def test_nothing_is_brought_that_nobody_here_knows_of(
         assert blobs_of(lived.host) == {value[KEY]}  # by way of who follows the session
 
 
+async def test_what_is_kept_for_others_is_bounded(
+    autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it is too much nothing more is kept, until some of it is forgotten."""
+    async with life(tmp_path) as lived:
+        host, size = lived.host.host, 2000
+        lived.host.keeping.bytes_max = 5 * size
+        root = host.reflectors["0"]
+        host.backups.kept.clear()
+        root.members[NODE] = (EVIL, NODE)
+        root.model.slots.worker[2] = NODE
+        bringer = Bringer(lived, tmp_path / "bringer")
+        await bringer.begin()
+
+        def kept(number: int, slot: int) -> wire.Call:
+            facts = {slot: (bytes(size), 1.0)}
+            return wire.Call("0", NODE, m.Kept(f"0-2-{number}", facts))
+
+        for _ in range(3):
+            await bringer.say(*[kept(number, slot) for number in range(3) for slot in range(3)])
+        assert 3 <= sum(map(len, host.backups.kept.values())) <= 5
+        assert "not_kept" in lines(caplog)[0]
+        assert EVIL in lived.host.connections.peers
+        host.backups.kept.clear()
+        await trio.sleep(10)
+        await bringer.say(kept(0, 0))
+        assert [*host.backups.kept] == ["0-2-0"]
+
+
 async def test_what_one_has_said_does_not_keep_others_waiting(
     nursery: trio.Nursery, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
