@@ -15,6 +15,8 @@ Rules it keeps:
 - A process is called by the address at which it listens, or by its number if it does not.
 - What a peer does wrong costs its own connection, and one line in the log. Those who have not
   greeted yet are bounded in number, time and bytes.
+- A long frame is taken apart in a thread, one at a time: the loop goes on meanwhile, and only one
+  of them takes memory.
 - A connection has one task that reads. One that writes is there only while something waits, and
   no bytes are kept where nothing is under way: most connections are idle.
 """
@@ -34,7 +36,7 @@ from transports.logs import event, sum_up
 from transports.meeting import Meeting
 from transports.peer import Link, Peer
 from transports.security import Security
-from transports.wire import Envelope, Hello, Ping, Proof, RemoteProtocolError, encode
+from transports.wire import Envelope, Hello, Ping, Proof, RemoteProtocolError, encode, heard
 
 __all__ = ["ConnectError", "Connections", "Me", "Peer"]
 
@@ -42,6 +44,7 @@ WAITING_BYTES_MAX = 2**26  # for one process
 KEPT_SHARE = 4  # for all of them, of the memory that there is, one part of so many
 KEPT_STEP_BYTES = 2**20  # whenever so much more is kept of one, all are looked at
 RECEIVE_BYTES = 2**16
+LONG_BYTES = 2**21  # a frame that takes so long that nobody is to wait for it meanwhile
 SWEEPS = 12  # looks for the silent within one heartbeat
 CLOSING_SECONDS = 2.0
 PARTING_SECONDS = 10.0  # to say what is left to a process that is not needed
@@ -102,6 +105,7 @@ class Connections:
         self._aliases: dict[str, Peer] = {}  # by other addresses that were dialled
         self._links: dict[Link, None] = {}
         self._sweeps = 0
+        self._apart = trio.CapacityLimiter(1)
         self._change = trio.lowlevel.ParkingLot()  # somebody has greeted, or is gone
         nursery.start_soon(self._sweep)
 
@@ -198,7 +202,9 @@ class Connections:
 
     async def _take(self, peer: Peer, link: Link, data: bytes | bytearray) -> None:
         link.busy = True
-        for envelope in link.frames.feed(data) if not peer.reason else ():
+        link.frames.keep(data)
+        while not peer.reason and (frame := link.frames.take()) is not None:
+            envelope = heard(frame) if len(frame) < LONG_BYTES else await self._heard_apart(frame)
             match envelope:
                 case Ping(seconds):
                     self._aged(peer, seconds)
@@ -207,13 +213,18 @@ class Connections:
                     raise RemoteProtocolError(f"{type(envelope).__name__} after the greeting")
             self.frames_received += 1
             await self._receive(peer, envelope, link)
-            if peer.reason:  # nothing more is heard from it
-                break
         steps = link.frames.bytes_kept // KEPT_STEP_BYTES
         if steps > link.kept_steps:
             self._bound_kept()
         link.kept_steps = steps
         link.busy, link.silent = False, 0
+
+    async def _heard_apart(self, frame: bytes) -> Envelope:
+        """What a long frame says: it is taken apart in a thread, one at a time."""
+        try:
+            return await trio.to_thread.run_sync(heard, frame, limiter=self._apart)
+        except RuntimeError:
+            raise MemoryError from None  # for a thread
 
     # -- the end of a connection -----------------------------------------------------------
 

@@ -407,9 +407,16 @@ def decode(data: bytes) -> Envelope:
     return envelope
 
 
+def heard(data: bytes) -> Envelope:
+    """The same of what another process says, which may be anything. Raises RemoteProtocolError."""
+    if len(data) > SHORT_BYTES and made_bytes(data) > MADE_BYTES_MAX:
+        size = f"frame of {len(data)} bytes"
+        raise RemoteProtocolError(f"{size}: it would take more than {MADE_BYTES_MAX} in memory")
+    return decode(data)
+
+
 class Frames:
-    """Cuts a stream of bytes into frames of at most `limit` bytes each, and refuses what holds more
-    than is due to its kind.
+    """Cuts a stream of bytes into frames of at most `limit` bytes each, or fewer by their kind.
 
     It keeps the bytes of what is not complete, and where there are none, nothing.
     """
@@ -426,7 +433,7 @@ class Frames:
         """The envelopes that are complete now. Raises RemoteProtocolError."""
         self.keep(data)
         while (frame := self.take()) is not None:
-            yield decode(frame)
+            yield heard(frame)
 
     def keep(self, data: bytes | bytearray) -> None:
         """Have `data` taken, after what was there before."""
@@ -448,10 +455,7 @@ class Frames:
                 self.taken = length
                 self._start = end = start + length
                 part = data if isinstance(data, bytes) else memoryview(data)
-                frame = bytes(part[start:end])
-                if length > SHORT_BYTES:
-                    _insist_little(frame)
-                return frame
+                return bytes(part[start:end])
         if self._start:
             self._data, self._start = data[self._start :], 0
         return None
@@ -467,10 +471,3 @@ class Frames:
     def bytes_kept(self) -> int:
         """Of what is not complete."""
         return len(self._data)
-
-
-def _insist_little(frame: bytes) -> None:
-    """Raises RemoteProtocolError for a frame of which too much would be made."""
-    if made_bytes(frame) > MADE_BYTES_MAX:
-        size = f"frame of {len(frame)} bytes"
-        raise RemoteProtocolError(f"{size}: it would take more than {MADE_BYTES_MAX} in memory")
