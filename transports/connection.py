@@ -32,11 +32,12 @@ import trio
 from plugins.memory import memory_bytes
 from transports.dialling import ConnectError, dial, end_sending, origin, parsed
 from transports.greeting import Me, name_of
+from transports.limits import SHORT_BYTES
 from transports.logs import event, sum_up
 from transports.meeting import Meeting
 from transports.peer import Link, Peer
 from transports.security import Security
-from transports.wire import Envelope, Hello, Ping, Proof, RemoteProtocolError, encode, heard
+from transports.wire import Envelope, Hello, Ping, Proof, RemoteProtocolError, decode, encode, heard
 
 __all__ = ["ConnectError", "Connections", "Me", "Peer"]
 
@@ -204,7 +205,8 @@ class Connections:
         link.busy = True
         link.frames.keep(data)
         while not peer.reason and (frame := link.frames.take()) is not None:
-            envelope = heard(frame) if len(frame) < LONG_BYTES else await self._heard_apart(frame)
+            short = len(frame) <= SHORT_BYTES
+            envelope = decode(frame) if short else await self._heard_at_length(frame)
             match envelope:
                 case Ping(seconds):
                     self._aged(peer, seconds)
@@ -219,8 +221,10 @@ class Connections:
         link.kept_steps = steps
         link.busy, link.silent = False, 0
 
-    async def _heard_apart(self, frame: bytes) -> Envelope:
-        """What a long frame says: it is taken apart in a thread, one at a time."""
+    async def _heard_at_length(self, frame: bytes) -> Envelope:
+        """What a long frame says; the longest are taken apart in a thread, one at a time."""
+        if len(frame) < LONG_BYTES:
+            return heard(frame)
         try:
             return await trio.to_thread.run_sync(heard, frame, limiter=self._apart)
         except RuntimeError:

@@ -408,8 +408,8 @@ def decode(data: bytes) -> Envelope:
 
 
 def heard(data: bytes) -> Envelope:
-    """The same of what another process says, which may be anything. Raises RemoteProtocolError."""
-    if len(data) > SHORT_BYTES and made_bytes(data) > MADE_BYTES_MAX:
+    """The same of a long frame, unless too much would be made of it. Raises RemoteProtocolError."""
+    if made_bytes(data) > MADE_BYTES_MAX:
         size = f"frame of {len(data)} bytes"
         raise RemoteProtocolError(f"{size}: it would take more than {MADE_BYTES_MAX} in memory")
     return decode(data)
@@ -433,7 +433,7 @@ class Frames:
         """The envelopes that are complete now. Raises RemoteProtocolError."""
         self.keep(data)
         while (frame := self.take()) is not None:
-            yield heard(frame)
+            yield decode(frame) if len(frame) <= SHORT_BYTES else heard(frame)
 
     def keep(self, data: bytes | bytearray) -> None:
         """Have `data` taken, after what was there before."""
