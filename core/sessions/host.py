@@ -54,7 +54,7 @@ class Host:
         It begins with all that is known of it here.
         """
         session = opening.place.session
-        self._forget(session, opener)  # of an opening before, which did not count
+        self.waiting.get(session, {}).pop(opener, None)  # of an opening before, which did not count
         old = self.reflectors.get(session)
         if old is not None and old.state.epoch >= opening.epoch and not old.state.moved:
             return
@@ -81,7 +81,7 @@ class Host:
             return self.wait(link, session, call)
         if kind not in JUDGED:
             if kind is m.Leave:
-                self._forget(session, node)
+                self.waiting.get(session, {}).pop(node, None)
             if reflector is not None:
                 reflector.receive(link, node, call)
             return None
@@ -129,18 +129,15 @@ class Host:
         """`node` is not connected any more."""
         for reflector in list(self.reflectors.values()):
             reflector.lose(node)
-        for session in self.waiting:
-            self._forget(session, node)
-
-    def _forget(self, session: str, node: Node) -> None:
-        self.waiting.get(session, {}).pop(node, None)
+        for arrivals in self.waiting.values():
+            arrivals.pop(node, None)
 
     def wait(self, link: Link, session: str, arrival: m.Arrive) -> None:
         """Have that arrival wait until its session is opened here."""
         if session not in self.waiting:
             self.waiting[session] = {}
             self.carrier.call_later(OPENING_SECONDS, lambda: self._give_up(session))
-        self._forget(session, arrival.node)
+        self.waiting[session].pop(arrival.node, None)
         self.waiting[session][arrival.node] = link, arrival
 
     def _give_up(self, session: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.sessions.reflector import Reflector
 
 BALLOTS_MAX = 100  # that are open at a time
+LOG_MAX = 10_000  # messages that are kept, though somebody does not vote
 
 
 class Repair:
@@ -52,6 +53,7 @@ class Repair:
             ballot = Ballot(carrier.voters(self.reflector), asked=members)
             ballot.votes[HOST] = digests(state.snapshot())
             self.ballots[state.seq] = ballot
+            del self._log[:-LOG_MAX]
             if len(self.ballots) > BALLOTS_MAX:  # somebody left without a vote
                 del self.ballots[next(iter(self.ballots))]
 
@@ -97,10 +99,10 @@ class Repair:
         if (state.name, state.epoch) != (before.name, before.epoch) or state.seq > before.seq:
             return
         for seq, now, message in self._log:
-            if seq > state.seq:
+            if seq == state.seq + 1:
                 state.apply(now, message)
-        if state.people.keys() != reflector.members.keys():
-            return  # who is here the host knows best: that is no replica of this session
+        if state.seq != before.seq or state.people.keys() != reflector.members.keys():
+            return  # it is too old; or no replica of this session: the host knows who is here
         reflector.adopt(state)
         self.ballots.clear()
         for node, link in reflector.members.items():

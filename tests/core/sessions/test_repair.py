@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core import messages as m
 from core.messages import Node
+from core.sessions import repair
 from core.sessions.votes import HOST, digests
 from tests.core.sessions.test_roles import HOLDER, LEADER, LEAF, OTHER, Setup
 
@@ -51,6 +54,21 @@ def test_who_brings_a_replica_of_another_time_or_incarnation_mends_nothing() -> 
         setup.say(LEADER, m.Brought({**setup.right.snapshot(), field: value}))
         assert setup.reflector.model.slots.inputs == ["wrong", "b", "c"]
         assert setup.reflector.state.epoch == (5,)
+
+
+def test_what_is_kept_to_mend_with_is_bounded_and_what_is_older_mends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where somebody does not vote there is no end to it otherwise."""
+    monkeypatch.setattr(repair, "LOG_MAX", 20)
+    for later, mended in ((10, "a"), (20, "a"), (21, "wrong"), (1000, "wrong")):
+        setup = Voting()
+        setup.vote(*PEOPLE)
+        for _ in range(later):
+            setup.reflector.order(m.Late())
+        assert len(setup.reflector.repair._log) <= 21
+        setup.say(LEADER, m.Brought(setup.right.snapshot()))
+        assert setup.reflector.model.slots.inputs == [mended, "b", "c"]
 
 
 def test_another_one_is_asked_each_time() -> None:
