@@ -359,6 +359,7 @@ class Blobs:
             draft.drop()
         del self.memory[sha]
         self.memory_left += len(content)
+
     def remove(self, sha: str) -> None:
         """Nobody needs it any more."""
         self.memory_left += len(self.memory.pop(sha, b""))

@@ -24,6 +24,7 @@ import trio
 
 from core import Computation, Session
 from core import messages as m
+from core.sessions.messages import NODE_BITS
 from tests.transports.running import Programs, programs
 from tests.transports.talking import Stranger
 from tests.transports.test_limits import GIVEN, framed, hostile
@@ -48,7 +49,7 @@ class Member:
     def __init__(self, stream: trio.SocketStream, number: int, nodes: int) -> None:
         self.stranger = Stranger(stream)
         self.me = Me(number, None, nodes)
-        self.node = number << wire.NODE_BITS
+        self.node = number << NODE_BITS
 
     async def say(self, *frames: bytes) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from core import messages as m
+from core.sessions.messages import NODE_BITS
 from transports import wire
 from transports.greeting import Me
 
@@ -37,7 +38,7 @@ class Client:
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = wire.random_number()
-        self.node = number << wire.NODE_BITS
+        self.node = number << NODE_BITS
         self.data = b""
         self.seq = 0
         self.answer = ""  # to its arrival: the name of what came
