@@ -75,7 +75,7 @@ class Admission:
     def _seat(self, link: Any, arrival: m.Arrive) -> None:
         reflector, past, room = self.reflector, arrival.past, self.room
         state = reflector.state
-        child = self._child_of(past.bound) if past and past.bound else None
+        child = self.child_of(past.bound) if past and past.bound else None
         reply: Reply
         if state.ended:
             reply = m.Stop(state.ended)
@@ -107,7 +107,7 @@ class Admission:
         bound = state.model.bound
         return len(self.standbys) < min(bound, 2 * bound - state.workers)
 
-    def _child_of(self, bound: str) -> int | None:
+    def child_of(self, bound: str) -> int | None:
         """The child session, not over yet, that `bound` is, or under which it lies."""
         child = self.reflector.place.towards(bound)
         there = 0 <= child < self.reflector.state.model.children
@@ -201,17 +201,10 @@ class Admission:
         self.standbys.clear()
         self.early = None
 
-    def close(self, opener: Node, reply: Reply) -> None:
-        """The session is opened anew in its place."""
-        self.standbys.pop(opener, None)
-        for link, _ in self.standbys.values():
-            self.reflector.reply(link, reply)
-        self.standbys.clear()
-
-    def early_links(self) -> list[tuple[Node, Any]]:
-        """Those who came early or are bringing a replica, with what leads to them."""
+    def waiting(self) -> list[tuple[Node, Any]]:
+        """Those who bring a replica, came early or stand by, with what leads to them."""
         waiting = [*self.reflector.recovery.bringing.values(), *(self.early or {}).values()]
-        return [(arrival.node, link) for link, arrival in waiting]
+        return [(arrival.node, link) for link, arrival in (*waiting, *self.standbys.values())]
 
     def lose(self, node: Node) -> bool:
         """`node` has gone. Whether it stood by."""

@@ -34,6 +34,11 @@ class Backups:
         """Keep these; where that session is open here by now, it learns them."""
         for number in facts:
             self.forget(f"{session}-{number}")
+        top = session
+        while top := top.rpartition("-")[0]:
+            above = self.host.reflectors.get(top)
+            if above and (above.state.ended or above.admission.child_of(session) is None):
+                return  # it is over, which whoever told it did not know yet
         reflector = self.host.reflectors.get(session)
         if reflector is None or reflector.state.moved:
             self.kept[session] = {**self.kept.get(session, {}), **facts}

@@ -164,6 +164,7 @@ class Reflector:
             self._over(m.Redirect(state.moved))
         elif state.ended:
             self._over(m.Stop(state.ended))
+            self.host.backups.forget(self.session)
         else:
             self.admission.ordered()
 
@@ -191,10 +192,9 @@ class Reflector:
 
     def close(self, opener: Node) -> None:
         """Send everybody to the session that `opener` opened in this one's place, right here."""
-        again = m.Redirect(self.place)
-        for node, link in [*self.members.items(), *self.admission.early_links()]:
+        for node, link in [*self.members.items(), *self.admission.waiting()]:
             if node != opener:
-                self.reply(link, again)
-        self.admission.close(opener, again)
+                self.reply(link, m.Redirect(self.place))
+        self.admission.standbys.clear()
         self.closed = True
         self.members = dict(self.members)  # they go one by one, and the state stays as it is

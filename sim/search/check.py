@@ -31,11 +31,12 @@ from sim.search.invariants import (
     SOUND,
 )
 from sim.search.job import NOTHING_FAILS
-from sim.search.lasting import Lasting, Wrong
+from sim.search.lasting import Lasting
 from sim.search.liar import Liar
 from sim.search.probes import Probes
 from sim.search.sound import Broken, check_sound
 from sim.search.taint import Taint
+from sim.search.wrong import Wrong
 from sim.world import ROOT, World
 
 EVENTS_MAX = 400  # that are remembered, for what comes before a violation

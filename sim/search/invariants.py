@@ -11,6 +11,8 @@ OUTPUTS = "outputs are right"
 ONCE = "accepted once"
 NOTHING_LOST = "nothing acknowledged is lost"
 ACCUSED = "nobody honest is accused"
+ANSWERED = "arrivals are answered"
+FORGOTTEN = "memory is bounded"
 
 # -- at its end ----------------------------------------------------------------------------
 

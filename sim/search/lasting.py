@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import attrs
-
 from core import Host, Reflector, Worker
 from core.messages import Node
 from core.sessions.digest import differing
@@ -13,18 +11,11 @@ from core.sessions.states import GONE
 from sim.actions import SUBMITTER
 from sim.each import EachNetwork
 from sim.search.invariants import EQUAL, MEMBERSHIP, NOTHING_LOST
+from sim.search.memory import Memory
+from sim.search.places import Places
 from sim.search.taint import Taint
+from sim.search.wrong import Wrong
 from sim.world import ROOT, World
-
-
-@attrs.frozen
-class Wrong:
-    """An invariant that does not hold now, and what one sees of that."""
-
-    invariant: str
-    detail: str
-    session: str
-    node: Node
 
 
 class Lasting:
@@ -35,6 +26,8 @@ class Lasting:
         self.world = world
         self.network = world.network
         self.corrupted: dict[Reflector, int] = {}  # since which message, the last time
+        self.places = Places(world)
+        self.memory = Memory(world)
 
     def wrong(self) -> Iterator[Wrong]:
         """All that is wrong now, but what faults that go on may keep from being mended."""
@@ -43,6 +36,9 @@ class Lasting:
             yield from self._forgotten()
             yield from self._unkept()
             yield from self._unrepaired()
+            if not self.taint.nodes:  # who lies has others sent about, and what is untrue kept
+                yield from self.places.wrong()
+                yield from self.memory.wrong()
 
     def reflectors(self) -> Iterator[Reflector]:
         """Those in which something may still happen."""

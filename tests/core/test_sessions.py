@@ -413,6 +413,30 @@ def test_a_new_host_of_the_parent_session_gets_the_copies_too(heir: Node) -> Non
     assert again(net) == [12]
 
 
+def test_what_is_over_is_not_kept_though_somebody_tells_of_it_late() -> None:
+    net = tree(8, 2, 1)
+    compute(net, 1, 1, 1)
+    assert kept(net, SUBMITTER) == {"0-0": [0]}
+    compute(net, 1)
+    assert net.reflector("0").model.slots.done[0]
+    assert kept(net, SUBMITTER) == {}
+    host = net.processes[SUBMITTER].host
+    assert host is not None
+    host.backups.keep("0-0", {0: ("an output", 1.0)})
+    host.backups.keep("0-0-1", {0: ("an output", 1.0)})
+    host.backups.keep("0-1", {0: ("an output", 1.0)})
+    assert kept(net, SUBMITTER) == {"0-1": [0]}
+
+
+def test_nothing_is_kept_when_all_is_over() -> None:
+    net = tree(8, 2, 1)
+    compute(net, 1, 1, 1)
+    assert kept(net, SUBMITTER) == {"0-0": [0]}
+    key = net.end_key
+    net.reflector("0").order(m.Ended(None, {"session": "0", "partition": None, "error": ""}, key))
+    assert kept(net, SUBMITTER) == {}
+
+
 def test_a_copy_is_made_only_where_nobody_is_in_another_process() -> None:
     net = tree(8, 2, 4)
     compute(net, 1, 1)

@@ -17,6 +17,7 @@ KEY = b"of the root"
 LEADER, HOLDER, OTHER, STRANGER = 1, 2, 3, 99
 INTERIOR = Shape.root(9, 3)
 LEAF = Shape.root(3, 3)
+DEEP = Shape.root(27, 3)  # whose child sessions are interior, too
 OF_OTHER_PROCESS = 50  # the host is of no node's process but those from here on
 
 
@@ -287,8 +288,9 @@ def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
 def test_what_a_node_here_is_told_of_a_session_counts_by_its_key(
     told: str, opened: bool, right: bool
 ) -> None:
-    setup, other = Setup(INTERIOR), MINE + 1
-    opening, facts, key = open_child(other, (5, 1)), {0: ("out", 0.1)}, child_key(KEY, 1)
+    setup, other, plan = Setup(INTERIOR), MINE + 1, DEEP.child(1).plain()
+    opening, facts = open_child(other, (5, 1), plan=plan), {0: ("out", 0.1)}
+    key = child_key(KEY, 1)
     setup.host.receive(other, other, "0-1", m.Key("0-1", key))
     if opened:
         setup.host.open(other, opening)

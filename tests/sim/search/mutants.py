@@ -27,9 +27,11 @@ from core.slots import Slots
 from core.steps import Steps
 from sim.search.invariants import (
     ACCUSED,
+    ANSWERED,
     BOUNDED,
     ENDS,
     EQUAL,
+    FORGOTTEN,
     MEMBERSHIP,
     NO_EXCEPTION,
     NOTHING_LOST,
@@ -248,6 +250,14 @@ MUTANTS = (
         "*tried, *tried)",
         108,
         (RESULT,),
+    ),
+    Mutant(
+        "the submitter counts as one who may try what failed",
+        Slots._others_may_try,
+        "{*failed, *people.observers}",
+        "{*failed}",
+        150,
+        (ENDS,),
     ),
     # -- the model: who leads, and where the team goes -------------------------------------
     Mutant(
@@ -524,7 +534,7 @@ MUTANTS = (
         "self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())",
         "pass",
         12,
-        (RELEASED, ENDS),
+        (RELEASED, ENDS, ANSWERED),
     ),
     Mutant(
         "who came before the leader is not let in",
@@ -532,7 +542,7 @@ MUTANTS = (
         "self.arrive(*waiting)",
         "pass",
         12,
-        (RELEASED, ENDS, NOTHING_LOST),
+        (RELEASED, ENDS, NOTHING_LOST, ANSWERED),
     ),
     Mutant(
         "there is no end to the standbys of a session",
@@ -565,6 +575,39 @@ MUTANTS = (
         "break",
         54,
         (SOUND,),
+    ),
+    Mutant(
+        "arrivals are sent to whoever led a session first",
+        Admission.noted,
+        "self._locate(command.child)",
+        "self._redirect(command.child)",
+        12,
+        (ANSWERED, NOTHING_LOST),
+    ),
+    Mutant(
+        "who stands by when a session is opened anew is not sent over",
+        Admission.waiting,
+        "(*waiting, *self.standbys.values())",
+        "waiting",
+        273,
+        (ANSWERED, RELEASED),
+    ),
+    # -- memory ---------------------------------------------------------------------------
+    Mutant(
+        "what is kept of sessions below is never forgotten",
+        Backups.forget,
+        "del self.kept[session]",
+        "pass",
+        5,
+        (FORGOTTEN,),
+    ),
+    Mutant(
+        "the log for mending is never cut",
+        Repair.count,
+        "self._log = [entry for entry in self._log if entry[0] > vote.seq]",
+        "pass",
+        12,
+        (FORGOTTEN,),
     ),
     # -- the end ---------------------------------------------------------------------------
     Mutant(
