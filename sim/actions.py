@@ -9,7 +9,7 @@ import attrs
 
 from core.messages import Node
 
-SUBMITTER: Node = 0
+SUBMITTER: Node = 0  # unless a world says otherwise
 
 # -- to whom: settled at the moment at which the fault happens -----------------------------
 
@@ -73,6 +73,16 @@ class Crash:
 
 
 @attrs.frozen
+class CrashBeforeSession:
+    """The next time that one of the target is about to open a session it crashes instead, silently.
+
+    That session is never opened by it.
+    """
+
+    target: Target
+
+
+@attrs.frozen
 class Restart:
     """Those of the target that crashed are there again.
 
@@ -104,6 +114,20 @@ class Slow:
 
     target: Target
     factor: float
+
+
+@attrs.frozen
+class Break:
+    """Whatever function of the job is called on the target raises."""
+
+    target: Target
+
+
+@attrs.frozen
+class Hang:
+    """A prepare or collect that is called on the target never ends, not even when all heals."""
+
+    target: Target
 
 
 @attrs.frozen
@@ -161,10 +185,13 @@ class Hold:
 
 Action = (
     Crash
+    | CrashBeforeSession
     | Restart
     | Partition
     | Heal
     | Slow
+    | Break
+    | Hang
     | SlowLink
     | Flap
     | Diverge

@@ -8,11 +8,12 @@ from typing import Protocol, assert_never
 import attrs
 
 from core import Host, Reflector
+from core import messages as m
 from core.messages import Node
+from core.sessions import Participant
 from core.sessions.states import Event
 from sim import actions as a
 from sim import script, targets
-from sim.actions import SUBMITTER
 from sim.each import EachNetwork
 from sim.links import Cut, Links
 from sim.network import Network
@@ -57,6 +58,9 @@ class Faults:
         self._random = Random(f"{seed}/faults")
         self._heals = 0
         self._diverged: dict[Reflector, None] = {}
+        self._doomed: dict[Node, None] = {}  # who crashes before it opens a session
+        self._opens = network.open
+        network.open = self._open  # type: ignore[assignment, method-assign]
         self.links = Links(network, self._random, heartbeat_seconds)
 
     def do(self, action: a.Action) -> list[Node]:
@@ -73,6 +77,10 @@ class Faults:
         match action:
             case a.Crash(target, silently):
                 return self._crash(target, silently)
+            case a.CrashBeforeSession(target):
+                doomed = [node for node in self._meant(target) if self.network.alive[node]]
+                self._doomed |= dict.fromkeys(doomed)
+                return doomed
             case a.Restart(target, memory):
                 return self._restart(target, memory)
             case a.Partition(target, others, one_way):
@@ -81,6 +89,14 @@ class Faults:
                 slow = self._meant(target)
                 self.links.slow.update(dict.fromkeys(slow, factor))
                 return slow
+            case a.Break(target):
+                broken = self._meant(target)
+                self.network.work.broken |= dict.fromkeys(broken)
+                return broken
+            case a.Hang(target):
+                hanging = self._meant(target)
+                self.network.work.hanging |= dict.fromkeys(hanging)
+                return hanging
             case a.SlowLink(one, other, factor):
                 self.links.slow_links[min(one, other), max(one, other)] = factor
                 return [one, other]
@@ -103,6 +119,8 @@ class Faults:
             case a.Heal():
                 self._heals += 1
                 self.links.heal()
+                self.network.work.heal()
+                self._doomed.clear()
             case a.Drop(share):
                 self.links.drop = share
             case a.Duplicate(share):
@@ -133,6 +151,20 @@ class Faults:
         self.links.close(node, silently)
         self.crashed[node] = network.hosts.pop(node, None)
 
+    def _open(self, view: Participant, opening: m.Open) -> None:
+        node, own = view.node, opening.place.address == view.node
+        if node in self._doomed and self.network.alive[node]:
+            del self._doomed[node]
+            if own:  # behind what waits in its own queue by now, and before this opening
+                self.clock.at(self.clock.tick, (self._end_if_alive, node, None, None))
+            else:
+                self._end(node, silently=True)
+        self._opens(view, opening)
+
+    def _end_if_alive(self, node: Node, _b: None, _c: None) -> None:
+        if self.network.alive[node]:
+            self._end(node, silently=True)
+
     def _restart(self, target: a.Target, memory: bool) -> list[Node]:
         if isinstance(target, a.Share):
             down = drawn(target.share, list(self.crashed), self._random)
@@ -145,7 +177,7 @@ class Faults:
     def _begin(self, node: Node, memory: bool) -> None:
         host = self.crashed.pop(node)
         self.links.begin(node)
-        if memory and node != SUBMITTER:
+        if memory and node != self.network.submitter:
             if self.network.trace is not None:
                 self.network.trace.back(self.clock.now, node)
             self.links.wake(node, host)

@@ -11,6 +11,7 @@ from core.messages import Address, Call, Command, Message, Node, Place, Reply
 from core.sessions import Participant
 from core.sessions.model import Kind
 from core.sessions.states import GONE, Event
+from sim.actions import SUBMITTER
 from sim.clock import Clock, Entry
 from sim.record import Divergence, Offence, Record
 from sim.work import Work
@@ -29,6 +30,7 @@ class Network:
     kind: Kind = Computation
     participant: type[Participant] = Worker
     vote_every = 0  # there is but one replica
+    submitter: Node = SUBMITTER
 
     def __init__(
         self,
@@ -210,8 +212,17 @@ class Network:
         done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
         self._busy_until[address] = done
         self._queued[address] = due = clock.tick + clock.ticks(done - clock.now)
-        clock.at(due, (self.handle, place, worker, call))
+        clock.at(due, (self._dequeue, place, worker, (call, self.host(address))))
         return None
+
+    def _dequeue(self, place: Place, worker: Participant, queued: tuple[Call, Host | None]) -> None:
+        """Its turn has come; whoever has begun there since knows nothing of it."""
+        (call, host), address = queued, place.route[-1]
+        there = self.hosts.get(address)
+        if there is None or there is host:
+            self.handle(place, worker, call)
+        elif type(call) is m.Arrive:
+            self._tell_loss(worker.node, address)
 
     def handle(self, place: Place, worker: Participant, call: Call) -> None:
         """The host at `place` does with a call what is to be done."""

@@ -41,6 +41,9 @@ def read(path: str) -> tuple[Fault, ...]:
         raise ValueError(f"{path}, {error}") from None
 
 
+Steps = list[tuple[float, Action]]  # seconds from the first, and what then
+Kind = Callable[[Random, int, Shape], Steps]
+
 # -- drawing -------------------------------------------------------------------------------
 
 
@@ -51,28 +54,27 @@ def draw(
     until_seconds: float,
     nodes: int,
     shape: Shape,
+    kinds: dict[str, Kind] | None = None,
 ) -> list[Fault]:
-    """Faults of the kinds in `weights`, in order of time."""
+    """Faults of those of `kinds` that are in `weights`, in order of time."""
+    makes = KINDS if kinds is None else kinds
     faults, now = list[Fault](), random.expovariate(1 / gap_seconds)
-    kinds = list(weights)
+    drawn = list(weights)
     while now < until_seconds:
-        (kind,) = random.choices(kinds, list(weights.values()))
+        (kind,) = random.choices(drawn, list(weights.values()))
         at = round(now, 3)
         faults += [
-            Fault(round(at + wait, 3), action) for wait, action in KINDS[kind](random, nodes, shape)
+            Fault(round(at + wait, 3), action) for wait, action in makes[kind](random, nodes, shape)
         ]
         now += random.expovariate(1 / gap_seconds)
     return sorted(faults, key=lambda fault: fault.at)
 
 
-Steps = list[tuple[float, Action]]  # seconds from the first, and what then
-
-
-def _node(random: Random, nodes: int) -> a.Nodes:
+def node(random: Random, nodes: int) -> a.Nodes:
     return a.Nodes((1 + int(random.random() * nodes),))
 
 
-def _session(random: Random, shape: Shape) -> str:
+def session(random: Random, shape: Shape) -> str:
     while not shape.leaf and random.random() < 0.6:
         shape = shape.child(int(random.random() * shape.slots))
     return shape.session
@@ -80,32 +82,32 @@ def _session(random: Random, shape: Shape) -> str:
 
 def _host(random: Random, shape: Shape) -> a.HostOf:
     """Of a session, but not of the root."""
-    session = _session(random, shape)
-    return a.HostOf(session if session != "0" else "0-0")
+    name = session(random, shape)
+    return a.HostOf(name if name != "0" else "0-0")
 
 
-def _somebody(random: Random, nodes: int, shape: Shape) -> Target:
+def somebody(random: Random, nodes: int, shape: Shape) -> Target:
     below = shape if shape.leaf else shape.child(int(random.random() * shape.slots))
     kind = int(random.random() * 6)
     if kind == 0:
-        return a.HostOf(_session(random, below) if below is not shape else "0-0")
+        return a.HostOf(session(random, below) if below is not shape else "0-0")
     if kind == 1:
-        return a.LeaderOf(_session(random, below) if below is not shape else "0-0")
+        return a.LeaderOf(session(random, below) if below is not shape else "0-0")
     if kind == 2:
-        return a.Everyone(_session(random, below))
-    return _node(random, nodes)
+        return a.Everyone(session(random, below))
+    return node(random, nodes)
 
 
 def _crash(random: Random, nodes: int, shape: Shape) -> Steps:
-    return [(0.0, a.Crash(_somebody(random, nodes, shape)))]
+    return [(0.0, a.Crash(somebody(random, nodes, shape)))]
 
 
 def _silent_crash(random: Random, nodes: int, shape: Shape) -> Steps:
-    return [(0.0, a.Crash(_somebody(random, nodes, shape), silently=True))]
+    return [(0.0, a.Crash(somebody(random, nodes, shape), silently=True))]
 
 
 def _subtree(random: Random, nodes: int, shape: Shape) -> Steps:
-    return [(0.0, a.Crash(a.Subtree(_session(random, shape)), random.random() < 0.3))]
+    return [(0.0, a.Crash(a.Subtree(session(random, shape)), random.random() < 0.3))]
 
 
 def _half(random: Random, nodes: int, shape: Shape) -> Steps:
@@ -128,7 +130,7 @@ def _split(random: Random, nodes: int, shape: Shape) -> Steps:
     last = min(nodes, first + int(random.random() ** 3 * nodes))
     target: Target = a.Nodes(tuple(range(first, last + 1)))
     if random.random() < 0.4:
-        target = _somebody(random, nodes, shape)
+        target = somebody(random, nodes, shape)
     others = a.Nodes((SUBMITTER,)) if random.random() < 0.2 else None
     return [
         (0.0, a.Partition(target, others, random.random() < 0.3)),
@@ -142,12 +144,12 @@ def _slow(random: Random, nodes: int, shape: Shape) -> Steps:
         one, other = int(random.random() * (nodes + 1)), 1 + int(random.random() * nodes)
         if one != other:
             return [(0.0, a.SlowLink(one, other, factor))]
-    return [(0.0, a.Slow(_somebody(random, nodes, shape), factor))]
+    return [(0.0, a.Slow(somebody(random, nodes, shape), factor))]
 
 
 def _flap(random: Random, nodes: int, shape: Shape) -> Steps:
     every = round(random.choice((0.2, 1.0, 4.0, 8.0)) * (0.5 + random.random()), 3)
-    return [(0.0, a.Flap(_somebody(random, nodes, shape), every, random.randint(1, 4)))]
+    return [(0.0, a.Flap(somebody(random, nodes, shape), every, random.randint(1, 4)))]
 
 
 def _loss(random: Random, nodes: int, shape: Shape) -> Steps:
@@ -181,7 +183,7 @@ def _again(random: Random, nodes: int, shape: Shape) -> Steps:
     return [(0.0, a.Crash(host)), (random.random() * 0.8, a.Crash(host))]
 
 
-KINDS: dict[str, Callable[[Random, int, Shape], Steps]] = {
+KINDS: dict[str, Kind] = {
     "crash": _crash,
     "silent crash": _silent_crash,
     "subtree": _subtree,

@@ -14,6 +14,7 @@ from core import messages as m
 from core.messages import Message, Node
 from core.sessions.digest import canonical
 from core.worker import Worker
+from sim.actions import SUBMITTER
 from sim.clock import Clock
 
 
@@ -41,6 +42,7 @@ class Record:
 
     def __init__(self, nodes: int, shape: Shape, clock: Clock) -> None:
         self.clock = clock
+        self.submitter: Node = SUBMITTER
         self.arrived = 0
         self.left = 0
         self.accepted = 0
@@ -75,7 +77,7 @@ class Record:
 
     def leads(self, state: Session) -> None:
         """The session has its leader, maybe a new one."""
-        if state.leader:
+        if state.leader not in (None, self.submitter):
             self.leaders[state.leader] = None
 
     def finished(self, model: Computation, finished: m.Finished) -> None:

@@ -35,6 +35,8 @@ What stands in brackets may be left out, and so may 'the'. Each line begins with
 
   crash TARGET [silently]       the processes end; silently: no connection is seen to close
   kill TARGET [silently]        the same
+  crash TARGET before its next session
+                                when it is to open a session: silently, and that is not opened
   restart TARGET [with memory]  what crashed is there again, as newcomers or as it was
   partition TARGET [from TARGET] [one-way]
                                 cut off from all or from some; one-way: only not heard there
@@ -42,6 +44,8 @@ What stands in brackets may be left out, and so may 'the'. Each line begins with
   slow the link of nodes NODE and NODE by FACTOR
                                 what passes between the two takes so many times as long
   slow TARGET by FACTOR         what it sends, receives and computes does
+  break TARGET                  whatever function of the job is called there raises
+  hang TARGET                   a prepare or collect that is called there never ends
   flap TARGET every SECONDS for TIMES times
                                 cut off for so long, then not for so long, and again
   diverge SESSION [on node NODE]
@@ -69,6 +73,7 @@ SECONDS a number, 0 or more, such as 0.5 or 2 s; FACTOR a number above 0.
 """
 
 _ACTIONS: Mapping[str, Callable[..., Action]] = {
+    "crash TARGET before its next session": actions.CrashBeforeSession,
     "crash TARGET [silently]": actions.Crash,
     "kill TARGET [silently]": actions.Crash,
     "restart TARGET [with memory]": actions.Restart,
@@ -76,6 +81,8 @@ _ACTIONS: Mapping[str, Callable[..., Action]] = {
     "heal": actions.Heal,
     "slow the link of nodes NODE and NODE by FACTOR": actions.SlowLink,
     "slow TARGET by FACTOR": actions.Slow,
+    "break TARGET": actions.Break,
+    "hang TARGET": actions.Hang,
     "flap TARGET every SECONDS for TIMES times": actions.Flap,
     "diverge somewhere": actions.DivergeSomewhere,
     "diverge SESSION [on node NODE]": actions.Diverge,

@@ -8,7 +8,6 @@ from typing import assert_never
 
 from core.messages import Node
 from sim import actions as a
-from sim.actions import SUBMITTER
 from sim.network import Network
 
 
@@ -30,7 +29,8 @@ def nodes(target: a.Target, network: Network, random: Random) -> list[Node]:
             below = session + "-"
             return _members(network, lambda name: name == session or name.startswith(below))
         case a.Share(share):
-            there = [node for node in range(1, len(network.alive)) if network.alive[node]]
+            alive, submitter = network.alive, network.submitter
+            there = [node for node in range(len(alive)) if alive[node] and node != submitter]
             return drawn(share, there, random)
         case _:
             assert_never(target)
@@ -44,7 +44,7 @@ def _members(network: Network, wanted: Callable[[str], bool]) -> list[Node]:
         if wanted(reflector.session) and not reflector.closed
         for node in reflector.members
     }
-    return sorted(found - {SUBMITTER})
+    return sorted(found - {network.submitter})
 
 
 def drawn(share: float, among: list[Node], random: Random) -> list[Node]:

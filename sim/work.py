@@ -50,6 +50,14 @@ class Work:
         self.running = 0  # calls that have begun and not ended
         self.trace: Recorder | None = None
         self.slow: dict[Node, float] = {}  # nodes on which all takes so many times as long
+        self.slow_always: dict[Node, float] = {}  # the same, whatever is healed
+        self.broken: dict[Node, None] = {}  # nodes on which every function raises
+        self.hanging: dict[Node, None] = {}  # nodes on which prepare and collect never end
+
+    def heal(self) -> None:
+        """No node is broken any more, nor will anything hang."""
+        self.broken.clear()
+        self.hanging.clear()
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
         self.running += 1
@@ -66,11 +74,15 @@ class Work:
         return None
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
+        if worker.node in self.hanging:
+            return
         self.running += 1
         done = self._prepared, worker, session, (value, sizes)
         self._step(self._slowed(worker, self._leader_ticks(worker, 1)), "prepare", done)
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
+        if worker.node in self.hanging:
+            return
         self.running += 1
         done = self._collected, worker, session, outputs
         self._step(self._slowed(worker, self._leader_ticks(worker, 2)), "collect", done)
@@ -104,7 +116,15 @@ class Work:
             worker.raised(session, slot, overtime(self._timeout or 0.0, where))
 
     def _slowed(self, worker: Worker, ticks: int) -> int:
-        return round(ticks * self.slow.get(worker.node, 1.0)) if self.slow else ticks
+        if not (self.slow or self.slow_always):
+            return ticks
+        node = worker.node
+        return round(ticks * self.slow.get(node, 1.0) * self.slow_always.get(node, 1.0))
+
+    def _require_whole(self, worker: Worker) -> None:
+        """Raises RuntimeError on a node on which nothing works."""
+        if worker.node in self.broken:
+            raise RuntimeError("no function of the job works on this node")
 
     def _leader_ticks(self, worker: Worker, kind: int) -> int:
         if self.delay_ticks is None:
@@ -131,6 +151,8 @@ class Work:
         outputs: list[Value] = []
         self.calls["compute"] += len(command.slots)
         try:
+            if self.broken:
+                self._require_whole(worker)
             for slot, value in zip(command.slots, command.inputs, strict=True):
                 own = value if type(value) in SCALARS else given(value)
                 output = compute(own, partition + slot)
@@ -166,6 +188,7 @@ class Work:
             return
         self.calls["prepare"] += 1
         try:
+            self._require_whole(worker)
             value, sizes = arguments
             found = self.job.prepare(given(value), list(sizes))
             inputs = all_plain(cut(found, len(sizes)))
@@ -180,6 +203,7 @@ class Work:
             return
         self.calls["collect"] += 1
         try:
+            self._require_whole(worker)
             output = plain(self.job.collect(all_given(outputs)))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             worker.raised(session, None, *self._told(error))

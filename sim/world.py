@@ -22,7 +22,7 @@ import attrs
 
 from core import Host, Reflector, Shape, choose_fanout
 from core import messages as m
-from core.messages import Place
+from core.messages import Node, Place
 from plugins import values
 from plugins.distributions import DRAWS, parse
 from plugins.loading import load
@@ -92,6 +92,8 @@ class Report:
 class World:
     """A simulated deployment. Raises ValueError with one clear line for a bad option."""
 
+    submitter: Node = SUBMITTER  # its number; whoever would have that one has 0 instead
+
     def __init__(
         self,
         nodes: int | None = None,
@@ -151,6 +153,8 @@ class World:
         loaded = load(job, prepare, compute, collect)
         self.work = Work(loaded, self.clock, delays, piece_seconds, piece_timeout)
         self.network = self._network(replicas, latency, service_time)
+        self.network.submitter = self.record.submitter = self.submitter
+        self.root = Place(ROOT.session, (self.submitter,))
         self._lifetimes = self._stays(lifetime, replayed)
         self._listening = round(listening / tick)
         self._listens = self._table("listens", "uniform:0,1")
@@ -218,22 +222,22 @@ class World:
 
     def _submit(self, epoch: m.Epoch, again: bool = False) -> None:
         """The submitter opens the root on its own host, joins and leads it, and gives the input."""
-        network = self.network
-        network.alive[SUBMITTER] = 1
-        host = Host(SUBMITTER, network, network.kind, self._store, self._key)
-        network.hosts[SUBMITTER] = host
-        host.open(SUBMITTER, m.Open(ROOT, epoch, self.shape.plain(), again))
-        submitter = network.arrive(SUBMITTER, ROOT, listens=True, observes=True)
-        network.send(submitter, ROOT, m.Given(self.input))
+        network, node, root = self.network, self.submitter, self.root
+        network.alive[node] = 1
+        network.hosts[node] = host = Host(node, network, network.kind, self._store, self._key)
+        host.open(node, m.Open(root, epoch, self.shape.plain(), again))
+        submitter = network.arrive(node, root, listens=True, observes=True)
+        network.send(submitter, root, m.Given(self.input))
 
     def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
         """Let those arrive who are due in this tick, in the order of their numbers."""
         clock, network, arrived = self.clock, self.network, self.record.arrived
         due = self._arriving.due(clock.tick)
         self.record.arrived = max(arrived, due)
-        lifetimes = self._lifetimes
-        for node in range(arrived + 1, due + 1):
-            network.arrive(node, ROOT, self._listens[node & self._mask] < self._listening)
+        lifetimes, submitter, root = self._lifetimes, self.submitter, self.root
+        for number in range(arrived + 1, due + 1):
+            node = SUBMITTER if number == submitter else number
+            network.arrive(node, root, self._listens[node & self._mask] < self._listening)
             stay = None if lifetimes is None else lifetimes[node % len(lifetimes)]
             if stay is not None:
                 self._leaving += 1
@@ -319,12 +323,13 @@ class World:
         clock.at(clock.tick + window, (self._look_for_end, now, None, None))
 
     def _restart(self, node: int, memory: bool) -> None:
-        if node == SUBMITTER:
+        if node == self.submitter:
             if not memory:
                 self._store = MemoryStore()
             self._submit((self.clock.tick + 1,), again=True)
         else:
-            self.network.arrive(node, ROOT, self._listens[node & self._mask] < self._listening)
+            listens = self._listens[node & self._mask] < self._listening
+            self.network.arrive(node, self.root, listens)
 
     # -- running and looking ---------------------------------------------------------------
 

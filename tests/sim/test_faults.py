@@ -37,6 +37,7 @@ from tests.sim.faulty import (
     people,
     right,
     sessions,
+    slots,
     wide,
     worker,
     working,
@@ -333,6 +334,65 @@ def test_who_flaps_is_cut_off_again_and_again(replicas: str, every: float) -> No
     assert cut == [True, False, True, False, False, False]
     right(world)
     assert bool(losses) == (every > HEARTBEAT_SECONDS)
+
+
+# -- what happens when a session is to be opened, or a function called ---------------------
+
+
+def test_who_crashes_before_its_next_session_opens_none(replicas: str) -> None:
+    world = on(deep(replicas), 0.01)
+    assert world.do("crash nodes 1-3 before its next session") == [1, 2, 3]
+    on(world, WORKING_SECONDS)
+    down = set(world.faults.crashed)
+    assert down
+    assert down <= {1, 2, 3}
+    assert not {host(world, session) for session in sessions(world)} & down
+    right(world)
+
+
+def test_who_wakes_opens_the_session_before_which_it_crashed(replicas: str) -> None:
+    world = on(deep(replicas), 0.01)
+    world.do("crash node 1 before its next session")
+    on(world, 1.0)
+    assert [*world.faults.crashed] == [1]
+    assert world.do("restart node 1 with memory") == [1]
+    on(world, 1.0)
+    assert 1 in {host(world, session) for session in sessions(world)}
+    right(world)
+
+
+def test_all_that_is_called_on_a_broken_node_raises_until_it_heals(replicas: str) -> None:
+    world = working(wide(replicas))
+    log, node = ordered(world), worker(world, "0-1")
+    assert world.do(f"break node {node}") == [node]
+    on(world, PIECE_SECONDS)
+    failed = [message for _, _, message in log if type(message) is m.Failed]
+    assert failed
+    assert {message.node for message in failed} == {node}
+    assert {*world.faults.network.work.broken} == {node}
+    world.do("heal")
+    assert not world.faults.network.work.broken
+
+
+def test_what_hangs_never_ends(replicas: str) -> None:
+    world = on(wide(replicas), 0.01)
+    assert world.do("hang nodes 1-24") == [*range(1, 25)]
+    on(world, WORKING_SECONDS)
+    assert world.session("0").model.slots.inputs is not None  # of the submitter, which does not
+    assert all(slots(world, name).inputs is None for name in sessions(world) if name != "0")
+    world.do("heal")
+    on(world, WORKING_SECONDS)
+    assert all(slots(world, name).inputs is None for name in sessions(world) if name != "0")
+
+
+def test_who_begins_again_hears_nothing_of_what_waited_at_its_host_before() -> None:
+    world = World(nodes=1, arrival_rate=0.01, latency=0.1, service_time=2.0, faults=())
+    log = ordered(world)
+    on(world, 1.0)
+    world.do("crash node 0")  # its own first messages wait in its queue
+    world.do("restart node 0")
+    on(world, 20.0)
+    assert [type(message) for _, _, message in log] == [m.Joined, m.Given, m.Prepared]
 
 
 # -- slowness and losses -------------------------------------------------------------------

@@ -11,6 +11,7 @@ from core import Shape
 from sim import World, plans, script
 from sim import actions as a
 from sim.actions import Fault
+from sim.search import kinds
 
 NODES = 30
 SHAPE = Shape.root(100, 5)
@@ -44,12 +45,12 @@ def test_heavy_has_more_faults_and_every_kind() -> None:
     assert set(plans.LIGHT) < set(plans.HEAVY) == set(plans.KINDS)
 
 
-@pytest.mark.parametrize("kind", plans.KINDS)
+@pytest.mark.parametrize("kind", kinds.KINDS)
 @pytest.mark.parametrize("shape", [Shape.root(1, 2), SHAPE], ids=["one session", "three levels"])
 def test_every_kind_draws_what_a_script_can_say(kind: str, shape: Shape) -> None:
     random = Random(kind)
     for nodes in (1, 2, 30):
-        faults = plans.draw(random, {kind: 1}, 0.5, 20.0, nodes, shape)
+        faults = plans.draw(random, {kind: 1}, 0.5, 20.0, nodes, shape, kinds.KINDS)
         assert script.read("\n".join(map(script.line, faults))) == tuple(faults)
         assert not {n for fault in faults for n in named(fault.action) if n > nodes}
 

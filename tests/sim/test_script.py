@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from sim import script
 from sim.actions import (
     Action,
+    Break,
     Crash,
+    CrashBeforeSession,
     Diverge,
     Drop,
     Duplicate,
     Everyone,
     Fault,
     Flap,
+    Hang,
     Heal,
     Hold,
     HostOf,
@@ -39,6 +42,7 @@ FORMS: list[tuple[str, Action]] = [
     ("crash everyone in 0-3 silently", Crash(Everyone("0-3"), silently=True)),
     ("crash the subtree of 0-0-12", Crash(Subtree("0-0-12"))),
     ("crash 50 % of the nodes", Crash(Share(0.5))),
+    ("crash nodes 3-5, 12 before its next session", CrashBeforeSession(SOME)),
     ("restart node 0", Restart(Nodes((0,)))),
     ("restart nodes 3-5, 12 with memory", Restart(SOME, memory=True)),
     ("partition nodes 3-5, 12", Partition(SOME)),
@@ -51,6 +55,8 @@ FORMS: list[tuple[str, Action]] = [
     ("heal", Heal()),
     ("slow node 5 by 10", Slow(Nodes((5,)), 10)),
     ("slow the subtree of 0 by 0.5", Slow(Subtree("0"), 0.5)),
+    ("break node 5", Break(Nodes((5,)))),
+    ("hang the leader of 0-3", Hang(LeaderOf("0-3"))),
     ("slow the link of nodes 0 and 8 by 10", SlowLink(0, 8, 10)),
     ("flap node 5 every 0.5 for 4 times", Flap(Nodes((5,)), 0.5, 4)),
     ("diverge 0-3", Diverge("0-3")),
@@ -163,8 +169,8 @@ NODE = "NODE must be a whole number, 0 or more"
 TIMES = "TIMES must be a whole number from 1 to 1,000,000"
 NUMBERS = "write node numbers, 0 or more, and ranges first-last with first <= last, as in 3-9, 12"
 VERBS = (
-    "the verbs are crash, kill, restart, partition, heal, slow, flap, diverge, drop, duplicate, "
-    "hold"
+    "the verbs are crash, kill, restart, partition, heal, slow, break, hang, flap, diverge, "
+    "drop, duplicate, hold"
 )
 TARGETS = (
     "write 'nodes NODES' or 'the host of SESSION' or 'the leader of SESSION' or "
@@ -187,7 +193,11 @@ BEGINNING = "write 'at SECONDS' and a fault, such as 'at 3 crash node 17'"
         ("at 3 minutes heal", "minutes", VERBS),
         ("at 3 crahs node 17", "crahs", VERBS),
         ("at 3 heal everything", "heal everything", "write 'heal'"),
-        ("at 3 crash", "crash", "write 'crash TARGET [silently]'"),
+        (
+            "at 3 crash",
+            "crash",
+            "write 'crash TARGET before its next session' or 'crash TARGET [silently]'",
+        ),
         ("at 3 drop 5 %", "drop 5 %", "write 'drop SHARE of the messages'"),
         (
             "at 3 slow node 5",

@@ -1,0 +1,91 @@
+"""The kinds of faults that a search draws, beside those that `heavy` has."""
+
+from __future__ import annotations
+
+from random import Random
+
+from core import Shape
+from sim import actions as a
+from sim import plans
+from sim.actions import SUBMITTER, Fault
+from sim.plans import Kind, Steps
+
+NOT_YET = 0  # the weight of what the core need not survive yet
+
+
+def _unopened(random: Random, nodes: int, shape: Shape) -> Steps:
+    """Some crash before they open the next session that they are given; one in two comes back."""
+    doomed = a.Nodes(tuple(sorted(random.sample(range(1, nodes + 1), -(-nodes // 3)))))
+    steps: Steps = [(0.0, a.CrashBeforeSession(doomed))]
+    if random.random() < 0.5:
+        steps.append((random.random() * 12, a.Restart(a.Share(1.0), random.random() < 0.5)))
+    return steps
+
+
+def _wrong_host(random: Random, nodes: int, shape: Shape) -> Steps:
+    """A host's own replica is corrupted, and what it is mended with takes a while to come."""
+    session = plans.session(random, shape)
+    steps: Steps = [(0.0, a.Diverge(session))]
+    if random.random() < 0.5:
+        slow = a.Slow(a.HostOf(session), random.choice((3.0, 10.0)))
+        steps = [(0.0, slow), *steps, (3.0, a.Heal())]
+    return steps
+
+
+def _broken(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Break(plans.node(random, nodes)))]
+
+
+def _hanging(random: Random, nodes: int, shape: Shape) -> Steps:
+    return [(0.0, a.Hang(plans.somebody(random, nodes, shape)))]
+
+
+KINDS: dict[str, Kind] = {
+    **plans.KINDS,
+    "unopened": _unopened,
+    "wrong host": _wrong_host,
+    "broken": _broken,
+    "hanging": _hanging,
+}
+WEIGHTS = {**plans.HEAVY, "unopened": 1, "wrong host": 3, "broken": NOT_YET, "hanging": NOT_YET}
+
+
+# -- worlds in which everything takes long ---------------------------------------------------
+
+AT_SECONDS = (600.0, 1199.0, 1200.0, 1200.001, 1800.0)  # round times among them
+
+
+def draw_long(random: Random, nodes: int) -> list[Fault]:
+    """One or two things that happen early, and what ends them a long time later."""
+    faults = list[Fault]()
+    for kind in random.sample(LONG, random.choice((1, 1, 2))):
+        begins, ends = kind(random, nodes)
+        faults.append(Fault(round(3 + random.random() * 10, 3), begins))
+        if ends is not None:
+            faults.append(Fault(random.choice(AT_SECONDS), ends))
+    return sorted(faults, key=lambda fault: fault.at)
+
+
+def _submitter_away(random: Random, nodes: int) -> tuple[a.Action, a.Action | None]:
+    root = a.Nodes((SUBMITTER,))
+    return a.Crash(root, random.random() < 0.3), a.Restart(root, random.random() < 0.7)
+
+
+def _submitter_apart(random: Random, nodes: int) -> tuple[a.Action, a.Action | None]:
+    return a.Partition(a.Nodes((SUBMITTER,))), a.Heal()
+
+
+def _all_away(random: Random, nodes: int) -> tuple[a.Action, a.Action | None]:
+    everyone = a.Nodes(tuple(range(1, nodes + 1)))
+    return a.Crash(everyone, random.random() < 0.3), a.Restart(everyone, random.random() < 0.5)
+
+
+def _half_gone(random: Random, nodes: int) -> tuple[a.Action, a.Action | None]:
+    return a.Crash(a.Share(0.5), silently=True), None
+
+
+def _very_slow(random: Random, nodes: int) -> tuple[a.Action, a.Action | None]:
+    return a.Slow(plans.node(random, nodes), 10_000.0), None
+
+
+LONG = (_submitter_away, _submitter_apart, _all_away, _half_gone, _very_slow)
