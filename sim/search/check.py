@@ -14,7 +14,7 @@ from core import messages as m
 from core.messages import Node
 from core.tries import TRIES
 from sim import script
-from sim.actions import SUBMITTER, Action, Fault, Restart
+from sim.actions import Action, Fault, Restart
 from sim.record import connections
 from sim.search.events import Event, line
 from sim.search.invariants import (
@@ -40,9 +40,12 @@ from sim.search.wrong import Wrong
 from sim.world import ROOT, World
 
 EVENTS_MAX = 400  # that are remembered, for what comes before a violation
-LOOK_SECONDS = 0.5  # at what may be wrong for a while
+LOOK_SECONDS = 0.5  # at what may be wrong for a while; in slow worlds less often
+LOOKS = 60  # in the time in which it must be right again
 NOTICE_FACTOR = 3.0  # of the heartbeat limit: both ends notice, and come back
 NOTICE_SECONDS = 12.0  # besides: for retries, and for an opening that never comes
+NOTICE_HOPS = 30  # the same, as messages that take a while on the way
+NOTICE_CALLS = 100  # the same, in the queue of a host
 
 
 class Checker:
@@ -66,6 +69,7 @@ class Checker:
         self._done: dict[Reflector, list[float | None]] = {}  # the seconds of each slot done
         self._stored: dict[str, m.Facts] = {}  # what the submitter's host knew as it crashed
         self._wrong_since: dict[Wrong, float] = {}
+        self._notice_seconds = _notice_seconds(world)
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self.network.watch = self.ordered
         self.broke, self.mended = self.probes.broke, self.probes.mended
@@ -85,7 +89,7 @@ class Checker:
         named = ", ".join(map(str, nodes)) or "nobody"
         self._note("", lambda: f"{script.line(Fault(0, action))[5:]}: {named}", *nodes)
         self.probes.acted(action, nodes)
-        if isinstance(action, Restart) and action.memory and SUBMITTER in nodes:
+        if isinstance(action, Restart) and action.memory and self.network.submitter in nodes:
             self._check_stored()
 
     def corrupted(self, reflector: Reflector) -> None:
@@ -95,8 +99,8 @@ class Checker:
     def crashing(self, node: Node) -> None:
         """A process is about to end."""
         self.probes.crashing(node)
-        if node == SUBMITTER:
-            reflectors = self.network.hosts[SUBMITTER].reflectors.values()
+        if node == self.network.submitter:
+            reflectors = self.network.hosts[self.network.submitter].reflectors.values()
             open_ones = [reflector for reflector in reflectors if not reflector.state.moved]
             self._stored = {r.session: r.model.facts() for r in open_ones}
 
@@ -223,7 +227,7 @@ class Checker:
 
     def _check_stored(self) -> None:
         """A submitter that is back with its store knows what it knew."""
-        host = self.network.hosts[SUBMITTER]
+        host = self.network.hosts[self.network.submitter]
         done = host.reflectors[ROOT.session].model.facts()
         for session, outputs in self._stored.items():
             if session == ROOT.session:
@@ -254,14 +258,13 @@ class Checker:
         now = clock.now
         wrong = dict.fromkeys(self.lasting.wrong())
         self._wrong_since = {what: self._wrong_since.get(what, now) for what in wrong}
-        limit = NOTICE_FACTOR * self.world.heartbeat + NOTICE_SECONDS
         for what, since in self._wrong_since.items():
-            if now - since > limit:
+            if now - since > self._notice_seconds:
                 detail = f"{what.detail}, since {since:.3f} s"
                 raise Broken(what.invariant, detail, what.session, what.node)
         self._check_standbys()
         if not clock.stopped:
-            due = clock.tick + clock.ticks(LOOK_SECONDS)
+            due = clock.tick + clock.ticks(max(LOOK_SECONDS, self._notice_seconds / LOOKS))
             clock.at(due, (self._look, None, None, None))
 
     def _check_standbys(self) -> None:
@@ -325,10 +328,20 @@ class Checker:
         """All who are there have heard that it is over, but who is below a liar that is still."""
         kept = self._kept_waiting()
         for view in self.lasting.views():
-            if view.node != SUBMITTER and view.node not in kept:
+            if view.node != self.network.submitter and view.node not in kept:
                 place = f"{view.place.session} on {view.place.address}"
                 what = f"node {view.node} is {view.state.name} in {place}"
                 raise Broken(RELEASED, what, node=view.node)
+
+
+def _notice_seconds(world: World) -> float:
+    """How long something may be wrong at most. Only very slow links and hosts make it longer."""
+    network = world.network
+    ticks = max(network.link_ticks(0, node) for node in range(2 * len(network.alive)))
+    link_seconds = ticks * world.clock.tick_seconds
+    slowness = NOTICE_HOPS * (link_seconds if link_seconds > 1 else 0.0)
+    queue = NOTICE_CALLS * world.service_seconds if world.service_seconds > 1 else 0.0
+    return NOTICE_FACTOR * world.heartbeat + NOTICE_SECONDS + slowness + queue
 
 
 def _spans(model: Computation) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,6 @@ from core import Host, Reflector, Worker
 from core.messages import Node
 from core.sessions.digest import differing
 from core.sessions.states import GONE
-from sim.actions import SUBMITTER
 from sim.each import EachNetwork
 from sim.search.invariants import EQUAL, MEMBERSHIP, NOTHING_LOST
 from sim.search.memory import Memory
@@ -26,18 +25,21 @@ class Lasting:
         self.world = world
         self.network = world.network
         self.corrupted: dict[Reflector, int] = {}  # since which message, the last time
+        self._chains: dict[Node, list[Worker]] = {}  # of the present look
         self.places = Places(world)
-        self.memory = Memory(world)
+        self.memory = Memory(world, self.corrupted)
 
     def wrong(self) -> Iterator[Wrong]:
         """All that is wrong now, but what faults that go on may keep from being mended."""
+        network = self.network
+        self._chains = {n: network.chain(n) for n, alive in enumerate(network.alive) if alive}
         yield from self._missing()
         if not self.world.faults.links.active:
             yield from self._forgotten()
             yield from self._unkept()
             yield from self._unrepaired()
             if not self.taint.nodes:  # who lies has others sent about, and what is untrue kept
-                yield from self.places.wrong()
+                yield from self.places.wrong(self._chains)
                 yield from self.memory.wrong()
 
     def reflectors(self) -> Iterator[Reflector]:
@@ -53,12 +55,17 @@ class Lasting:
             if alive:
                 yield from self.network.chain(node)
 
+    def _views(self) -> Iterator[Worker]:
+        """The same, as they are at the present look."""
+        for chain in self._chains.values():
+            yield from chain
+
     def current(self, session: str) -> Reflector | None:
         """The incarnation to which those who are assigned to it from the root down lead.
 
         None where there is none just now, or its output is not wanted any more.
         """
-        address, name = SUBMITTER, ROOT.session
+        address, name = self.world.submitter, ROOT.session
         for slot in [*map(int, session.split("-")[1:]), None]:
             host = self.network.hosts.get(address)
             reflector = host.reflectors.get(name) if host else None
@@ -84,7 +91,7 @@ class Lasting:
                     host = reflector.host.address
                     what = f"the model on node {host} has node {node}, who has no seat there"
                     yield Wrong(MEMBERSHIP, what, reflector.session, node)
-        for view in self.views():
+        for view in self._views():
             if {view.node, view.place.address} & liars:
                 continue
             if view.takes_part and not self._is_member(view):
@@ -92,9 +99,8 @@ class Lasting:
                 yield Wrong(MEMBERSHIP, what, view.place.session, view.node)
 
     def _has_seat(self, node: Node, reflector: Reflector) -> bool:
-        network = self.network
-        return bool(network.alive[node]) and any(
-            view.takes_part and view.at(reflector.place) for view in network.chain(node)
+        return any(
+            view.takes_part and view.at(reflector.place) for view in self._chains.get(node, ())
         )
 
     def _is_member(self, view: Worker) -> bool:
@@ -106,7 +112,7 @@ class Lasting:
 
     def _forgotten(self) -> Iterator[Wrong]:
         """Outputs that were acknowledged, and that a survivor's replica has, but not the newest."""
-        for view in self.views():
+        for view in self._views():
             if view.seat is None or view.state is GONE:
                 continue
             session, state = view.place.session, view.seat.state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from core import Host, Reflector
@@ -15,8 +15,9 @@ from sim.world import World
 class Memory:
     """Yields what hosts should have forgotten by now."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, corrupted: Container[Reflector]) -> None:
         self.network = world.network
+        self._corrupted = corrupted  # in these replicas differ again and again
         self._lasts_seconds = world.heartbeat  # what somebody may still be needed for
 
     def wrong(self) -> Iterator[Wrong]:
@@ -51,14 +52,14 @@ class Memory:
             yield from ((session, link) for link, _ in arrivals)
         for session, reflector in host.reflectors.items():
             admission, bringing = reflector.admission, reflector.recovery.bringing
-            waiting = (*admission.standbys.values(), *(admission.early or ()), *bringing.values())
-            yield from ((session, link) for link, _ in waiting)
+            if admission.standbys or admission.early or bringing:
+                yield from ((session, link) for _, link in admission.waiting())
 
     def _logged(self, reflector: Reflector) -> Iterator[Wrong]:
         """Messages that everyone who follows has, and agrees on."""
         log = reflector.repair._log
-        followed = log and reflector.members and reflector.live
-        if followed and log[-1][1] - log[0][1] > self._lasts_seconds:
+        followed = reflector.members and reflector.live and reflector not in self._corrupted
+        if log and followed and log[-1][1] - log[0][1] > self._lasts_seconds:
             what = f"has message {log[0][0]} of {reflector.session} yet, to mend replicas with"
             yield self._of(what, reflector.session, reflector.host.address)
 

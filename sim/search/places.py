@@ -10,7 +10,6 @@ from core.messages import Node, Place, Reply
 from core.sessions import Participant
 from core.sessions.participant import PAUSE_SECONDS_MAX
 from core.sessions.states import PAUSED, STANDBY
-from sim.actions import SUBMITTER
 from sim.search.invariants import ANSWERED
 from sim.search.wrong import Wrong
 from sim.world import World
@@ -30,23 +29,26 @@ class Places:
             self._turned_away[link.node] = self.network.now
         self._reply(host, link, place, reply)
 
-    def wrong(self) -> Iterator[Wrong]:
-        """Nodes that are without a place now, though somebody is there to give them one."""
+    def wrong(self, chains: dict[Node, list[Worker]]) -> Iterator[Wrong]:
+        """Nodes that are without a place now, though somebody is there to give them one.
+
+        `chains`: the views of each node that is there.
+        """
         network = self.network
-        if not network.alive[SUBMITTER] or network.outcome is not None:
+        if not network.alive[network.submitter] or network.outcome is not None:
             return
-        for node, alive in enumerate(network.alive):
-            if alive and not self._has_place(node):
+        for node, chain in chains.items():
+            if not self._has_place(node, chain):
                 what = f"node {node} has no place, nor was it told when to ask again"
                 yield Wrong(ANSWERED, what, "", node)
 
-    def _has_place(self, node: Node) -> bool:
+    def _has_place(self, node: Node, chain: list[Worker]) -> bool:
         """Whether any of its views takes part, stands by, or pauses for as long as it was told."""
         return any(
             view.takes_part
             or (view.state is STANDBY and self._stands_by(view))
             or (view.state is PAUSED and self._is_told(node))
-            for view in self.network.chain(node)
+            for view in chain
         )
 
     def _stands_by(self, view: Worker) -> bool:

@@ -7,7 +7,6 @@ from core import messages as m
 from core.messages import Node, Place, Reply
 from core.sessions import Participant
 from sim import actions as a
-from sim.actions import SUBMITTER
 from sim.world import World
 
 NAMES = (
@@ -66,14 +65,19 @@ class Probes:
 
     def acted(self, action: a.Action, nodes: list[Node]) -> None:
         match action:
-            case a.Crash() if len(nodes) > 1 and len(nodes) >= sum(self.world.network.alive[1:]):
+            case a.Crash() if len(nodes) > 1 and len(nodes) >= self._others():
                 self.hit("half of all nodes were lost at once")
             case a.Restart(_, memory) if nodes:
                 with_store = "with" if memory else "without"
-                if SUBMITTER in nodes:
+                if self.world.submitter in nodes:
                     self.hit(f"a submitter was lost, and came back {with_store} its store")
-                if memory and nodes != [SUBMITTER]:
+                if memory and nodes != [self.world.submitter]:
                     self.hit("a node came back with what it knew")
+
+    def _others(self) -> int:
+        """How many are there, without the submitter."""
+        alive = self.world.network.alive
+        return sum(alive) - alive[self.world.submitter]
 
     def broke(self, one: Node, other: Node) -> None:
         if self.world.network.alive[one] and self.world.network.alive[other]:

@@ -148,8 +148,9 @@ def _trial(trial: Trial | None) -> list[tuple[str, str]]:
         ("faults", "\n".join(lines) or "none"),
         ("faults end", f"after {trial.safety_seconds:g} s simulated"),
     ]
-    dead = ", ".join(map(str, trial.dead))
-    return [*rows, ("stay dead", f"nodes {dead}")] if dead else rows
+    several = {"stay dead": trial.dead, "lie": trial.liars, "always slow": trial.slow}
+    numbers = {name: ", ".join(map(str, nodes)) for name, nodes in several.items()}
+    return [*rows, *((name, f"nodes {nodes}") for name, nodes in numbers.items() if nodes)]
 
 
 def _value(value: Any) -> str:

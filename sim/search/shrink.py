@@ -16,9 +16,9 @@ import attrs
 from core.messages import Node
 from plugins.distributions import Distribution, parse
 from sim.actions import Fault, Nodes
+from sim.search.numbers import renumbered
 from sim.search.trial import Trial
 
-SINGLE_NODES = ("node", "one", "other")  # fields of actions that are a node's number
 RUNS_MAX = 300
 SECONDS_MAX = 60.0  # of wall time
 ESSENTIAL = ("nodes", "partitions", "seed", "job", "input")  # without these it is another world
@@ -159,27 +159,17 @@ def _among(trial: Trial, nodes: int) -> Iterator[Trial]:
             these = [(n - 1) % nodes + 1 if fold and n > nodes else n for n in numbers]
             return tuple(dict.fromkeys(n for n in these if n <= nodes))
 
-        faults = (_fault_among(fault, among) for fault in trial.faults)
+        world = {**trial.world, "nodes": nodes}
+        if "submitter" in world:
+            world["submitter"] = min(world["submitter"], nodes)
+        faults = (renumbered(fault, among) for fault in trial.faults)
         yield attrs.evolve(
             trial,
-            world={**trial.world, "nodes": nodes},
+            world=world,
             faults=tuple(fault for fault in faults if fault),
             dead=tuple(node for node in trial.dead if node <= nodes),
+            slow=tuple(node for node in trial.slow if node <= nodes),
         )
-
-
-def _fault_among(
-    fault: Fault, among: Callable[[tuple[Node, ...]], tuple[Node, ...]]
-) -> Fault | None:
-    """None where it would be a fault of nobody."""
-    changes: dict[str, Any] = {}
-    for name, value in attrs.asdict(fault.action, recurse=False).items():
-        if isinstance(value, Nodes) or (name in SINGLE_NODES and value is not None):
-            numbers = among(value.numbers if isinstance(value, Nodes) else (value,))
-            if not numbers:
-                return None
-            changes[name] = Nodes(numbers) if isinstance(value, Nodes) else numbers[0]
-    return attrs.evolve(fault, action=attrs.evolve(fault.action, **changes))
 
 
 def _fewer_partitions(search: _Search) -> None:

@@ -17,19 +17,23 @@ from core import Shape
 from sim import actions as a
 from sim import plans
 from sim.actions import SUBMITTER, Fault
-from sim.search import job
+from sim.search import job, kinds
 from sim.search.check import Checker
 from sim.search.events import involved
 from sim.search.invariants import ENDS, NO_EXCEPTION
 from sim.search.liar import Liar
+from sim.search.numbers import renumbered
 from sim.search.sound import Broken
-from sim.world import ROOT, World
+from sim.world import World
 
 JOB = "sim.search.job"
 ALWAYS = 10**9
 DELAYS = (0.0, 0.05, "uniform:0.1,2", "exponential:1", "uniform:1,6", "exponential:4")
 DRAIN_SECONDS = 40.0  # after the result: until everyone has heard of it
 LIVENESS_SECONDS = 120.0  # for those who are left, besides the time for their work
+USUAL_SECONDS = {"heartbeat": 5.0, "latency": 0.4, "service_time": 0.02}  # at most, in most worlds
+LONG_SHARE, LONG_SECONDS = 0.02, 2400.0  # of worlds in which faults are far apart
+SLOW_FACTOR = 20.0  # of a node that is always slow
 
 
 @attrs.frozen
@@ -42,6 +46,7 @@ class Trial:
     safety_seconds: float  # how long faults go on
     dead: tuple[int, ...]  # nodes that stay dead in the liveness phase, if they are dead then
     liars: tuple[int, ...] = ()  # nodes that say anything at any time
+    slow: tuple[int, ...] = ()  # nodes whose functions take SLOW_FACTOR times as long, always
 
 
 @attrs.frozen
@@ -62,15 +67,34 @@ class Outcome:
     messages: int
 
 
+class Drawn(World):
+    """A world in which any node may be the submitter."""
+
+    def __init__(self, submitter: int = SUBMITTER, **options: Any) -> None:
+        self.submitter = submitter
+        super().__init__(**options)
+
+
 def draw(seed: int) -> Trial:
     """The trial of a seed. Which kinds of faults there are, and how often, is drawn as well."""
     random = Random(f"search/{seed}")
     world = _world(random, seed)
-    weights = {kind: weight for kind, weight in plans.HEAVY.items() if random.random() < 0.4}
-    safety_seconds = random.choice((5.0, 15.0, 30.0, 60.0))
-    faults = _faults(random, weights, safety_seconds, world)
-    dead = _dead(random, world["nodes"])
-    return Trial(seed, world, faults, safety_seconds, dead, _liars(seed, world["nodes"]))
+    if long := random.random() < LONG_SHARE:
+        _lengthen(random, world)
+    nodes = world["nodes"]
+    safety_seconds = LONG_SECONDS if long else random.choice((5.0, 15.0, 30.0, 60.0))
+    faults = kinds.draw_long(random, nodes) if long else _faults(random, safety_seconds, world)
+    dead, slow = _dead(random, nodes), _slow(random, nodes)
+    world["submitter"] = submitter = random.randint(0, nodes)
+    numbers = {SUBMITTER: submitter, submitter: SUBMITTER}
+
+    def among(nodes: tuple[int, ...]) -> tuple[int, ...]:
+        """The numbers of those who have these where the submitter is 0."""
+        return tuple([numbers.get(node, node) for node in nodes])
+
+    faults = [found for fault in faults if (found := renumbered(fault, among))]
+    liars = () if long else among(_liars(seed, nodes))  # what they say would fill every queue
+    return Trial(seed, world, tuple(faults), safety_seconds, among(dead), liars, among(slow))
 
 
 def _world(random: Random, seed: int) -> dict[str, Any]:
@@ -91,25 +115,45 @@ def _world(random: Random, seed: int) -> dict[str, Any]:
     }
     if random.random() < 0.2:
         world["lifetime"] = random.choice(("exponential:10", "exponential:40", "uniform:1,30"))
-    if random.random() < 0.2:
-        world["listening"] = random.choice((0.0, 0.5, 0.8))
+    if random.random() < 0.25:
+        world["listening"] = random.choice((0.0, 0.0, 0.5, 0.8))
     if random.random() < 0.05:
         world["service_time"] = 0.02
-    if random.random() < 0.15:
-        fails = (job.PREPARE_FAILS, job.COLLECT_FAILS, *range(partitions))
+    if random.random() < 0.2:
+        partition = random.randrange(partitions)
+        fails = (job.PREPARE_FAILS, job.COLLECT_FAILS, partition, partition)
         world["input"][2:] = [random.choice(fails), random.choice((1, 2, ALWAYS))]
     return world
 
 
-def _faults(
-    random: Random, weights: dict[str, int], safety_seconds: float, world: dict[str, Any]
-) -> tuple[Fault, ...]:
-    if not weights:
-        return ()
+def _lengthen(random: Random, world: dict[str, Any]) -> None:
+    """Have a small part of it take longer than anybody would wait who only looks for a change."""
+    world["delay"] = random.choice((2.0, "uniform:1,6"))
+    world["nodes"] = min(world["nodes"], 8)
+    match random.randrange(4):
+        case 0:
+            world["heartbeat"] = 2000.0
+        case 1:
+            world |= {"latency": 700.0, "heartbeat": 10_000.0}
+        case 2:
+            world |= {"service_time": 700.0, "heartbeat": 1e6}
+        case _:
+            world["arrival_rate"] = 1 / 600
+
+
+def _faults(random: Random, safety_seconds: float, world: dict[str, Any]) -> list[Fault]:
+    weights = {kind: weight for kind, weight in kinds.WEIGHTS.items() if random.random() < 0.4}
+    if not any(weights.values()):
+        return []
     gap_seconds = random.choice((0.5, 2.0, 6.0, 15.0))
     shape = Shape.root(world["partitions"], world["fanout"])
-    faults = plans.draw(random, weights, gap_seconds, safety_seconds, world["nodes"], shape)
-    return tuple(faults)
+    nodes, until = world["nodes"], safety_seconds
+    return plans.draw(random, weights, gap_seconds, until, nodes, shape, kinds.KINDS)
+
+
+def _slow(random: Random, nodes: int) -> tuple[int, ...]:
+    """One in a tenth of the worlds."""
+    return (random.randint(1, nodes),) if random.random() < 0.1 else ()
 
 
 def _dead(random: Random, nodes: int) -> tuple[int, ...]:
@@ -134,7 +178,8 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     _, _, fails, times = given = _job_input(trial)
     job.left.clear()
     job.left[fails] = times
-    world = World(**trial.world, faults=trial.faults)
+    world = Drawn(**trial.world, faults=trial.faults)
+    world.work.slow_always = dict.fromkeys(trial.slow, SLOW_FACTOR)
     checker = Checker(world, tell, [Liar(world, node) for node in trial.liars])
     violation = None
     try:
@@ -157,9 +202,12 @@ def _job_input(trial: Trial) -> list[int]:
 
 def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> None:
     world.run(until=trial.safety_seconds)
+    _require_going_on(world)
     if world.network.outcome is None:
         _recover(trial, world)
-        world.run(until=world.now + LIVENESS_SECONDS + _work_seconds(trial, world))
+        patience = LIVENESS_SECONDS * _pace(trial) + _work_seconds(trial, world)
+        world.run(until=world.now + patience)
+        _require_going_on(world)
     if world.network.outcome is None:
         raise Broken(
             ENDS,
@@ -170,20 +218,40 @@ def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> N
     checker.check_result(given)
     _recover(trial, world)
     world.clock.stopped = False
-    world.run(until=world.now + DRAIN_SECONDS + 3 * world.heartbeat)
+    world.run(until=world.now + DRAIN_SECONDS * _pace(trial) + 3 * world.heartbeat)
     checker.check_released()
+
+
+def _require_going_on(world: World) -> None:
+    """Raises Broken where the world was taken to be over though something would happen."""
+    if not world.clock.stopped or world.network.outcome is not None:
+        return
+    alive = world.network.alive
+    stands_still = not alive[world.submitter] or sum(alive) == 1 or world.faults.links.active
+    if world.report().faults_left or not stands_still:
+        raise Broken(ENDS, f"it was taken to be over after {world.now:.0f} s")
 
 
 def _recover(trial: Trial, world: World) -> None:
     """The faults stop; who is dead comes back, or not."""
+    network, submitter = world.network, world.submitter
     world.do(a.Heal())
     world.calm = True
     back = [node for node in world.faults.crashed if node not in trial.dead]
     for node in back:
-        world.do(a.Restart(a.Nodes((node,)), memory=node == SUBMITTER))
-    nobody = world.record.arrived == world.nodes and not any(world.network.alive[1:])
-    if nobody and not world.do(a.Restart(a.Nodes((1,)), memory=False)):  # it had left
-        world.network.arrive(1, ROOT, listens=True)
+        world.do(a.Restart(a.Nodes((node,)), memory=node == submitter))
+    nobody = world.record.arrived == world.nodes and sum(network.alive) == network.alive[submitter]
+    first = 1 if submitter != 1 else SUBMITTER
+    if nobody and not world.do(a.Restart(a.Nodes((first,)), memory=False)):  # it had left
+        network.arrive(first, world.root, listens=True)
+
+
+def _pace(trial: Trial) -> float:
+    """How many times as long as usual everything may take, but for the work."""
+    latency = trial.world.get("latency")
+    given = {**trial.world, "latency": latency if isinstance(latency, float) else 0.0}
+    times = [float(given.get(name, 0.0)) / usual for name, usual in USUAL_SECONDS.items()]
+    return max(1.0, *times)
 
 
 def _work_seconds(trial: Trial, world: World) -> float:
@@ -192,4 +260,7 @@ def _work_seconds(trial: Trial, world: World) -> float:
     longest = max(work.delay_ticks or [0]) * world.clock.tick_seconds
     factors = [f.action.factor for f in trial.faults if isinstance(f.action, a.Slow)]
     slowly = max(factors, default=0.0) * longest * 3 * world.shape.levels
-    return 4 * world.shape.partitions * (longest + 10 * world.service_seconds + 1) + slowly
+    arriving = float(world.nodes / trial.world.get("arrival_rate", 1.0))
+    longest *= SLOW_FACTOR if trial.slow else 1.0
+    working = 4 * world.shape.partitions * (longest + 10 * world.service_seconds + 1)
+    return working + slowly + arriving

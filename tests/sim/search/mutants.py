@@ -1,6 +1,6 @@
 """Cores that are wrong on purpose, each in one place: what the search has to find.
 
-A mutant is an edit of the text of one function of the core, or of the store below it, so that it
+A mutant is an edit of the text of one function of the core, or of the simulator, so that it
 shows what it changes and nothing else, and stops applying, with a clear error, when that text is
 gone.
 """
@@ -36,12 +36,14 @@ from sim.search.invariants import (
     NO_EXCEPTION,
     NOTHING_LOST,
     ONCE,
+    ONE_ORDER,
     OUTPUTS,
     RELEASED,
     RESULT,
     SOUND,
 )
 from sim.store import MemoryStore
+from sim.world import World
 
 
 @attrs.frozen
@@ -259,6 +261,22 @@ MUTANTS = (
         150,
         (ENDS,),
     ),
+    Mutant(
+        "a worker whose number is 0 does not count as one who may try what failed",
+        Slots._others_may_try,
+        "bool(people.people.keys()",
+        "any(people.people.keys()",
+        1000,
+        (SOUND, RESULT),
+    ),
+    Mutant(
+        "a failure of prepare or collect that is heard twice counts twice",
+        Computation._failed,
+        "if failed.before == self.failed(node, i) and not in_vain:",
+        "if i is None or failed.before == self.failed(node, i) and not in_vain:",
+        1000,
+        (RESULT,),
+    ),
     # -- the model: who leads, and where the team goes -------------------------------------
     Mutant(
         "a leader that is lost is not replaced",
@@ -348,6 +366,14 @@ MUTANTS = (
         "pass",
         147,
         (EQUAL,),
+    ),
+    Mutant(
+        "what was ordered since is forgotten when a host's replica is mended",
+        Repair.mend,
+        "state.apply(now, message)",
+        "pass",
+        1000,
+        (ONE_ORDER, NO_EXCEPTION),
     ),
     # -- recovery --------------------------------------------------------------------------
     Mutant(
@@ -602,6 +628,14 @@ MUTANTS = (
         (FORGOTTEN,),
     ),
     Mutant(
+        "what is kept of sessions below is not forgotten when their output is kept",
+        Backups.keep,
+        'self.forget(f"{session}-{number}")',
+        "pass",
+        1000,
+        (FORGOTTEN,),
+    ),
+    Mutant(
         "the log for mending is never cut",
         Repair.count,
         "self._log = [entry for entry in self._log if entry[0] > vote.seq]",
@@ -665,6 +699,31 @@ MUTANTS = (
         "dict(facts)",
         69,
         (NOTHING_LOST,),
+    ),
+    # -- the end of a run -------------------------------------------------------------------
+    Mutant(
+        "a run is given up though something is to come",
+        World._look_for_end,
+        "comes = self._planned or self._leaving or self.record.arrived < self.nodes",
+        "comes = False",
+        1000,
+        (ENDS,),
+    ),
+    Mutant(
+        "a run is given up while something is on its way for long",
+        World._look_for_end,
+        "max(clock.ticks(STANDSTILL_SECONDS), STANDSTILL_TIMES * latest)",
+        "clock.ticks(STANDSTILL_SECONDS)",
+        1000,
+        (ENDS,),
+    ),
+    Mutant(
+        "a run is given up while a node is at work",
+        World._look_for_end,
+        "(comes or self.work.running)",
+        "comes",
+        1000,
+        (ENDS,),
     ),
     # -- who may say what, in worlds with a liar -------------------------------------------
     Mutant(
