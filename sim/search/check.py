@@ -34,7 +34,7 @@ from sim.search.job import NOTHING_FAILS
 from sim.search.lasting import Lasting
 from sim.search.liar import Liar
 from sim.search.probes import Probes
-from sim.search.sound import Broken, check_sound
+from sim.search.sound import Broken, check_sound, check_tried
 from sim.search.taint import Taint
 from sim.search.wrong import Wrong
 from sim.world import ROOT, World
@@ -122,6 +122,8 @@ class Checker:
         if reflector.state.moved:
             return  # nobody is there any more
         check_sound(reflector.state)
+        if type(message) is m.Failed:
+            check_tried(reflector.state, message)
         self._check_members(reflector, node)
         self._check_connections(reflector)
         self._check_replicas()

@@ -1,7 +1,8 @@
 """A job whose every output shows what it is made of, so that each can be checked at once.
 
 The input is [first, size, fails, times]: a span of partitions, and what fails how often: one of the
-partitions, or PREPARE_FAILS, COLLECT_FAILS or NOTHING_FAILS. The output of a span is the list of
+partitions, or PREPARE_FAILS, PREPARE_BELOW_FAILS (not that of the root), COLLECT_FAILS or
+NOTHING_FAILS. The output of a span is the list of
 its partitions.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-NOTHING_FAILS, PREPARE_FAILS, COLLECT_FAILS = -1, -2, -3
+NOTHING_FAILS, PREPARE_FAILS, COLLECT_FAILS, PREPARE_BELOW_FAILS = -1, -2, -3, -4
 
 Span = list[int]
 
@@ -26,6 +27,8 @@ def _fail(what: int) -> None:
 def prepare(input: Span, sizes: list[int]) -> list[Span]:
     first, size, *fails = input
     _fail(PREPARE_FAILS)
+    if first:
+        _fail(PREPARE_BELOW_FAILS)
     if size != sum(sizes):
         raise ValueError(f"a span of {size} is to be cut into {sizes}")
     ends = accumulate(sizes, initial=first)

@@ -22,13 +22,11 @@ def _unopened(random: Random, nodes: int, shape: Shape) -> Steps:
     return steps
 
 
-def _wrong_host(random: Random, nodes: int, shape: Shape) -> Steps:
-    """A host's own replica is corrupted, and what it is mended with takes a while to come."""
-    session = plans.session(random, shape)
-    steps: Steps = [(0.0, a.Diverge(session))]
+def _wrong_hosts(random: Random, nodes: int, shape: Shape) -> Steps:
+    """Hosts' own replicas are corrupted; at times what mends them takes a while to come."""
+    steps: Steps = [(0.5 * i, a.Diverge(plans.session(random, shape))) for i in range(8)]
     if random.random() < 0.5:
-        slow = a.Slow(a.HostOf(session), random.choice((3.0, 10.0)))
-        steps = [(0.0, slow), *steps, (3.0, a.Heal())]
+        steps = [(0.0, a.Slow(a.Share(0.5), 4.0)), *steps, (4.0, a.Heal())]
     return steps
 
 
@@ -43,11 +41,11 @@ def _hanging(random: Random, nodes: int, shape: Shape) -> Steps:
 KINDS: dict[str, Kind] = {
     **plans.KINDS,
     "unopened": _unopened,
-    "wrong host": _wrong_host,
+    "wrong hosts": _wrong_hosts,
     "broken": _broken,
     "hanging": _hanging,
 }
-WEIGHTS = {**plans.HEAVY, "unopened": 1, "wrong host": 3, "broken": NOT_YET, "hanging": NOT_YET}
+WEIGHTS = {**plans.HEAVY, "unopened": 1, "wrong hosts": 1, "broken": NOT_YET, "hanging": NOT_YET}
 
 
 # -- worlds in which everything takes long ---------------------------------------------------

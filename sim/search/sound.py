@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core import Computation, Session
+from core import messages as m
 from core.messages import Node, process_of
 from sim.search.invariants import SOUND
 
@@ -59,3 +60,22 @@ def check_sound(state: Session) -> None:
     if free and ready and not model.failure and (slots.inputs is not None or not leaf):
         tried = [i for i in free if i not in slots.failed]
         need(not tried, f"{ready} are idle beside {len(tried)} free slots")
+
+
+def check_tried(state: Session, failed: m.Failed) -> None:
+    """Raises Broken where who failed a slot just now has it again, and others have not tried it."""
+    model = state.model
+    assert isinstance(model, Computation)
+    slots = model.slots
+    if (
+        failed.slot is None
+        or model.failure
+        or slots.done[failed.slot]
+        or slots.worker[failed.slot] != failed.node
+    ):
+        return
+    tried = slots.failed.get(failed.slot, ())
+    others = [n for n in state.people if n not in tried and n not in state.observers]
+    if others and failed.node in tried:
+        what = f"message {state.seq}: {failed.node} has slot {failed.slot} again, before {others}"
+        raise Broken(SOUND, what, state.name, failed.node)

@@ -92,6 +92,8 @@ def draw(seed: int) -> Trial:
         """The numbers of those who have these where the submitter is 0."""
         return tuple([numbers.get(node, node) for node in nodes])
 
+    if world["input"][3] == 2 and random.random() < 0.5:
+        faults = [Fault(0.0, a.Duplicate(1.0)), *faults]
     faults = [found for fault in faults if (found := renumbered(fault, among))]
     liars = () if long else among(_liars(seed, nodes))  # what they say would fill every queue
     return Trial(seed, world, tuple(faults), safety_seconds, among(dead), liars, among(slow))
@@ -123,6 +125,10 @@ def _world(random: Random, seed: int) -> dict[str, Any]:
         partition = random.randrange(partitions)
         fails = (job.PREPARE_FAILS, job.COLLECT_FAILS, partition, partition)
         world["input"][2:] = [random.choice(fails), random.choice((1, 2, ALWAYS))]
+    elif random.random() < 0.05:  # of leaders on another's host, from whom it may be heard twice
+        below = random.choice((job.PREPARE_BELOW_FAILS, job.COLLECT_FAILS))
+        world["input"][2:] = [below, 2]
+        world["listening"] = 0.0
     return world
 
 

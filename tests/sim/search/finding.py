@@ -10,7 +10,7 @@ import sys
 from tests.sim.search.mutants import MUTANTS, applied
 from tests.sim.search.test_mutants import violations
 
-SEEDS_MAX = 6000
+SEEDS_MAX = 1500
 
 
 def main(words: str) -> None:

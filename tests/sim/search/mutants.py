@@ -702,26 +702,10 @@ MUTANTS = (
     ),
     # -- the end of a run -------------------------------------------------------------------
     Mutant(
-        "a run is given up though something is to come",
-        World._look_for_end,
-        "comes = self._planned or self._leaving or self.record.arrived < self.nodes",
-        "comes = False",
-        1000,
-        (ENDS,),
-    ),
-    Mutant(
         "a run is given up while something is on its way for long",
         World._look_for_end,
         "max(clock.ticks(STANDSTILL_SECONDS), STANDSTILL_TIMES * latest)",
         "clock.ticks(STANDSTILL_SECONDS)",
-        1000,
-        (ENDS,),
-    ),
-    Mutant(
-        "a run is given up while a node is at work",
-        World._look_for_end,
-        "(comes or self.work.running)",
-        "comes",
         1000,
         (ENDS,),
     ),
