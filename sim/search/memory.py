@@ -49,7 +49,7 @@ class Memory:
     def _waiting_at(host: Host) -> Iterator[tuple[str, Any]]:
         """Who waits at a host in any way: for which session, and what leads to it."""
         for session, arrivals in host.waiting.items():
-            yield from ((session, link) for link, _ in arrivals)
+            yield from ((session, link) for link, _ in arrivals.values())
         for session, reflector in host.reflectors.items():
             admission, bringing = reflector.admission, reflector.recovery.bringing
             if admission.standbys or admission.early or bringing:
