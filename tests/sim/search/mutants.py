@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from core import Computation, Host, Reflector, Session, Worker, columns, lateness, rights
+from core import Computation, Host, Reflector, Session, Worker, columns, lateness, rights, tries
 from core.sessions import people, roles
 from core.sessions.admission import Admission
 from core.sessions.backups import Backups
@@ -36,7 +36,6 @@ from sim.search.invariants import (
     NO_EXCEPTION,
     NOTHING_LOST,
     ONCE,
-    ONE_ORDER,
     OUTPUTS,
     RELEASED,
     RESULT,
@@ -161,7 +160,7 @@ MUTANTS = (
         Computation._failed,
         "slots.drop(node)",
         "pass",
-        12,
+        66,
         (SOUND,),
     ),
     Mutant(
@@ -242,7 +241,7 @@ MUTANTS = (
         Steps._give_up,
         "len(tried) >= TRIES and not others",
         "True",
-        12,
+        57,
         (RESULT,),
     ),
     Mutant(
@@ -255,27 +254,11 @@ MUTANTS = (
     ),
     Mutant(
         "the submitter counts as one who may try what failed",
-        Slots._others_may_try,
-        "{*failed, *people.observers}",
-        "{*failed}",
+        tries.who_may_try,
+        "{*people.observers, *busy}",
+        "{*busy}",
         150,
         (ENDS,),
-    ),
-    Mutant(
-        "a worker whose number is 0 does not count as one who may try what failed",
-        Slots._others_may_try,
-        "bool(people.people.keys()",
-        "any(people.people.keys()",
-        1000,
-        (SOUND, RESULT),
-    ),
-    Mutant(
-        "a failure of prepare or collect that is heard twice counts twice",
-        Computation._failed,
-        "if failed.before == self.failed(node, i) and not in_vain:",
-        "if i is None or failed.before == self.failed(node, i) and not in_vain:",
-        1000,
-        (RESULT,),
     ),
     # -- the model: who leads, and where the team goes -------------------------------------
     Mutant(
@@ -367,14 +350,6 @@ MUTANTS = (
         147,
         (EQUAL,),
     ),
-    Mutant(
-        "what was ordered since is forgotten when a host's replica is mended",
-        Repair.mend,
-        "state.apply(now, message)",
-        "pass",
-        1000,
-        (ONE_ORDER, NO_EXCEPTION),
-    ),
     # -- recovery --------------------------------------------------------------------------
     Mutant(
         "what a replica does not know is forgotten when it is brought",
@@ -422,7 +397,7 @@ MUTANTS = (
         Recovery.is_new,
         "past.seq > brought",
         "past.seq > 0 and not brought",
-        295,
+        1500,
         (NOTHING_LOST,),
     ),
     Mutant(
@@ -486,7 +461,7 @@ MUTANTS = (
         Backups.keep,
         "**facts}",
         "**{max(0, i - 1): fact for i, fact in facts.items()}}",
-        5,
+        70,
         (OUTPUTS,),
     ),
     Mutant(
@@ -518,7 +493,7 @@ MUTANTS = (
         Participant.lead_on,
         "if below.outcome:",
         "if False:",
-        21,
+        130,
         (ENDS,),
     ),
     Mutant(
@@ -559,7 +534,7 @@ MUTANTS = (
         Host._give_up,
         "self.carrier.reply(self, link, Place(session, (self.address,)), m.Absent())",
         "pass",
-        12,
+        750,
         (RELEASED, ENDS, ANSWERED),
     ),
     Mutant(
@@ -615,7 +590,7 @@ MUTANTS = (
         Admission.waiting,
         "(*waiting, *self.standbys.values())",
         "waiting",
-        273,
+        850,
         (ANSWERED, RELEASED),
     ),
     # -- memory ---------------------------------------------------------------------------
@@ -625,14 +600,6 @@ MUTANTS = (
         "del self.kept[session]",
         "pass",
         5,
-        (FORGOTTEN,),
-    ),
-    Mutant(
-        "what is kept of sessions below is not forgotten when their output is kept",
-        Backups.keep,
-        'self.forget(f"{session}-{number}")',
-        "pass",
-        1000,
         (FORGOTTEN,),
     ),
     Mutant(
@@ -720,15 +687,6 @@ MUTANTS = (
         lied=True,
     ),
     Mutant(
-        "anybody may say what a leader says",
-        roles._of_leader,
-        "and not ends:",
-        "and False:",
-        750,
-        (RESULT, ENDS, OUTPUTS),
-        lied=True,
-    ),
-    Mutant(
         "outputs are taken from whoever brings them",
         rights._gave,
         "node not in slots.ever(i)",
@@ -751,7 +709,7 @@ MUTANTS = (
         roles.of_open,
         "if opening.epoch > current or opening.again:",
         "if opening.epoch > current: return COUNTS\n    if opening.again:",
-        700,
+        2200,
         (ENDS, MEMBERSHIP),
         lied=True,
     ),
@@ -765,30 +723,12 @@ MUTANTS = (
         lied=True,
     ),
     Mutant(
-        "a replica is believed without its seal",
-        Recovery.believes,
-        "past.seal == reflector.seal(node, past.epoch)",
-        "True",
-        2500,
-        (OUTPUTS,),
-        lied=True,
-    ),
-    Mutant(
         "that all is over is believed of any host",
         Participant.answered,
         "case m.Stop() if self.port.is_end(reply.ended):",
         "case m.Stop():",
         1450,
         (MEMBERSHIP, RELEASED, ENDS, ACCUSED),
-        lied=True,
-    ),
-    Mutant(
-        "one may be sent to another root",
-        Participant._go,
-        "route[0] != here[0] or ",
-        "",
-        1450,
-        (RELEASED, ENDS, MEMBERSHIP, NOTHING_LOST),
         lied=True,
     ),
 )
