@@ -97,8 +97,9 @@ class Slots(Room):
         """The process of `tried[0]`, which has slot `i` no more, has failed at it."""
         self.failed[i] = (*self.failed.get(i, ()), *tried)
         process = process_of(tried[0])
-        times = self.pauses.get(process, (0, 0.0))[0] + 1
-        self.pauses[process] = times, now + pause_seconds(times)
+        times, until = self.pauses.get(process, (0, 0.0))
+        if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already
+            self.pauses[process] = times + 1, now + pause_seconds(times + 1)
 
     def resume(self, now: float) -> None:
         """Those whose pause is over may have something again."""

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from core import Shape, lateness
 from core.messages import Node, Value
 from core.sessions.digest import differing
+from core.sessions.messages import NODE_BITS, process_of
 from core.slots import Slots
 
 Event = tuple[int, int, int]
@@ -466,6 +467,19 @@ def test_who_failed_at_a_slot_gets_another_while_others_may_try() -> None:
     slots.failed[0] = (1, 2)
     slots.drop(2)
     assert [slots.take(1, crowd, 0.0) for _ in range(2)] == [[1], [0]]  # all have tried
+
+
+def test_nodes_of_one_process_that_fail_at_the_same_time_pause_it_once() -> None:
+    slots, first = prepared(6), 7 << NODE_BITS + 20
+    for i in range(3):
+        slots.give(i, first + i, 0.0)
+    for i in range(3):
+        slots.fail(i, (first + i,), 1.0)
+    ((process, (times, until)),) = slots.pauses.items()
+    assert (process, times, until) == (process_of(first), 1, 1.5)
+    slots.resume(1.5)
+    slots.fail(0, (first,), 1.5)
+    assert slots.pauses == {process: (2, 2.5)}
 
 
 def test_what_a_node_is_not_to_try_again_stays_the_next_for_others() -> None:
