@@ -129,7 +129,7 @@ class Computation(Model):
         node, numbers, slots, held = finished.node, finished.slots, self.slots, False
         were_open, pace = slots.remaining, slots.paces.get(node)
         for i, output in zip(numbers, finished.outputs, strict=True):
-            held = slots.finish(i, node, output, now) or held
+            held = slots.finish(i, node, output, now, finished.lost) or held
         if not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
             self.people.note(numbers)
@@ -176,7 +176,7 @@ class Computation(Model):
     # -- what outlives a host, and copies --------------------------------------------------
 
     def facts(self, numbers: Iterable[int] | None = None) -> Facts:
-        """The output of each slot done, with the seconds it took."""
+        """The output of each slot done, with the seconds it took, and what was lost, if it was."""
         return self.slots.known(numbers)
 
     def context(self) -> Value:
@@ -188,10 +188,10 @@ class Computation(Model):
         if context and context["given"] and not self.given:
             self.given, self.input = True, context["input"]
         slots.remember(context["had"] if context else ())
-        for i, (output, seconds) in facts.items():
+        for i, (output, seconds, *lost) in facts.items():
             if not 0 <= i < len(slots) or slots.done[i]:
                 continue
-            slots.accept(i, output, seconds)
+            slots.accept(i, output, seconds, *lost)
             worker = slots.worker[i]
             if worker is not None and not self.leaf:  # its work is not needed
                 slots.worker[i] = None

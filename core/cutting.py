@@ -24,9 +24,10 @@ class Shape:
     first: int
     levels: int
     fanout: int
+    keep_going: bool = False  # what fails for good is left out, and all else collected
 
     @classmethod
-    def root(cls, partitions: int, fanout: int) -> Shape:
+    def root(cls, partitions: int, fanout: int, keep_going: bool = False) -> Shape:
         """The root's shape. Raises ValueError for less than one partition or a fanout below 2."""
         if partitions < 1:
             raise ValueError(f"partitions must be at least 1, not {partitions}")
@@ -35,11 +36,11 @@ class Shape:
         levels, capacity = 1, fanout
         while capacity < partitions:
             levels, capacity = levels + 1, capacity * fanout
-        return cls(ROOT, partitions, 0, levels, fanout)
+        return cls(ROOT, partitions, 0, levels, fanout, keep_going)
 
     def plain(self) -> list[str | int]:
         """As plain data; `Shape(*plain)` is equal."""
-        return [self.session, self.partitions, self.first, self.levels, self.fanout]
+        return list(attrs.astuple(self))
 
     @property
     def leaf(self) -> bool:
@@ -66,6 +67,7 @@ class Shape:
             self.first + slot * size + min(slot, larger),
             self.levels - 1,
             self.fanout,
+            self.keep_going,
         )
 
 

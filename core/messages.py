@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 else:
     from attrs import define as frozen
 
+# How many partitions were lost, and of some of them session, partition and error.
+Loss = tuple[int, tuple[tuple[str, int | None, str], ...]]
+
 
 @frozen
 class Failure:
@@ -58,12 +61,16 @@ class Collected:
 
 @frozen
 class Finished:
-    """Participant, when it has the outputs of slots; `seconds` is what all of them took."""
+    """Participant, when it has the outputs of slots; `seconds` is what all of them took.
+
+    `lost`: what of a child session has failed for good. Where that is all, there is no output.
+    """
 
     node: Node
     slots: tuple[int, ...]
     outputs: list[Value]
     seconds: float
+    lost: Loss | None = None
 
 
 @frozen
@@ -113,14 +120,15 @@ class Prepare:
 
 @frozen
 class Collect:
-    """To the leader, and to another one where that is late: combine the outputs of all slots."""
+    """To the leader, and to another one where that is late: combine the outputs of the slots."""
 
 
 @frozen
 class HandUp:
-    """To the leader: this is the output of the session, hand it up."""
+    """To the leader: this is the output of the session, and what it lost; hand that up."""
 
     output: Value
+    lost: Loss | None = None
 
 
 @frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import messages as m
+from core.losses import may_be_lost
 from core.messages import Node
 from core.sessions.model import Right
 from core.sessions.roles import COUNTS, HOLDER, LEADER, MEMBER, OFFENCE, PASSED_OVER, Role, Verdict
@@ -19,7 +20,15 @@ def _of_finished(model: Computation, node: Node, finished: m.Finished) -> Verdic
     numbers = finished.slots
     if not (0 < len(numbers) == len(finished.outputs) and 0 <= finished.seconds < SECONDS_MAX):
         return OFFENCE
+    if finished.lost is not None and not _may_lose(model, finished.lost, *numbers):
+        return OFFENCE
     return _gave(model.slots, node, numbers)
+
+
+def _may_lose(model: Computation, lost: m.Loss, slot: int, *more: int) -> bool:
+    """Whether that can be what was lost in one child session."""
+    alone = not (more or model.leaf) and 0 <= slot < len(model.slots)
+    return alone and may_be_lost(model.shape, slot, lost)
 
 
 def _of_failed(model: Computation, node: Node, failed: m.Failed) -> Verdict:

@@ -2,6 +2,7 @@
 
 Rules it keeps:
 - A slot is *free*, *taken* (it has a worker) or *done*, and done is for ever.
+- What failed for good is *lost*, where the rest is to go on: that is done, without an output.
 - At most two are on a slot: its worker and one helper. On a slot that is done they may still be at
   work, in vain, until they answer.
 - What is many is a column with an entry a slot; what is rare, a small dict by slot.
@@ -15,6 +16,8 @@ from collections.abc import Iterable, Iterator
 
 from core import columns, lateness
 from core.cutting import Shape
+from core.losses import loss_by, shortened, united
+from core.messages import Failure, Loss
 from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import People, Room
 from core.tries import SECONDS_MAX, TRIES, pause_seconds, processes_of, who_may_try
@@ -27,7 +30,8 @@ class Slots(Room):
 
     __slots__ = (
         "assigned", "claimed", "done", "failed", "former", "free", "fresh", "helpers", "inputs",
-        "outputs", "paces", "pauses", "queue", "remaining", "seconds", "shape", "started", "worker",
+        "lost", "outputs", "paces", "pauses", "queue", "remaining", "seconds", "shape", "started",
+        "worker",
     )  # fmt: skip
 
     def __init__(self, shape: Shape) -> None:
@@ -43,6 +47,7 @@ class Slots(Room):
         self.seconds = array("d", bytes(8 * count))  # from given to done
         self.helpers: dict[int, Node] = {}
         self.failed: dict[int, tuple[Node, ...]] = {}  # who has, once for each time
+        self.lost: dict[int, Loss] = {}  # of those done, what is missing from their outputs
         self.pauses: dict[int, tuple[int, float]] = {}  # processes that fail: how often; until when
         self.former: dict[int, tuple[Node, ...]] = {}  # who had it, of those that are not done
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
@@ -200,10 +205,12 @@ class Slots(Room):
         self.claimed = True
         return True
 
-    def finish(self, i: int, node: Node, output: Value, now: float) -> bool:
+    def finish(
+        self, i: int, node: Node, output: Value, now: float, lost: Loss | None = None
+    ) -> bool:
         """`node` brings the output of slot `i`; whether it was at it."""
         if not self.done[i]:
-            self.accept(i, output, now - self.started[i])
+            self.accept(i, output, now - self.started[i], lost)
             if self.pauses:
                 self.pauses.pop(process_of(node), None)
         if self.worker[i] == node:
@@ -214,13 +221,21 @@ class Slots(Room):
             return True
         return False
 
-    def accept(self, i: int, output: Value, seconds: float) -> None:
+    def lose(self, i: int, failure: Failure, now: float) -> None:
+        """Slot `i` has failed for good, which is not the fault of those who tried."""
+        for process in processes_of(self.failed.pop(i, ())):
+            self.pauses.pop(process, None)
+        self.accept(i, None, now - self.started[i], loss_by(failure, self.shape.sizes()[i]))
+
+    def accept(self, i: int, output: Value, seconds: float, lost: Loss | None = None) -> None:
         """Slot `i` is done: who helps in a child session may rest."""
         if self.worker[i] is None:
             self.free -= 1  # `take` passes it over
         self.outputs[i], self.done[i] = output, True
         self.seconds[i] = seconds if 0 <= seconds < SECONDS_MAX else 0.0
         self.remaining -= 1
+        if lost:
+            self.lost[i] = shortened(lost, self.lost.values())
         if self.former:
             self.former.pop(i, None)
         if not self.shape.leaf and i in self.helpers:
@@ -241,10 +256,28 @@ class Slots(Room):
             self.idle.remove(node)
 
     def known(self, numbers: Iterable[int] | None = None) -> Facts:
-        """The output of each slot done, with the seconds it took."""
+        """The output of each slot done, with the seconds it took, and what was lost, if it was."""
         outputs, done, seconds = self.outputs, self.done, self.seconds
         chosen = range(len(outputs)) if numbers is None else numbers
-        return {i: (outputs[i], seconds[i]) for i in chosen if done[i]}
+        facts: Facts = {i: (outputs[i], seconds[i]) for i in chosen if done[i]}
+        for i, loss in self.lost.items():
+            if i in facts:
+                facts[i] += (loss,)
+        return facts
+
+    def found(self) -> list[Value]:
+        """The outputs that there are."""
+        lost, sizes = self.lost, self.shape.sizes()
+        whole = {i for i, (count, _) in lost.items() if count == sizes[i]}
+        return [output for i, output in enumerate(self.outputs) if i not in whole]
+
+    def loss(self) -> Loss | None:
+        """What was lost in the whole session."""
+        return united([self.lost[i] for i in sorted(self.lost)]) if self.lost else None
+
+    def all_lost(self) -> bool:
+        """Whether nothing is left of it."""
+        return bool(self.lost) and united([*self.lost.values()])[0] == self.shape.partitions
 
     # -- what admission asks ---------------------------------------------------------------
 

@@ -4,7 +4,9 @@ Rules it keeps:
 - The leader is asked to prepare, and to collect. Where it fails, or nothing comes of it for a
   while, another one is asked as well, of another process if there is one, each time after twice as
   long. The first outcome counts, and what was collected the leader hands up.
-- Where enough have failed the session gives up, and the leader carries the failure up.
+- Where enough have failed the session gives up, and the leader carries the failure up. But where
+  all else is to go on, a slot that enough have failed is lost, and the rest collected. A session of
+  which nothing is left has no output, and collects nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +43,12 @@ class Steps:
         given, slots = self.model.given, self.model.slots
         if slots.inputs is None:
             return m.Prepare(self.model.input) if given else None
-        return None if slots.remaining or self.collected else m.Collect()
+        return None if slots.remaining or self.outcome else m.Collect()
+
+    @property
+    def outcome(self) -> list[Value]:
+        """The output of the session, once it is there; None where all is lost."""
+        return [None] if self.model.slots.all_lost() else self.collected
 
     def takes(self, step: type, node: Node) -> bool:
         """Whether `node` was asked to take that step, and its outcome is still wanted."""
@@ -54,8 +61,8 @@ class Steps:
             return
         if self.abort:
             self.model.people.tell(leader, self.abort)
-        elif self.collected:
-            self.model.people.tell(leader, m.HandUp(*self.collected))
+        elif outcome := self.outcome:
+            self.model.people.tell(leader, m.HandUp(outcome[0], self.model.slots.loss()))
         elif leader not in self.failed or self.due is None:  # else it is to try again later
             self._ask(leader, now)
 
@@ -157,11 +164,22 @@ class Steps:
         """Give up where enough have `tried`, or no `others` are there to; whether it has."""
         final = failed.final or (failed_for_good(tried) and not failed.local)
         if final or (len(tried) >= TRIES and not others):
+            if self.abort is None and self.model.shape.keep_going and failed.slot is not None:
+                self._lose(failed.slot, failed.failure, now)
+                return False
             if self.abort is None:
                 self.abort = m.Abort(failed.failure, final, tuple(tried))
                 self._set(None)
             self.model.direct_leader(now)
         return self.abort is not None
+
+    def _lose(self, i: int, failure: m.Failure, now: float) -> None:
+        """Go on without slot `i`."""
+        slots = self.model.slots
+        slots.lose(i, failure, now)
+        self.model.people.note((i,))
+        if not slots.remaining:
+            self.model.direct_leader(now)
 
     def plain(self) -> list[Value]:
         """As plain data."""

@@ -5,6 +5,7 @@ Rules it keeps:
 - What TRIES processes failed has failed for good. Where fewer are in a session it is tried TRIES
   times in all, and then the session gives up: that is a try of its slot in the session above.
 - Whose process has failed gets nothing for a while, each time for twice as long, until it succeeds.
+  Where what it failed at is lost, that was not its fault.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from core import messages as m
 from core.computation import Computation
+from core.losses import total_failure
 from core.messages import Value
 from core.sessions.participant import Participant
 
@@ -31,13 +32,14 @@ class Worker(Participant):
         self.port.prepare(self, self.place.session, command.input, self.model.shape.sizes())
 
     def _collect(self, command: m.Collect) -> None:
-        self.port.collect(self, self.place.session, list(self.model.slots.outputs))
+        self.port.collect(self, self.place.session, self.model.slots.found())
 
     def _hand_up(self, command: m.HandUp) -> None:
+        output, lost = command.output, command.lost
         if self.is_root:
-            self.end(command.output, None)
+            self.end(output, total_failure(self.model.shape, lost), lost)
         else:
-            self.hand_up(m.Finished(self.node, (self.number,), [command.output], 0.0))
+            self.hand_up(m.Finished(self.node, (self.number,), [output], 0.0, lost))
 
     def _abort(self, command: m.Abort) -> None:
         failure, above = command.failure, self.above

@@ -218,6 +218,16 @@ def add_piece_timeout(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_keep_going(group: argparse._ArgumentGroup, code: int) -> None:
+    """--keep-going; `code` is the exit code where something is missing from the result."""
+    group.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="a piece that fails for good is left out: the rest is collected, without it, what is "
+        f"missing is told, and the exit code is {code} (default: the job fails)",
+    )
+
+
 def add_seed(group: argparse._ArgumentGroup, drawn: str, default: int) -> None:
     """--seed, where `drawn` is what comes from it."""
     group.add_argument(

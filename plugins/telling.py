@@ -14,7 +14,46 @@ import msgspec
 from core.messages import Failure
 
 SHORT = 240  # characters of a value in a table
+TRACEBACKS_MAX = 3  # of what is missing from a result
 NAMES_WIDTH = 18
+
+
+@attrs.frozen
+class Lost:
+    """What is missing from a result, as it failed for good; of some of it, what failed where."""
+
+    count: int  # of partitions
+    pieces: list[Failure]  # partition None: all that lie under the session
+
+    @classmethod
+    def of(cls, loss: Any) -> Lost | None:
+        """What the submitter was told; None for None."""
+        return loss and cls(loss[0], [Failure(*piece) for piece in loss[1]])
+
+    @property
+    def tracebacks(self) -> str:
+        """Of the first few."""
+        errors = [piece.error.rstrip() for piece in self.pieces if "\n" in piece.error.strip()]
+        return "\n".join(errors[:TRACEBACKS_MAX])
+
+    @property
+    def which(self) -> str:
+        """Their numbers, as far as they are told."""
+        names = [
+            f"all of session {piece.session}" if piece.partition is None else f"{piece.partition}"
+            for piece in self.pieces
+        ]
+        told = sum(piece.partition is not None for piece in self.pieces)
+        more = told == len(names) and told < self.count
+        return ", ".join([*names, "..."] if more else names)
+
+    def line(self, partitions: int) -> str:
+        """What is missing, of so many."""
+        verb = "is" if self.count == 1 else "are"
+        return (
+            f"{self.count:,} of {counted(partitions, 'partition')} failed for good and {verb} not "
+            f"in the result: {self.which}"
+        )
 
 
 def failure_line(failure: Failure) -> str:
@@ -88,9 +127,10 @@ def short(value: Any) -> str:
 
 
 def as_json(report: Any) -> str:
-    """One object with every field of the report, an attrs class with a result and a failure."""
+    """One object with every field of the report: an attrs class with a result, and what failed."""
     fields = attrs.asdict(report, recurse=False)
     fields["failure"] = report.failure and attrs.asdict(report.failure)
+    fields["lost"] = report.lost and attrs.asdict(report.lost)
     try:
         return msgspec.json.encode(fields).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):

@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from plugins import console, loading, telling
 from sim import options, progress, summary
 from sim.follow import FollowedWorld
-from sim.options import PROGRAM, Options
+from sim.options import INCOMPLETE, PROGRAM, Options
 from sim.world import Report, World
 
 FINISHED, UNFINISHED, MISUSED = 0, 1, 2
@@ -100,12 +100,22 @@ def _tell(report: Report, wanted: Options) -> int:
     if wanted.follow is not None and not wanted.json:
         text = f"\n{text}"
     code = console.answer(PROGRAM, text)
-    if failure is None or code:
+    if code:
         return code
+    if failure is None:
+        return FINISHED if report.lost is None else _tell_lost(report.lost, report.partitions)
     if "\n" in failure.error.strip() and sys.stderr:
         print(failure.error.rstrip(), file=sys.stderr)
     _complain(telling.failure_line(failure))
     return UNFINISHED
+
+
+def _tell_lost(lost: telling.Lost, partitions: int) -> int:
+    """Say what is missing from the result. Returns the exit code."""
+    if lost.tracebacks and sys.stderr:
+        print(lost.tracebacks, file=sys.stderr)
+    _complain(lost.line(partitions))
+    return INCOMPLETE
 
 
 def _how_far(world: World) -> str:

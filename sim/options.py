@@ -22,6 +22,7 @@ from plugins.options import (
     Parser,
     add_job,
     add_json,
+    add_keep_going,
     add_piece_timeout,
     add_seed,
     add_shape,
@@ -37,6 +38,7 @@ from sim.actions import Fault
 from sim.world import ARRIVAL_SECONDS, FANOUT_MAX, NODES, SETTLING_SECONDS, World
 
 PROGRAM = "python -m sim"
+INCOMPLETE = 7  # the exit code
 TICK_SECONDS_MIN, TICK_SECONDS_MAX = 1e-9, 60.0
 
 DEFAULTS = {name: option.default for name, option in inspect.signature(World).parameters.items()}
@@ -128,17 +130,17 @@ def _parser() -> Parser:
         epilog=paragraphs(
             *DISTRIBUTIONS,
             "Exit codes: 0 the result is there; 1 the job failed, the run could not finish, or "
-            "its trace not be written to the end; 2 an option is wrong; 130 interrupted; 141 "
-            "nobody reads the output any more.",
+            f"its trace not be written to the end; 2 an option is wrong; {INCOMPLETE} with "
+            "--keep-going: something is missing from the result; 130 interrupted; 141 nobody "
+            "reads the output any more.",
         )
         + f"\n\nA FILE of faults:\n\n{script.HELP}",
     )
     _add_tree(parser.add_argument_group("how many"))
-    add_job(
-        parser.add_argument_group("what they compute"),
-        "prepare, compute and collect, and maybe cost, the seconds that a piece takes",
-        DEFAULTS["job"],
-    )
+    job = parser.add_argument_group("what they compute")
+    parts = "prepare, compute and collect, and maybe cost, the seconds that a piece takes"
+    add_job(job, parts, DEFAULTS["job"])
+    add_keep_going(job, INCOMPLETE)
     times = parser.add_argument_group("how long things take (simulated seconds)")
     _add_latency(times)
     add_times(times)

@@ -56,6 +56,7 @@ def table(report: Report) -> str:
         ("tree formed", f"after {r.formed_seconds:,.3f} s simulated"),
         ("finished", _finished(r)),
         ("partitions", _partitions(r)),
+        *([("lost", f"{r.lost.count:,}: {r.lost.which}")] if r.lost else []),
         ("messages", f"{r.messages:,}, of which {r.root_messages:,} changed the root session"),
         ("connections", f"at most {r.connections_max:,} at any node"),
         *_faults(r),

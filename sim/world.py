@@ -27,6 +27,7 @@ from plugins import values
 from plugins.distributions import DRAWS, parse
 from plugins.loading import load
 from plugins.memory import peak_rss_bytes
+from plugins.telling import Lost
 from sim import arrivals as arriving
 from sim import places, recorded, script
 from sim.actions import SUBMITTER, Action, Fault
@@ -87,6 +88,7 @@ class Report:
     seed: int
     wall_seconds: float
     peak_rss_bytes: int
+    lost: Lost | None = None  # partitions that failed for good, where the others were to go on
 
 
 class World:
@@ -111,6 +113,7 @@ class World:
         service_time: float = 0.0,
         delay: str | float | None = None,
         piece_timeout: float | None = None,
+        keep_going: bool = False,
         tick: float = 0.001,
         replicas: str = "shared",
         listening: float = 1.0,
@@ -126,7 +129,7 @@ class World:
             _require(name, given[name], good, "text, or left out")
         replayed = None if arrivals is None else recorded.trace(arrivals)
         self.nodes = nodes = _nodes(nodes, replayed)
-        self.shape = _shape(nodes if partitions is None else partitions, fanout)
+        self.shape = _shape(nodes if partitions is None else partitions, fanout, keep_going)
         rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
         _require_in_range(rate, service_time, tick, listening, heartbeat, replicas)
         _require("sample", sample, _whole(sample) and sample >= 1, "a whole number, 1 or more")
@@ -419,6 +422,7 @@ class World:
             seed=self.seed,
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=peak_rss_bytes(),
+            lost=Lost.of(outcome.lost) if outcome else None,
         )
 
 
@@ -434,13 +438,14 @@ def _draws(nodes: int, partitions: int) -> int:
     return min(DRAWS, 1 << (4 * max(nodes, partitions)).bit_length())
 
 
-def _shape(partitions: int, fanout: int | None) -> Shape:
+def _shape(partitions: int, fanout: int | None, keep_going: bool) -> Shape:
     good = _whole(partitions) and partitions >= 1
     _require("partitions", partitions, good, "a whole number, 1 or more")
     fanout = choose_fanout(partitions) if fanout is None else fanout
     good = _whole(fanout) and 2 <= fanout <= FANOUT_MAX
     _require("fanout", fanout, good, f"a whole number from 2 to {FANOUT_MAX}")
-    return Shape.root(partitions, fanout)
+    _require("keep_going", keep_going, isinstance(keep_going, bool), "True or False")
+    return Shape.root(partitions, fanout, keep_going)
 
 
 def _require_in_range(

@@ -17,6 +17,7 @@ from plugins.options import (
     Parser,
     add_job,
     add_json,
+    add_keep_going,
     add_piece_timeout,
     add_seed,
     add_shape,
@@ -52,6 +53,7 @@ MEANINGS = {
     Exit.UNREACHED: "nobody answers at the address",
     Exit.REFUSED: "the other one refuses, or is refused: token, TLS or version",
     Exit.STORE_UNUSABLE: "the store cannot be used",
+    Exit.INCOMPLETE: "with --keep-going: something is missing from the result",
     Exit.INTERRUPTED: "interrupted",
     Exit.UNREAD: "nobody reads the output any more",
 }
@@ -82,7 +84,8 @@ def alone() -> Parser:
         epilog=paragraphs(
             *DISTRIBUTIONS,
             _exits(
-                Exit.FINISHED, Exit.FAILED, Exit.MISUSED, Exit.NOT_LISTENING, Exit.STORE_UNUSABLE
+                *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
+                *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE, Exit.INCOMPLETE),
             ),
         ),
     )
@@ -112,7 +115,7 @@ def host() -> Parser:
             *DISTRIBUTIONS,
             _exits(
                 *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
-                *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE),
+                *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE, Exit.INCOMPLETE),
             ),
         ),
     )
@@ -348,6 +351,7 @@ def _add_work(parser: Parser) -> None:
     )
     add_seed(group, "what --delay takes is", _default(JobOptions, "seed"))
     add_piece_timeout(group)
+    add_keep_going(group, Exit.INCOMPLETE)
 
 
 def _add_lasting(parser: Parser) -> None:

@@ -227,7 +227,7 @@ class Process:
 
     def judge(self, begin: wire.Begin) -> Trust:
         """Of what others say; a model that is not of a computation needs another."""
-        return Trust(Shape.root(begin.partitions, begin.fanout), self.host)
+        return Trust(Shape.root(begin.partitions, begin.fanout, begin.keep_going), self.host)
 
     def enter(self, node: Node, root: Place, observes: bool = False) -> Participant:
         """Node `node` begins, and asks at the root."""

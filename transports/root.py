@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import attrs
 import trio
 
 from core import Session, Shape, choose_fanout
@@ -28,6 +29,7 @@ from core.sessions.digest import digest
 from plugins import signals
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from plugins.memory import peak_rss_bytes
+from plugins.telling import Lost
 from transports import jobs, wire
 from transports.blobs import stored
 from transports.connection import Peer
@@ -92,7 +94,7 @@ class Root:
         process = self.process
         async with self._bots() as bots:
             nodes = await self._waited(bots) if resumed is None else 0
-            shape = Shape(*resumed.model.plan) if resumed else self._shape(nodes)
+            shape = self._shape(nodes) if resumed is None else self._again(resumed)
             self._submit(shape, nodes, again=resumed is not None)
             opened_at = time.perf_counter()
             finished = await self._finished(shape, bots)
@@ -161,7 +163,13 @@ class Root:
     def _shape(self, nodes: int) -> Shape:
         work = self.options.work
         partitions = work.partitions or max(1, nodes)
-        return Shape.root(partitions, work.fanout or choose_fanout(partitions))
+        fanout = work.fanout or choose_fanout(partitions)
+        return Shape.root(partitions, fanout, work.keep_going)
+
+    def _again(self, resumed: Session) -> Shape:
+        """As it was; but a job that has failed may go on from now on without what fails."""
+        shape = Shape(*resumed.model.plan)
+        return attrs.evolve(shape, keep_going=shape.keep_going or self.options.work.keep_going)
 
     def _submit(self, shape: Shape, nodes: int, again: bool) -> None:
         """Open the root, give it the input, and tell everyone what is computed."""
@@ -181,6 +189,7 @@ class Root:
             now,
             digest_of(process.end_key),
             work.piece_timeout,
+            shape.keep_going,
         )
         process.begin(begin, working(process, begin, self.chosen, cores=1))
         if process.trace is not None:
@@ -252,12 +261,15 @@ class Root:
         host, session = self.process.host, shape.session
         reflector = host.reflectors.get(session)
         done = reflector.model.facts() if reflector else host.backups.kept.get(session, {})
-        if shape.leaf or not (done or reflector):
-            return len(done)
-        return sum(
-            size if slot in done else self.accepted(shape.child(slot))
-            for slot, size in enumerate(shape.sizes())
-        )
+        if not (done or reflector):
+            return 0
+        found = 0
+        for slot, size in enumerate(shape.sizes()):
+            if slot in done:
+                found += size - sum(count for count, _ in done[slot][2:])  # without what was lost
+            elif not shape.leaf:
+                found += self.accepted(shape.child(slot))
+        return found
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -270,7 +282,9 @@ class Root:
         self, ended: m.Ended, shape: Shape, root_messages: int, seconds: float | None, resumed: bool
     ) -> Report:
         process, counts, options = self.process, self.counts, self.options
-        done = ended.failure is None and seconds is not None
+        finished = ended.failure is None and seconds is not None
+        lost = Lost.of(ended.lost)
+        missing = lost.count if lost else 0
         reflector = process.host.reflectors.get(ROOT)
         return Report(
             result=process.blobs.loaded(ended.result),
@@ -283,7 +297,7 @@ class Root:
             arrived=counts.arrived,
             left=counts.left,
             lost_processes=counts.lost_processes,
-            accepted=shape.partitions if done else self.accepted(shape),
+            accepted=shape.partitions - missing if finished else self.accepted(shape),
             finished_seconds=seconds,
             messages=process.connections.frames_sent + process.connections.frames_received,
             root_messages=root_messages,
@@ -295,6 +309,7 @@ class Root:
             resumed=resumed,
             divergences=process.divergences,
             digest=digest(reflector.state.snapshot()) if reflector else None,
+            lost=lost,
         )
 
 

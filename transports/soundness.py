@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from core import Computation, Session, Shape
+from core.losses import PIECE_ERROR_MAX, PIECES_MAX, may_be_lost
 from core.messages import Node, Value
 from core.slots import BATCH_SECONDS
 from core.tries import SECONDS_MAX
@@ -20,8 +21,14 @@ from transports.wire import _SESSION
 
 ERROR_LENGTH_MAX = 100_000  # of the text of a failure
 
-Plan = tuple[str, int, int, int, int]
+Plan = tuple[str, int, int, int, int, bool]
+Piece = tuple[_SESSION, int | None, Annotated[str, msgspec.Meta(max_length=PIECE_ERROR_MAX)]]
+Loss = tuple[
+    Annotated[int, msgspec.Meta(ge=1)],
+    Annotated[tuple[Piece, ...], msgspec.Meta(max_length=PIECES_MAX)],
+]
 Facts = dict[int, tuple[Value, float]]  # the output of each slot, and the seconds it took
+LossyFacts = dict[int, tuple[Value, float, Loss]]  # the same of those that lost something
 Had = list[tuple[int, list[Node]]]  # some slots, and who was given them
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -66,6 +73,7 @@ class _Ended(_Plain):
     result: Value
     failure: Failure | None
     key: Annotated[bytes, msgspec.Meta(max_length=64)]
+    lost: Loss | None
 
 
 class _Snapshot(_Plain):
@@ -95,6 +103,7 @@ class _Snapshot(_Plain):
     seconds: list[float]
     helpers: list[tuple[int, Node]]
     failed: Had
+    lost: list[tuple[int, Loss]]
     former: Had
     idle: list[Node]
     paces: list[tuple[Node, float]]
@@ -176,7 +185,8 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
     undone = [w for w, done in zip(seen.worker, seen.done, strict=True) if not done]
     busy = {*seen.worker, *(node for _, node in seen.helpers)} - {None}
     helped, tried = [i for i, _ in seen.helpers], [i for i, _ in seen.failed]
-    former = [i for i, _ in seen.former]
+    former, lost = [i for i, _ in seen.former], [i for i, _ in seen.lost]
+    pieces = sum(len(pieces) for _, (_, pieces) in seen.lost)
     # Of a session that has moved on nobody is left, and who was at what does not matter any more.
     there = people if not seen.moved else people | busy | {*seen.idle}
     asked = [] if seen.moved else seen.steps[0]
@@ -191,6 +201,10 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
         ({*helped} - known or _repeats(helped), "somebody helps in slots that are not there"),
         ({*tried} - known or _repeats(tried), "somebody failed at slots that are not there"),
         ({*former} - known or _repeats(former), "somebody had slots that are not there"),
+        ({*lost} - known or _repeats(lost), "slots are lost that are not there"),
+        (not all(map(bool, map(seen.done.__getitem__, lost))), "slots are lost that are not done"),
+        (pieces > PIECES_MAX, "it tells of too many losses"),
+        (not all(may_be_lost(shape, i, loss) for i, loss in seen.lost), "it has such losses"),
         ({*seen.idle} - there, "somebody is idle who is not there"),
         ({*asked} - people or _repeats(asked), "somebody was asked who is not there"),
         (_repeats(seen.idle), "somebody is idle twice"),

@@ -364,6 +364,7 @@ def _forget_missing(state: Session, has: Callable[[Handle], bool]) -> None:
     for i, output in enumerate(slots.outputs):
         if slots.done[i] and not all(has(handle) for handle in among([output])):
             slots.done[i], slots.outputs[i] = False, None
+            slots.lost.pop(i, None)
     if state.ended is not None and not all(has(handle) for handle in among([state.ended.result])):
         state.ended = None
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from core.messages import Failure
-from plugins.telling import aligned, counted, duration, short
+from plugins.telling import Lost, aligned, counted, duration, short
 
 
 @attrs.frozen
@@ -45,6 +45,7 @@ class Report:
     repeated: int | None = None  # partitions given out again after they had been accepted
     divergences: int = 0  # replicas that differed, and were repaired
     digest: str | None = None  # of the root session's model
+    lost: Lost | None = None  # partitions that failed for good, where the others were to go on
 
 
 def with_cause(report: Report) -> Report:
@@ -80,6 +81,7 @@ def table(report: Report) -> str:
         *([("tree formed", f"after {r.formed_seconds:,.3f} s")] if r.formed_seconds else []),
         ("finished", _finished(r)),
         ("partitions", _partitions(r)),
+        *([("lost", f"{r.lost.count:,}: {r.lost.which}")] if r.lost else []),
         ("messages", f"{r.messages:,}, of which {r.root_messages:,} changed the root session"),
         ("connections", f"at most {r.connections_max:,} at the root's process"),
         *([("replicas", _replicas(r))] if r.divergences else []),

@@ -221,11 +221,20 @@ def _tell(report: summary.Report, as_json: bool) -> int:
     """Print how it went. Returns the exit code."""
     failure = report.failure
     code = console.answer(PROGRAM, telling.as_json(report) if as_json else summary.table(report))
-    if failure is None or code:
+    if code:
         return code
+    if failure is None:
+        return Exit.FINISHED if report.lost is None else _tell_lost(report.lost, report.partitions)
     if "\n" in failure.error.strip():
         print(failure.error.rstrip(), file=sys.stderr)
     return _complain(telling.failure_line(failure), Exit.FAILED)
+
+
+def _tell_lost(lost: telling.Lost, partitions: int) -> Exit:
+    """Say what is missing from the result. Returns the exit code."""
+    if lost.tracebacks:
+        print(lost.tracebacks, file=sys.stderr)
+    return _complain(lost.line(partitions), Exit.INCOMPLETE)
 
 
 def _complain(line: str, code: Exit) -> Exit:

@@ -27,6 +27,7 @@ import msgspec
 
 from core import Host, Session, Shape
 from core import messages as m
+from core.losses import may_be_lost
 from core.messages import Facts, Message, Node, Place, Reply, Value
 from core.sessions.messages import NODE_BITS
 from core.sessions.votes import HOST
@@ -38,6 +39,7 @@ from transports.wire import Hello, RemoteProtocolError, Said
 
 DIGEST_LENGTH_MAX = 100
 TRIED_MAX = 1000  # who tried in a child session that gave up
+LOST_MAX = 1000  # pieces that were lost, of which is told beside what is known of one session
 WAITED_FOR_MAX = 20_000  # sessions that somebody waits for here
 
 Item = Said | Message | Reply  # what is judged
@@ -70,6 +72,7 @@ class Trust:
                 return self._may_open(session, call)
             case m.Kept():
                 self._check_kept(call)
+                return self._may_keep(call)
             case m.Key():
                 self._check_key(call)
             case m.Brought():
@@ -137,6 +140,11 @@ class Trust:
 
     def _check_kept(self, kept: m.Kept) -> None:
         _check_facts(self.shape(kept.session), kept.facts, kept)
+
+    def _may_keep(self, kept: m.Kept) -> bool:
+        """What is kept of a session has to fit into one frame again."""
+        before = self._host.backups.kept.get(kept.session, {})
+        return _pieces({**before, **kept.facts}) <= LOST_MAX
 
     def _check_key(self, key: m.Key) -> None:
         self.shape(key.session)
@@ -207,6 +215,7 @@ class Trust:
                 many = 0 < len(message.slots) == len(message.outputs)
                 _insist(many, message, "of so many outputs")
                 _insist(0 <= message.seconds < math.inf, message, "in such a time")
+                _check_lost(shape, message, message.lost)
             case m.Failed():
                 _check_slots(shape, () if message.slot is None else (message.slot,), message)
                 within = soundness.is_within(message.failure.session, shape.session)
@@ -287,9 +296,28 @@ def _check_pace(about: Value, item: Item) -> None:
 
 def _check_facts(shape: Shape, facts: Facts, item: Item) -> None:
     _check_slots(shape, facts, item)
-    outputs = _typed(facts, soundness.Facts, item, "of such outputs").values()
+    lossy = {i: fact for i, fact in facts.items() if type(fact) is list and len(fact) == 3}
+    whole = {i: fact for i, fact in facts.items() if i not in lossy} if lossy else facts
+    outputs = [*_typed(whole, soundness.Facts, item, "of such outputs").values()]
+    losses = _typed(lossy, soundness.LossyFacts, item, "of such losses")
+    _insist(all(may_be_lost(shape, i, f[2]) for i, f in losses.items()), item, "of such losses")
+    _insist(_pieces(lossy) <= LOST_MAX, item, "of so many losses")
+    outputs += [fact[:2] for fact in losses.values()]
     _insist(all(0 <= s < math.inf for _, s in outputs), item, "in such a time")
     _check_small([output for output, _ in outputs], item)
+
+
+def _pieces(facts: Facts) -> int:
+    """Of how many pieces that were lost these tell, which have the right types."""
+    return sum(len(fact[2][1]) for fact in facts.values() if len(fact) == 3)
+
+
+def _check_lost(shape: Shape, finished: m.Finished, lost: m.Loss | None) -> None:
+    """It is what one child session may have lost."""
+    if lost is not None:
+        good = not shape.leaf and len(finished.slots) == 1
+        good = good and may_be_lost(shape, finished.slots[0], lost)
+        _insist(good, finished, "of such losses")
 
 
 def _check_context(shape: Shape, plain: Value, item: Item) -> None:
@@ -304,6 +332,7 @@ def _check_context(shape: Shape, plain: Value, item: Item) -> None:
 def _check_ended(ended: m.Ended, item: Item) -> None:
     _check_small((ended.result,), item)
     _typed(ended.failure, soundness.Failure | None, item, "with such a failure")
+    _typed(ended.lost, soundness.Loss | None, item, "with such losses")
 
 
 def _typed(plain: Value, kind: Any, item: Item, what: str) -> Any:

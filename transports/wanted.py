@@ -38,6 +38,7 @@ class Exit(IntEnum):
     UNREACHED = 4
     REFUSED = 5
     STORE_UNUSABLE = 6
+    INCOMPLETE = 7
     INTERRUPTED = 130
     UNREAD = 141
 
@@ -56,6 +57,7 @@ class JobOptions:
     delay: str | None = None  # what plugins.distributions.parse reads
     seed: int = 0
     piece_timeout: float | None = None
+    keep_going: bool = False
 
 
 @attrs.frozen

@@ -137,6 +137,7 @@ class Begin:
     began: _UNIX_SECONDS  # when the root was opened, or opened again, by its wall clock
     end: _DIGEST  # of the key that whoever says that all is over has to show
     piece_timeout: _TIMEOUT | None = None  # seconds after which a call of a function is ended
+    keep_going: bool = False  # what fails for good is left out, and all else collected
 
 
 @attrs.frozen
@@ -304,7 +305,8 @@ def _wired(hint: Any) -> Any:
         return _form(hint, tag=hint not in (m.Place, m.Failure, m.Past))
     if get_origin(hint) in (UnionType, Union):
         return Union[tuple(_wired(one) for one in get_args(hint))]  # noqa: UP007  made here
-    return Annotated[hint, _FEW] if get_origin(hint) in (list, tuple, dict) else hint
+    many = get_origin(hint) in (list, dict) or (get_origin(hint) is tuple and ... in get_args(hint))
+    return Annotated[hint, _FEW] if many else hint
 
 
 def _has_class(hint: Any) -> bool:

@@ -231,6 +231,7 @@ class Ended:
     result: Value
     failure: Value = None
     key: bytes = b""  # shows that it comes from the submitter
+    lost: Value = None  # what is missing from the result, if anything is
 
 
 # -- commands ------------------------------------------------------------------------------

@@ -90,9 +90,9 @@ class Participant(View):
         if self.state is states.SEATED or self.state is states.LEADING:
             self.port.send(self, self.place, message)
 
-    def end(self, result: Value, failure: Value) -> None:
+    def end(self, result: Value, failure: Value, lost: Value = None) -> None:
         """All is over, for everyone."""
-        self.say(m.Ended(result, failure, self.port.end_key))
+        self.say(m.Ended(result, failure, self.port.end_key, lost))
 
     # -- finding a place -------------------------------------------------------------------
 

@@ -154,7 +154,7 @@ class Session:
             "observers": list(self.observers),
             "leader": self.leader,
             "moved": moved and {"session": moved.session, "route": list(moved.route)},
-            "ended": ended and {"result": ended.result, "failure": ended.failure, "key": ended.key},
+            "ended": ended and {n: getattr(ended, n) for n in ("result", "failure", "key", "lost")},
             "plan": self.model.plan,
         }
 

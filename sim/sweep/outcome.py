@@ -19,7 +19,7 @@ FIGURES = {f.name: str(f.type) for f in attrs.fields(Report) if str(f.type) in S
 
 @attrs.frozen
 class Outcome:
-    """`error` is one line that says why the run failed; without a report there are no figures."""
+    """`error` is one line: why the run failed, or what it lost; without a report no figures."""
 
     figures: dict[str, Any]
     error: str | None = None
@@ -34,5 +34,7 @@ def outcome(point: Point) -> Outcome:
     except Exception as error:  # noqa: BLE001 - a run that fails is a row, not the end of the others
         return Outcome({}, " ".join(f"{type(error).__name__}: {error}".split()))
     figures = {name: getattr(report, name) for name in FIGURES}
-    failure = report.failure
-    return Outcome(figures, None if failure is None else failure_line(failure))
+    if report.failure is not None:
+        return Outcome(figures, failure_line(report.failure))
+    lost = report.lost
+    return Outcome(figures, None if lost is None else lost.line(report.partitions))

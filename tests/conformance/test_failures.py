@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from core.losses import PIECES_MAX
 from plugins.failing import LINE_MAX, TEXT_MAX
 from plugins.loading import load
+from plugins.telling import as_json
 from sim import World
 from tests.processes import TOP
 from tests.transports.running import programs
@@ -157,6 +160,49 @@ def test_no_function_ends_the_program(tmp_path: Path, do: str) -> None:
     with programs(tmp_path) as run:
         told = run.run("--nodes", 2, "--job", job, "--input", given, code=1).stderr
     assert "partition" in told.splitlines()[-1]
+
+
+LOSSY = """
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    if index in input:
+        raise ValueError(f"met {index}")
+    return index
+
+def collect(outputs):
+    return sum(outputs)
+"""
+
+
+@pytest.mark.parametrize("lost", [[], [7], [0, 1, 2, 3], [2, 29, *range(12, 16)], [*range(30)]])
+def test_what_is_lost_is_told_alike(tmp_path: Path, lost: list[int]) -> None:
+    """Some pieces, all of a session, all that there are."""
+    job = tmp_path / "job.py"
+    job.write_text(LOSSY)
+    world = World(
+        nodes=12, partitions=30, fanout=4, job=str(job), input=lost, keep_going=True, delay=0.1
+    ).run()
+    code = (7 if len(lost) < 30 else 1) if lost else 0
+    with programs(tmp_path) as run:
+        options = ("--nodes", 12, "--processes", 3, "--partitions", 30, "--fanout", 4, "--job", job)
+        told = run.start(*options, "--input", str(lost), "--keep-going", "--json").report(code)
+    one = json.loads(as_json(world))
+    for found in (one, told):
+        assert found["result"] == (sum({*range(30)} - {*lost}) if len(lost) < 30 else None)
+        assert found["accepted"] == 30 - len(lost)
+        assert (found["failure"] is None) is (len(lost) < 30)
+    if not lost:
+        assert one["lost"] is told["lost"] is None
+        return
+    assert one["lost"]["count"] == told["lost"]["count"] == len(lost)
+    for piece in one["lost"]["pieces"] + told["lost"]["pieces"]:
+        assert piece["partition"] in lost
+        assert piece["error"].rstrip().endswith(f"ValueError: met {piece['partition']}")
+    if len(lost) < PIECES_MAX:
+        same = [(p["session"], p["partition"], p["error"]) for p in one["lost"]["pieces"]]
+        assert [(p["session"], p["partition"], p["error"]) for p in told["lost"]["pieces"]] == same
 
 
 ASYNCHRONOUS = """

@@ -220,7 +220,9 @@ class Net:
 
     def ended(self, worker: Worker, ended: m.Ended) -> None:
         assert self.is_end(ended)
-        self.processes[worker.node].ended.append(m.Ended(ended.result, ended.failure))
+        self.processes[worker.node].ended.append(
+            m.Ended(ended.result, ended.failure, b"", ended.lost)
+        )
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
         def work() -> None:

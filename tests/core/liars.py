@@ -29,9 +29,12 @@ values: st.SearchStrategy[Value] = st.sampled_from([WRONG, [WRONG], None]) | st.
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=4,
 )
-facts = st.dictionaries(numbers, st.tuples(values, seconds), max_size=4)
-plans = st.tuples(names, numbers, numbers, numbers, numbers).map(list) | st.just(
-    ["0-1", 3, 3, 1, 3]
+pieces = st.tuples(names, st.none() | numbers, st.text(max_size=3))
+losses = st.tuples(numbers, st.lists(pieces, max_size=3).map(tuple))
+outputs = st.tuples(values, seconds) | st.tuples(values, seconds, losses)
+facts = st.dictionaries(numbers, outputs, max_size=4)
+plans = st.tuples(names, numbers, numbers, numbers, numbers, st.booleans()).map(list) | st.just(
+    ["0-1", 3, 3, 1, 3, False]
 )
 contexts = st.none() | st.fixed_dictionaries(
     {
@@ -76,7 +79,8 @@ def finished(draw: st.DrawFn, who: st.SearchStrategy[int]) -> m.Finished:
     numbered = draw(slots)
     size = len(numbered) if draw(st.integers(0, 4)) else draw(st.integers(0, 5))
     outputs = draw(st.lists(values, min_size=size, max_size=size))
-    return m.Finished(draw(who), numbered, outputs, draw(seconds))
+    lost = draw(st.none() | st.none() | losses)
+    return m.Finished(draw(who), numbered, outputs, draw(seconds), lost)
 
 
 def said_by(who: int, seal: bytes) -> st.SearchStrategy[Any]:

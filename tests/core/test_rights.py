@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
+import attrs
 import pytest
 
 from core import Session, Shape
 from core import messages as m
+from core.losses import PIECE_ERROR_MAX, PIECES_MAX
 from core.messages import Message, Node
 from core.rights import RIGHTS, SAYS
 from core.sessions.roles import COUNTS, HOLDER, LEADER, MEMBER, OFFENCE, PASSED_OVER, Verdict
@@ -88,6 +90,47 @@ def test_the_outputs_of_its_own_slots_count(
 def test_there_is_one_output_a_slot(outputs: list[Any]) -> None:
     message = m.Finished(SECOND, (1,), outputs, 0.1)
     assert verdict(at_work(LEAF), SECOND, message) is OFFENCE
+
+
+PIECE = ("0-1-1", None, "error")  # of the child session 1 of INTERIOR, with partitions 12 to 14
+KEEPING = attrs.evolve(INTERIOR, keep_going=True)
+
+
+@pytest.mark.parametrize(
+    ("lost", "right"),
+    [
+        (None, COUNTS),
+        ((3, (PIECE,)), COUNTS),
+        ((1, (("0-1-1", 12, "x" * PIECE_ERROR_MAX),)), COUNTS),
+        ((2, ()), COUNTS),
+        ((0, (PIECE,)), OFFENCE),
+        ((4, (PIECE,)), OFFENCE),
+        ((-1, ()), OFFENCE),
+        ((3, (PIECE,) * (PIECES_MAX + 1)), OFFENCE),
+        ((1, (("0-1-0", None, ""),)), OFFENCE),
+        ((1, (("0-1", None, ""),)), OFFENCE),
+        ((1, (("0-1-1", 11, ""),)), OFFENCE),
+        ((1, (("0-1-1", 15, ""),)), OFFENCE),
+        ((1, (("0-1-1", 12, "x" * (PIECE_ERROR_MAX + 1)),)), OFFENCE),
+    ],
+)
+def test_what_was_lost_lies_below_the_slot(lost: m.Loss | None, right: Verdict) -> None:
+    state, message = at_work(KEEPING), attrs.evolve(finished(SECOND, 1), lost=lost)
+    assert verdict(state, SECOND, message) is right
+
+
+@pytest.mark.parametrize(
+    ("shape", "slots"),
+    [
+        (INTERIOR, (1,)),  # where the job fails as a whole nothing is lost
+        (KEEPING, (0, 1)),  # of which of them
+        (KEEPING, (3,)),
+        (attrs.evolve(LEAF, keep_going=True), (1,)),  # a piece that failed is told of as that
+    ],
+)
+def test_nobody_else_says_that_something_was_lost(shape: Shape, slots: tuple[int, ...]) -> None:
+    message = attrs.evolve(finished(SECOND, *slots), lost=(1, ()))
+    assert verdict(at_work(shape), SECOND, message) is OFFENCE
 
 
 @pytest.mark.parametrize("seconds", [-0.1, nan, inf, -inf, 1e300])

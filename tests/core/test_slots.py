@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Shape, lateness
-from core.messages import Node, Value
+from core.losses import PIECE_ERROR_MAX, PIECES_MAX
+from core.messages import Failure, Node, Value
 from core.sessions.digest import differing
 from core.sessions.messages import NODE_BITS, process_of
 from core.slots import Slots
@@ -480,6 +481,37 @@ def test_nodes_of_one_process_that_fail_at_the_same_time_pause_it_once() -> None
     slots.resume(1.5)
     slots.fail(0, (first,), 1.5)
     assert slots.pauses == {process: (2, 2.5)}
+
+
+def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
+    slots = Slots(Shape.root(9, 3, keep_going=True))
+    slots.give(1, 5, 0.0)
+    slots.finish(1, 5, "out", 1.0)
+    slots.give(0, 5, 1.0)
+    slots.fail(0, (5, 6), 2.0)
+    assert slots.paused() == {5}
+    slots.lose(0, Failure("0-0-1", 1, "x" * PIECE_ERROR_MAX + "end"), 3.0)
+    assert (slots.remaining, slots.failed, slots.pauses) == (1, {}, {})
+    count, ((session, partition, error),) = slots.lost[0]
+    assert (count, session, partition) == (3, "0-0-1", 1)
+    assert (len(error), error[-4:]) == (PIECE_ERROR_MAX, "xend")
+    assert slots.known() == {0: (None, 2.0, slots.lost[0]), 1: ("out", 1.0)}
+    slots.finish(2, 6, "some", 4.0, (1, (("0-2", 7, "no"),)))
+    assert slots.found() == ["out", "some"]
+    assert slots.loss() == (4, (*slots.lost[0][1], ("0-2", 7, "no")))
+    assert not slots.all_lost()
+    assert copied(slots).plain() == through_msgpack(slots.plain())
+
+
+def test_no_session_tells_of_more_pieces_that_are_lost_than_fit_into_its_messages() -> None:
+    slots = Slots(Shape.root(100, 100, keep_going=True))
+    for i in reversed(range(100)):
+        slots.lose(i, Failure("0", i, "no"), 1.0)
+    loss = slots.loss()
+    assert loss is not None
+    assert slots.all_lost()
+    assert loss[0] == 100
+    assert [partition for _, partition, _ in loss[1]] == [*range(100 - PIECES_MAX, 100)]
 
 
 def test_what_a_node_is_not_to_try_again_stays_the_next_for_others() -> None:

@@ -23,6 +23,7 @@ from core import Shape, choose_fanout
 from plugins.telling import as_json
 from sim import Report, World, progress
 from sim.__main__ import main
+from sim.options import INCOMPLETE
 from sim.summary import table
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
 latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow piece-timeout
-trace sample json
+keep-going trace sample json
 """
 
 RAISING = """
@@ -169,6 +170,49 @@ def test_any_result_can_be_shown(result: object) -> None:
     assert found["digest"] == report.digest
     assert "result" in found
     assert report.digest in table(report)
+
+
+def test_what_fails_for_good_is_told_beside_the_result_of_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = ["--nodes", "5", "--partitions", "30", "--fanout", "4", "--job"]
+    job += [written(tmp_path, RAISING), "--keep-going"]
+    found = reported(capsys, *job, code=INCOMPLETE)
+    assert found["result"] == sum(1 // (i - 7) for i in range(30) if i != 7)
+    assert found["failure"] is None
+    assert (found["lost"]["count"], found["accepted"]) == (1, 29)
+    (piece,) = found["lost"]["pieces"]
+    assert piece["partition"] == 7
+    assert "ZeroDivisionError" in piece["error"]
+    assert main(job) == INCOMPLETE
+    shown = capsys.readouterr()
+    assert "29 of 30 accepted" in shown.out
+    assert re.search(r"^lost +1: 7$", shown.out, re.MULTILINE)
+    assert "Traceback" in shown.err
+    assert "1 of 30 partitions failed for good" in shown.err.splitlines()[-1]
+
+
+def test_where_all_fails_the_job_has_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = RAISING.replace("1 // (index - 7)", "1 // 0")
+    job = ["--nodes", "5", "--partitions", "9", "--fanout", "3", "--job", written(tmp_path, text)]
+    found = reported(capsys, *job, "--keep-going", code=1)
+    assert found["result"] is None
+    assert found["failure"]["partition"] == 0
+    assert found["lost"]["count"] == 9
+
+
+def test_of_a_job_that_failed_it_is_told_how_much_was_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = ["--nodes", "5", "--partitions", "30", "--fanout", "4", "--job"]
+    job += [written(tmp_path, RAISING), "--delay", "1"]
+    found = reported(capsys, *job, code=1)
+    assert (found["result"], found["lost"]) == (None, None)
+    assert 0 < found["accepted"] < 30
+    assert main(job) == 1
+    assert f"{found['accepted']} of 30 accepted" in capsys.readouterr().out
 
 
 def test_large_results_are_abbreviated_for_people_only() -> None:

@@ -25,7 +25,7 @@ from transports.wanted import (
     StatusOptions,
 )
 
-JOB = "job prepare compute collect input partitions fanout delay seed"
+JOB = "job prepare compute collect input partitions fanout delay seed piece-timeout keep-going"
 SECURITY = "token-file tls-cert tls-key tls-ca"
 ALONE = f"{JOB} nodes processes store heartbeat values-max trace sample verbose json"
 HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
@@ -295,8 +295,8 @@ def test_wildcards_and_loopback() -> None:
 @pytest.mark.parametrize(
     ("command", "names", "codes"),
     [
-        ("", ALONE, [0, 1, 2, 3, 6, 130, 141]),
-        ("host", HOST, [0, 1, 2, 3, 6, 130, 141]),
+        ("", ALONE, [0, 1, 2, 3, 6, 7, 130, 141]),
+        ("host", HOST, [0, 1, 2, 3, 6, 7, 130, 141]),
         ("join", JOIN, [0, 1, 2, 3, 4, 5, 130, 141]),
         ("status", STATUS, [0, 2, 4, 5, 130, 141]),
     ],

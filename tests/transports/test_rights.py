@@ -164,7 +164,7 @@ OFFENCES: list[tuple[str, tuple[int, int], Call]] = [
     ("a newer epoch", INTERIOR, lambda me: opening(me, me.slot, epoch=(1000, 99))),
     ("a newer parent", INTERIOR, lambda me: opening(me, me.slot, epoch=(1001, 1))),
     ("again", INTERIOR, lambda me: opening(me, me.slot, again=True)),
-    ("another plan", INTERIOR, lambda me: opening(me, me.slot, plan=["0-14", 9, 9, 2, 3])),
+    ("another plan", INTERIOR, lambda me: opening(me, me.slot, plan=["0-14", 9, 9, 2, 3, False])),
     ("the root", INTERIOR, lambda me: m.Open(place("0"), (9999,), me.reflector.state.model.plan)),
     ("below a leaf", LEAF, lambda me: m.Key("0", KEY)),
     ("a key", INTERIOR, lambda me: m.Key("0-14", KEY)),

@@ -11,7 +11,7 @@ import pytest
 
 from core.messages import Failure
 from plugins.progress import REFRESH_SECONDS
-from plugins.telling import as_json
+from plugins.telling import Lost, as_json
 from transports import progress
 from transports.progress import Teller, teller, waiting_line, working_line
 from transports.summary import Report, table, with_cause
@@ -91,6 +91,20 @@ def test_json_has_every_field() -> None:
     assert set(found) == {field.name for field in attrs.fields(Report)}
     assert found["failure"] == {"session": "0-3", "partition": 7, "error": "raised"}
     assert found["finished_seconds"] == 2.5
+
+
+def test_what_is_lost_is_told() -> None:
+    pieces = [Failure("0-3", 7, "raised"), Failure("0-4", None, "a\nb"), Failure("0-5", 9, "c\nd")]
+    found = json.loads(as_json(attrs.evolve(REPORT, lost=Lost(12, pieces))))["lost"]
+    assert found["count"] == 12
+    assert found["pieces"][0] == {"session": "0-3", "partition": 7, "error": "raised"}
+    lost = Lost(3, [pieces[0], pieces[2]])
+    assert "lost              3: 7, 9, ..." in table(attrs.evolve(REPORT, lost=lost)).splitlines()
+    assert lost.line(20).startswith("3 of 20 partitions failed for good")
+    assert Lost(12, pieces).which == "7, all of session 0-4, 9"
+    assert Lost(12, pieces).tracebacks == "a\nb\nc\nd"
+    assert Lost.of((1, (("0", 5, "e"),))) == Lost(1, [Failure("0", 5, "e")])
+    assert Lost.of(None) is None
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def column(name: str, value: Any) -> dict[str, Any]:
 
 
 FAILURE = m.Failure("0", None, "no")
+ENDED = {"result": 1, "failure": None, "key": b"", "lost": None}
 LONG = m.Failure("0", None, "x" * 200_000)
 GOOD: list[tuple[str, Any]] = [
     ("0", m.Arrive(NODE, None, None)),
@@ -118,8 +119,8 @@ BAD: list[tuple[str, Any]] = [
     ("0", m.Arrive(NODE, None, None, m.Past("", (), (1,) * 9, 1))),
     ("0", m.Arrive(NODE, None, None, m.Past("", (), (), -1))),
     ("0-1", m.Open(Place("0-1", (HERE,)), (5, 1), SHAPE.child(1).plain())),
-    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9.0, 9, 2, 3])),
-    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9, 9, 2])),
+    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9.0, 9, 2, 3, False])),
+    ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9, 9, 2, 3])),
     ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), {"session": "0-1"})),
     ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), None)),
     ("0", m.Kept("0-0", {3: (1, 1.0)})),
@@ -266,9 +267,17 @@ SPOILT: list[dict[str, Any]] = [
     {"moved": GONE | {"session": "0-9", "route": ["x", "y"]}, **LEFT},
     {"moved": GONE | {"route": [5]}, **LEFT},
     {"ended": {"result": 1}},
-    {"ended": {"result": 1, "failure": None, "key": b"k" * 65}},
-    {"ended": {"result": 1, "failure": 5, "key": b""}},
-    {"ended": {"result": 1, "failure": {**FAILURE.plain(), "more": 1}, "key": b""}},
+    {"ended": {**ENDED, "key": b"k" * 65}},
+    {"ended": {**ENDED, "failure": 5}},
+    {"ended": {**ENDED, "failure": {**FAILURE.plain(), "more": 1}}},
+    {"ended": {**ENDED, "lost": [0, []]}},
+    {"ended": {**ENDED, "lost": [1, [["0", 5]]]}},
+    {"ended": {**ENDED, "lost": [1, [["x", 5, ""]]]}},
+    {"ended": {**ENDED, "lost": [1, [["0", 5, "x" * 2001]]]}},
+    {"ended": {**ENDED, "lost": [50, [["0", 5, ""]] * 21]}},
+    {"lost": [[0, [1, []]]]},
+    {"lost": [[3, [1, []]]]},
+    {"lost": 5},
     {"unknown": 1},
 ]
 LARGE: list[dict[str, Any]] = [
@@ -276,7 +285,7 @@ LARGE: list[dict[str, Any]] = [
     {"inputs": [1, 2, "x" * 3000]},
     {"input": "x" * 3000},
     {"steps": steps(collected=["x" * 3000])},
-    {"ended": {"result": "x" * 3000, "failure": None, "key": b""}},
+    {"ended": {**ENDED, "result": "x" * 3000}},
 ]
 
 
@@ -314,6 +323,89 @@ def test_no_replica_has_what_is_large(trust: Trust, changes: dict[str, Any]) -> 
         trust.followed(Place("0", (HERE,)), snapshot(**changes))
     with pytest.raises(RemoteProtocolError, match="Brought with a value above"):
         trust.check(HELLO, "0", NODE, m.Brought(snapshot(**changes)))
+
+
+# -- what was lost, where the rest goes on -------------------------------------------------
+
+KEEPING = attrs.evolve(SHAPE, keep_going=True)  # each of its three child sessions has 9 partitions
+PIECE = ["0-0-2", 8, "no"]
+LOSSES: list[tuple[Any, bool]] = [  # of slot 0 of the root; and whether it can be
+    ([2, [PIECE, ["0-0", None, ""]]], True),
+    ([9, [PIECE] * 20], True),
+    ([9, []], True),
+    ([0, []], False),
+    ([10, []], False),
+    ([2**70, []], False),
+    ([9, [PIECE] * 21], False),
+    ([1, [["0-1", None, ""]]], False),
+    ([1, [["0-0", 9, ""]]], False),
+    ([1, [["0-0", True, ""]]], False),
+    ([1, [["0-0", 1, "x" * 2001]]], False),
+    ([1, [["0-0", 1]]], False),
+    ([1, 5], False),
+    ([1], False),
+    (5, False),
+    ({"count": 1}, False),
+]
+
+
+@pytest.fixture
+def keeping(host: Host) -> Trust:
+    host.reflectors.clear()
+    return Trust(KEEPING, host)
+
+
+def refused(say: Callable[[], object]) -> bool:
+    try:
+        say()
+    except RemoteProtocolError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(("loss", "good"), LOSSES, ids=shown)
+def test_what_is_known_to_be_lost_lies_under_its_slot(
+    keeping: Trust, trust: Trust, loss: Any, good: bool
+) -> None:
+    facts, state = m.Kept("0", {0: [None, 0.5, loss]}), opened()
+    done = {**column("done", 1), "done": b"\1\0\0", "free": 2, "remaining": 2}
+    brought = snapshot(**done, lost=[[0, loss]], plan=KEEPING.plain())
+    for say in (
+        lambda: keeping.check(HELLO, "0", NODE, facts),
+        lambda: keeping.check_answer("0", facts, listens=True),
+        lambda: keeping.check_ordered(state, 1.0, m.Restored(facts.facts, None)),
+        lambda: keeping.followed(Place("0", (HERE,)), brought),
+    ):
+        assert refused(say) is not good
+    assert refused(lambda: trust.check(HELLO, "0", NODE, facts))  # nothing is lost in that job
+    with pytest.raises(RemoteProtocolError):
+        trust.followed(Place("0", (HERE,)), {**brought, "plan": SHAPE.plain()})
+
+
+@pytest.mark.parametrize(("loss", "good"), [case for case in LOSSES if type(case[0]) is list][:11])
+def test_what_is_ordered_as_lost_lies_under_its_slot(keeping: Trust, loss: Any, good: bool) -> None:
+    state = opened()
+    lost: Any = (loss[0], tuple(map(tuple, loss[1])))
+    message = m.Finished(NODE, (0,), [1], 0.5, lost)
+    several = m.Finished(NODE, (0, 1), [1, 1], 0.5, lost)
+    typed = all(type(piece[1]) is not bool for piece in loss[1])  # the wire sees to that
+    assert refused(lambda: keeping.check_ordered(state, 1.0, message)) is not (good or not typed)
+    assert refused(lambda: keeping.check_ordered(state, 1.0, several))
+
+
+def test_what_one_process_has_another_keep_of_losses_has_a_limit(
+    keeping: Trust, host: Host
+) -> None:
+    shape = attrs.evolve(KEEPING, partitions=2000, fanout=2000, levels=1)
+    trust = Trust(shape, host)
+    lost = [None, 0.5, [1, [["0", None, "x" * 2000]] * 20]]
+    assert trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(50), lost)))
+    assert refused(
+        lambda: trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(51), lost)))
+    )
+    host.backups.kept["0"] = dict.fromkeys(range(30), lost)
+    assert trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(10, 50), lost)))
+    assert not trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(50, 80), lost)))
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ CALLS: list[Any] = [
     m.Prepared([VALUE, 1]),
     m.Collected(VALUE),
     m.Finished(5, (1, 2), [VALUE, None], 0.5),
+    m.Finished(5, (1,), [None], 0.5, (7, (("0-1", None, "no"), ("0-1-2", 3, "")))),
     m.Failed(5, None, FAILURE, True),
     m.Failed(5, 2, FAILURE, False, 1, (5, 5, 2**60), True),
     m.Moved(5, PLACE),

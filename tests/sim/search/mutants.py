@@ -182,8 +182,8 @@ MUTANTS = (
     Mutant(
         "outputs are combined in the wrong order",
         Worker._collect,
-        "list(self.model.slots.outputs)",
-        "list(reversed(self.model.slots.outputs))",
+        "self.model.slots.found()",
+        "self.model.slots.found()[::-1]",
         5,
         (OUTPUTS, RESULT),
     ),
@@ -354,9 +354,9 @@ MUTANTS = (
     Mutant(
         "what a replica does not know is forgotten when it is brought",
         Computation.merge,
-        "for i, (output, seconds) in facts.items():",
+        "for i, (output, seconds, *lost) in facts.items():",
         "slots.done[:] = bytes([i in facts for i in range(len(slots))])\n"
-        "    for i, (output, seconds) in facts.items():",
+        "    for i, (output, seconds, *lost) in facts.items():",
         5,
         (ONCE, OUTPUTS, SOUND),
     ),

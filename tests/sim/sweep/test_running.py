@@ -58,8 +58,20 @@ def test_the_fanout_that_a_world_chooses_is_told() -> None:
 
 def test_everything_a_report_counts_has_a_column() -> None:
     row = sweep({"nodes": 2}).to_dicts()[0]
-    rest = {"result", "failure", "faults", "faults_in_vain"}
+    rest = {"result", "failure", "lost", "faults", "faults_in_vain"}
     assert set(row) >= {field.name for field in attrs.fields(Report)} - rest
+
+
+def test_what_is_missing_from_a_result_is_told(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(
+        "def prepare(input, sizes): return [0] * len(sizes)\n"
+        "def compute(input, index): return 1 // (index - 2)\n"
+        "def collect(outputs): return sum(outputs)\n"
+    )
+    (row,) = sweep({"keep_going": [True]}, nodes=5, job=str(job), delay="1").to_dicts()
+    assert (row["accepted"], row["failed"]) == (4, True)
+    assert row["error"].startswith("1 of 5 partitions failed for good")
 
 
 def test_the_largest_begin_first_and_the_rows_have_their_order() -> None:
