@@ -45,6 +45,7 @@ from core.sessions.messages import NODE_BITS
 from core.sessions.model import Kind
 from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
 from core.sessions.store import Store
+from plugins.memory import memory_bytes
 from transports import wire
 from transports.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom
 from transports.connection import NO_MEMORY, Connections, Me, Peer
@@ -67,6 +68,8 @@ QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connection
 SHARE_MAX = 200  # of these, what one process has said; others need not wait for more
 QUEUE_BYTES_MAX = 2**21  # of the frames in which they were said; objects take some times as much
 TURN = 100  # things are done before others on the loop have theirs
+WAITING_SHARE = 16  # of the memory, one part of so many is for arrivals that wait for a session
+ARRIVAL_BYTES = 1000  # of each
 HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
 HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on
 STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
@@ -152,6 +155,8 @@ class Process:
         self._timers = Timers()
         self._unused: set[str] = set()  # connections that nobody needed a while ago
         self._queue_bytes = 0
+        self.waiting_max = memory_bytes() // WAITING_SHARE // ARRIVAL_BYTES
+        self._waiting = 0  # arrivals, or a few more
         self._nursery = nursery
         self._settling = trio.CapacityLimiter(1)
         self._failures: set[tuple[str, str]] = set()  # what has failed so far, and where
@@ -523,8 +528,10 @@ class Process:
         rules = self._rules
         if self.connections.peers.get(peer.name) is not peer or peer.hello is None:
             return
-        if not rules.check(peer.hello, said.session, said.node, said.call):
-            if type(said.call) is m.Arrive:
+        arrives = type(said.call) is m.Arrive
+        good = rules.check(peer.hello, said.session, said.node, said.call)
+        if not good or (arrives and not self._may_wait(said.session)):
+            if arrives:
                 self._send_to(peer.name, wire.Answer(said.session, said.node, m.Absent()))
         elif type(said.call) is m.Kept and not self.keeping.takes(said.call, self.now):
             pass
@@ -535,6 +542,19 @@ class Process:
             self._nursery.start_soon(self._bring, peer, said.node)
         else:
             self._call(peer, said)
+
+    def _may_wait(self, session: str) -> bool:
+        """Whether an arrival may wait there, if it has to: for it to open, or for who opens it."""
+        reflector = self.host.reflectors.get(session)
+        if reflector is not None and reflector.admission.early is None:
+            return True
+        self._waiting += 1
+        return self._waiting <= self.waiting_max
+
+    def _count_waiting(self) -> int:
+        """How many arrivals wait here."""
+        early = [reflector.admission.early or () for reflector in self.host.reflectors.values()]
+        return sum(map(len, (*self.host.waiting.values(), *early)))
 
     def _to_bring(self, said: wire.Call) -> list[Handle]:
         """The bytes that are to be here before the call counts."""
@@ -772,6 +792,7 @@ class Process:
             self._view(node, session)
         if self.blobs.trouble:
             self._nursery.start_soon(self._settle)
+        self._waiting = self._count_waiting()
         self._asked_before = self._asked
         self._asked = {(view.place.address, session) for (_, session), view in self.views.items()}
         self.followers = {r: f for r, f in self.followers.items() if f and not r.closed}

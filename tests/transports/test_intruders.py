@@ -416,6 +416,7 @@ async def test_what_is_kept_for_others_is_bounded(
     """Where it is too much nothing more is kept, until some of it is forgotten."""
     async with life(tmp_path) as lived:
         host, size = lived.host.host, 2000
+        host.reflectors = {"0": host.reflectors["0"]}  # the others are elsewhere
         lived.host.keeping.bytes_max = 5 * size
         root = host.reflectors["0"]
         host.backups.kept.clear()
@@ -437,6 +438,24 @@ async def test_what_is_kept_for_others_is_bounded(
         await trio.sleep(10)
         await bringer.say(kept(0, 0))
         assert [*host.backups.kept] == ["0-2-0"]
+
+
+async def test_who_waits_for_a_session_is_bounded_and_others_are_sent_back(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with life(tmp_path) as lived:
+        await trio.sleep(11)  # nobody waits any more
+        lived.host.host.reflectors = {"0": lived.host.host.reflectors["0"]}
+        lived.host.waiting_max, session = 20, "0-1-1"
+        bringer = Bringer(lived, tmp_path / "bringer")
+        await bringer.begin()
+        arrivals = [wire.Call(session, NODE + i, m.Arrive(NODE + i, EVIL, None)) for i in range(50)]
+        for _ in range(2):
+            await bringer.say(*arrivals)
+            assert 10 < len(lived.host.host.waiting[session]) <= lived.host._count_waiting() <= 20
+            assert EVIL in lived.host.connections.peers
+            await trio.sleep(11)  # they have been sent back by then, and are not counted any more
+            assert session not in lived.host.host.waiting
 
 
 async def test_what_one_has_said_does_not_keep_others_waiting(
