@@ -42,6 +42,7 @@ from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
 from core.sessions import Participant
 from core.sessions.messages import NODE_BITS
+from core.sessions.admission import ASK_AGAIN_SECONDS
 from core.sessions.model import Kind
 from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
 from core.sessions.store import Store
@@ -529,10 +530,12 @@ class Process:
         if self.connections.peers.get(peer.name) is not peer or peer.hello is None:
             return
         arrives = type(said.call) is m.Arrive
-        good = rules.check(peer.hello, said.session, said.node, said.call)
-        if not good or (arrives and not self._may_wait(said.session)):
+        if not rules.check(peer.hello, said.session, said.node, said.call):
             if arrives:
                 self._send_to(peer.name, wire.Answer(said.session, said.node, m.Absent()))
+        elif arrives and not self._may_wait(said.session):
+            later = m.TurnedAway(ASK_AGAIN_SECONDS)  # were it sent back, it would be back at once
+            self._send_to(peer.name, wire.Answer(said.session, said.node, later))
         elif type(said.call) is m.Kept and not self.keeping.takes(said.call, self.now):
             pass
         elif (peer, said.node) in self._held:

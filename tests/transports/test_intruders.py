@@ -311,6 +311,7 @@ class Bringer:
         self.stranger = Stranger(lived.stream(lived.host))
         self.blobs = Blobs(folder)
         self.sizes: Counter[str] = Counter()  # what was asked for
+        self.replies: Counter[type] = Counter()
 
     def value(self, seed: int, size: int = 5000) -> Any:
         return stored(self.blobs.folder, Random(seed).randbytes(size))
@@ -327,6 +328,8 @@ class Bringer:
 
     async def _serve(self) -> None:
         while (heard := await self.stranger.hear()) is not None:
+            if isinstance(heard, wire.Answer):
+                self.replies[type(heard.reply)] += 1
             if isinstance(heard, wire.Fetch):
                 self.sizes[heard.sha] += 1
                 data = self.blobs.read(heard.sha, heard.offset, CHUNK_BYTES)
@@ -440,7 +443,7 @@ async def test_what_is_kept_for_others_is_bounded(
         assert [*host.backups.kept] == ["0-2-0"]
 
 
-async def test_who_waits_for_a_session_is_bounded_and_others_are_sent_back(
+async def test_who_waits_for_a_session_is_bounded_and_others_are_told_to_ask_later(
     autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     async with life(tmp_path) as lived:
@@ -454,6 +457,7 @@ async def test_who_waits_for_a_session_is_bounded_and_others_are_sent_back(
             await bringer.say(*arrivals)
             assert 10 < len(lived.host.host.waiting[session]) <= lived.host._count_waiting() <= 20
             assert EVIL in lived.host.connections.peers
+            assert bringer.replies.pop(m.TurnedAway) >= 30  # sent back, they would come at once
             await trio.sleep(11)  # they have been sent back by then, and are not counted any more
             assert session not in lived.host.host.waiting
 
