@@ -203,7 +203,8 @@ class Connections:
 
     async def _take(self, peer: Peer, link: Link, data: bytes | bytearray) -> None:
         link.busy = True
-        link.frames.keep(data)
+        if not peer.reason:  # else nothing of it is heard
+            link.frames.keep(data)
         while not peer.reason and (frame := link.frames.take()) is not None:
             short = len(frame) <= SHORT_BYTES
             envelope = decode(frame) if short else await self._heard_at_length(frame)

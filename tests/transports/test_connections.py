@@ -583,6 +583,24 @@ async def test_whoever_has_most_kept_goes_where_it_is_too_much_for_all(
     assert [*here.connections.peers] == ["#2"]
 
 
+async def test_nothing_is_kept_of_what_one_says_who_is_not_heard_any_more(
+    net: Net, clock: MockClock
+) -> None:
+    here, talking = net.party(HERE), Stranger(net.connect(net.parties[HERE]))
+    await talking.greet(Me(1, None))
+    await settled()
+    peer = here.peer()
+    (link,) = peer.links
+    here.connections.part(peer)
+    await settled()
+    assert peer.gone
+    for i in range(20):
+        await talking.say(said("x" * 2**16))
+        await settled()
+        assert link.frames.bytes_kept == 0, i
+    assert here.texts() == []
+
+
 async def test_where_no_memory_is_left_who_was_heard_is_cut_and_nobody_else(
     net: Net, clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
