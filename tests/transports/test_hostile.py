@@ -39,6 +39,7 @@ NODES, PARTITIONS = 20, 480
 JOB = ("--partitions", PARTITIONS, "--fanout", 10, "--delay", 0.05)
 ANSWER_SECONDS_MAX = 1.0
 SLACK_SECONDS = 1.0  # others are at work on this machine
+STARTING_SECONDS = 2.0  # of a process that comes when the job has begun
 MANY_NODES = 60_000
 LINES_MAX = 200
 
@@ -205,7 +206,7 @@ class Kind:
     says: str = ""
     crowd: int = 3
     nodes: int = MANY_NODES
-    early: bool = False  # they come before the others
+    early: bool = False  # it begins with them, before the others come
 
 
 KINDS = [
@@ -214,7 +215,7 @@ KINDS = [
     Kind(say_much_that_does_not_count),
     Kind(arrive_where_nothing_opens),
     Kind(say_small_things_without_end),
-    Kind(bring_what_is_too_large, "which --values-max is for", nodes=1, early=True),
+    Kind(bring_what_is_too_large, "which --values-max is for", nodes=NODES, early=True),
     Kind(be_nobody, "more like this in the last"),
 ]
 
@@ -246,6 +247,8 @@ def measured(run: Programs, kind: Kind | None = None, **popen: Any) -> Measured:
     if join:
         host.says("work begins")
     with attack.goes_on():
+        if kind and kind.early:
+            host.says(kind.says)
         join = join or run.join(host, "--nodes", NODES)
         report = host.report(seconds=60)
         join.ended()
@@ -288,7 +291,8 @@ def test_an_honest_job_does_not_notice(run: Programs, calm: Measured, kind: Kind
     )
     assert found.result == calm.result
     assert found.attack.came >= kind.crowd
-    assert found.seconds < 2 * calm.seconds + SLACK_SECONDS
+    starting = STARTING_SECONDS if kind.early else 0.0
+    assert found.seconds - starting < 2 * calm.seconds + SLACK_SECONDS
     assert max(found.attack.answers) < ANSWER_SECONDS_MAX
     assert kind.says in found.said
     assert len(found.said.splitlines()) < LINES_MAX
