@@ -34,6 +34,11 @@ class Failure:
         """As it stands in `Ended` and in snapshots."""
         return {"session": self.session, "partition": self.partition, "error": self.error}
 
+    @classmethod
+    def of(cls, plain: Value) -> Failure | None:
+        """What was made `plain`; None for None."""
+        return None if plain is None else cls(**plain)
+
 
 # -- messages ------------------------------------------------------------------------------
 

@@ -98,10 +98,11 @@ class Slots(Room):
         """The processes that are to have nothing for a while."""
         return {process for process, (_, until) in self.pauses.items() if until}
 
-    def fail(self, i: int, tried: tuple[Node, ...], now: float) -> None:
-        """The process of `tried[0]`, which has slot `i` no more, has failed at it."""
+    def fail(self, i: int, node: Node, below: tuple[Node, ...], now: float) -> None:
+        """`node`, and before it those `below`, has failed at slot `i`, which it has no more."""
+        tried = below if node in below else (node, *below)
         self.failed[i] = (*self.failed.get(i, ()), *tried)
-        process = process_of(tried[0])
+        process = process_of(node)
         times, until = self.pauses.get(process, (0, 0.0))
         if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already
             self.pauses[process] = times + 1, now + pause_seconds(times + 1)

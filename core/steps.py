@@ -41,6 +41,8 @@ class Steps:
     def present(self) -> m.Prepare | m.Collect | None:
         """What there is to do."""
         given, slots = self.model.given, self.model.slots
+        if self.abort:
+            return None
         if slots.inputs is None:
             return m.Prepare(self.model.input) if given else None
         return None if slots.remaining or self.outcome else m.Collect()
@@ -102,7 +104,7 @@ class Steps:
         """`node` is not there any more."""
         if node in self.asked:
             self.asked.remove(node)
-            if not (self.asked or self.abort or self._ask_another(now)):
+            if not self.asked and self.present() and not self._ask_another(now):
                 self._set(None if self.model.people.leader is None else now + self.wait)
 
     def prepared(self) -> None:
@@ -137,7 +139,7 @@ class Steps:
         if slots.done[i]:
             return True  # in vain: others have done it
         if failed.before == self.failures(node, i):  # else it came twice
-            slots.fail(i, failed.tried if node in failed.tried else (node, *failed.tried), now)
+            slots.fail(i, node, failed.tried, now)
         tried = slots.failed.get(i, ())
         return not self._give_up(failed, tried, slots.untried(tried, self.model.people), now)
 

@@ -396,7 +396,7 @@ class World:
         record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
         return Report(
             result=values.given(outcome.result) if outcome else None,
-            failure=m.Failure(**outcome.failure) if outcome and outcome.failure else None,
+            failure=m.Failure.of(outcome.failure) if outcome else None,
             nodes=self.nodes,
             partitions=self.shape.partitions,
             fanout=self.shape.fanout,

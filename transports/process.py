@@ -41,8 +41,8 @@ from core import Computation, Host, Reflector, Replica, Shape, Worker
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
 from core.sessions import Participant
-from core.sessions.messages import NODE_BITS
 from core.sessions.admission import ASK_AGAIN_SECONDS
+from core.sessions.messages import NODE_BITS
 from core.sessions.model import Kind
 from core.sessions.states import ASKING, END, GONE, LEADING, STANDBY, IllegalStep
 from core.sessions.store import Store
@@ -316,7 +316,7 @@ class Process:
     def ended(self, worker: Participant, ended: m.Ended) -> None:
         self.living.pop(worker.node, None)
         self.end_shown = ended.key
-        self.failure = m.Failure(**ended.failure) if ended.failure else None
+        self.failure = m.Failure.of(ended.failure)
         if worker.observes:
             self.outcome = ended
 

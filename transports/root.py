@@ -288,7 +288,7 @@ class Root:
         reflector = process.host.reflectors.get(ROOT)
         return Report(
             result=process.blobs.loaded(ended.result),
-            failure=m.Failure(**ended.failure) if ended.failure else None,
+            failure=m.Failure.of(ended.failure),
             nodes=max(options.bots.nodes if options.bots else 0, counts.arrived),
             processes=len(counts.nodes),
             partitions=shape.partitions,

@@ -291,13 +291,13 @@ class Checker:
                 raise Broken(RESULT, f"{outcome!r:.300}", "0")
             return
         partition = fails if fails >= 0 else None
-        failure = m.Failure(**outcome.failure) if outcome.failure else None
+        failure = m.Failure.of(outcome.failure)
         if failure is None or failure.partition != partition:
             raise Broken(RESULT, f"{fails} fails, but {outcome!r:.300}")
 
     def _is_of_liar(self, outcome: m.Ended) -> bool:
         """Whether what is wrong with the outcome was in the hands of one who lies."""
-        failure = m.Failure(**outcome.failure) if outcome.failure else None
+        failure = m.Failure.of(outcome.failure)
         if failure is not None:
             name, shape = failure.session, self._shape(failure.session)
             if failure.partition is not None and shape.leaf:

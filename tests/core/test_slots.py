@@ -475,11 +475,11 @@ def test_nodes_of_one_process_that_fail_at_the_same_time_pause_it_once() -> None
     for i in range(3):
         slots.give(i, first + i, 0.0)
     for i in range(3):
-        slots.fail(i, (first + i,), 1.0)
+        slots.fail(i, first + i, (), 1.0)
     ((process, (times, until)),) = slots.pauses.items()
     assert (process, times, until) == (process_of(first), 1, 1.5)
     slots.resume(1.5)
-    slots.fail(0, (first,), 1.5)
+    slots.fail(0, first, (), 1.5)
     assert slots.pauses == {process: (2, 2.5)}
 
 
@@ -488,7 +488,7 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     slots.give(1, 5, 0.0)
     slots.finish(1, 5, "out", 1.0)
     slots.give(0, 5, 1.0)
-    slots.fail(0, (5, 6), 2.0)
+    slots.fail(0, 5, (5, 6), 2.0)
     assert slots.paused() == {5}
     slots.lose(0, Failure("0-0-1", 1, "x" * PIECE_ERROR_MAX + "end"), 3.0)
     assert (slots.remaining, slots.failed, slots.pauses) == (1, {}, {})
