@@ -130,8 +130,9 @@ class Computation(Model):
         were_open, pace = slots.remaining, slots.paces.get(node)
         for i, output in zip(numbers, finished.outputs, strict=True):
             held = slots.finish(i, node, output, now, finished.lost) or held
-        if not self.leaf:
+        if slots.succeed(node) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
+        if not self.leaf:
             self.people.note(numbers)
         resting = not held and node in slots.idle
         if held:  # else it came twice, or `node` was not connected and has other work by now

@@ -107,6 +107,10 @@ class Slots(Room):
         if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already
             self.pauses[process] = times + 1, now + pause_seconds(times + 1)
 
+    def succeed(self, node: Node) -> bool:
+        """The process of `node` need not pause any more; whether it did."""
+        return bool(self.pauses) and self.pauses.pop(process_of(node), None) is not None
+
     def resume(self, now: float) -> None:
         """Those whose pause is over may have something again."""
         for process, (times, until) in self.pauses.items():
@@ -212,8 +216,6 @@ class Slots(Room):
         """`node` brings the output of slot `i`; whether it was at it."""
         if not self.done[i]:
             self.accept(i, output, now - self.started[i], lost)
-            if self.pauses:
-                self.pauses.pop(process_of(node), None)
         if self.worker[i] == node:
             self.worker[i] = None
             return True

@@ -54,6 +54,7 @@ class Network:
         self._link_ticks = link_ticks
         self._mask = len(link_ticks) - 1
         self._service_seconds = service_seconds
+        self.longest_ticks = max(*link_ticks, clock.ticks(service_seconds))  # one message takes
         self._busy_until: dict[Address, float] = {}
         self._queued: dict[Address, int] = {}  # the tick at which the last in its queue is handled
         self.receive = self._queue if service_seconds else self.handle
@@ -212,17 +213,8 @@ class Network:
         done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
         self._busy_until[address] = done
         self._queued[address] = due = clock.tick + clock.ticks(done - clock.now)
-        clock.at(due, (self._dequeue, place, worker, (call, self.host(address))))
+        clock.at(due, (self.handle, place, worker, call))
         return None
-
-    def _dequeue(self, place: Place, worker: Participant, queued: tuple[Call, Host | None]) -> None:
-        """Its turn has come; whoever has begun there since knows nothing of it."""
-        (call, host), address = queued, place.route[-1]
-        there = self.hosts.get(address)
-        if there is None or there is host:
-            self.handle(place, worker, call)
-        elif type(call) is m.Arrive:
-            self._tell_loss(worker.node, address)
 
     def handle(self, place: Place, worker: Participant, call: Call) -> None:
         """The host at `place` does with a call what is to be done."""

@@ -116,6 +116,11 @@ class Links:
             for row in places.milliseconds
         ]
 
+    @property
+    def longest_ticks(self) -> int:
+        """Between the two places that are farthest apart."""
+        return max(map(max, self._ticks))
+
     def ticks(self, one: Node, other: Node) -> int:
         return self._ticks[self.places[one]][self.places[other]]
 
@@ -134,6 +139,7 @@ class PlacedNetwork(Network):
     ) -> None:
         super().__init__(nodes, clock, [0], service_seconds, work, record)
         self.links = links
+        self.longest_ticks = max(self.longest_ticks, links.longest_ticks)
 
     def link_ticks(self, one: Node, other: Node) -> int:
         return self.links.ticks(one, other)

@@ -170,6 +170,7 @@ class World:
         self._faults: Faults | None = None
         self._planned = 0  # faults that are still to happen
         self._leaving = 0  # nodes whose time is still to end
+        self._longest = 0  # ticks that anything took, as far as it was seen
         wanted = None if faults is None else self._wanted(faults)
         self._wall_seconds = 0.0
         self._until = 0.0
@@ -319,8 +320,10 @@ class World:
         comes = self._planned or self._leaving or self.record.arrived < self.nodes
         if not (comes or self.work.running) and now == before:
             clock.stopped = True
-        latest = max(clock.due, default=clock.tick) - clock.tick  # of what is on its way
-        window = max(clock.ticks(STANDSTILL_SECONDS), STANDSTILL_TIMES * latest)
+        # What is left of its way may be little of what the next one takes.
+        latest = max(clock.due, default=clock.tick) - clock.tick
+        self._longest = max(self._longest, latest, self.network.longest_ticks)
+        window = max(clock.ticks(STANDSTILL_SECONDS), STANDSTILL_TIMES * self._longest)
         if comes:  # the time at which it does may be far away
             window = clock.ticks(STANDSTILL_SECONDS)
         clock.at(clock.tick + window, (self._look_for_end, now, None, None))

@@ -56,5 +56,10 @@ class Alarms:
             carrier.call_later(max(0.0, when - carrier.now), partial(self._looked, when))
 
     def _looked(self, when: float) -> None:
-        if self.door.reflector.live and self.door.room.look == when:
-            self.door.reflector.order(m.Late())
+        self._look_at, reflector = None, self.door.reflector
+        if not reflector.live or self.door.room.look != when:
+            return
+        if when <= reflector.carrier.now:
+            reflector.order(m.Late())
+        else:  # by a hair
+            self.look(when)

@@ -6,8 +6,8 @@ With L levels and links that all take t seconds:
              after it has arrived, the last slot is taken.
   finishing  Its output is the last one, and goes up a link a level: L t after it is computed, it
              is part of the result.
-  the root   Two messages a slot: who has it, and its output. Four more: the submitter joins,
-             gives the input, has cut it, and tells that all is over.
+  the root   Two messages a slot: who has it, and its output. Five more: the submitter joins,
+             gives the input, has cut it, has combined the outputs, and tells that all is over.
 
 This assumes that each node computes one partition, and all of them as long; that a message costs
 nobody any time; that nobody fails. A node that hosts several sessions on the way of the last output
@@ -55,7 +55,7 @@ def beside(table: polars.DataFrame) -> polars.DataFrame:
         forming_theory_seconds=2 * levels * link,
         overhead_seconds=pl.col("finished_seconds") - ARRIVAL_SECONDS - COMPUTING_SECONDS,
         overhead_theory_seconds=3 * levels * link,
-        root_messages_theory=2 * slots + 4,
+        root_messages_theory=2 * slots + 5,
     )
 
 
