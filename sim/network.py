@@ -137,7 +137,7 @@ class Network:
     ) -> None:
         self._note(reflector, message, commands)
         if type(message) is m.Joined:
-            return self._seat(reflector, message.node, commands)
+            commands = self._seat(reflector, message.node, commands)
         members = reflector.members
         if len(commands) > 1:  # in the order in which everyone else would hear it
             place = {node: i for i, node in enumerate(members)}
@@ -193,12 +193,15 @@ class Network:
 
     def _seat(
         self, reflector: Reflector, newcomer: Node, commands: list[tuple[Node, Command]]
-    ) -> None:
-        """Tell the newcomer, who is the only one whom its joining concerns."""
+    ) -> list[tuple[Node, Command]]:
+        """Tell the newcomer what its joining brought; returns what is for others, if anything."""
         link = reflector.members[newcomer]
-        own = [command for _, command in commands]
+        own = [command for node, command in commands if node == newcomer]
         entry = (Participant.seated, link, reflector, own)
         self.record.placed(newcomer, self.carry(reflector.host.address, newcomer, entry))
+        if len(own) == len(commands):  # nearly always
+            return []
+        return [told for told in commands if told[0] != newcomer]
 
     # -- deliveries ------------------------------------------------------------------------
 

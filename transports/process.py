@@ -360,13 +360,12 @@ class Process:
             for name in following:
                 self.connections.send_back(name, frame)
             self._dismiss(reflector, following, message)
-        if type(message) is m.Joined:
-            if reflector.members[message.node][0] == self.me.name:
-                own = [command for node, command in commands if node == message.node]
-                self.post(self._seated, message.node, reflector, own)
-            return
+        newcomer = message.node if type(message) is m.Joined else None
+        if newcomer is not None and reflector.members[newcomer][0] == self.me.name:
+            own = [command for node, command in commands if node == newcomer]
+            self.post(self._seated, newcomer, reflector, own)
         for node, command in commands:
-            if reflector.members[node][0] == self.me.name:
+            if node != newcomer and reflector.members[node][0] == self.me.name:
                 self.post(self._on, node, reflector, command)
 
     def _dismiss(
