@@ -204,11 +204,6 @@ class Computation(Model):
         self._employ_idle(now)
         self.direct_leader(now)
 
-    @property
-    def failure(self) -> m.Failure | None:
-        """What the session has given up for."""
-        return self.steps.abort.failure if self.steps.abort else None
-
     def child_plan(self, child: int) -> Value:
         return self.shape.child(child).plain()
 

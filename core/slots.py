@@ -286,9 +286,8 @@ class Slots(Room):
 
     def watch(self, due: float | None) -> None:
         """Look then, or when a leader is to be replaced; None: no step is due."""
-        unled = lateness.unled(self)
-        times = [due, unled and unled[0]]
-        self.look = min([at for at in times if at is not None], default=None)
+        at, _ = lateness.unled(self) or (due, 0)
+        self.look = at if due is None or at is None else min(at, due)
 
     def due(self) -> float | None:
         if self.pauses:

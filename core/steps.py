@@ -48,6 +48,11 @@ class Steps:
         return None if slots.remaining or self.outcome else m.Collect()
 
     @property
+    def failure(self) -> m.Failure | None:
+        """What the session has given up for."""
+        return self.abort.failure if self.abort else None
+
+    @property
     def outcome(self) -> list[Value]:
         """The output of the session, once it is there; None where all is lost."""
         return [None] if self.model.slots.all_lost() else self.collected

@@ -15,6 +15,7 @@ from core.computation import Computation
 from core.losses import total_failure
 from core.messages import Value
 from core.sessions.participant import Participant
+from core.sessions.states import LEADING
 
 
 class Worker(Participant):
@@ -38,7 +39,7 @@ class Worker(Participant):
         output, lost = command.output, command.lost
         if self.is_root:
             self.end(output, total_failure(self.model.shape, lost), lost)
-        else:
+        elif self.outcome is None:  # else it was handed up before
             self.hand_up(m.Finished(self.node, (self.number,), [output], 0.0, lost))
 
     def _abort(self, command: m.Abort) -> None:
@@ -49,7 +50,7 @@ class Worker(Participant):
             seated = above is not None and above.seat is not None
             before = above.model.steps.failures(self.node, self.number) if seated else 0
             up = self.node, self.number, failure, command.final, before, command.tried
-            self.hand_up(m.Failed(*up))
+            self.hand_up(m.Failed(*up), spent=not command.final)
 
     # -- what came of the job's functions --------------------------------------------------
 
@@ -78,6 +79,8 @@ class Worker(Participant):
         """The combined output of the session."""
         if self.is_seated_in(session):
             self.say(m.Collected(output))
+            if self.state is LEADING and not self.is_root:  # at once, as its host may be far away
+                self._hand_up(m.HandUp(output, self.model.slots.loss()))
 
     def raised(self, session: str, slot: int | None, error: str, local: bool = False) -> None:
         """A function of the job raised, computing `slot` or (None) in prepare or collect.

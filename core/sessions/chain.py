@@ -36,7 +36,7 @@ class View:
 
     __slots__ = (
         "about", "above", "address", "below", "claims", "hops", "kept", "lead", "node",
-        "observes", "outcome", "place", "port", "seat", "state", "unacknowledged",
+        "observes", "outcome", "place", "port", "seat", "spent", "state", "unacknowledged",
     )  # fmt: skip
 
     actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
@@ -57,6 +57,7 @@ class View:
         self.seat: Seat | None = None
         self.unacknowledged: Any = None
         self.outcome: Any = None  # of this session, for its parent
+        self.spent = False  # nothing more comes of it, unless it is opened anew
         self.kept = NOTHING  # of this session, in another process: so far as it was told
         self.above: Any = None
         self.below: Any = None
@@ -92,9 +93,12 @@ class View:
         """Whether this view is, or asked to be, in that very incarnation of a session."""
         return place.session == (here := self.place).session and place.route[-1] == here.route[-1]
 
-    def hand_up(self, outcome: Any) -> None:
-        """Say the outcome of this session in its parent, now or when that is led there anew."""
-        self.outcome, above = outcome, self.above
+    def hand_up(self, outcome: Any, spent: bool = False) -> None:
+        """Say the outcome of this session in its parent, now or when that is led there anew.
+
+        `spent`: only now; led anew it is opened anew.
+        """
+        self.outcome, self.spent, above = None if spent else outcome, spent, self.above
         up = self.place.session.rpartition("-")[0]
         if above is not None and above.takes_part and above.place.session == up:
             above.say(outcome)
@@ -171,7 +175,8 @@ class View:
         """Lead the child session that it was given, for the first time or anew."""
         place, below = self._child(lead.child, self.address), self.living_below()
         # Where the leader does not listen, the session is to be on the parent's host, that now is.
-        if below is None or not (below.at(place) and below.state is states.LEADING):
+        leads = below is not None and below.at(place) and below.state is states.LEADING
+        if not leads or below.spent:
             self.port.open(self, m.Open(place, lead.epoch, self.model.child_plan(lead.child)))
             self._send_below(place)
         else:

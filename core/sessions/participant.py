@@ -101,7 +101,7 @@ class Participant(View):
         if self.seat is not None and place.session != self.place.session:
             self.seat, self.claims, self.unacknowledged, self.outcome = None, (), None, None
             self.kept, self.lead = NOTHING, None
-        self.place = place
+        self.place, self.spent = place, False
         if self.state is not states.ASKING:
             self.step(states.ASK)
         past = self._past() if self.seat is not None or self.below is not None else None

@@ -121,7 +121,7 @@ class Probes:
             case m.Moved():
                 same = message.place.session == reflector.session
                 self.hit("an older leader's people were sent over" if same else "a team moved on")
-            case m.Failed() if reflector.model.failure is None:
+            case m.Failed() if reflector.model.steps.failure is None:
                 self.hit("a slot was tried again after a failure")
             case m.Ended() if message.failure:
                 self.hit("a job failed for good")

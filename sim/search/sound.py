@@ -51,13 +51,13 @@ def check_sound(state: Session) -> None:
             need(worker not in (None, helper), f"{helper} helps {worker}")
     busy = {*slots.worker, *slots.helpers.values()}
     for node in people:
-        if not (node in state.observers or state.ended or model.failure):
+        if not (node in state.observers or state.ended or model.steps.failure):
             need(node in idle or node in busy, f"{node} has neither work nor rest")
     need(len({*idle}) == len(idle), f"some of {idle} are idle twice")
     for node in idle:
         need(node in people and node not in state.observers, f"{node} is idle and not there")
     ready = [node for node in idle if process_of(node) not in slots.paused()]
-    if free and ready and not model.failure and (slots.inputs is not None or not leaf):
+    if free and ready and not model.steps.failure and (slots.inputs is not None or not leaf):
         tried = [i for i in free if i not in slots.failed]
         need(not tried, f"{ready} are idle beside {len(tried)} free slots")
 
@@ -69,7 +69,7 @@ def check_tried(state: Session, failed: m.Failed) -> None:
     slots = model.slots
     if (
         failed.slot is None
-        or model.failure
+        or model.steps.failure
         or slots.done[failed.slot]
         or slots.worker[failed.slot] != failed.node
     ):

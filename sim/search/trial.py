@@ -268,5 +268,6 @@ def _work_seconds(trial: Trial, world: World) -> float:
     slowly = max(factors, default=0.0) * longest * 3 * world.shape.levels
     arriving = float(world.nodes / trial.world.get("arrival_rate", 1.0))
     longest *= SLOW_FACTOR if trial.slow else 1.0
-    working = 4 * world.shape.partitions * (longest + 10 * world.service_seconds + 1)
+    each = longest + 10 * world.service_seconds + _pace(trial)  # of which a second for the links
+    working = 4 * world.shape.partitions * each
     return working + slowly + arriving

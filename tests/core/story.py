@@ -198,7 +198,7 @@ class Story:
         held = [worker for worker in workers.values() if worker is not None]
         if not model.leaf:
             assert len(held) == len(set(held))
-        for node in [] if model.failure else self.people:
+        for node in [] if model.steps.failure else self.people:
             assert node == OBSERVER or node in idle or self.work.get(node) or node in held
         self._check_told()
         if slots.inputs is not None or not model.leaf:

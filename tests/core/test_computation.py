@@ -531,7 +531,7 @@ def test_a_slot_that_failed_is_tried_by_others() -> None:
     assert session.fail(1, 0) == [(3, compute(0)), (1, m.Rest())]
     assert session.fail(3, 0) == [(3, m.Rest())]  # 2 has not tried yet
     assert session.finish(2, 1) == [(2, compute(0))]
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
     assert commands(session.finish(2, 0), m.Collect) == [(1, m.Collect())]
 
 
@@ -542,7 +542,7 @@ def test_it_fails_with_the_last_error_after_three_tries() -> None:
     session.fail(2, 0)
     failure = m.Failure("0", 0, "error of 3")
     assert session.fail(3, 0) == [(1, m.Abort(failure, True, (1, 2, 3)))]
-    assert session.model.failure == failure
+    assert session.model.steps.failure == failure
 
 
 def test_a_node_alone_tries_three_times() -> None:
@@ -575,7 +575,7 @@ def test_a_failure_reported_twice_is_one_try() -> None:
     session.join(2, 3)
     for _ in range(3):
         session.order(failed)
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
     assert session.workers() == [3]
 
 
@@ -586,9 +586,9 @@ def test_a_failure_of_a_node_alone_reported_twice_is_one_try() -> None:
         told = session.order(m.Failed(1, 0, m.Failure("0", 0, "error"), False, before))
         told = told if commands(told, m.Compute) else session.order(m.Late(), session.now + 1)
         assert told == [(1, compute(0))]
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
     session.fail(1, 0)
-    assert session.model.failure == m.Failure("0", 0, "error of 1")
+    assert session.model.steps.failure == m.Failure("0", 0, "error of 1")
 
 
 def test_a_failed_prepare_reported_twice_is_one_try() -> None:
@@ -608,7 +608,7 @@ def test_slots_fail_each_on_their_own() -> None:
     session.fail(1, 0)
     session.fail(2, 1)
     session.fail(3, 2)
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
 
 
 @pytest.mark.parametrize("final", [False, True])
@@ -622,7 +622,7 @@ def test_what_fails_in_vain_costs_nothing(leaf: bool, final: bool) -> None:
     session.order(m.Finished(2, (0,), ["out"], 0.1))
     failure = m.Failure("0", 0, "in vain")
     session.order(m.Failed(1, 0, failure, final))
-    assert session.state.model.failure is None
+    assert session.state.model.steps.failure is None
     assert session.slots.failed[0] == (8, 9)
     assert 1 in session.workers()[1:]  # it has something else to do
     assert session.workers()[0] is None
@@ -645,7 +645,7 @@ def test_a_failure_after_the_slot_is_done_does_not_count() -> None:
     session.finish(1, 3, at=5.0)
     for _ in range(3):
         session.fail(4, 3)
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
 
 
 def test_a_final_failure_is_passed_on_without_further_tries() -> None:
@@ -692,7 +692,7 @@ def test_nodes_of_one_process_are_one_try() -> None:
     session.join(*broken, *good)
     session.fail(broken[0], 0)
     session.fail(broken[1], 1)
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
     assert session.workers() == [good[0], None]  # the rest of the broken process is not asked
     assert commands(session.finish(good[0], 0), m.Compute) == [(good[0], compute(1))]
 
@@ -704,7 +704,7 @@ def test_three_processes_that_fail_are_enough_whoever_else_is_there() -> None:
     for node in nodes[:5:2]:
         assert session.workers() == [node]
         session.fail(node, 0)
-    assert session.model.failure == m.Failure("0", 0, f"error of {nodes[4]}")
+    assert session.model.steps.failure == m.Failure("0", 0, f"error of {nodes[4]}")
 
 
 def test_what_is_wrong_with_machines_is_tried_by_all_of_them() -> None:
@@ -713,10 +713,10 @@ def test_what_is_wrong_with_machines_is_tried_by_all_of_them() -> None:
     for node in (1, 2, 3):
         failure = m.Failure("0", 0, "no such module")
         session.order(m.Failed(node, 0, failure, local=True))
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
     assert session.workers() == [4]
     session.order(m.Failed(4, 0, m.Failure("0", 0, "no such module"), local=True))
-    assert session.model.failure is not None
+    assert session.model.steps.failure is not None
 
 
 def test_who_fails_gets_nothing_for_a_growing_time() -> None:
@@ -752,7 +752,7 @@ def test_a_child_session_that_gave_up_is_given_to_another_process() -> None:
     session.join(1, 2)
     failure = m.Failure("0-0", 1, "error below")
     assert session.order(m.Failed(1, 0, failure, False, 0, (1, 1, 1))) == [(1, m.Rest())]
-    assert session.model.failure is None
+    assert session.model.steps.failure is None
     told = session.finish(2, 1)
     (lead,) = commands(told, m.Lead)
     assert lead == (2, m.Lead(0, (1, 2), m.Given("in 0")))

@@ -31,7 +31,7 @@ TRAVELS = [through_msgpack]
 
 def told(story: Story) -> Story:
     """One story ends well, another with a failure, and everyone is told."""
-    failure = story.model.failure
+    failure = story.model.steps.failure
     story.order(m.Ended(None, failure.plain()) if failure else m.Ended(["result"]))
     return story
 
@@ -94,13 +94,13 @@ def test_a_session_that_moved_or_failed_travels_too() -> None:
     state = session(Shape.root(4, 2))
     state.apply(0.0, m.Joined(1, ("host", 5), 0.5, (), False))
     state.apply(0.0, m.Failed(1, 0, m.Failure("0-0", None, "error"), True))
-    ended = m.Ended(None, state.model.failure.plain(), b"key")
+    ended = m.Ended(None, state.model.steps.failure.plain(), b"key")
     over = state.copy()
     over.apply(1.0, ended)
     assert Session.restore(Computation, through_msgpack(over.snapshot())).ended == ended
     state.apply(0.0, m.Moved(1, m.Place("0-1", ("host", "other"))))
     copy = Session.restore(Computation, through_msgpack(state.snapshot()))
-    assert copy.model.failure == m.Failure("0-0", None, "error")
+    assert copy.model.steps.failure == m.Failure("0-0", None, "error")
     assert copy.moved == m.Place("0-1", ("host", "other"))
     assert digest(copy.snapshot()) == digest(state.snapshot())
 

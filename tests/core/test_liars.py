@@ -156,7 +156,7 @@ class OneSession:
             assert (state.moved, state.leader, state.observers) == (None, SUBMITTER, (SUBMITTER,))
             assert not model.given or model.input == "the input"
             assert slots.inputs in (None, [["in", i] for i in range(len(slots))])
-            self._check_failure(model.failure)
+            self._check_failure(model.steps.failure)
         for i, done in enumerate(slots.done):
             if done and i not in self.given:
                 assert slots.outputs[i] == ["right", i]
@@ -195,7 +195,7 @@ def test_others_can_complete_the_session_all_the_same(shape: Shape, events: list
     one = OneSession(shape)
     for kind, what in events:
         one.happen(kind, what)
-    if one.reflector.model.failure is None:
+    if one.reflector.model.steps.failure is None:
         one.happen("leave", LIAR)
         one.host.lose(LIAR)
         for kind in ["given", "prepared"]:

@@ -48,7 +48,7 @@ def test_whoever_is_left_completes_the_session(
     story.complete()
     story.check()
     assert story.model.slots.remaining == 0
-    if not story.model.failure:
+    if not story.model.steps.failure:
         (leader,) = {node for node, command in story.told if isinstance(command, m.Collect)} or {
             story.state.leader
         }
