@@ -39,7 +39,7 @@ class Worker(Participant):
         output, lost = command.output, command.lost
         if self.is_root:
             self.end(output, total_failure(self.model.shape, lost), lost)
-        elif self.outcome is None:  # else it was handed up before
+        else:
             self.hand_up(m.Finished(self.node, (self.number,), [output], 0.0, lost))
 
     def _abort(self, command: m.Abort) -> None:
@@ -79,7 +79,7 @@ class Worker(Participant):
         """The combined output of the session."""
         if self.is_seated_in(session):
             self.say(m.Collected(output))
-            if self.state is LEADING and not self.is_root:  # at once, as its host may be far away
+            if self.state is LEADING and self.place.address != self.address:  # its host is far away
                 self._hand_up(m.HandUp(output, self.model.slots.loss()))
 
     def raised(self, session: str, slot: int | None, error: str, local: bool = False) -> None:

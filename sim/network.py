@@ -216,8 +216,16 @@ class Network:
         done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
         self._busy_until[address] = done
         self._queued[address] = due = clock.tick + clock.ticks(done - clock.now)
-        clock.at(due, (self.handle, place, worker, call))
+        clock.at(due, (self.dequeue, place, worker, (call, self.host(address))))
         return None
+
+    def dequeue(self, place: Place, worker: Participant, queued: tuple[Call, Host | None]) -> None:
+        """Its turn has come; whoever has begun there since knows nothing of it."""
+        (call, host), address = queued, place.route[-1]
+        if self.hosts.get(address) in (None, host):
+            self.handle(place, worker, call)
+        elif type(call) is m.Arrive and worker.state is not GONE:
+            self._tell_loss(worker.node, address)
 
     def handle(self, place: Place, worker: Participant, call: Call) -> None:
         """The host at `place` does with a call what is to be done."""

@@ -96,7 +96,7 @@ class Tracing:
         if type(b) is Reflector:
             return b.place
         if type(a) is Place:
-            waited = self._queues and action == self.network.handle  # its arrival was counted
+            waited = self._queues and action == self.network.dequeue  # its arrival was counted
             return None if waited else a
         if type(a) is Replica:
             return a.place

@@ -75,7 +75,8 @@ class Repair:
         if wrong:  # what these said elsewhere was said before the repair; others are yet to vote
             right = next(votes for node, votes in ballot.votes.items() if node not in wrong)
             ballot.votes |= dict.fromkeys(wrong, right)
-            self.ballots = {vote.seq: ballot}
+            later = {} if HOST in wrong else {n: b for n, b in self.ballots.items() if n > vote.seq}
+            self.ballots = {vote.seq: ballot, **{n: b.without(wrong) for n, b in later.items()}}
         elif ballot.complete and self._mender == NOBODY:  # else the log is yet needed
             self.ballots = {seq: b for seq, b in self.ballots.items() if seq > vote.seq}
             self._log = [entry for entry in self._log if entry[0] > vote.seq]

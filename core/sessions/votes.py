@@ -8,6 +8,7 @@ voted, what most say, and among equals what the host says.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import attrs
 
@@ -34,6 +35,12 @@ class Ballot:
     @property
     def complete(self) -> bool:
         return len(self.votes) >= self.voters
+
+    def without(self, wrong: Iterable[Node]) -> Ballot:
+        """Of a later one: those who were wrong by then do not vote."""
+        votes = {node: vote for node, vote in self.votes.items() if node not in wrong}
+        asked = self.asked.difference(wrong)
+        return Ballot(self.voters - len(self.asked) + len(asked), votes, asked)
 
     def outvoted(self) -> dict[Node, list[str]]:
         """Who differs from what is right, as far as that is known, and in which fields."""

@@ -384,6 +384,16 @@ def test_what_hangs_never_ends(replicas: str) -> None:
     right(world)
 
 
+def test_who_begins_again_hears_nothing_of_what_waited_at_its_host_before() -> None:
+    world = World(nodes=1, arrival_rate=0.01, latency=0.1, service_time=2.0, faults=())
+    log = ordered(world)
+    on(world, 1.0)
+    world.do("crash node 0")  # its own first messages wait in its queue
+    world.do("restart node 0")
+    on(world, 20.0)
+    assert [type(message) for _, _, message in log] == [m.Joined, m.Given, m.Prepared]
+
+
 # -- slowness and losses -------------------------------------------------------------------
 
 
