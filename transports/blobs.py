@@ -368,8 +368,12 @@ class Blobs:
     def room_bytes(self) -> int:
         """How much others may bring: what is free of the disk, without what is to be left free."""
         disk = os.statvfs(self.folder)
-        left = min(disk.f_blocks * disk.f_frsize // LEFT_SHARE, LEFT_BYTES_MAX)
-        return max(0, disk.f_bavail * disk.f_frsize - left)
+        return max(0, disk.f_bavail * disk.f_frsize - _left_bytes(disk))
+
+    def most_bytes(self) -> int:
+        """How much others could bring if nothing were here: what does not fit waits in memory."""
+        disk = os.statvfs(self.folder)
+        return disk.f_blocks * disk.f_frsize - _left_bytes(disk) + MEMORY_BYTES_MAX
 
     def close(self) -> None:
         """It is not used any more. A temporary one goes, with all that is in it."""
@@ -435,3 +439,8 @@ def _why(error: OSError) -> str:
     if error.errno in (errno.EWOULDBLOCK, errno.EACCES) and error.filename is None:
         return "another process has it open"
     return error.strerror or str(error)
+
+
+def _left_bytes(disk: os.statvfs_result) -> int:
+    """What is to be left free of it."""
+    return min(disk.f_blocks * disk.f_frsize // LEFT_SHARE, LEFT_BYTES_MAX)

@@ -379,8 +379,8 @@ def _add_heartbeat(group: argparse._ArgumentGroup) -> None:
         metavar="BYTES",
         type=COUNT,
         help="how much the large values (above 2 KB) may take here that any one other process "
-        "brings; one that brings more is cut off (default: half of what is free of the disk when "
-        "this begins; 5 %% of it, 1 GB at most, are left free in any case)",
+        "brings; one that brings more is cut off (default: half of what the "
+        "disk could hold, and 64 MB; 5 %% of the disk, 1 GB at most, are left free in any case)",
     )
 
 

@@ -123,7 +123,7 @@ class Process:
             self.blobs, nursery, self._send_to, self._up, self._near, self._names
         )
         # Bytes of values that one other process may bring.
-        self.values_max = blobs.room_bytes() // 2 if values_max is None else values_max
+        self.values_max = blobs.most_bytes() // 2 if values_max is None else values_max
         self._brought: Counter[int] = Counter()  # by the number of each
         self.outcome: m.Ended | None = None
         self.failure: m.Failure | None = None  # for which all is over, as far as it is known here
@@ -159,7 +159,7 @@ class Process:
         self.waiting_max = memory_bytes() // WAITING_SHARE // ARRIVAL_BYTES
         self._waiting = 0  # arrivals, or a few more
         self._nursery = nursery
-        self._settling = trio.CapacityLimiter(1)
+        self._settles = False
         self._failures: set[tuple[str, str]] = set()  # what has failed so far, and where
 
     async def run(self) -> None:
@@ -746,7 +746,11 @@ class Process:
 
     async def _settle(self) -> None:
         """Write what could not be written before."""
-        await trio.to_thread.run_sync(self.blobs.settle, limiter=self._settling)
+        self._settles = True
+        try:
+            await trio.to_thread.run_sync(self.blobs.settle, abandon_on_cancel=True)
+        finally:
+            self._settles = False
 
     def _tell_room(self, trouble: str) -> None:
         if trouble:
@@ -792,7 +796,7 @@ class Process:
         self._timers.add(IDLE_SECONDS, partial(self.post, self._tidy_up))
         for node, session in list(self.views):
             self._view(node, session)
-        if self.blobs.trouble:
+        if self.blobs.trouble and not self._settles:
             self._nursery.start_soon(self._settle)
         self._waiting = self._count_waiting()
         self._asked_before = self._asked

@@ -98,7 +98,9 @@ class HostOptions:
     advertise: Address | None = None  # port 0: the one that is listened on
     store: Path | None = None
     heartbeat: float = 15.0  # seconds
-    values_max: int | None = None  # bytes of one other process; None: half of the disk's room
+    values_max: int | None = (
+        None  # bytes of one other process; None: half of what there is room for
+    )
     trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     sample: int = 1  # with a trace: every so many-th node
     verbose: int = 0

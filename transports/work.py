@@ -150,9 +150,11 @@ class Work:
         if self._delay is not None:
             pieces = len(slots) if kind == COMPUTE else 1
             call.until = call.began + sum([self._delay() for _ in range(pieces)])
-        handles = [
-            index for index, value in enumerate(values) if type(value) is dict and is_handle(value)
-        ]
+        self._fetch_and_begin(call)
+
+    def _fetch_and_begin(self, call: Call) -> None:
+        values = enumerate(call.values)
+        handles = [i for i, value in values if type(value) is dict and is_handle(value)]
         if handles:
             self._soon(self._fetch_first, call, handles)
         else:
@@ -374,7 +376,7 @@ class Work:
 
     def _begin_again(self, call: Call) -> None:
         if call.wanted:
-            self._begin(call)
+            self._fetch_and_begin(call)
 
     def _hold(self, call: Call, outcome: Callable[[], None]) -> None:
         """Post it when the time is over that the call is to take."""

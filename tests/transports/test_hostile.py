@@ -241,7 +241,7 @@ def small_disk(folder: Path) -> list[str]:
 
 def measured(run: Programs, kind: Kind | None = None, **popen: Any) -> Measured:
     """One job, which goes on alone or disturbed by that kind."""
-    host = run.host(*JOB, "--wait-nodes", NODES, preexec_fn=limited, **popen)
+    host = run.host(*JOB, "--values-max", 2**25, "--wait-nodes", NODES, preexec_fn=limited, **popen)
     attack = Attack(host.address, kind or Kind(nobody))
     join = None if kind and kind.early else run.join(host, "--nodes", NODES)
     if join:

@@ -767,13 +767,14 @@ async def test_what_there_is_no_room_for_is_not_brought(
     monkeypatch.setattr(Blobs, "room_bytes", lambda blobs: SIZE + SIZE // 2)
     async with network(tmp_path) as net:
         a, b = net.add("a"), net.add("b")
+        b.blobs.memory_left = 0
         blobs = [put(a, seed=seed) for seed in range(2)]
         outcomes: list[str] = []
 
         async def take(blob: Handle) -> None:
             try:
                 await b.transfers.fetch(blob, SESSION, ["a"])
-            except BlobMissing as error:
+            except NoRoom as error:
                 outcomes.append(str(error))
 
         async with trio.open_nursery() as nursery:

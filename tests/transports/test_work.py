@@ -248,8 +248,8 @@ async def test_where_no_process_can_be_started_each_call_fails(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
     async with bounded(tmp_path) as one:
         one.compute(1, 5)
-        [(_, what, _, slot, text)] = await one.told()
-        assert (what, slot) == ("raised", 0)
+        [(_, what, _, slot, text, whose)] = await one.told()
+        assert (what, slot, whose) == ("raised", 0, "local")
         assert text.startswith("the computing process could not be started ([Errno 2]")
         monkeypatch.undo()
         one.compute(1, 5)
@@ -510,9 +510,9 @@ async def test_what_cannot_be_fetched_is_the_failure(tmp_path: Path) -> None:
 
     async with bounded(tmp_path, fetch=fetch) as one:
         one.compute(1, 5, handle("0" * 64, 4000), handle("1" * 64, 3000), slot=3)
-        assert await one.told() == [(1, "raised", SESSION, 4, "nobody has 4000 bytes")]
+        assert await one.told() == [(1, "raised", SESSION, 4, "nobody has 4000 bytes", "local")]
         one.work.collect(one.asker(1), SESSION, [handle("0" * 64, 4000)])
-        assert await one.told() == [(1, "raised", SESSION, None, "nobody has 4000 bytes")]
+        assert await one.told() == [(1, "raised", SESSION, None, "nobody has 4000 bytes", "local")]
 
 
 @pytest.mark.parametrize("source", [JOB, ASYNC_JOB])
@@ -530,25 +530,35 @@ async def test_a_large_value_for_which_there_is_no_file_goes_with_the_call(
 
 
 @pytest.mark.parametrize("where", ["computing", "loop", "fetch"])
-async def test_want_of_room_is_this_machines_fault(tmp_path: Path, where: str) -> None:
-    """An output does not fit, or an input; and it is told once, as what it is."""
-    full, lacks = str(tmp_path / "gone"), list[NoRoom]()
+async def test_what_there_is_no_room_for_is_done_when_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """An output does not fit, or an input: that is told as what it is, and fails nothing."""
+    monkeypatch.setattr(work, "ROOM_SECONDS", 0.05)
+    full, lacks = tmp_path / "gone", list[NoRoom]()
 
     async def fetch(wanted: Value, session: str) -> Value:
-        raise NoRoom("no room")
+        if not full.exists():
+            raise NoRoom("no room")
+        return 7
+
+    def lacking(error: NoRoom) -> None:
+        lacks.append(error)
+        if len(lacks) == 2:
+            full.mkdir()
 
     more = {"fetch": fetch} if where == "fetch" else {}
     source = ASYNC_JOB if where == "loop" else JOB
-    async with bounded(tmp_path, source=source, lacks=lacks.append, **more) as one:
+    async with bounded(tmp_path, source=source, lacks=lacking, **more) as one:
         given: Value = handle("0" * 64, 4000) if where == "fetch" else ["x" * 3000]
         if where != "fetch":
-            one.work._folder = Path(full)
-            one.work._setup["folder"] = full
+            one.work._folder = full
+            one.work._setup["folder"] = str(full)
         one.compute(1, 5, given, slot=3)
-        ((node, what, session, slot, why),) = await one.told()
-    assert (node, what, session, slot) == (1, "raised", SESSION, 4)
-    assert [str(error) for error in lacks] == [why]
-    assert why.startswith("no room" if where == "fetch" else f"nothing can be written in {full}: ")
+        ((node, what, session, slots, _, _),) = await one.told()
+    assert (node, what, session, slots) == (1, "computed", SESSION, (3, 4))
+    why = "no room" if where == "fetch" else f"nothing can be written in {full}: "
+    assert [str(error)[: len(why)] for error in lacks] == [why] * 2
 
 
 # -- the end -------------------------------------------------------------------------------
