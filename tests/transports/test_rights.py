@@ -315,7 +315,7 @@ def ordered_end(lived: Life, ended: m.Ended) -> list[wire.Envelope]:
 ENDS: list[tuple[str, Callable[[Life], list[wire.Envelope]]]] = [
     ("Over", lambda lived: [wire.Over(b"")]),
     ("Over", lambda lived: [wire.Over(KEY)]),
-    ("a", lambda lived: [wire.Over(KEY, m.Failure("0", None, "x" * 200_000))]),
+    ("frame", lambda lived: [wire.Over(KEY, m.Failure("0", None, "x" * 200_000))]),
     ("Begin", lambda lived: [begin(EVIL)]),
     ("Begin", lambda lived: [begin(HOST)]),
     ("Stop", lambda lived: [wire.Answer("0", OTHER, m.Stop(m.Ended(0)))]),
@@ -337,9 +337,10 @@ async def test_only_the_submitter_begins_and_ends(
         begun: list[wire.Begin] = []
         lived.helper.on_begin = begun.append
         async with connected(lived, lived.helper, address=EVIL) as intruder:
-            await intruder.say(*map(wire.encode, said(lived)))
+            with suppress(trio.BrokenResourceError):  # it is cut before all was sent
+                await intruder.say(*map(wire.encode, said(lived)))
             assert await intruder.is_cut()
-        assert lived.helper.offences == 1
+        assert lived.helper.offences == (what != "frame")  # that is seen before it is heard
         (line,) = lines(caplog)
         assert line.startswith(f"cut peer={EVIL} ")
         assert f'reason="{what} ' in line

@@ -31,7 +31,8 @@ def prepare(input, sizes):
     return [input] * len(sizes)
 
 def compute(input, index):
-    while index == 19 and input and not pathlib.Path(input).exists():
+    wait = {18: "begin", 19: "go"}.get(index)
+    while wait and input and not pathlib.Path(input).with_name(wait).exists():
         time.sleep(0.01)
     return bytes([index]) * 100_000
 
@@ -75,8 +76,18 @@ def disk(tmp_path: Path) -> Path:
 
 def enlarge(program: Program, disk: Path) -> None:
     """Give its disk room."""
-    own = ["nsenter", "--mount", "--target", str(program.process.pid)]
-    subprocess.run([*own, "mount", "-o", f"remount,size={ROOM}", disk], check=True)
+    subprocess.run([*beside(program), "mount", "-o", f"remount,size={ROOM}", disk], check=True)
+
+
+def fill(program: Program, disk: Path) -> None:
+    """Take what its disk leaves free."""
+    filling = f"cat /dev/zero > {disk / 'filling'} 2>/dev/null || true"
+    subprocess.run([*beside(program), "sh", "-c", filling], check=True)
+
+
+def beside(program: Program) -> list[str]:
+    """How a command is started that sees the same disk."""
+    return ["nsenter", "--mount", "--target", str(program.process.pid)]
 
 
 def test_a_store_that_is_full_ends_nothing_and_has_all_when_there_is_room(
@@ -87,8 +98,10 @@ def test_a_store_that_is_full_ends_nothing_and_has_all_when_there_is_room(
     what = ("--job", job, "--input", json.dumps(str(go)), *SHAPE, *bots)
     where, store = f"127.0.0.1:{free_port()}", ("--store", disk / "store")
     host = run.host(*what, *store, listen=where, prefix=mounted(disk, "600k"))
-    host.says("the job goes on, and it is tried again")
     host.says(" no_room ")
+    fill(host, disk)  # the values of others leave some of it free
+    go.with_name("begin").touch()
+    host.says("the job goes on, and it is tried again")
     enlarge(host, disk)
     host.says("it can be written again, and has all that was missing")
     go.touch()
