@@ -31,7 +31,7 @@ class Taint:
         if not self.liars:
             return
         state, slots, session = reflector.state, reflector.model.slots, reflector.session
-        if {state.leader, reflector.host.address} & self.nodes:
+        if {state.leader, reflector.host.address, *reflector.model.steps.asked} & self.nodes:
             self.names[session] = None
         for i in range(len(slots)):
             if not self.nodes.isdisjoint(slots.ever(i)):

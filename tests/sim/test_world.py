@@ -14,6 +14,7 @@ from core import Computation, choose_fanout
 from core import messages as m
 from core.messages import Message
 from sim import Report, World
+from sim.script import read
 from tests.processes import printed
 
 PRIMES_BELOW_A_MILLION = 78_498
@@ -304,6 +305,34 @@ def test_another_process_with_another_hash_seed_gives_the_same_run(replicas: str
     code = f"from sim import World\nr = World(**{options!r}).run()\nprint(r.digest, r.messages)"
     report = World(**options).run()
     assert printed(code, "0", "4242") == {f"{report.digest} {report.messages}\n"}
+
+
+# -- a time for each piece -----------------------------------------------------------------
+
+
+def test_what_takes_longer_than_a_piece_may_is_done_elsewhere() -> None:
+    options: dict[str, Any] = {"nodes": 6, "partitions": 30, "fanout": 30, "delay": 1.0}
+    faults = read("at 0 slow node 3 by 1000")
+    report = World(**options, faults=faults, piece_timeout=5.0).run()
+    assert report.result == 30
+    assert report.failure is None
+    assert report.finished_seconds is not None
+    assert report.finished_seconds < 100
+
+
+@pytest.mark.parametrize(("delay", "what"), [(7.0, "prepare"), (3.0, None)])
+def test_a_job_all_of_whose_calls_take_longer_fails(delay: float, what: str | None) -> None:
+    report = World(nodes=6, partitions=6, delay=delay, piece_timeout=5.0).run()
+    assert (report.failure is None) == (what is None)
+    if report.failure is not None:
+        text = f"it took longer than the 5 s of --piece-timeout in {what}"
+        assert report.failure.error == text
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), "5"])
+def test_the_time_for_a_piece_is_above_0(seconds: Any) -> None:
+    with pytest.raises(ValueError, match="piece_timeout must be above 0 seconds"):
+        World(nodes=1, piece_timeout=seconds)
 
 
 # -- a narrow tree -------------------------------------------------------------------------

@@ -21,6 +21,29 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 PROMPT_SECONDS = 3.0  # far below the heartbeat
 
 
+OF_ONE_MACHINE = """
+import os, threading
+
+def there(function):
+    if os.environ.get("RAISES"):
+        raise RuntimeError("this machine is broken")
+    if os.environ.get("HANGS") == function:
+        threading.Event().wait()
+
+def prepare(input, sizes):
+    there("prepare")
+    return [None] * len(sizes)
+
+def compute(input, index):
+    there("compute")
+    return 1
+
+def collect(outputs):
+    there("collect")
+    return sum(outputs)
+"""
+
+
 def lines(path: Path) -> list[tuple[int, int]]:
     """Who did what: partition, process."""
     found = [line.split() for line in path.read_text().splitlines()]
@@ -33,6 +56,35 @@ def logging(run: Programs, seconds: float) -> tuple[Path, tuple[object, ...]]:
     log.touch()
     value = json.dumps({"log": str(log), "seconds": seconds})
     return log, ("--job", run.job(LOGGING), "--input", value)
+
+
+# -- broken machines -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fanout", [6, 60])
+@pytest.mark.parametrize(
+    ("broken", "more"),
+    [
+        ({"RAISES": "1"}, ()),
+        ({"HANGS": "compute"}, ()),
+        ({"HANGS": "compute"}, ("--piece-timeout", 1)),
+        ({"HANGS": "prepare"}, ()),
+        ({"HANGS": "collect"}, ("--piece-timeout", 1)),
+    ],
+    ids=str,
+)
+def test_one_broken_machine_of_three_costs_no_result(
+    run: Programs, broken: dict[str, str], more: tuple[object, ...], fanout: int
+) -> None:
+    job = run.job(OF_ONE_MACHINE)
+    host = run.host("--job", job, "--partitions", 60, "--fanout", fanout, "--wait-nodes", 6, *more)
+    joined = [
+        run.join(host, "--nodes", 2, "--allow", job, env=environment)
+        for environment in (broken, {}, {})
+    ]
+    assert host.report()["result"] == 60
+    for one in joined:
+        one.ended()
 
 
 # -- coming and going ----------------------------------------------------------------------

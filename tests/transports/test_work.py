@@ -529,6 +529,40 @@ async def test_a_large_value_for_which_there_is_no_file_goes_with_the_call(
         assert loaded(tmp_path / "blobs", outputs[1]) == list(range(3000))
 
 
+@pytest.mark.parametrize("step", ["compute", "prepare", "collect"])
+async def test_what_takes_longer_than_a_piece_may_is_ended_and_has_failed(
+    tmp_path: Path, step: str
+) -> None:
+    async with bounded(tmp_path, piece_timeout=0.3) as one:
+        endless = do("signal.pause()")
+        if step == "compute":
+            one.compute(1, 5, endless, 7, slot=3)
+        elif step == "prepare":
+            one.work.prepare(one.asker(1), SESSION, endless, [1])
+        else:
+            one.work.collect(one.asker(1), SESSION, [endless])
+        where, slot = (f"partition {FIRST + 4}", 4) if step == "compute" else (step, None)
+        text = f"it took longer than the 0.3 s of --piece-timeout in {where}"
+        assert await one.told() == [(1, "raised", SESSION, slot, text)]
+        one.compute(1, 5)  # in another process
+        assert (await one.told())[0][1] == "computed"
+
+
+async def test_short_pieces_may_take_longer_together_than_one_may(tmp_path: Path) -> None:
+    async with bounded(tmp_path, piece_timeout=0.5) as one:
+        one.compute(1, *[do("__import__('time').sleep(0.1)")] * 10)
+        assert (await one.told())[0][1] == "computed"
+
+
+async def test_an_async_piece_may_not_take_longer_either(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with bounded(tmp_path, seconds=LONG, source=ASYNC_JOB, piece_timeout=5.0) as one:
+        one.compute(1, 4, 6, slot=0)
+        text = f"it took longer than the 5 s of --piece-timeout in partition {FIRST + 1}"
+        assert await one.told() == [(1, "raised", SESSION, 1, text)]
+
+
 @pytest.mark.parametrize("where", ["computing", "loop", "fetch"])
 async def test_what_there_is_no_room_for_is_done_when_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str

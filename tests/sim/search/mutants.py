@@ -36,6 +36,7 @@ from sim.search.invariants import (
     NO_EXCEPTION,
     NOTHING_LOST,
     ONCE,
+    ONE_ORDER,
     OUTPUTS,
     RELEASED,
     RESULT,
@@ -260,6 +261,22 @@ MUTANTS = (
         150,
         (ENDS,),
     ),
+    Mutant(
+        "a worker whose number is 0 does not count as one who may try what failed",
+        tries.who_may_try,
+        "if process_of(n) not in been",
+        "if n and process_of(n) not in been",
+        1000,
+        (SOUND, RESULT),
+    ),
+    Mutant(
+        "a failure of prepare or collect that is heard twice counts twice",
+        Steps._fail,
+        "if node in self.asked and failed.before == tried.count(node) and self.present():",
+        "if self.present() and (self.asked.append(node) or True):",
+        200,
+        (RESULT, ENDS),
+    ),
     # -- the model: who leads, and where the team goes -------------------------------------
     Mutant(
         "a leader that is lost is not replaced",
@@ -349,6 +366,14 @@ MUTANTS = (
         "pass",
         147,
         (EQUAL,),
+    ),
+    Mutant(
+        "what was ordered since is forgotten when a host's replica is mended",
+        Repair.mend,
+        "state.apply(now, message)",
+        "pass",
+        1000,
+        (ONE_ORDER, NO_EXCEPTION),
     ),
     # -- recovery --------------------------------------------------------------------------
     Mutant(
@@ -603,6 +628,14 @@ MUTANTS = (
         (FORGOTTEN,),
     ),
     Mutant(
+        "what is kept of sessions below is not forgotten when their output is kept",
+        Backups.keep,
+        'self.forget(f"{session}-{number}")',
+        "pass",
+        1000,
+        (FORGOTTEN,),
+    ),
+    Mutant(
         "the log for mending is never cut",
         Repair.count,
         "self._log = [entry for entry in self._log if entry[0] > vote.seq]",
@@ -687,6 +720,15 @@ MUTANTS = (
         lied=True,
     ),
     Mutant(
+        "anybody may say what a leader says",
+        roles._of_leader,
+        "and not ends:",
+        "and False:",
+        750,
+        (RESULT, ENDS, OUTPUTS),
+        lied=True,
+    ),
+    Mutant(
         "outputs are taken from whoever brings them",
         rights._gave,
         "node not in slots.ever(i)",
@@ -723,12 +765,30 @@ MUTANTS = (
         lied=True,
     ),
     Mutant(
+        "a replica is believed without its seal",
+        Recovery.believes,
+        "past.seal == reflector.seal(node, past.epoch)",
+        "True",
+        2500,
+        (OUTPUTS,),
+        lied=True,
+    ),
+    Mutant(
         "that all is over is believed of any host",
         Participant.answered,
         "case m.Stop() if self.port.is_end(reply.ended):",
         "case m.Stop():",
         1450,
         (MEMBERSHIP, RELEASED, ENDS, ACCUSED),
+        lied=True,
+    ),
+    Mutant(
+        "one may be sent to another root",
+        Participant._go,
+        "route[0] != here[0] or ",
+        "",
+        1450,
+        (RELEASED, ENDS, MEMBERSHIP, NOTHING_LOST),
         lied=True,
     ),
 )
