@@ -736,6 +736,16 @@ def test_who_fails_gets_nothing_for_a_growing_time() -> None:
     assert session.slots.due() == session.now + 0.5  # it has succeeded meanwhile
 
 
+@pytest.mark.parametrize("other", [0, 7])
+def test_whoever_else_is_there_may_try_whatever_its_number(other: Node) -> None:
+    session = Session(2, 4)
+    session.join(5, other)
+    session.fail(5, 0)
+    session.order(m.Late(), at=10.0)
+    assert session.workers() == [None, other]  # what 5 has failed is for the other one now
+    assert commands(session.finish(other, 1), m.Compute) == [(other, compute(0))]
+
+
 def test_newcomers_are_wanted_where_those_who_are_idle_have_failed() -> None:
     session = Session(3, 4)
     session.join(1)

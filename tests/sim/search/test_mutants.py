@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import attrs
 import pytest
@@ -13,14 +15,33 @@ from tests.sim.search.mutants import MUTANTS, Mutant, applied
 
 FIRST = 0  # of the seeds, for all
 CONTROLS = 60
+SECONDS_MAX = 10  # of wall time, for one run
+
+
+@contextmanager
+def ended_after(seconds: int) -> Iterator[None]:
+    """Whatever runs by then is ended by a TimeoutError."""
+
+    def end(signum: int, frame: object) -> None:
+        raise TimeoutError(f"it was not over after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def violations(seeds: int, lied: bool = False) -> Iterator[tuple[int, Violation]]:
+    """A run that never ends is one, too: an exception ends it."""
     for seed in range(FIRST, FIRST + seeds):
         trial = draw(seed)
         if lied and not trial.liars:
             continue
-        violation = run(trial).violation
+        with ended_after(SECONDS_MAX):
+            violation = run(trial).violation
         if violation is not None:
             yield seed, violation
 
