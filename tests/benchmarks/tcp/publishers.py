@@ -53,7 +53,7 @@ class Publishers:
         node, total, latencies, own = client.node, self.sums[client], self.latencies, 0
         for said in envelopes:
             match said:
-                case ["Ordered", _, seq, _, ["Finished", whose, _, [data], _]]:
+                case ["Ordered", _, seq, _, ["Finished", whose, _, [data], *_]]:
                     if seq != client.seq + 1:
                         raise SystemExit(f"message {seq} came after {client.seq}")
                     client.seq = seq
