@@ -172,7 +172,7 @@ class Computation(Model):
         for i, node, leader in lateness.led_anew(slots, now):
             self._lead(i, leader)
             self._visit(i, node, leader)
-        slots.watch(self.steps.due)
+        self.steps.watch()
 
     # -- what outlives a host, and copies --------------------------------------------------
 

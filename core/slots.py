@@ -30,8 +30,8 @@ class Slots(Room):
 
     __slots__ = (
         "assigned", "claimed", "done", "failed", "former", "free", "fresh", "helpers", "inputs",
-        "lost", "outputs", "paces", "pauses", "queue", "remaining", "seconds", "shape", "started",
-        "worker",
+        "lost", "outputs", "paces", "pauses", "queue", "remaining", "seconds", "shape", "short",
+        "started", "worker",
     )  # fmt: skip
 
     def __init__(self, shape: Shape) -> None:
@@ -53,6 +53,7 @@ class Slots(Room):
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
         self.free = self.remaining = count
         self.claimed = False  # somebody may have several slots, whatever its pace is by now
+        self.short = False  # nobody is there for a step that is late, but who is at it
         self.fresh = 0  # the first slot that was never given to anybody, nor any after it
         self.queue: list[int] = []  # given back, the last first; maybe taken or done since
 
@@ -91,8 +92,11 @@ class Slots(Room):
 
     def untried(self, tried: Iterable[Node], people: People) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
-        in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
-        return who_may_try(tried, people, in_vain)
+        return who_may_try(tried, people, self.in_vain())
+
+    def in_vain(self) -> list[Node | None]:
+        """Who is at work on what is done; whom nobody can stop, maybe for ever."""
+        return [n for n, done in zip(self.worker, self.done, strict=True) if done]
 
     def paused(self) -> set[int]:
         """The processes that are to have nothing for a while."""
@@ -284,8 +288,9 @@ class Slots(Room):
 
     # -- what admission asks ---------------------------------------------------------------
 
-    def watch(self, due: float | None) -> None:
+    def watch(self, due: float | None, short: bool = False) -> None:
         """Look then, or when a leader is to be replaced; None: no step is due."""
+        self.short = short
         at, _ = lateness.unled(self) or (due, 0)
         self.look = at if due is None or at is None else min(at, due)
 
@@ -303,8 +308,8 @@ class Slots(Room):
     def wanted(self) -> bool:
         """Somebody is wanted, too, where those who are idle may not have what is free."""
         idle = len(self.idle)
-        some_fail = self.failed or self.pauses
-        return self.free > idle or bool(some_fail and self.free and idle < len(self) + TRIES)
+        some_fail = (self.failed or self.pauses) and self.free
+        return self.free > idle or self.short or bool(some_fail and idle < len(self) + TRIES)
 
     def open(self) -> bool:
         return self.remaining > 0

@@ -103,7 +103,7 @@ class Steps:
     def joined(self, now: float) -> None:
         """One more is there to be asked."""
         if self.due is None and self.present():
-            self._set(now + self.wait)
+            self._set(now if self.model.slots.short else now + self.wait)
 
     def left(self, node: Node, now: float) -> None:
         """`node` is not there any more."""
@@ -130,8 +130,14 @@ class Steps:
         self._set(None)
 
     def _set(self, due: float | None) -> None:
+        """Ask another one then; None: when one more is there."""
         self.due = due
-        self.model.slots.watch(due)
+        self.watch()
+
+    def watch(self) -> None:
+        """Have the session look after the step."""
+        short = self.due is None and bool(self.asked) and self.present() is not None
+        self.model.slots.watch(self.due, short)
 
     def fail(self, failed: m.Failed, now: float) -> bool:
         """A function has failed: whether who says so is to have something else now."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from plugins.tracing.recorder import Recorder
 
 
+NOTHING_WORKS = "no function of the job works on this node"
+
+
 class Work:
     """A job, and how long each of its functions takes in simulated time.
 
@@ -124,7 +127,7 @@ class Work:
     def _require_whole(self, worker: Worker) -> None:
         """Raises RuntimeError on a node on which nothing works."""
         if worker.node in self.broken:
-            raise RuntimeError("no function of the job works on this node")
+            raise RuntimeError(NOTHING_WORKS)
 
     def _leader_ticks(self, worker: Worker, kind: int) -> int:
         if self.delay_ticks is None:

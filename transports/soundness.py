@@ -113,6 +113,7 @@ class _Snapshot(_Plain):
     remaining: int
     fresh: int
     claimed: bool
+    short: bool
     queue: list[int]
 
 

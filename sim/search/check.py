@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from core import Computation, Reflector, Shape, Worker
+from core import Computation, Reflector, Worker
 from core import messages as m
 from core.messages import Node
-from core.tries import TRIES
 from sim import script
 from sim.actions import Action, Fault, Restart
 from sim.record import connections
 from sim.search.events import Event, line
+from sim.search.failures import Failures
 from sim.search.invariants import (
     ACCUSED,
     BOUNDED,
@@ -27,10 +27,8 @@ from sim.search.invariants import (
     ONE_ORDER,
     OUTPUTS,
     RELEASED,
-    RESULT,
     SOUND,
 )
-from sim.search.job import NOTHING_FAILS
 from sim.search.lasting import Lasting
 from sim.search.liar import Liar
 from sim.search.probes import Probes
@@ -63,6 +61,7 @@ class Checker:
         self.probes = Probes(world)
         self.taint = Taint(liars)
         self.lasting = Lasting(world, self.taint)
+        self.failures = Failures(world, self.taint)
         self._tell = tell
         self._judged = 0  # offences so far
         self._seqs: dict[Reflector, int] = {}
@@ -89,6 +88,7 @@ class Checker:
         named = ", ".join(map(str, nodes)) or "nobody"
         self._note("", lambda: f"{script.line(Fault(0, action))[5:]}: {named}", *nodes)
         self.probes.acted(action, nodes)
+        self.failures.acted(action, nodes)
         if isinstance(action, Restart) and action.memory and self.network.submitter in nodes:
             self._check_stored()
 
@@ -124,6 +124,7 @@ class Checker:
         check_sound(reflector.state)
         if type(message) is m.Failed:
             check_tried(reflector.state, message)
+            self.failures.check_given_up(reflector, message)
         self._check_members(reflector, node)
         self._check_connections(reflector)
         self._check_replicas()
@@ -187,7 +188,9 @@ class Checker:
                 done[i] = slots.seconds[i]
                 first, size = spans[i]
                 right = list(range(first, first + size))
-                if slots.outputs[i] != right and not self.taint.of(f"{session}-{i}"):
+                output, lost = slots.outputs[i], slots.lost.get(i)
+                as_known = self.failures.output_is_right(right, output, lost)
+                if not (as_known or self.taint.of(f"{session}-{i}")):
                     wanted = f"the partitions from {first} to {first + size - 1}"
                     what = f"slot {i} has {slots.outputs[i]!r:.80}, not {wanted}"
                     raise Broken(OUTPUTS, what, session)
@@ -279,40 +282,6 @@ class Checker:
                 raise Broken(SOUND, what, reflector.session)
 
     # -- the end ---------------------------------------------------------------------------
-
-    def check_result(self, input: list[int]) -> None:
-        """The outcome is that of the job run by one."""
-        outcome, (_, partitions, fails, times) = self.network.outcome, input
-        assert outcome is not None
-        if self.taint.nodes and self._is_of_liar(outcome):
-            return
-        if fails == NOTHING_FAILS or times < TRIES:
-            if outcome.failure or outcome.result != list(range(partitions)):
-                raise Broken(RESULT, f"{outcome!r:.300}", "0")
-            return
-        partition = fails if fails >= 0 else None
-        failure = m.Failure.of(outcome.failure)
-        if failure is None or failure.partition != partition:
-            raise Broken(RESULT, f"{fails} fails, but {outcome!r:.300}")
-
-    def _is_of_liar(self, outcome: m.Ended) -> bool:
-        """Whether what is wrong with the outcome was in the hands of one who lies."""
-        failure = m.Failure.of(outcome.failure)
-        if failure is not None:
-            name, shape = failure.session, self._shape(failure.session)
-            if failure.partition is not None and shape.leaf:
-                name = f"{name}-{failure.partition - shape.first}"
-            return self.taint.of(name)
-        root = self.network.newest(ROOT.session)
-        outputs = [] if root is None else root.model.slots.outputs
-        combined = [partition for output in outputs for partition in output]
-        return self.taint.of(ROOT.session) and outcome.result == combined
-
-    def _shape(self, session: str) -> Shape:
-        shape = self.world.shape
-        for slot in map(int, session.split("-")[1:]):
-            shape = shape.child(slot)
-        return shape
 
     def _kept_waiting(self) -> set[Node]:
         """Liars, who waits for one or is below one, and whom those lead."""

@@ -10,8 +10,6 @@ from sim import plans
 from sim.actions import SUBMITTER, Fault
 from sim.plans import Kind, Steps
 
-NOT_YET = 0  # the weight of what the core need not survive yet
-
 
 def _unopened(random: Random, nodes: int, shape: Shape) -> Steps:
     """Some crash before they open the next session that they are given; one in two comes back."""
@@ -30,22 +28,28 @@ def _wrong_hosts(random: Random, nodes: int, shape: Shape) -> Steps:
     return steps
 
 
-def _broken(random: Random, nodes: int, shape: Shape) -> Steps:
-    return [(0.0, a.Break(plans.node(random, nodes)))]
-
-
-def _hanging(random: Random, nodes: int, shape: Shape) -> Steps:
-    return [(0.0, a.Hang(plans.somebody(random, nodes, shape)))]
-
-
 KINDS: dict[str, Kind] = {
     **plans.KINDS,
     "unopened": _unopened,
     "wrong hosts": _wrong_hosts,
-    "broken": _broken,
-    "hanging": _hanging,
 }
-WEIGHTS = {**plans.HEAVY, "unopened": 1, "wrong hosts": 1, "broken": NOT_YET, "hanging": NOT_YET}
+WEIGHTS = {**plans.HEAVY, "unopened": 1, "wrong hosts": 1}
+
+
+# -- machines on which a job's functions do not work -----------------------------------------
+
+BROKEN = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2)  # how many of them there are
+
+
+def draw_machines(random: Random, nodes: int, shape: Shape, until_seconds: float) -> list[Fault]:
+    """In some worlds one or two, each at some time: all of it raises, or some of it never ends."""
+    faults = list[Fault]()
+    for _ in range(random.choice(BROKEN)):
+        broken = random.random() < 0.6
+        target = plans.node(random, nodes) if broken else plans.somebody(random, nodes, shape)
+        at = round(until_seconds * random.random() ** 3, 3)  # more often early
+        faults.append(Fault(at, a.Break(target) if broken else a.Hang(target)))
+    return faults
 
 
 # -- worlds in which everything takes long ---------------------------------------------------

@@ -84,6 +84,7 @@ def draw(seed: int) -> Trial:
     nodes = world["nodes"]
     safety_seconds = LONG_SECONDS if long else random.choice((5.0, 15.0, 30.0, 60.0))
     faults = kinds.draw_long(random, nodes) if long else _faults(random, safety_seconds, world)
+    faults = _with_machines(seed, world, safety_seconds, faults)
     dead, slow = _dead(random, nodes), _slow(random, nodes)
     world["submitter"] = submitter = random.randint(0, nodes)
     numbers = {SUBMITTER: submitter, submitter: SUBMITTER}
@@ -157,6 +158,20 @@ def _faults(random: Random, safety_seconds: float, world: dict[str, Any]) -> lis
     return plans.draw(random, weights, gap_seconds, until, nodes, shape, kinds.KINDS)
 
 
+def _with_machines(
+    seed: int, world: dict[str, Any], until: float, faults: list[Fault]
+) -> list[Fault]:
+    """With broken machines among the faults. In some worlds what fails for good is left out."""
+    random = Random(f"search/{seed}/machines")
+    shape = Shape.root(world["partitions"], world["fanout"])
+    more = kinds.draw_machines(random, world["nodes"], shape, until)
+    if more:  # nothing else fails: else nobody could tell what was the machine's fault
+        world["input"][2:] = [job.NOTHING_FAILS, 0]
+    if (more or world["input"][3] == ALWAYS) and random.random() < 0.4:
+        world["keep_going"] = True
+    return sorted([*faults, *more], key=lambda fault: fault.at)
+
+
 def _slow(random: Random, nodes: int) -> tuple[int, ...]:
     """One in a tenth of the worlds."""
     return (random.randint(1, nodes),) if random.random() < 0.1 else ()
@@ -221,7 +236,7 @@ def _phases(trial: Trial, world: World, checker: Checker, given: list[int]) -> N
             f"after the last fault; {world.record.accepted} of "
             f"{world.shape.partitions} partitions were accepted",
         )
-    checker.check_result(given)
+    checker.failures.check_result(*given[2:])
     _recover(trial, world)
     world.clock.stopped = False
     world.run(until=world.now + DRAIN_SECONDS * _pace(trial) + 3 * world.heartbeat)
@@ -243,6 +258,7 @@ def _recover(trial: Trial, world: World) -> None:
     network, submitter = world.network, world.submitter
     world.do(a.Heal())
     world.calm = True
+    _end_hanging(world)
     back = [node for node in world.faults.crashed if node not in trial.dead]
     for node in back:
         world.do(a.Restart(a.Nodes((node,)), memory=node == submitter))
@@ -250,6 +266,15 @@ def _recover(trial: Trial, world: World) -> None:
     first = 1 if submitter != 1 else SUBMITTER
     if nobody and not world.do(a.Restart(a.Nodes((first,)), memory=False)):  # it had left
         network.arrive(first, world.root, listens=True)
+
+
+def _end_hanging(world: World) -> None:
+    """Somebody ends what hangs, if nobody else is there."""
+    done = [done for done in world.faults.done if isinstance(done.action, a.Hang)]
+    hung = {node for each in done for node in each.concerned}
+    others = [n for n, alive in enumerate(world.network.alive) if alive and n not in hung]
+    if hung and others in ([], [world.submitter]):
+        world.do(a.Crash(a.Nodes(tuple(sorted(hung - {world.submitter})))))
 
 
 def _pace(trial: Trial) -> float:

@@ -818,6 +818,24 @@ def test_what_another_collected_the_leader_hands_up() -> None:
     assert session.order(m.Left(1))[:2] == [(2, m.TakeOver()), (2, m.HandUp("all of it"))]
 
 
+def test_a_newcomer_is_wanted_for_a_step_that_is_late_where_nobody_else_is() -> None:
+    session = Session(1, 2)
+    session.join(1)
+    assert commands(session.finish(1, 0, at=1.0), m.Collect) == [(1, m.Collect())]
+    assert not session.slots.wanted()
+    assert session.order(m.Late(), at=6.0) == []  # there is nobody to be asked
+    assert session.slots.wanted()
+    session.join(2)
+    assert not session.slots.wanted()  # one at a time
+    assert session.slots.look == 6.0
+    assert session.order(m.Late(), at=6.0) == [(2, m.Collect())]
+    assert session.slots.look == 26.0  # before the next one is wanted
+    session.order(m.Late(), at=26.0)
+    assert session.slots.wanted()
+    session.order(m.Collected("all of it"))
+    assert not session.slots.wanted()
+
+
 def test_a_step_is_taken_by_others_when_those_who_were_asked_have_left() -> None:
     session = Session(2, 2, given=False)
     session.join(1, 2, 3)
