@@ -308,8 +308,8 @@ class Slots(Room):
     def wanted(self) -> bool:
         """Somebody is wanted, too, where those who are idle may not have what is free."""
         idle = len(self.idle)
-        some_fail = (self.failed or self.pauses) and self.free
-        return self.free > idle or self.short or bool(some_fail and idle < len(self) + TRIES)
+        others = self.short or (self.free and (self.failed or self.pauses))
+        return self.free > idle or bool(others and idle < len(self) + TRIES)
 
     def open(self) -> bool:
         return self.remaining > 0

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from core import Host, Reflector, Worker
 from core.messages import Node
-from core.sessions.digest import differing
 from core.sessions.states import GONE
 from sim.each import EachNetwork
 from sim.search.invariants import EQUAL, MEMBERSHIP, NOTHING_LOST
@@ -172,6 +171,6 @@ class Lasting:
                 replica = followers.get((reflector, node))
                 if replica is None or replica.state.seq != reflector.state.seq:
                     continue
-                if differing(replica.state.snapshot(), reflector.state.snapshot()):
+                if replica.state.snapshot() != reflector.state.snapshot():
                     what = f"that of node {node} was not repaired"
                     yield Wrong(EQUAL, what, reflector.session, node)

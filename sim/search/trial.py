@@ -173,8 +173,8 @@ def _with_machines(
 
 
 def _slow(random: Random, nodes: int) -> tuple[int, ...]:
-    """One in a tenth of the worlds."""
-    return (random.randint(1, nodes),) if random.random() < 0.1 else ()
+    """One in a tenth of the worlds, where there is anybody else."""
+    return (random.randint(1, nodes),) if random.random() < 0.1 and nodes > 1 else ()
 
 
 def _dead(random: Random, nodes: int) -> tuple[int, ...]:

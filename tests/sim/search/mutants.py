@@ -16,7 +16,18 @@ from typing import Any
 
 import attrs
 
-from core import Computation, Host, Reflector, Session, Worker, columns, lateness, rights, tries
+from core import (
+    Computation,
+    Host,
+    Reflector,
+    Session,
+    Shape,
+    Worker,
+    columns,
+    lateness,
+    rights,
+    tries,
+)
 from core.sessions import people, roles
 from core.sessions.admission import Admission
 from core.sessions.backups import Backups
@@ -209,7 +220,7 @@ MUTANTS = (
         Slots.claim,
         "if self.worker[i] is not None:",
         "if False:",
-        111,
+        440,
         (SOUND,),
     ),
     Mutant(
@@ -237,6 +248,22 @@ MUTANTS = (
         (SOUND,),
     ),
     Mutant(
+        "three nodes of one broken process are enough",
+        Steps._give_up,
+        "failed_for_good(tried) and not",
+        "len(tried) >= TRIES and not",
+        50,
+        (SOUND,),
+    ),
+    Mutant(
+        "whether the rest is to go on is not said below",
+        Shape.child,
+        "self.keep_going,",
+        "False,",
+        430,
+        (RESULT, ENDS),
+    ),
+    Mutant(
         "a slot that fails has one try",
         Steps._give_up,
         "len(tried) >= TRIES and not others",
@@ -249,7 +276,7 @@ MUTANTS = (
         Slots.fail,
         "*tried)",
         "*tried, *tried)",
-        108,
+        730,
         (RESULT,),
     ),
     Mutant(
@@ -323,8 +350,8 @@ MUTANTS = (
         columns.as_plain,
         "_plain(getattr(of, name))",
         "[] if name == 'queue' else _plain(getattr(of, name))",
-        5,
-        (EQUAL, ENDS),
+        12,
+        (EQUAL, ENDS, SOUND),
     ),
     Mutant(
         "a copy forgets which slots were never given",
@@ -365,7 +392,7 @@ MUTANTS = (
         "for i, (output, seconds, *lost) in facts.items():",
         "slots.done[:] = bytes([i in facts for i in range(len(slots))])\n"
         "    for i, (output, seconds, *lost) in facts.items():",
-        5,
+        18,
         (ONCE, OUTPUTS, SOUND),
     ),
     Mutant(
@@ -390,7 +417,7 @@ MUTANTS = (
         "self.reflector.reply(link, m.Bring())",
         "pass",
         69,
-        (RELEASED, ENDS, NOTHING_LOST),
+        (RELEASED, ENDS, NOTHING_LOST, ANSWERED),
     ),
     Mutant(
         "a replica that is brought is not taken in",
@@ -461,7 +488,7 @@ MUTANTS = (
         Admission._seat,
         "reply = self._redirect(child)",
         "reply = m.TurnedAway(ASK_AGAIN_SECONDS)",
-        69,
+        850,
         (NOTHING_LOST, RELEASED, ENDS),
     ),
     Mutant(
@@ -477,7 +504,7 @@ MUTANTS = (
         Recovery.learn,
         "m.Restored(facts, None)",
         "m.Restored({i - 1: fact for i, fact in facts.items() if i}, None)",
-        5,
+        84,
         (OUTPUTS,),
     ),
     Mutant(
@@ -501,7 +528,7 @@ MUTANTS = (
         Participant.lead_on,
         "if below.outcome:",
         "if False:",
-        130,
+        680,
         (ENDS,),
     ),
     Mutant(
@@ -510,7 +537,7 @@ MUTANTS = (
         "self._seek_above(up)",
         "pass",
         18,
-        (RELEASED, ENDS, MEMBERSHIP, NOTHING_LOST),
+        (RELEASED, ENDS, MEMBERSHIP, NOTHING_LOST, ANSWERED),
     ),
     Mutant(
         "a root that was opened anew never lets those in who come back",
@@ -518,7 +545,7 @@ MUTANTS = (
         "reflector.carrier.call_later(RETURN_SECONDS, self._begin)",
         "pass",
         21,
-        (ENDS,),
+        (ENDS, ANSWERED),
     ),
     Mutant(
         "a host that loses a connection does not tell the session",
@@ -727,7 +754,7 @@ MUTANTS = (
         "if opening.epoch > current or opening.again:",
         "if opening.epoch > current: return COUNTS\n    if opening.again:",
         2200,
-        (ENDS, MEMBERSHIP),
+        (ENDS, MEMBERSHIP, RELEASED),
         lied=True,
     ),
     Mutant(
@@ -744,7 +771,7 @@ MUTANTS = (
         Recovery.believes,
         "past.seal == reflector.seal(node, past.epoch)",
         "True",
-        2500,
+        8000,
         (OUTPUTS,),
         lied=True,
     ),
