@@ -2,7 +2,8 @@
 
 Rules it keeps:
 - A slot is late when it is in progress for twice as long as slots take there: the median of those
-  done. Whoever is idle helps, unless its process failed there, or fails just now.
+  done. Where none is done, a child session is late after a while, and a piece is not. Whoever is
+  idle helps, unless its process failed there, or fails just now.
 - A child session that is late all the same is led anew by who helps there, and who led it helps.
 """
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from core.slots import Slots
 
 LATE_SECONDS = 0.05  # at least
-LEAD_SECONDS = 30.0  # at least, until a leader is replaced
+LEAD_SECONDS = 30.0  # at least, until a leader is replaced; until it is helped where none is done
 
 
 def usual(slots: Slots) -> float | None:
@@ -30,11 +31,11 @@ def usual(slots: Slots) -> float | None:
 def overdue(slots: Slots) -> tuple[float, int] | None:
     """When which slot becomes late.
 
-    None where nothing is done yet, or nothing is in progress with which an idle node may help.
+    None where nothing is in progress with which an idle node may help, or of which one could tell.
     """
-    if slots.inputs is None and slots.shape.leaf:
-        return None  # nobody could help
     seconds = usual(slots)
+    if slots.shape.leaf and (slots.inputs is None or seconds is None):
+        return None
     anyone = not (slots.failed or slots.pauses) or not slots.idle
     running = [
         (slots.started[i], i)
@@ -42,10 +43,10 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
         if worker is not None and not slots.done[i] and i not in slots.helpers
         if anyone or _helper(slots, i) is not None
     ]
-    if seconds is None or not running:
+    if not running:
         return None
     started, i = min(running)
-    return started + max(2 * seconds, LATE_SECONDS), i
+    return started + (LEAD_SECONDS if seconds is None else max(2 * seconds, LATE_SECONDS)), i
 
 
 def _helper(slots: Slots, i: int) -> Node | None:
@@ -67,9 +68,9 @@ def helped(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
 
 def unled(slots: Slots) -> tuple[float, int] | None:
     """When the leader of which child session is to be replaced; each time it takes longer."""
-    if slots.shape.leaf or not slots.helpers:
+    if slots.shape.leaf or not slots.helpers or (took := usual(slots)) is None:
         return None
-    seconds = max(LEAD_SECONDS, 8 * (usual(slots) or 0.0))
+    seconds = max(LEAD_SECONDS, 8 * took)
     helped = [i for i in slots.helpers if not slots.done[i] and slots.worker[i] is not None]
     return min([(slots.started[i] + seconds * slots.assigned[i], i) for i in helped], default=None)
 

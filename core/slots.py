@@ -20,7 +20,7 @@ from core.losses import loss_by, shortened, united
 from core.messages import Failure, Loss
 from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import People, Room
-from core.tries import SECONDS_MAX, TRIES, pause_seconds, processes_of, who_may_try
+from core.tries import SECONDS_MAX, pause_seconds, processes_of, who_may_try
 
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
@@ -300,16 +300,21 @@ class Slots(Room):
             if any(pauses):
                 return min(filter(None, pauses))
         some_fail = self.failed or self.pauses
-        if (self.free and not some_fail) or self.remaining in (0, len(self)):
+        if (self.free and not some_fail) or not self.remaining:
+            return None
+        if self.shape.leaf and self.remaining == len(self):
             return None
         overdue = lateness.overdue(self)
         return overdue and overdue[0]
 
     def wanted(self) -> bool:
-        """Somebody is wanted, too, where those who are idle may not have what is free."""
-        idle = len(self.idle)
-        others = self.short or (self.free and (self.failed or self.pauses))
-        return self.free > idle or bool(others and idle < len(self) + TRIES)
+        """Somebody is wanted, too, where those who are there may not have what is to be done."""
+        if self.free > len(self.idle):
+            return True
+        if not (self.short or (self.free and (self.failed or self.pauses))):
+            return False
+        people = {*self.idle, *self.worker, *self.helpers.values()} - {None}
+        return len(people) < 2 * self.shape.fanout
 
     def open(self) -> bool:
         return self.remaining > 0

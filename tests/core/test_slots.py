@@ -155,19 +155,19 @@ class Plain:
             self.idle.append(node)
 
     def overdue(self) -> tuple[float, int] | None:
-        if self.leaf and not self.prepared:
-            return None
         took = sorted(slot.seconds for slot in self.slots if slot.done)
+        if self.leaf and not (self.prepared and took):
+            return None
         running = [
             (slot.started, i)
             for i, slot in enumerate(self.slots)
             if not slot.done and slot.worker is not None and slot.helper is None
             if not self.idle or {*self.idle} - {*slot.failed}
         ]
-        if not took or not running:
+        if not running:
             return None
         started, i = min(running)
-        return started + max(0.05, 2 * took[len(took) // 2]), i
+        return started + (max(0.05, 2 * took[len(took) // 2]) if took else 30.0), i
 
 
 class Both:
@@ -297,7 +297,7 @@ class Both:
         assert slots.known([0, 0]) == {i: done[i] for i in done if i == 0}
         assert lateness.overdue(slots) == plain.overdue()
         failed = any(slot.failed for slot in plain.slots)
-        waits = (slots.free and not failed) or not done or not slots.remaining
+        waits = (slots.free and not failed) or not slots.remaining
         overdue = None if waits else plain.overdue()
         assert slots.due() == (overdue and overdue[0])
         for i, slot in enumerate(plain.slots):
@@ -620,6 +620,23 @@ def test_what_is_helped_is_not_late_any_more(partitions: int) -> None:
     assert lateness.overdue(slots) == (2.0, 2)
     slots.helpers[2] = 4
     assert lateness.overdue(slots) is None
+    assert slots.due() is None
+
+
+def test_where_none_is_done_a_child_session_is_late_after_30_s_and_is_not_led_anew() -> None:
+    slots = helped(INTERIOR)
+    slots.done[0], slots.remaining = False, 3
+    slots.worker[0], slots.helpers[0] = 5, 6
+    assert slots.due() == 30.0
+    assert [i for i, _, _ in lateness.helped(slots, 30.0)] == [2]
+    slots.watch(None)
+    assert slots.look is None
+
+
+def test_where_none_is_done_nobody_knows_whether_a_piece_is_late() -> None:
+    slots = helped(LEAF)
+    slots.done[0], slots.remaining = False, 3
+    slots.worker[0], slots.helpers[0] = 5, 6
     assert slots.due() is None
 
 
