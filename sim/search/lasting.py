@@ -118,8 +118,8 @@ class Lasting:
             current = self.current(session)
             if current is None or current.state is state:
                 continue
-            theirs = {view.node, view.seat.place.address, current.host.address}
-            if theirs & self.taint.nodes:
+            theirs = {view.node, *view.place.route, view.seat.place.address, current.host.address}
+            if theirs & self.taint.nodes:  # who is below one who lies is sent anywhere
                 continue
             if current.state.moved or current.state.ended:
                 continue
