@@ -22,8 +22,8 @@ sim: $(STAMP)  ## simulate a million nodes (fewer: make sim NODES=1000)
 notebooks: $(LAB)  ## open the notebooks in JupyterLab, which prints its address
 	$(RUN) jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=notebooks
 
-test: lint  ## all checks and the whole test suite
-	$(RUN) pytest
+test: lint  ## all checks and the whole test suite, on two cores
+	$(RUN) pytest -q -n 2 --dist worksteal
 
 test-fast: $(STAMP)  ## the most telling tests, within a minute
 	$(RUN) pytest -q tests/test_rooms.py tests/core tests/sessions tests/sim/test_world.py \

@@ -5,12 +5,11 @@ No clock, no sockets, no randomness: time comes in as an argument, actions go ou
 """
 
 from core.computation import Computation
-from core.cutting import Shape, choose_fanout
+from core.cutting import Shape
 from core.jobs import JobPort
 from core.sessions import Host, Reflector, Replica, Session
 from core.worker import Worker
 
 __all__ = [
     "Computation", "Host", "JobPort", "Reflector", "Replica", "Session", "Shape", "Worker",
-    "choose_fanout",
 ]  # fmt: skip

@@ -78,7 +78,7 @@ class Computation(Model):
         if slots.inputs is not None:
             return
         slots.inputs = prepared.inputs
-        self.steps.prepared()
+        self.steps.over()
         for i, worker in enumerate(slots.worker):
             if worker is not None and not slots.done[i] and not self.leaf:
                 self.people.tell(worker, m.Supply(i, m.Given(slots.inputs[i])))
@@ -130,7 +130,7 @@ class Computation(Model):
         were_open, pace = slots.remaining, slots.paces.get(node)
         for i, output in zip(numbers, finished.outputs, strict=True):
             held = slots.finish(i, node, output, now, finished.lost) or held
-        if slots.succeed(node) or not self.leaf:
+        if (slots.pauses and slots.succeed(node)) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
         if not self.leaf:
             self.people.note(numbers)

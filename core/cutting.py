@@ -12,7 +12,6 @@ from sys import intern
 import attrs
 
 ROOT = "0"
-CHILDREN_PREFERRED = 100
 
 
 @attrs.frozen
@@ -69,16 +68,3 @@ class Shape:
             self.fanout,
             self.keep_going,
         )
-
-
-def choose_fanout(partitions: int) -> int:
-    """The fanout for P partitions where nobody names one.
-
-    As few levels as leave nobody with more than 100 children, then the least fanout that
-    needs no further level: 100 for a million, 32 for a thousand.
-    """
-    levels = Shape.root(partitions, CHILDREN_PREFERRED).levels
-    fanout = 2
-    while fanout**levels < partitions:
-        fanout += 1
-    return fanout

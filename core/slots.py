@@ -113,7 +113,7 @@ class Slots(Room):
 
     def succeed(self, node: Node) -> bool:
         """The process of `node` need not pause any more; whether it did."""
-        return bool(self.pauses) and self.pauses.pop(process_of(node), None) is not None
+        return self.pauses.pop(process_of(node), None) is not None
 
     def resume(self, now: float) -> None:
         """Those whose pause is over may have something again."""
@@ -309,12 +309,10 @@ class Slots(Room):
 
     def wanted(self) -> bool:
         """Somebody is wanted, too, where those who are there may not have what is to be done."""
-        if self.free > len(self.idle):
-            return True
         if not (self.short or (self.free and (self.failed or self.pauses))):
-            return False
+            return self.free > len(self.idle)
         people = {*self.idle, *self.worker, *self.helpers.values()} - {None}
-        return len(people) < 2 * self.shape.fanout
+        return self.free > len(self.idle) or len(people) < 2 * self.shape.fanout
 
     def open(self) -> bool:
         return self.remaining > 0

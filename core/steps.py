@@ -112,19 +112,16 @@ class Steps:
             if not self.asked and self.present() and not self._ask_another(now):
                 self._set(None if self.model.people.leader is None else now + self.wait)
 
-    def prepared(self) -> None:
-        """The next step is another one."""
-        self.asked.clear()
-        self._over()
-
     def collect(self, collected: m.Collected, now: float) -> None:
         """The output of the session is there."""
         if not self.collected:
             self.collected.append(collected.output)
-            self._over()
+            self.over()
             self.model.direct_leader(now)
 
-    def _over(self) -> None:
+    def over(self) -> None:
+        """There is an outcome: the next step is another one."""
+        self.asked.clear()
         self.failed.clear()
         self.wait = STEP_SECONDS
         self._set(None)

@@ -138,6 +138,8 @@ class Network:
         self._note(reflector, message, commands)
         if type(message) is m.Joined:
             commands = self._seat(reflector, message.node, commands)
+        if not commands:
+            return
         members = reflector.members
         if len(commands) > 1:  # in the order in which everyone else would hear it
             place = {node: i for i, node in enumerate(members)}
@@ -146,7 +148,6 @@ class Network:
         for node, command in commands:
             link = members[node]
             self.carry(address, node, (Participant.on, link, reflector, command))
-        return None
 
     def _note(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -199,9 +200,8 @@ class Network:
         own = [command for node, command in commands if node == newcomer]
         entry = (Participant.seated, link, reflector, own)
         self.record.placed(newcomer, self.carry(reflector.host.address, newcomer, entry))
-        if len(own) == len(commands):  # nearly always
-            return []
-        return [told for told in commands if told[0] != newcomer]
+        others = len(own) < len(commands)
+        return [told for told in commands if told[0] != newcomer] if others else []
 
     # -- deliveries ------------------------------------------------------------------------
 

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from core import Host, Reflector, Shape, choose_fanout
+from core import Host, Reflector, Shape
 from core import messages as m
 from core.messages import Node, Place
 from plugins import values
 from plugins.distributions import DRAWS, parse
+from plugins.fanout import choose_fanout
 from plugins.loading import load
 from plugins.memory import peak_rss_bytes
 from plugins.telling import Lost

@@ -21,12 +21,13 @@ from functools import partial
 import attrs
 import trio
 
-from core import Session, Shape, choose_fanout
+from core import Session, Shape
 from core import messages as m
 from core.cutting import ROOT
 from core.messages import Place
 from core.sessions.digest import digest
 from plugins import signals
+from plugins.fanout import choose_fanout
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from plugins.memory import peak_rss_bytes
 from plugins.telling import Lost

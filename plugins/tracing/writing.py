@@ -82,9 +82,8 @@ class Writer:
             part.rename(self.folder / name)
         except (OSError, pl.exceptions.PolarsError) as error:  # the latter where a disk is full
             raise TraceError(
-                f"the trace {self.folder} cannot be written "
-                f"({getattr(error, 'strerror', None) or error}): "
-                "see whether there is room, or give another --trace"
+                f"the trace {self.folder} cannot be written: see whether there is room, or give "
+                f"another --trace ({getattr(error, 'strerror', None) or error})"
             ) from error
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import attrs
 import pytest
 
-from core import Shape, choose_fanout
+from core import Shape
+from plugins.fanout import choose_fanout
 from plugins.telling import as_json
 from sim import Report, World, progress
 from sim.__main__ import main

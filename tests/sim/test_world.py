@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import trio
 
-from core import Computation, choose_fanout
+from core import Computation
 from core import messages as m
 from core.messages import Message
+from plugins.fanout import choose_fanout
 from sim import Report, World
 from sim.script import read
 from tests.processes import printed

@@ -120,15 +120,14 @@ def test_who_leaves_delivers_what_is_finished_and_frees_the_rest_at_once(run: Pr
     nodes = 4
     alike = ("--nodes", nodes, "--cores", nodes, "--allow", run.folder / "job.py")
     log, options = logging(run, 0.1)
-    host = run.host(*options, "--partitions", 40, "--fanout", 5)
-    leaver = run.join(host, *alike)
-    until(lambda: len(lines(log)) >= 8)
-    stayer = run.join(host, *alike)
-    until(lambda: stayer.process.pid in {process for _, process in lines(log)})
+    host = run.host(*options, "--partitions", 120, "--fanout", 5, "--wait-nodes", 2 * nodes)
+    leaver, stayer = run.join(host, *alike), run.join(host, *alike)
+    both = {leaver.process.pid, stayer.process.pid}
+    until(lambda: both <= {process for _, process in lines(log)})
     leaver.interrupt()
     leaver.ended(130, PROMPT_SECONDS)
-    assert host.report(seconds=10.0)["result"] == sum(range(40))
-    assert len(lines(log)) <= 40 + 2 * nodes  # what it was at, and what looked late meanwhile
+    assert host.report(seconds=15.0)["result"] == sum(range(120))
+    assert len(lines(log)) <= 120 + 2 * nodes  # what it was at, and what looked late meanwhile
     stayer.ended()
 
 
