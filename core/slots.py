@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from core import columns, lateness
 from core.cutting import Shape
-from core.losses import loss_by, shortened, united
+from core.losses import loss_by, shortened
 from core.messages import Failure, Loss
 from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import People, Room
@@ -92,11 +92,8 @@ class Slots(Room):
 
     def untried(self, tried: Iterable[Node], people: People) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
-        return who_may_try(tried, people, self.in_vain())
-
-    def in_vain(self) -> list[Node | None]:
-        """Who is at work on what is done; whom nobody can stop, maybe for ever."""
-        return [n for n, done in zip(self.worker, self.done, strict=True) if done]
+        in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
+        return who_may_try(tried, people, in_vain)
 
     def paused(self) -> set[int]:
         """The processes that are to have nothing for a while."""
@@ -271,20 +268,6 @@ class Slots(Room):
             if i in facts:
                 facts[i] += (loss,)
         return facts
-
-    def found(self) -> list[Value]:
-        """The outputs that there are."""
-        lost, sizes = self.lost, self.shape.sizes()
-        whole = {i for i, (count, _) in lost.items() if count == sizes[i]}
-        return [output for i, output in enumerate(self.outputs) if i not in whole]
-
-    def loss(self) -> Loss | None:
-        """What was lost in the whole session."""
-        return united([self.lost[i] for i in sorted(self.lost)]) if self.lost else None
-
-    def all_lost(self) -> bool:
-        """Whether nothing is left of it."""
-        return bool(self.lost) and united([*self.lost.values()])[0] == self.shape.partitions
 
     # -- what admission asks ---------------------------------------------------------------
 

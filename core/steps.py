@@ -15,11 +15,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import messages as m
-from core.messages import Node, Value
+from core.losses import united
+from core.messages import Loss, Node, Value
 from core.tries import SECONDS_MAX, TRIES, failed_for_good, pause_seconds, processes_of, who_may_try
 
 if TYPE_CHECKING:
     from core.computation import Computation
+    from core.slots import Slots
 
 STEP_SECONDS = 5.0  # until another one is asked as well, for the first time
 
@@ -55,7 +57,7 @@ class Steps:
     @property
     def outcome(self) -> list[Value]:
         """The output of the session, once it is there; None where all is lost."""
-        return [None] if self.model.slots.all_lost() else self.collected
+        return [None] if all_lost(self.model.slots) else self.collected
 
     def takes(self, step: type, node: Node) -> bool:
         """Whether `node` was asked to take that step, and its outcome is still wanted."""
@@ -69,7 +71,7 @@ class Steps:
         if self.abort:
             self.model.people.tell(leader, self.abort)
         elif outcome := self.outcome:
-            self.model.people.tell(leader, m.HandUp(outcome[0], self.model.slots.loss()))
+            self.model.people.tell(leader, m.HandUp(outcome[0], loss_of(self.model.slots)))
         elif leader not in self.failed or self.due is None:  # else it is to try again later
             self._ask(leader, now)
 
@@ -94,11 +96,10 @@ class Steps:
         """Nothing has come of it for a while, or who failed may try again."""
         if self.due is None or self.due > now:
             return
-        leader = self.model.people.leader
         self.wait = min(self.wait * 2 if self.asked else self.wait, SECONDS_MAX)
         self._set(None)  # where nobody is left to be asked nothing more becomes late
-        if leader is not None and not self._ask_another(now) and not self.asked:
-            self._ask(leader, now)
+        if not (self._ask_another(now) or self.asked or self.model.people.leader is None):
+            self._ask(self.model.people.leader, now)
 
     def joined(self, now: float) -> None:
         """One more is there to be asked."""
@@ -201,3 +202,19 @@ class Steps:
         asked, failed, collected, abort, self.due, self.wait = plain
         self.asked, self.failed, self.collected = [*asked], [*failed], [*collected]
         self.abort = m.Abort.of(abort)
+
+
+def outputs_left(slots: Slots) -> list[Value]:
+    """The outputs that there are."""
+    whole = {i for i, (count, _) in slots.lost.items() if count == slots.shape.sizes()[i]}
+    return [output for i, output in enumerate(slots.outputs) if i not in whole]
+
+
+def loss_of(slots: Slots) -> Loss | None:
+    """What was lost in the whole session."""
+    return united([slots.lost[i] for i in sorted(slots.lost)]) if slots.lost else None
+
+
+def all_lost(slots: Slots) -> bool:
+    """Whether nothing is left of it."""
+    return sum([count for count, _ in slots.lost.values()]) == slots.shape.partitions

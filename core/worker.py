@@ -16,6 +16,7 @@ from core.losses import total_failure
 from core.messages import Value
 from core.sessions.participant import Participant
 from core.sessions.states import LEADING
+from core.steps import loss_of, outputs_left
 
 
 class Worker(Participant):
@@ -33,7 +34,7 @@ class Worker(Participant):
         self.port.prepare(self, self.place.session, command.input, self.model.shape.sizes())
 
     def _collect(self, command: m.Collect) -> None:
-        self.port.collect(self, self.place.session, self.model.slots.found())
+        self.port.collect(self, self.place.session, outputs_left(self.model.slots))
 
     def _hand_up(self, command: m.HandUp) -> None:
         output, lost = command.output, command.lost
@@ -80,7 +81,7 @@ class Worker(Participant):
         if self.is_seated_in(session):
             self.say(m.Collected(output))
             if self.state is LEADING and self.place.address != self.address:  # its host is far away
-                self._hand_up(m.HandUp(output, self.model.slots.loss()))
+                self._hand_up(m.HandUp(output, loss_of(self.model.slots)))
 
     def raised(self, session: str, slot: int | None, error: str, local: bool = False) -> None:
         """A function of the job raised, computing `slot` or (None) in prepare or collect.

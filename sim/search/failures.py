@@ -6,7 +6,7 @@ who has not tried, unless as many broken ones as are enough have tried it.
 
 from __future__ import annotations
 
-from core import Computation, Reflector, Shape
+from core import Computation, Reflector, Shape, steps
 from core import messages as m
 from core.messages import Node, Value
 from core.tries import TRIES
@@ -42,7 +42,9 @@ class Failures:
             return  # where it began was looked at there
         if len({*abort.tried}) >= TRIES and self._broken.issuperset(abort.tried):
             return
-        barred = {*state.observers, *self._broken, *abort.tried, *model.slots.in_vain()}
+        at_work = zip(model.slots.worker, model.slots.done, strict=True)
+        in_vain = [node for node, done in at_work if done]  # maybe for ever
+        barred = {*state.observers, *self._broken, *abort.tried, *in_vain}
         others = [node for node in state.people if node not in barred]
         if abort.final or others:
             what = f"{abort.tried} tried, {[*self._broken]} are broken, but not {others}"
@@ -108,7 +110,7 @@ class Failures:
                 name = f"{name}-{failure.partition - shape.first}"
             return self.taint.of(name)
         root = self.world.network.newest(ROOT.session)
-        outputs = [] if root is None else root.model.slots.found()
+        outputs = [] if root is None else steps.outputs_left(root.model.slots)
         combined = [partition for output in outputs for partition in output]
         return self.taint.of(ROOT.session) and outcome.result == combined
 

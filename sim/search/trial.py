@@ -271,10 +271,10 @@ def _recover(trial: Trial, world: World) -> None:
 def _end_hanging(world: World) -> None:
     """Somebody ends what hangs, if not two others are there: a single one may be waiting below."""
     done = [done for done in world.faults.done if isinstance(done.action, a.Hang)]
-    hung = {node for each in done for node in each.concerned}
+    hung = {node for each in done for node in each.concerned} - {world.submitter}
     alive = {node for node, is_alive in enumerate(world.network.alive) if is_alive}
     if hung and len(alive - hung - {world.submitter}) < 2:
-        world.do(a.Crash(a.Nodes(tuple(sorted(hung - {world.submitter})))))
+        world.do(a.Crash(a.Nodes(tuple(sorted(hung)))))
 
 
 def _pace(trial: Trial) -> float:

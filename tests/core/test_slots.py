@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import Shape, lateness
+from core import Shape, lateness, steps
 from core.losses import PIECE_ERROR_MAX, PIECES_MAX
 from core.messages import Failure, Node, Value
 from core.sessions.digest import differing
@@ -497,9 +497,9 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     assert (len(error), error[-4:]) == (PIECE_ERROR_MAX, "xend")
     assert slots.known() == {0: (None, 2.0, slots.lost[0]), 1: ("out", 1.0)}
     slots.finish(2, 6, "some", 4.0, (1, (("0-2", 7, "no"),)))
-    assert slots.found() == ["out", "some"]
-    assert slots.loss() == (4, (*slots.lost[0][1], ("0-2", 7, "no")))
-    assert not slots.all_lost()
+    assert steps.outputs_left(slots) == ["out", "some"]
+    assert steps.loss_of(slots) == (4, (*slots.lost[0][1], ("0-2", 7, "no")))
+    assert not steps.all_lost(slots)
     assert copied(slots).plain() == through_msgpack(slots.plain())
 
 
@@ -507,9 +507,9 @@ def test_no_session_tells_of_more_pieces_that_are_lost_than_fit_into_its_message
     slots = Slots(Shape.root(100, 100, keep_going=True))
     for i in reversed(range(100)):
         slots.lose(i, Failure("0", i, "no"), 1.0)
-    loss = slots.loss()
+    loss = steps.loss_of(slots)
     assert loss is not None
-    assert slots.all_lost()
+    assert steps.all_lost(slots)
     assert loss[0] == 100
     assert [partition for _, partition, _ in loss[1]] == [*range(100 - PIECES_MAX, 100)]
 

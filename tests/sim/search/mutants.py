@@ -193,8 +193,8 @@ MUTANTS = (
     Mutant(
         "outputs are combined in the wrong order",
         Worker._collect,
-        "self.model.slots.found()",
-        "self.model.slots.found()[::-1]",
+        "outputs_left(self.model.slots)",
+        "outputs_left(self.model.slots)[::-1]",
         5,
         (OUTPUTS, RESULT),
     ),
