@@ -17,7 +17,7 @@ import pytest
 TOGETHER_LINES_MAX = 250
 TOGETHER = ("computation.py", "worker.py")
 COMPUTATION_LINES_MAX = 966  # of the core, without its sessions
-SESSIONS_LINES_MAX = 1658
+SESSIONS_LINES_MAX = 1663
 FILE_LINES_MAX = 250
 
 TOP = Path(__file__).parent.parent

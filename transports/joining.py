@@ -64,7 +64,9 @@ class Joining:
         self.exit = Exit.FINISHED
         self._alone = False  # and that was told
         self._leaving = False  # the others go on
+        self._doubt = trio.Event()  # whether the host is the one that it was
         process.on_begin = self.begin
+        process.on_doubt = self._ask
         process.status = partial(status_of, process)
 
     async def run(self) -> Exit:
@@ -91,7 +93,9 @@ class Joining:
             now = process.begun
             if same != (now.fingerprint, now.partitions, now.fanout):
                 return self._decline(begin, "the host has begun another computation, join it anew")
-            process.begun = begin  # if it was begun anew, all is over by another key
+            if begin.end != now.end:  # it was begun anew, by who knows nothing of the keys before
+                process.host.unlock()
+            process.begun = begin
             return None
         try:
             chosen = jobs.chosen(begin.job, begin.parts, self.options.allow)
@@ -134,13 +138,19 @@ class Joining:
 
     # -- the host --------------------------------------------------------------------------
 
+    def _ask(self) -> None:
+        """Have the host say what is true."""
+        self._doubt.set()
+
     async def _reach(self) -> None:
         """Connect to the host until it has begun; after that see whether it is still there."""
         process, patience = self.process, self.options.patience
         address = str(self.options.address)
         wait = TRY_SECONDS_MIN
         while True:
-            why = self._missing() if process.begun else await self._connected(address)
+            doubted, self._doubt = self._doubt.is_set(), trio.Event()
+            asks = doubted or process.begun is None
+            why = await self._connected(address) if asks else self._missing()
             if not why:
                 wait, self._alone = TRY_SECONDS_MIN, False
             elif not self._alone:
@@ -149,7 +159,9 @@ class Joining:
             left = patience - process.root_age()
             if left <= 0 and await self._is_gone(address):
                 return self.end(Exit.UNREACHED, self._in_vain(address))
-            await trio.sleep(max(0.0, min(wait, left)))
+            await trio.sleep(TRY_SECONDS_MIN)  # whoever has it doubt again and again
+            with trio.move_on_after(max(0.0, min(wait, left) - TRY_SECONDS_MIN)):
+                await self._doubt.wait()
             wait = min(2 * wait, TRY_SECONDS_MAX)
 
     def _missing(self) -> str:

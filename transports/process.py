@@ -135,6 +135,7 @@ class Process:
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
         self.on_declined: Callable[[Peer, str], None] | None = None  # of the root's process
+        self.on_doubt: Callable[[], None] | None = None  # of a process that joins
         self.status: Callable[[], dict[str, m.Value]] = dict
         self.work: Work | None = None
         self.trace: Tracing | None = None
@@ -310,6 +311,17 @@ class Process:
     def is_end(self, ended: m.Ended) -> bool:
         return self._shows_end(ended.key)
 
+    def _doubts(self, said: object) -> bool:
+        """Whether it says that all is over, by another key than is known here.
+
+        Who opened the root anew may have another one, and says so when it is asked.
+        """
+        ended = said.ended if isinstance(said, m.Stop) else said
+        if self.on_doubt is None or type(ended) is not m.Ended or self.is_end(ended):
+            return False
+        self.on_doubt()
+        return True
+
     def _shows_end(self, key: bytes) -> bool:
         return bool(key) and self.begun is not None and shows(key, self.begun.end)
 
@@ -475,6 +487,8 @@ class Process:
                 self._called(peer, envelope)
             case wire.Ordered():
                 self._ordered(name, envelope)
+            case wire.Answer(_, _, reply) if self._doubts(reply):
+                pass
             case wire.Answer(session, node, reply):
                 self._rules.check_answer(session, reply, self.me.address is not None)
                 if type(reply) is not m.Kept or self.keeping.takes(reply, self.now):
@@ -503,6 +517,8 @@ class Process:
         check_failure(said.failure)
         if self._shows_end(said.key):
             self.end_shown = said.key
+        elif self.on_doubt is not None and not self._is_root(link):
+            return self.on_doubt()
         elif not self._is_root(link):
             raise wire.RemoteProtocolError("Over that is not the submitter's")
         self.failure = self.failure or said.failure
@@ -647,6 +663,8 @@ class Process:
             raise wire.RemoteProtocolError(f"session {session} is not followed")
         if seq > replica.state.seq + 1:
             raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.state.seq}")
+        if self._doubts(message):
+            return
         if seq > replica.state.seq:  # else it was heard before
             self._rules.check_ordered(replica.state, said.time, message)
         if type(message) is m.Joined and (view := self._view(message.node, session)):

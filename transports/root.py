@@ -36,6 +36,7 @@ from transports.blobs import stored
 from transports.connection import Peer
 from transports.counting import Counts
 from transports.deployment import working
+from transports.joining import TRY_SECONDS_MAX
 from transports.keys import digest_of
 from transports.logs import event
 from transports.process import Process, nodes_of
@@ -68,6 +69,7 @@ class Root:
         self.teller = teller
         self.counts = Counts()
         self.began = time.perf_counter()
+        self._returned = False  # somebody who knew this computation before
         process.status = partial(status_of, process)
         process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
         process.on_lost = self._count_lost
@@ -102,6 +104,7 @@ class Root:
             seconds = time.perf_counter() - opened_at if finished else None
             if finished:
                 self._tell_others(process.failure)
+                await self._tell_those_who_look_for_it()
             if bots is not None:
                 await self._see_off(bots)
         state = process.host.reflectors[ROOT].state
@@ -226,6 +229,8 @@ class Root:
                 self.store.catch_up()
             with trio.move_on_after(LOOK_SECONDS):
                 await over.wait()
+            root = self.process.host.reflectors[ROOT]
+            self._returned = self._returned or root.admission.again or bool(root.recovery.returned)
         return over.is_set()
 
     def _is_deserted(self, bots: Bots | None) -> bool:
@@ -278,6 +283,12 @@ class Root:
         over = wire.encode(wire.Over(self.process.end_key, failure))
         for name in list(self.process.connections.peers):
             self.process.connections.send_back(name, over)
+
+    async def _tell_those_who_look_for_it(self) -> None:
+        """Where some came who knew this computation before, others may be about to."""
+        if self._returned:
+            await trio.sleep(TRY_SECONDS_MAX + LOOK_SECONDS)
+            self._tell_others(self.process.failure)
 
     def _report(
         self, ended: m.Ended, shape: Shape, root_messages: int, seconds: float | None, resumed: bool

@@ -58,7 +58,7 @@ class Host:
         old = self.reflectors.get(session)
         if old is not None and old.state.epoch >= opening.epoch and not old.state.moved:
             return
-        if old is not None and old.key and old.key != self.key(opener, opening.place):
+        if old is not None and old.locked and old.key != self.key(opener, opening.place):
             return
         known = old.state if old else self.stored.pop(session, None)
         self.reflectors[session] = reflector = Reflector(self, opening, opener, self.carrier)
@@ -71,6 +71,12 @@ class Host:
             reflector.recovery.learn(self.backups.kept.pop(session))
         for link, arrival in self.waiting.pop(session, {}).values():
             reflector.arrive(link, arrival)
+
+    def unlock(self) -> None:
+        """The root was opened anew by who does not know its key: all keys are others by now."""
+        self.keys.clear()
+        for reflector in self.reflectors.values():
+            reflector.locked = False
 
     def receive(self, link: Link, node: Node, session: str, call: Any) -> None:
         """A call from `node`, which `link` leads to."""

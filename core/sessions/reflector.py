@@ -75,8 +75,8 @@ class Reflector:
     """Gives every message of one session its place and time."""
 
     __slots__ = (
-        "_interior", "admission", "arrive", "carrier", "closed", "host", "key", "members", "opener",
-        "place", "recovery", "repair", "session", "state",
+        "_interior", "admission", "arrive", "carrier", "closed", "host", "key", "locked", "members",
+        "opener", "place", "recovery", "repair", "session", "state",
     )  # fmt: skip
 
     def __init__(self, host: Host, opening: m.Open, opener: Node, carrier: Carrier) -> None:
@@ -89,6 +89,7 @@ class Reflector:
         self.members = self.state.people  # and what leads to each of them
         self.closed = False
         self.key = host.key(opener, self.place)
+        self.locked = bool(self.key)  # it is opened anew only by who has its key
         self._interior = self.state.model.children > 0
         self.recovery = Recovery(self)
         self.repair = Repair(self)

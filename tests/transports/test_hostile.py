@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -119,7 +120,7 @@ class Attack:
         return True
 
 
-MUCH = [framed(GIVEN + value) for value in hostile(FRAME_BYTES_MAX - 100).values()]
+MUCH = cycle([framed(GIVEN + value) for value in hostile(FRAME_BYTES_MAX - 100).values()])
 
 
 # -- what they do --------------------------------------------------------------------------
@@ -127,7 +128,7 @@ MUCH = [framed(GIVEN + value) for value in hostile(FRAME_BYTES_MAX - 100).values
 
 async def make_much_of_little(member: Member) -> None:
     """Each kind of value that is large where it is taken apart, in the longest of frames."""
-    await member.say(MUCH[member.me.number % len(MUCH)])
+    await member.say(next(MUCH))
     await member.leave_when_cut()
 
 

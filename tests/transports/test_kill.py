@@ -280,10 +280,13 @@ def test_those_who_join_end_when_the_root_is_gone_for_good(run: Programs) -> Non
     assert -0.1 < seconds - PATIENCE_SECONDS < HEARTBEAT_SECONDS + MARGIN_SECONDS
 
 
-def test_those_who_join_go_on_when_the_root_comes_back_in_time(run: Programs) -> None:
-    where, joins, options = without_root(run, "--store", run.folder / "store")
+@pytest.mark.parametrize("stored", [True, False])
+def test_those_who_join_go_on_when_the_root_comes_back_in_time(run: Programs, stored: bool) -> None:
+    """Without a store it has other keys than before, and those who join have sessions open."""
+    store = ("--store", run.folder / "store") if stored else ()
+    where, joins, options = without_root(run, *store)
     for join in joins:
         join.says(f"; trying for {PATIENCE_SECONDS:g} s")
-    assert run.host(*options, listen=where).report(seconds=60)["result"] == sum(range(200))
+    assert run.host(*options, listen=where).report(seconds=25)["result"] == sum(range(200))
     for join in joins:
         join.ended()

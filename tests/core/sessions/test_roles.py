@@ -282,6 +282,22 @@ def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
     assert not setup.carrier.offences
 
 
+def test_whoever_has_a_key_of_a_root_that_was_opened_anew_opens_what_is_open_since_before() -> None:
+    setup = Setup(INTERIOR)
+    other = MINE + 1
+    setup.host.receive(other, other, "0-1", m.Key("0-1", child_key(KEY, 1)))
+    setup.host.receive(other, other, "0-1", open_child(other, (5, 1)))
+    here = setup.host.reflectors["0-1"]
+    setup.host.unlock()
+    new = child_key(b"of another root", 1)
+    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", new))
+    setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 1)))
+    assert here.closed
+    assert setup.host.reflectors["0-1"].key == new
+    setup.host.receive(other, other, "0-1", open_child(other, (2000, 1)))  # it has the key before
+    assert setup.host.reflectors["0-1"].state.epoch == (1000, 1)
+
+
 @pytest.mark.parametrize("told", ["0-1", "0-1-2"])
 @pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize("right", [False, True])
