@@ -2,8 +2,8 @@
 
 Rules it keeps:
 - A slot is late when it is in progress for twice as long as slots take there: the median of those
-  done. Where none is done, a child session is late after a while, and a piece is not. Whoever is
-  idle helps, unless its process failed there, or fails just now.
+  done. Where none is done it is late after a while. Whoever is idle helps, unless its process
+  failed there, or fails just now.
 - A child session that is late all the same is led anew by who helps there, and who led it helps.
 """
 
@@ -31,11 +31,11 @@ def usual(slots: Slots) -> float | None:
 def overdue(slots: Slots) -> tuple[float, int] | None:
     """When which slot becomes late.
 
-    None where nothing is in progress with which an idle node may help, or of which one could tell.
+    None where nothing is in progress with which an idle node may help.
     """
+    if slots.inputs is None and slots.shape.leaf:
+        return None  # nobody could help
     seconds = usual(slots)
-    if slots.shape.leaf and (slots.inputs is None or seconds is None):
-        return None
     anyone = not (slots.failed or slots.pauses) or not slots.idle
     running = [
         (slots.started[i], i)

@@ -285,8 +285,6 @@ class Slots(Room):
         some_fail = self.failed or self.pauses
         if (self.free and not some_fail) or not self.remaining:
             return None
-        if self.shape.leaf and self.remaining == len(self):
-            return None
         overdue = lateness.overdue(self)
         return overdue and overdue[0]
 

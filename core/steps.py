@@ -5,8 +5,9 @@ Rules it keeps:
   while, another one is asked as well, of another process if there is one, each time after twice as
   long. The first outcome counts, and what was collected the leader hands up.
 - Where enough have failed the session gives up, and the leader carries the failure up. But where
-  all else is to go on, a slot that enough have failed is lost, and the rest collected. A session of
-  which nothing is left has no output, and collects nothing.
+  all else is to go on, a slot that enough have failed is lost, and the rest collected; only where
+  nothing was ever done are others above asked first, twice. A session of which nothing is left has
+  no output, and collects nothing.
 """
 
 from __future__ import annotations
@@ -175,14 +176,23 @@ class Steps:
         """Give up where enough have `tried`, or no `others` are there to; whether it has."""
         final = failed.final or (failed_for_good(tried) and not failed.local)
         if final or (len(tried) >= TRIES and not others):
-            if self.abort is None and self.model.shape.keep_going and failed.slot is not None:
-                self._lose(failed.slot, failed.failure, now)
-                return False
+            i, shape, failure = failed.slot, self.model.shape, failed.failure
+            goes_on = shape.keep_going and (final or not self._may_be_broken())
+            if self.abort is None and i is not None and goes_on:
+                step = None if shape.leaf else (shape.child(i).session, None)
+                if step in (None, (failure.session, failure.partition)):
+                    self._lose(i, failure, now)
+                return False  # what failed further down is tried, and lost, there
             if self.abort is None:
                 self.abort = m.Abort(failed.failure, final, tuple(tried))
                 self._set(None)
             self.model.direct_leader(now)
         return self.abort is not None
+
+    def _may_be_broken(self) -> bool:
+        """Whether those who are here may be to blame, and who is in the sessions above may not."""
+        epoch, slots = self.model.people.epoch, self.model.slots
+        return len(epoch) > 1 and epoch[-1] < TRIES and slots.remaining == len(slots)
 
     def _lose(self, i: int, failure: m.Failure, now: float) -> None:
         """Go on without slot `i`."""

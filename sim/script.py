@@ -45,7 +45,7 @@ What stands in brackets may be left out, and so may 'the'. Each line begins with
                                 what passes between the two takes so many times as long
   slow TARGET by FACTOR         what it sends, receives and computes does
   break TARGET                  whatever function of the job is called there raises
-  hang TARGET                   a prepare or collect that is called there never ends
+  hang TARGET                   a function of the job that is called there never ends
   flap TARGET every SECONDS for TIMES times
                                 cut off for so long, then not for so long, and again
   diverge SESSION [on node NODE]

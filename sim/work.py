@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from plugins.tracing.recorder import Recorder
 
 
+NEVER = 2**62  # ticks
 NOTHING_WORKS = "no function of the job works on this node"
 
 
@@ -55,7 +56,7 @@ class Work:
         self.slow: dict[Node, float] = {}  # nodes on which all takes so many times as long
         self.slow_always: dict[Node, float] = {}  # the same, whatever is healed
         self.broken: dict[Node, None] = {}  # nodes on which every function raises
-        self.hanging: dict[Node, None] = {}  # nodes on which prepare and collect never end
+        self.hanging: dict[Node, None] = {}  # nodes on which no function ends
 
     def heal(self) -> None:
         """No node is broken any more, nor will anything hang."""
@@ -73,19 +74,14 @@ class Work:
         except BaseException as error:  # noqa: BLE001 - of the job's cost
             why = self._told(error)
             return self.clock.at(self.clock.tick, (self._cost_failed, worker, command, why))
-        self.clock.at(self.clock.tick + ticks, (self._computed, worker, command, ticks))
-        return None
+        return self._end_after(ticks, (self._computed, worker, command, ticks))
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
-        if worker.node in self.hanging:
-            return
         self.running += 1
         done = self._prepared, worker, session, (value, sizes)
         self._step(self._slowed(worker, self._leader_ticks(worker, 1)), "prepare", done)
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
-        if worker.node in self.hanging:
-            return
         self.running += 1
         done = self._collected, worker, session, outputs
         self._step(self._slowed(worker, self._leader_ticks(worker, 2)), "collect", done)
@@ -95,7 +91,14 @@ class Work:
         limit = None if self._timeout is None else self.clock.ticks(self._timeout)
         if limit is not None and ticks > limit:
             done = self._overtime, done[1], done[2], (None, what)
-        self.clock.at(self.clock.tick + (ticks if limit is None else min(ticks, limit)), done)
+        self._end_after(ticks if limit is None else min(ticks, limit), done)
+
+    def _end_after(self, ticks: int, done: tuple[Any, ...]) -> None:
+        """Have what has begun be done after so many ticks, or never."""
+        if ticks < NEVER:
+            self.clock.at(self.clock.tick + ticks, done)
+        else:
+            self.running -= 1  # nothing comes of it
 
     def _takes_too_long(self, worker: Worker, command: m.Compute) -> bool:
         """Whether a piece does; then it fails when its time is over."""
@@ -119,9 +122,11 @@ class Work:
             worker.raised(session, slot, overtime(self._timeout or 0.0, where))
 
     def _slowed(self, worker: Worker, ticks: int) -> int:
-        if not (self.slow or self.slow_always):
+        if not (self.slow or self.slow_always or self.hanging):
             return ticks
         node = worker.node
+        if node in self.hanging:
+            return NEVER
         return round(ticks * self.slow.get(node, 1.0) * self.slow_always.get(node, 1.0))
 
     def _require_whole(self, worker: Worker) -> None:

@@ -404,12 +404,13 @@ def late_session() -> Session:
     return session
 
 
-def test_nothing_is_late_before_something_is_done() -> None:
+def test_before_something_is_done_a_slot_is_late_after_30_s() -> None:
     session = Session(2, 2)
     session.join(1, 2, 3)
-    assert lateness.overdue(session.slots) is None
-    assert session.order(m.Late(), at=100.0) == []
+    assert lateness.overdue(session.slots) == (30.0, 0)
+    assert session.order(m.Late(), at=29.9) == []
     assert session.slots.idle == [3]
+    assert session.order(m.Late(), at=30.0) == [(3, compute(0))]
 
 
 def test_late_is_more_than_twice_the_median_of_those_completed() -> None:

@@ -156,7 +156,7 @@ class Plain:
 
     def overdue(self) -> tuple[float, int] | None:
         took = sorted(slot.seconds for slot in self.slots if slot.done)
-        if self.leaf and not (self.prepared and took):
+        if self.leaf and not self.prepared:
             return None
         running = [
             (slot.started, i)
@@ -623,21 +623,15 @@ def test_what_is_helped_is_not_late_any_more(partitions: int) -> None:
     assert slots.due() is None
 
 
-def test_where_none_is_done_a_child_session_is_late_after_30_s_and_is_not_led_anew() -> None:
-    slots = helped(INTERIOR)
+@pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
+def test_where_none_is_done_a_slot_is_late_after_30_s_and_is_not_led_anew(partitions: int) -> None:
+    slots = helped(partitions)
     slots.done[0], slots.remaining = False, 3
     slots.worker[0], slots.helpers[0] = 5, 6
     assert slots.due() == 30.0
     assert [i for i, _, _ in lateness.helped(slots, 30.0)] == [2]
     slots.watch(None)
     assert slots.look is None
-
-
-def test_where_none_is_done_nobody_knows_whether_a_piece_is_late() -> None:
-    slots = helped(LEAF)
-    slots.done[0], slots.remaining = False, 3
-    slots.worker[0], slots.helpers[0] = 5, 6
-    assert slots.due() is None
 
 
 def test_nothing_is_late_within_50_ms() -> None:

@@ -261,12 +261,12 @@ def test_what_fails_once_or_twice_is_tried_again(
 
 
 @settings(busy_machine, max_examples=150)
-@given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.integers(1, 4))
+@given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.integers(1, 4), st.booleans())
 def test_broken_machines_cost_no_more_than_their_share(
-    nodes: int, partitions: int, fanout: int, seed: int, broken: int
+    nodes: int, partitions: int, fanout: int, seed: int, broken: int, keep_going: bool
 ) -> None:
     """At most two whose every function raises, among others that are good."""
-    net = Net(Shape.root(partitions, fanout))
+    net = Net(Shape.root(partitions, fanout, keep_going))
     net.broken = set(Random(seed).sample(range(1, nodes + 1), min(broken, 2, nodes - 1)))
     net.submit()
     for node in range(1, nodes + 1):
