@@ -13,7 +13,7 @@ LAB := $(VENV)/.notebooks
 .PHONY: help sim notebooks search test test-fast lint bench bench-tcp test-all clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 	@echo 'The environment is $(VENV), made with PYTHON=$(PYTHON) (3.11 or newer) when first needed.'
 
 sim: $(STAMP)  ## simulate a million nodes (fewer: make sim NODES=1000)

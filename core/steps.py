@@ -6,8 +6,8 @@ Rules it keeps:
   long. The first outcome counts, and what was collected the leader hands up.
 - Where enough have failed the session gives up, and the leader carries the failure up. But where
   all else is to go on, a slot that enough have failed is lost, and the rest collected; only where
-  nothing was ever done are others above asked first, twice. A session of which nothing is left has
-  no output, and collects nothing.
+  nothing was ever done is the whole given to another one above first, once. A session of which
+  nothing is left has no output, and collects nothing.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class Steps:
     def _may_be_broken(self) -> bool:
         """Whether those who are here may be to blame, and who is in the sessions above may not."""
         epoch, slots = self.model.people.epoch, self.model.slots
-        return len(epoch) > 1 and epoch[-1] < TRIES and slots.remaining == len(slots)
+        return len(epoch) > 1 and epoch[-1] == 1 and slots.remaining == len(slots)
 
     def _lose(self, i: int, failure: m.Failure, now: float) -> None:
         """Go on without slot `i`."""

@@ -32,9 +32,8 @@ class Lost:
 
     @property
     def tracebacks(self) -> str:
-        """Of the first few."""
-        errors = [piece.error.rstrip() for piece in self.pieces if "\n" in piece.error.strip()]
-        return "\n".join(errors[:TRACEBACKS_MAX])
+        """Of the first few; of what left none, what is known."""
+        return "\n".join([piece.error.rstrip() for piece in self.pieces[:TRACEBACKS_MAX]])
 
     @property
     def which(self) -> str:
@@ -56,11 +55,15 @@ class Lost:
         )
 
 
+STEPS = (" in prepare", " in collect")
+
+
 def failure_line(failure: Failure) -> str:
     """What failed where, without the traceback."""
     error = failure.error.strip().splitlines() or ["no message"]
-    if len(error) == 1:
-        return error[0]
+    if len(error) == 1:  # of what ended without a traceback, or of no function of the job
+        of_job = failure.partition is not None or error[0].endswith(STEPS)
+        return f"the job failed in session {failure.session}: {error[0]}" if of_job else error[0]
     where = f"partition {failure.partition}"
     if failure.partition is None:
         where = "prepare or collect"

@@ -187,7 +187,7 @@ def test_what_is_lost_is_told_alike(tmp_path: Path, lost: list[int]) -> None:
     code = (7 if len(lost) < 30 else 1) if lost else 0
     with programs(tmp_path) as run:
         options = ("--nodes", 12, "--processes", 3, "--partitions", 30, "--fanout", 4, "--job", job)
-        told = run.start(*options, "--input", str(lost), "--keep-going", "--json").report(code)
+        told = run.start(*options, "--input", str(lost), "--keep-going", "--json").report(code, 60)
     one = json.loads(as_json(world))
     for found in (one, told):
         assert found["result"] == (sum({*range(30)} - {*lost}) if len(lost) < 30 else None)

@@ -489,6 +489,8 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     slots.finish(1, 5, "out", 1.0)
     slots.give(0, 5, 1.0)
     slots.fail(0, 5, (5, 6), 2.0)
+    assert slots.paused() == set()  # it has paused below
+    slots.fail(0, 5, (), 2.0)
     assert slots.paused() == {5}
     slots.lose(0, Failure("0-0-1", 1, "x" * PIECE_ERROR_MAX + "end"), 3.0)
     assert (slots.remaining, slots.failed, slots.pauses) == (1, {}, {})
