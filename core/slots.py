@@ -274,16 +274,14 @@ class Slots(Room):
     # -- what admission asks ---------------------------------------------------------------
 
     def watch(self, due: float | None, short: bool = False) -> None:
-        """Look then, or when a leader is to be replaced; None: no step is due."""
+        """Look then (None: no step is due), where a leader is to go, or when a pause is over."""
         self.short = short
-        at, _ = lateness.unled(self) or (due, 0)
-        self.look = at if due is None or at is None else min(at, due)
+        times = [until for _, until in self.pauses.values() if until]
+        if unled := lateness.unled(self):
+            times.append(unled[0])
+        self.look = min(times if due is None else [*times, due], default=None)
 
     def due(self) -> float | None:
-        if self.pauses:
-            pauses = [self.pauses.get(process_of(node), (0, 0.0))[1] for node in self.idle]
-            if any(pauses):
-                return min(filter(None, pauses))
         some_fail = self.failed or self.pauses
         if (self.free and not some_fail) or not self.remaining:
             return None

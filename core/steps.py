@@ -150,6 +150,7 @@ class Steps:
             return True  # in vain: others have done it
         if failed.before == self.failures(node, i):  # else it came twice
             slots.fail(i, node, failed.tried, now)
+            self.watch()
         tried = slots.failed.get(i, ())
         return not self._give_up(failed, tried, slots.untried(tried, self.model.people), now)
 

@@ -30,7 +30,7 @@ class Alarms:
     def watch(self) -> None:
         """Somebody is idle or stands by: see to it that what is late is noticed."""
         reflector = self.door.reflector
-        if not reflector.live:
+        if not reflector.live or not (self.door.room.idle or self.door.standbys):
             return
         due = self.door.room.due()
         if due is not None:

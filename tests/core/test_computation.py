@@ -551,7 +551,7 @@ def test_a_node_alone_tries_three_times() -> None:
     session.join(1)
     for seconds in (0.5, 1.0):
         assert session.fail(1, 0) == [(1, m.Rest())]
-        assert session.slots.due() == session.now + seconds
+        assert session.slots.look == session.now + seconds
         assert session.order(m.Late(), at=session.now + seconds) == [(1, compute(0))]
     failure = m.Failure("0", 0, "error of 1")
     assert session.fail(1, 0) == [(1, m.Abort(failure, False, (1, 1, 1)))]
@@ -727,14 +727,14 @@ def test_who_fails_gets_nothing_for_a_growing_time() -> None:
         failed = session.workers().index(1)
         session.fail(1, failed)
         assert 1 not in session.workers()
-        assert session.slots.due() == session.now + seconds
+        assert session.slots.look == session.now + seconds
         session.order(m.Late(), at=session.now + seconds / 2)
         assert 1 not in session.workers()
         session.order(m.Late(), at=session.now + seconds / 2)
         assert 1 in session.workers()
     session.finish(1, session.workers().index(1))
     session.fail(1, session.workers().index(1))
-    assert session.slots.due() == session.now + 0.5  # it has succeeded meanwhile
+    assert session.slots.look == session.now + 0.5  # it has succeeded meanwhile
 
 
 @pytest.mark.parametrize("other", [0, 7])

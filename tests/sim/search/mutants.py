@@ -269,7 +269,7 @@ MUTANTS = (
         "len(tried) >= TRIES and not others",
         "True",
         57,
-        (RESULT,),
+        (RESULT, SOUND),
     ),
     Mutant(
         "a failure counts twice",
