@@ -25,8 +25,8 @@ notebooks: $(LAB)  ## open the notebooks in JupyterLab, which prints its address
 test: lint  ## all checks and the whole test suite, on two cores
 	$(RUN) pytest -q -n 2 --dist worksteal
 
-test-fast: $(STAMP)  ## the most telling tests, within a minute
-	$(RUN) pytest -q tests/test_rooms.py tests/core tests/sessions tests/sim/test_world.py \
+test-fast: $(STAMP)  ## the most telling tests, on two cores
+	$(RUN) pytest -q -n 2 tests/test_rooms.py tests/core tests/sessions tests/sim/test_world.py \
 		tests/sim/test_replicas.py tests/sim/search/test_seeds.py
 
 lint: $(STAMP)  ## ruff and mypy only
