@@ -102,7 +102,7 @@ def test_what_is_lost_is_told() -> None:
     assert "lost              3: 7, 9, ..." in table(attrs.evolve(REPORT, lost=lost)).splitlines()
     assert lost.line(20).startswith("3 of 20 partitions failed for good")
     assert Lost(12, pieces).which == "7, all of session 0-4, 9"
-    assert Lost(12, pieces).tracebacks == "a\nb\nc\nd"
+    assert Lost(12, pieces).tracebacks == "raised\na\nb\nc\nd"
     assert Lost.of((1, (("0", 5, "e"),))) == Lost(1, [Failure("0", 5, "e")])
     assert Lost.of(None) is None
 

@@ -54,7 +54,6 @@ slots.py: if node not in self.idle: -> the end
 # Two things at the same time, of which the first leaves nothing to do for the second
 lateness.py: if node is None or worker is None: -> return
 sessions/admission.py: if child not in self._redirects: -> self._locate(child)
-sessions/alarms.py: if not reflector.live: -> return
 sessions/chain.py: if self.below: -> if self.above:
 sessions/chain.py: if self.lead is not None and self.lead.child == supply.child: -> the end
 sessions/recovery.py: for waiting in [*self.reflector.admission.standbys.values()]: -> self.reflector.arrive(*waiting)
