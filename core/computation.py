@@ -172,7 +172,8 @@ class Computation(Model):
         for i, node, leader in lateness.led_anew(slots, now):
             self._lead(i, leader)
             self._visit(i, node, leader)
-        self.steps.watch()
+        unhelped = lateness.unhelped(slots)
+        self.steps.watch(unhelped is not None and unhelped <= now)
 
     # -- what outlives a host, and copies --------------------------------------------------
 

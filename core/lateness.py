@@ -28,6 +28,22 @@ def usual(slots: Slots) -> float | None:
     return took[len(took) // 2] if took else None
 
 
+def _patience(slots: Slots) -> float:
+    """For how many seconds a slot may be in progress."""
+    seconds = usual(slots)
+    return LEAD_SECONDS if seconds is None else max(2 * seconds, LATE_SECONDS)
+
+
+def unhelped(slots: Slots) -> float | None:
+    """When a slot becomes late at which others have failed, so that they cannot help."""
+    started = [
+        slots.started[i]
+        for i in slots.failed
+        if not (slots.worker[i] is None or slots.done[i] or i in slots.helpers)
+    ]
+    return min(started) + _patience(slots) if started else None
+
+
 def overdue(slots: Slots) -> tuple[float, int] | None:
     """When which slot becomes late.
 
@@ -35,7 +51,6 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
     """
     if slots.inputs is None and slots.shape.leaf:
         return None  # nobody could help
-    seconds = usual(slots)
     anyone = not (slots.failed or slots.pauses) or not slots.idle
     running = [
         (slots.started[i], i)
@@ -46,7 +61,7 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
     if not running:
         return None
     started, i = min(running)
-    return started + (LEAD_SECONDS if seconds is None else max(2 * seconds, LATE_SECONDS)), i
+    return started + _patience(slots), i
 
 
 def _helper(slots: Slots, i: int) -> Node | None:

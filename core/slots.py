@@ -53,7 +53,7 @@ class Slots(Room):
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
         self.free = self.remaining = count
         self.claimed = False  # somebody may have several slots, whatever its pace is by now
-        self.short = False  # nobody is there for a step that is late, but who is at it
+        self.short = False  # something is late for which nobody is there, but who is at it
         self.fresh = 0  # the first slot that was never given to anybody, nor any after it
         self.queue: list[int] = []  # given back, the last first; maybe taken or done since
 
@@ -279,6 +279,8 @@ class Slots(Room):
         times = [until for _, until in self.pauses.values() if until]
         if unled := lateness.unled(self):
             times.append(unled[0])
+        if not short and (unhelped := lateness.unhelped(self)) is not None:
+            times.append(unhelped)
         self.look = min(times if due is None else [*times, due], default=None)
 
     def due(self) -> float | None:

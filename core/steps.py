@@ -133,10 +133,10 @@ class Steps:
         self.due = due
         self.watch()
 
-    def watch(self) -> None:
-        """Have the session look after the step."""
-        short = self.due is None and bool(self.asked) and self.present() is not None
-        self.model.slots.watch(self.due, short)
+    def watch(self, short: bool = False) -> None:
+        """Have the session look after the step. `short`: others are wanted in any case."""
+        alone = self.due is None and bool(self.asked) and self.present() is not None
+        self.model.slots.watch(self.due, short or alone)
 
     def fail(self, failed: m.Failed, now: float) -> bool:
         """A function has failed: whether who says so is to have something else now."""

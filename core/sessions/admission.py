@@ -184,7 +184,7 @@ class Admission:
         elif self.standbys:
             while self.standbys and (room.wanted() or not self.reflector.members):
                 self.call_standby()
-        if room.idle and not self.alarms.watching:
+        if (room.idle or self.standbys) and not self.alarms.watching:
             self.alarms.watch()
         if room.look is not None:
             self.alarms.look(room.look)

@@ -404,6 +404,23 @@ def late_session() -> Session:
     return session
 
 
+def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_it() -> None:
+    session = Session(1, 2)
+    session.join(1)
+    session.fail(1, 0)
+    session.join(2)
+    assert session.workers() == [2]  # and is at it for ever
+    session.order(m.Late(), at=0.5)
+    assert session.slots.look == 30.0
+    assert not session.slots.wanted()
+    assert session.order(m.Late(), at=30.0) == []
+    assert session.slots.wanted()
+    assert session.slots.look is None
+    session.join(3)
+    assert session.slots.due() == 30.0
+    assert session.order(m.Late(), at=30.1) == [(3, compute(0))]
+
+
 def test_before_something_is_done_a_slot_is_late_after_30_s() -> None:
     session = Session(2, 2)
     session.join(1, 2, 3)
@@ -734,7 +751,7 @@ def test_who_fails_gets_nothing_for_a_growing_time() -> None:
         assert 1 in session.workers()
     session.finish(1, session.workers().index(1))
     session.fail(1, session.workers().index(1))
-    assert session.slots.look == session.now + 0.5  # it has succeeded meanwhile
+    assert session.slots.pauses == {1: (1, session.now + 0.5)}  # it has succeeded meanwhile
 
 
 @pytest.mark.parametrize("other", [0, 7])
