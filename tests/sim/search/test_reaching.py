@@ -67,6 +67,7 @@ sessions/participant.py: if self.address is not None and place.leads_to(reply.se
 sessions/participant.py: if self.below.state is states.LEADING and self.hops > YIELD_TRIES: -> self.hops = 0
 sessions/recovery.py: if node not in reflector.members: -> the end
 sessions/reflector.py: if self.closed: -> return
+sessions/roles.py: if above is None: -> return PASSED_OVER
 slots.py: if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already -> the end
 steps.py: if slots.done[i]: -> return True  # in vain: others have done it
 """  # noqa: E501 - lines of the core as they are
