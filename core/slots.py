@@ -106,7 +106,7 @@ class Slots(Room):
         process = process_of(node)
         times, until = self.pauses.get(process, (0, 0.0))
         if below and self.shape.keep_going:
-            return  # it has paused there, and is to bring what was lost, maybe soon
+            return  # it has paused in the session below
         if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already
             self.pauses[process] = times + 1, now + pause_seconds(times + 1)
 

@@ -125,7 +125,7 @@ class Break:
 
 @attrs.frozen
 class Hang:
-    """A prepare or collect that is called on the target never ends, not even when all heals."""
+    """A function of the job that is called on the target never ends, not even when all heals."""
 
     target: Target
 

@@ -517,10 +517,10 @@ class Process:
         check_failure(said.failure)
         if self._shows_end(said.key):
             self.end_shown = said.key
-        elif self.on_doubt is not None and not self._is_root(link):
-            return self.on_doubt()
         elif not self._is_root(link):
-            raise wire.RemoteProtocolError("Over that is not the submitter's")
+            if self.on_doubt is None:
+                raise wire.RemoteProtocolError("Over that is not the submitter's")
+            return self.on_doubt()
         self.failure = self.failure or said.failure
         self.over.set()
 

@@ -42,7 +42,7 @@ BROKEN = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2)  # how many of them there are
 
 
 def draw_machines(random: Random, nodes: int, shape: Shape, until_seconds: float) -> list[Fault]:
-    """In some worlds one or two, each at some time: all of it raises, or some of it never ends."""
+    """In some worlds one or two, each at some time: every function raises, or none ends."""
     faults = list[Fault]()
     for _ in range(random.choice(BROKEN)):
         broken = random.random() < 0.6
