@@ -31,7 +31,7 @@ def _plain(column: Any) -> Value:
 def _loaded(column: Any, plain: Value) -> Any:
     """What was made `plain`, of the same kind as `column`."""
     if isinstance(column, dict):
-        return {key: tuple(e) if type(e) is list else e for key, e in plain}
+        return type(column)([(key, tuple(e) if type(e) is list else e) for key, e in plain])
     if isinstance(column, array):
         return array(column.typecode, plain)
     return type(column)(plain) if isinstance(column, list | bytearray) else plain

@@ -4,9 +4,9 @@ Rules it keeps:
 - It changes by ordered messages alone, and answers by telling people what they are to do.
 - The first output of a slot counts, whoever brings it, and later ones change nothing. So a message
   that comes twice, or from somebody who was believed lost, does no harm.
-- Whoever takes part holds slots, or is idle. Where a slot is free nobody stays idle, but for two
-  cases: a leaf session has no inputs yet; or the only free slots are ones that this node failed,
-  and somebody else is there to try them.
+- Whoever takes part holds slots, is idle, or has been at something for too long to count on it.
+  Where a slot is free nobody stays idle, but for two cases: a leaf session has no inputs yet; or
+  the only free slots are ones that this node failed, and somebody else is there to try them.
 - In an interior session a slot is a child session, and its worker the one who leads that.
 """
 
@@ -34,7 +34,7 @@ class Computation(Model):
     def __init__(self, plan: Value, people: People) -> None:
         self.shape = shape = Shape(*plan)
         self.leaf = shape.leaf
-        self.slots = slots = Slots(shape)
+        self.slots = slots = Slots(shape, people.epoch)
         super().__init__(plan, people, slots, 0 if self.leaf else len(slots), shape.fanout)
         self.given = False
         self.input: Value = None
@@ -117,7 +117,7 @@ class Computation(Model):
         first = None if slots.inputs is None else m.Given(slots.inputs[i])
         self.people.tell(node, m.Lead(i, (*epoch, slots.assigned[i]), first))
         for other in slots.former.get(i, ()):
-            if other in slots.idle:  # it may have a team there, and some of what was done
+            if other in (*slots.idle, slots.helpers.get(i)):  # it may have some of what was done
                 self._visit(i, other, node)
 
     def _visit(self, i: int, node: Node, leader: Node) -> None:
@@ -130,10 +130,12 @@ class Computation(Model):
         were_open, pace = slots.remaining, slots.paces.get(node)
         for i, output in zip(numbers, finished.outputs, strict=True):
             held = slots.finish(i, node, output, now, finished.lost) or held
-        if (slots.pauses and slots.succeed(node)) or not self.leaf:
+        if (slots.pauses and slots.pauses.cancel(m.process_of(node))) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
         if not self.leaf:
             self.people.note(numbers)
+            self.steps.watch()  # what is usual by now says when others are to lead
+        held = slots.answered(node) or held
         resting = not held and node in slots.idle
         if held:  # else it came twice, or `node` was not connected and has other work by now
             slots.measure(node, finished.seconds / len(numbers), len(numbers))
@@ -169,11 +171,9 @@ class Computation(Model):
                 self._compute(node, (i,))
             else:
                 self._visit(i, node, worker)
-        for i, node, leader in lateness.led_anew(slots, now):
+        for i, leader in lateness.led_anew(slots, now):
             self._lead(i, leader)
-            self._visit(i, node, leader)
-        unhelped = lateness.unhelped(slots)
-        self.steps.watch(unhelped is not None and unhelped <= now)
+        self.steps.watch()
 
     # -- what outlives a host, and copies --------------------------------------------------
 

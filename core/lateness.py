@@ -4,7 +4,11 @@ Rules it keeps:
 - A slot is late when it is in progress for twice as long as slots take there: the median of those
   done. Where none is done it is late after a while. Whoever is idle helps, unless its process
   failed there, or fails just now.
-- A child session that is late all the same is led anew by who helps there, and who led it helps.
+- Who is at a piece that is late, where none of the idle can help, is not counted on any more: the
+  piece is others' again, and those who failed at it may try again. The same where somebody helps
+  and it takes far longer.
+- A child session that is late all the same is led anew by who helps there. Who led it helps next
+  where nobody else is idle, so that all have their turn.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 LATE_SECONDS = 0.05  # at least
 LEAD_SECONDS = 30.0  # at least, until a leader is replaced; until it is helped where none is done
+LONG_SECONDS = 3600.0  # until nobody counts on it where none is done, and the session is as it was
+ANEW_MAX = 10  # times that it is led anew, until nobody counts on what is never done in it
 
 
 def usual(slots: Slots) -> float | None:
@@ -34,14 +40,12 @@ def _patience(slots: Slots) -> float:
     return LEAD_SECONDS if seconds is None else max(2 * seconds, LATE_SECONDS)
 
 
-def unhelped(slots: Slots) -> float | None:
-    """When a slot becomes late at which others have failed, so that they cannot help."""
-    started = [
-        slots.started[i]
-        for i in slots.failed
-        if not (slots.worker[i] is None or slots.done[i] or i in slots.helpers)
-    ]
-    return min(started) + _patience(slots) if started else None
+def _far_too_long(slots: Slots) -> float:
+    """For how many seconds a slot may be in progress until nobody counts on it."""
+    seconds = usual(slots)
+    if seconds is not None:
+        return max(LEAD_SECONDS, 8 * seconds)
+    return LEAD_SECONDS if slots.anew > ANEW_MAX else LONG_SECONDS
 
 
 def overdue(slots: Slots) -> tuple[float, int] | None:
@@ -51,22 +55,22 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
     """
     if slots.inputs is None and slots.shape.leaf:
         return None  # nobody could help
-    anyone = not (slots.failed or slots.pauses) or not slots.idle
-    running = [
-        (slots.started[i], i)
-        for i, worker in enumerate(slots.worker)
-        if worker is not None and not slots.done[i] and i not in slots.helpers
-        if anyone or _helper(slots, i) is not None
-    ]
-    if not running:
-        return None
-    started, i = min(running)
-    return started + _patience(slots), i
+    leaf, patience, long = slots.shape.leaf, _patience(slots), _far_too_long(slots)
+    anyone = leaf or not (slots.failed or slots.pauses) or not slots.idle
+    return min(
+        [
+            (slots.started[i] + (long if i in slots.helpers else patience), i)
+            for i, worker in enumerate(slots.worker)
+            if worker is not None and not slots.done[i]
+            if (leaf if i in slots.helpers else anyone or _helper(slots, i) is not None)
+        ],
+        default=None,
+    )
 
 
 def _helper(slots: Slots, i: int) -> Node | None:
     """Who of the idle may help with slot `i`."""
-    failed = processes_of(slots.failed.get(i, ())) | slots.paused()
+    failed = processes_of(slots.failed.get(i, ())) | slots.pauses.present()
     return next((node for node in slots.idle if process_of(node) not in failed), None)
 
 
@@ -74,28 +78,44 @@ def helped(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
     """The slots that are late now, each with who helps from now on, and whom."""
     while slots.idle and (due := overdue(slots)) and due[0] <= now:
         node, worker = _helper(slots, i := due[1]), slots.worker[i]
-        if node is None or worker is None:
+        if node is None or worker is None or i in slots.helpers:
             return
         slots.rouse(node)
         slots.helpers[i] = node
         yield i, node, worker
 
 
+def set_aside(slots: Slots, now: float) -> None:
+    """Count no more on those who are at a piece for too long, where the idle cannot help."""
+    while slots.shape.leaf and slots.idle and (due := overdue(slots)) and due[0] <= now:
+        worker = slots.worker[i := due[1]]
+        if worker is None or (i not in slots.helpers and _helper(slots, i) is not None):
+            return
+        slots.drop(worker)
+        slots.started[i] = now  # where its helper has it now
+        slots.aside[worker] = None
+
+
 def unled(slots: Slots) -> tuple[float, int] | None:
     """When the leader of which child session is to be replaced; each time it takes longer."""
-    if slots.shape.leaf or not slots.helpers or (took := usual(slots)) is None:
+    if slots.shape.leaf or not slots.helpers or usual(slots) is None:
         return None
-    seconds = max(LEAD_SECONDS, 8 * took)
+    seconds = _far_too_long(slots)
     helped = [i for i in slots.helpers if not slots.done[i] and slots.worker[i] is not None]
     return min([(slots.started[i] + seconds * slots.assigned[i], i) for i in helped], default=None)
 
 
-def led_anew(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
-    """The child sessions that are led anew, each with who led it and who does from now on."""
+def led_anew(slots: Slots, now: float) -> Iterator[tuple[int, Node]]:
+    """The child sessions that are led anew, each with who leads it from now on."""
     while (due := unled(slots)) and due[0] <= now:
-        leader, node = slots.helpers[i := due[1]], slots.worker[i]
+        i, other = due[1], _helper(slots, due[1])
+        leader, node = slots.helpers.pop(i), slots.worker[i]
         assert node is not None
+        slots.recall(i, node)
         slots.free += 1
         slots.give(i, leader, now)
-        slots.helpers[i] = node
-        yield i, node, leader
+        if other is None:
+            slots.helpers[i] = node
+        else:
+            slots.rest(node)  # behind the other one, whose turn comes when it is late again
+        yield i, leader

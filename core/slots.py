@@ -12,15 +12,15 @@ Rules it keeps:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from core import columns, lateness
 from core.cutting import Shape
 from core.losses import loss_by, shortened
 from core.messages import Failure, Loss
-from core.sessions.messages import Facts, Node, Value, process_of
+from core.sessions.messages import Epoch, Facts, Node, Value, process_of
 from core.sessions.model import People, Room
-from core.tries import SECONDS_MAX, pause_seconds, processes_of, who_may_try
+from core.tries import SECONDS_MAX, TRIES_ALONE, Pauses, processes_of, who_may_try
 
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
@@ -29,15 +29,16 @@ class Slots(Room):
     """The slots of one session, and who is idle in it."""
 
     __slots__ = (
-        "assigned", "claimed", "done", "failed", "former", "free", "fresh", "helpers", "inputs",
-        "lost", "outputs", "paces", "pauses", "queue", "remaining", "seconds", "shape", "short",
-        "started", "worker",
+        "anew", "aside", "assigned", "claimed", "done", "failed", "former", "free", "fresh",
+        "helpers", "inputs", "lost", "outputs", "paces", "pauses", "queue", "remaining", "seconds",
+        "shape", "short", "started", "worker",
     )  # fmt: skip
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, epoch: Epoch = ()) -> None:
         super().__init__()
         count = shape.slots
         self.shape = shape
+        self.anew = max(epoch, default=1)  # how often it was led anew, or a session above it
         self.inputs: list[Value] | None = None  # None: not prepared yet
         self.outputs: list[Value] = [None] * count
         self.done = bytearray(count)
@@ -46,9 +47,10 @@ class Slots(Room):
         self.started = array("d", bytes(8 * count))
         self.seconds = array("d", bytes(8 * count))  # from given to done
         self.helpers: dict[int, Node] = {}
+        self.aside: dict[Node, None] = {}  # who had one for too long, and may be at it for ever
         self.failed: dict[int, tuple[Node, ...]] = {}  # who has, once for each time
         self.lost: dict[int, Loss] = {}  # of those done, what is missing from their outputs
-        self.pauses: dict[int, tuple[int, float]] = {}  # processes that fail: how often; until when
+        self.pauses = Pauses()
         self.former: dict[int, tuple[Node, ...]] = {}  # who had it, of those that are not done
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
         self.free = self.remaining = count
@@ -65,7 +67,7 @@ class Slots(Room):
     def take(self, node: Node, people: People, now: float) -> list[int]:
         """Give `node` the next free slots, but none that it failed if others may try it."""
         taken: list[int] = []
-        if self.pauses and process_of(node) in self.paused():
+        if self.pauses and process_of(node) in self.pauses.present():
             return taken
         refused: dict[int, None] = {}
         done, worker = self.done, self.worker
@@ -88,37 +90,27 @@ class Slots(Room):
 
     def _others_may_try(self, i: int, node: Node, people: People) -> bool:
         failed = self.failed[i]
-        return process_of(node) in processes_of(failed) and bool(self.untried(failed, people))
+        others = self.untried(failed, people)
+        return process_of(node) in processes_of(failed) and bool({*others} - {*self.aside})
 
-    def untried(self, tried: Iterable[Node], people: People) -> list[Node]:
+    def untried(self, tried: Sequence[Node], people: People) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
-        in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
-        return who_may_try(tried, people, in_vain)
-
-    def paused(self) -> set[int]:
-        """The processes that are to have nothing for a while."""
-        return {process for process, (_, until) in self.pauses.items() if until}
+        at_it = [n for n, done in zip(self.worker, self.done, strict=True) if done]
+        if len(tried) >= TRIES_ALONE:
+            at_it += self.aside
+        return who_may_try(tried, people, at_it)
 
     def fail(self, i: int, node: Node, below: tuple[Node, ...], now: float) -> None:
         """`node`, and before it those `below`, has failed at slot `i`, which it has no more."""
         tried = below if node in below else (node, *below)
         self.failed[i] = (*self.failed.get(i, ()), *tried)
-        process = process_of(node)
-        times, until = self.pauses.get(process, (0, 0.0))
-        if below and self.shape.keep_going:
-            return  # it has paused in the session below
-        if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already
-            self.pauses[process] = times + 1, now + pause_seconds(times + 1)
-
-    def succeed(self, node: Node) -> bool:
-        """The process of `node` need not pause any more; whether it did."""
-        return self.pauses.pop(process_of(node), None) is not None
+        if not (below and self.shape.keep_going):  # else it has paused in the session below
+            self.pauses.begin(process_of(node), now)
 
     def resume(self, now: float) -> None:
-        """Those whose pause is over may have something again."""
-        for process, (times, until) in self.pauses.items():
-            if until <= now:
-                self.pauses[process] = times, 0.0
+        """Those whose pause is over may have something again, and what others had for too long."""
+        self.pauses.end(now)
+        lateness.set_aside(self, now)
 
     def share(self, node: Node, people: People) -> int:
         """How many slots `node` may have at once, where there are any (guided self-scheduling)."""
@@ -192,8 +184,13 @@ class Slots(Room):
             if worker == node:
                 self.release(i)
 
+    def answered(self, node: Node) -> bool:
+        """Whether that ends what `node` was at for too long."""
+        return node in self.aside and self.aside.pop(node) is None
+
     def forget(self, node: Node) -> None:
         """`node` is not there any more."""
+        self.aside.pop(node, None)
         self.paces.pop(node, None)
         self.rouse(node)
         self.drop(node)
@@ -273,14 +270,12 @@ class Slots(Room):
 
     # -- what admission asks ---------------------------------------------------------------
 
-    def watch(self, due: float | None, short: bool = False) -> None:
+    def watch(self, due: float | None, short: bool) -> None:
         """Look then (None: no step is due), where a leader is to go, or when a pause is over."""
         self.short = short
         times = [until for _, until in self.pauses.values() if until]
         if unled := lateness.unled(self):
             times.append(unled[0])
-        if not short and (unhelped := lateness.unhelped(self)) is not None:
-            times.append(unhelped)
         self.look = min(times if due is None else [*times, due], default=None)
 
     def due(self) -> float | None:
@@ -342,4 +337,4 @@ class Slots(Room):
         columns.take_on(self, plain, COLUMNS)
 
 
-COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle", "look")
+COLUMNS = (*(name for name in Slots.__slots__ if name not in ("anew", "shape")), "idle", "look")

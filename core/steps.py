@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core import messages as m
+from core import tries
+from core.lateness import LEAD_SECONDS
 from core.losses import united
 from core.messages import Loss, Node, Value
-from core.tries import SECONDS_MAX, TRIES, failed_for_good, pause_seconds, processes_of, who_may_try
 
 if TYPE_CHECKING:
     from core.computation import Computation
@@ -86,9 +87,9 @@ class Steps:
 
     def _ask_another(self, now: float) -> bool:
         """Have one more take it, of another process if there is one; whether anybody can."""
-        people, at_it = self.model.people, processes_of(self.asked)
-        others = [node for node in who_may_try(self.failed, people) if node not in self.asked]
-        elsewhere = [node for node in others if not processes_of([node]) <= at_it]
+        people, at_it = self.model.people, tries.processes_of(self.asked)
+        others = [node for node in tries.who_may_try(self.failed, people) if node not in self.asked]
+        elsewhere = [node for node in others if not tries.processes_of([node]) <= at_it]
         for node in (elsewhere or others)[:1]:
             self._ask(node, now)
         return bool(others)
@@ -97,10 +98,21 @@ class Steps:
         """Nothing has come of it for a while, or who failed may try again."""
         if self.due is None or self.due > now:
             return
-        self.wait = min(self.wait * 2 if self.asked else self.wait, SECONDS_MAX)
+        again = self._again()
+        self.wait = min(self.wait * 2 if self.asked and not again else self.wait, tries.SECONDS_MAX)
         self._set(None)  # where nobody is left to be asked nothing more becomes late
-        if not (self._ask_another(now) or self.asked or self.model.people.leader is None):
+        if self._ask_another(now):
+            return
+        if again:
+            self._ask(min(again, key=self.failed.count), now)
+        elif not self.asked and self.model.people.leader is not None:
             self._ask(self.model.people.leader, now)
+
+    def _again(self) -> list[Node]:
+        """Who may try again, since those who are at it may be so for ever."""
+        if not self.asked or self.wait <= LEAD_SECONDS:
+            return []
+        return [n for n in self.model.people.people if n in self.failed and n not in self.asked]
 
     def joined(self, now: float) -> None:
         """One more is there to be asked."""
@@ -133,10 +145,10 @@ class Steps:
         self.due = due
         self.watch()
 
-    def watch(self, short: bool = False) -> None:
-        """Have the session look after the step. `short`: others are wanted in any case."""
+    def watch(self) -> None:
+        """Have the session look after the step."""
         alone = self.due is None and bool(self.asked) and self.present() is not None
-        self.model.slots.watch(self.due, short or alone)
+        self.model.slots.watch(self.due, alone)
 
     def fail(self, failed: m.Failed, now: float) -> bool:
         """A function has failed: whether who says so is to have something else now."""
@@ -144,7 +156,7 @@ class Steps:
         if i is None:
             self._fail(failed, now)
             return False
-        if node not in slots.holders(i):
+        if not slots.answered(node) and node not in slots.holders(i):
             return False  # it is no longer concerned
         if slots.done[i]:
             return True  # in vain: others have done it
@@ -165,18 +177,19 @@ class Steps:
         if node in self.asked and failed.before == tried.count(node) and self.present():
             self.asked.remove(node)
             tried.append(node)
-            others = who_may_try(tried, self.model.people)
-            if self._give_up(failed, tried, others, now) or self.asked:
+            aside = self.asked if len(tried) >= tries.TRIES_ALONE else ()
+            others = tries.who_may_try(tried, self.model.people, aside)
+            if self._give_up(failed, tried, others, now) or (self.asked and not self._again()):
                 return
             if not self._ask_another(now):
-                self._set(now + pause_seconds(len(tried)))
+                self._set(now + tries.pause_seconds(len(tried)))
 
     def _give_up(
         self, failed: m.Failed, tried: Sequence[Node], others: list[Node], now: float
     ) -> bool:
         """Give up where enough have `tried`, or no `others` are there to; whether it has."""
-        final = failed.final or (failed_for_good(tried) and not failed.local)
-        if final or (len(tried) >= TRIES and not others):
+        final = failed.final or (tries.failed_for_good(tried) and not failed.local)
+        if final or (len(tried) >= tries.TRIES and not others):
             i, shape, failure = failed.slot, self.model.shape, failed.failure
             goes_on = shape.keep_going and (final or not self._may_be_broken())
             if self.abort is None and i is not None and goes_on:

@@ -4,6 +4,7 @@ Rules it keeps:
 - Tries count processes: what is wrong with a machine is wrong with all its nodes.
 - What TRIES processes failed has failed for good. Where fewer are in a session it is tried TRIES
   times in all, and then the session gives up: that is a try of its slot in the session above.
+  Who is at something for far too long is waited for until it was tried TRIES_ALONE times.
 - Whose process has failed gets nothing for a while, each time for twice as long, until it succeeds.
   Where what it failed at is lost, that was not its fault.
 """
@@ -16,6 +17,7 @@ from core.sessions.messages import Node, process_of
 from core.sessions.model import People
 
 TRIES = 3
+TRIES_ALONE = 10  # where somebody who has not failed may be at it for ever
 SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
 PAUSE_SECONDS = 0.5
 PAUSES_MAX = 12  # times that a pause is doubled
@@ -37,6 +39,32 @@ def who_may_try(
 def pause_seconds(times: int) -> float:
     """For how many seconds who has failed so often is to have nothing."""
     return PAUSE_SECONDS * 2.0 ** min(times - 1, PAUSES_MAX)
+
+
+class Pauses(dict[int, tuple[int, float]]):
+    """Of processes that fail: how often they have, and until when they are to have nothing."""
+
+    __slots__ = ()
+
+    def present(self) -> set[int]:
+        """Who is to have nothing now."""
+        return {process for process, (_, until) in self.items() if until}
+
+    def begin(self, process: int, now: float) -> None:
+        """It has failed; where it pauses already, that was another of its nodes meanwhile."""
+        times, until = self.get(process, (0, 0.0))
+        if until <= now:
+            self[process] = times + 1, now + pause_seconds(times + 1)
+
+    def cancel(self, process: int) -> bool:
+        """It has succeeded, and need not pause any more; whether it had failed."""
+        return self.pop(process, None) is not None
+
+    def end(self, now: float) -> None:
+        """Those whose time is over may have something again."""
+        for process, (times, until) in self.items():
+            if until <= now:
+                self[process] = times, 0.0
 
 
 def failed_for_good(tried: Iterable[Node]) -> bool:

@@ -49,14 +49,18 @@ def check_sound(state: Session) -> None:
         if helper is not None:
             need(helper in people and helper not in idle, f"{helper} helps and is idle or gone")
             need(worker not in (None, helper), f"{helper} helps {worker}")
-    busy = {*slots.worker, *slots.helpers.values()}
+    for node in slots.aside:
+        need(leaf and node in people, f"{node} had a piece for too long and is not there")
+        need(node not in idle, f"{node} had a piece for too long and is idle")
+        need(node not in held, f"{node} had a piece for too long and has another one")
+    busy = {*slots.worker, *slots.helpers.values(), *slots.aside}
     for node in people:
         if not (node in state.observers or state.ended or model.steps.failure):
             need(node in idle or node in busy, f"{node} has neither work nor rest")
     need(len({*idle}) == len(idle), f"some of {idle} are idle twice")
     for node in idle:
         need(node in people and node not in state.observers, f"{node} is idle and not there")
-    ready = [node for node in idle if process_of(node) not in slots.paused()]
+    ready = [node for node in idle if process_of(node) not in slots.pauses.present()]
     if free and ready and not model.steps.failure and (slots.inputs is not None or not leaf):
         tried = [i for i in free if i not in slots.failed]
         need(not tried, f"{ready} are idle beside {len(tried)} free slots")
@@ -75,7 +79,8 @@ def check_tried(state: Session, failed: m.Failed) -> None:
     ):
         return
     tried = slots.failed.get(failed.slot, ())
-    others = [n for n in state.people if n not in tried and n not in state.observers]
+    barred = {*tried, *state.observers, *slots.aside}
+    others = [n for n in state.people if n not in barred]
     if others and failed.node in tried:
         what = f"message {state.seq}: {failed.node} has slot {failed.slot} again, before {others}"
         raise Broken(SOUND, what, state.name, failed.node)

@@ -213,7 +213,7 @@ class Story:
         in_vain = {slots.worker[i] for i, done in enumerate(slots.done) if done}
         if node in failed and others - set(failed) - in_vain:
             return True
-        return node in slots.paused()
+        return node in slots.pauses.present()
 
     def _check_told(self) -> None:
         slots = self.model.slots

@@ -411,14 +411,63 @@ def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_i
     session.join(2)
     assert session.workers() == [2]  # and is at it for ever
     session.order(m.Late(), at=0.5)
-    assert session.slots.look == 30.0
     assert not session.slots.wanted()
-    assert session.order(m.Late(), at=30.0) == []
-    assert session.slots.wanted()
-    assert session.slots.look is None
-    session.join(3)
     assert session.slots.due() == 30.0
-    assert session.order(m.Late(), at=30.1) == [(3, compute(0))]
+    session.order(m.Late(), at=30.0)
+    session.fail(1, 0)
+    assert session.slots.wanted()
+
+
+def test_what_is_late_is_tried_again_by_who_failed_it_and_what_comes_late_counts() -> None:
+    session = Session(1, 2)
+    session.join(1)
+    session.fail(1, 0)
+    session.join(2)
+    session.order(m.Late(), at=0.5)
+    assert session.order(m.Late(), at=30.0) == [(1, compute(0))]
+    assert session.workers() == [1]  # nobody counts on 2
+    assert session.finish(2, 0) == [(2, m.Rest()), (1, m.Collect())]
+    assert session.slots.idle == [2]
+
+
+def test_who_had_it_for_too_long_has_tried_it_when_it_fails() -> None:
+    session = Session(1, 2)
+    session.join(1)
+    session.fail(1, 0)
+    session.join(2)
+    session.order(m.Late(), at=0.5)
+    session.order(m.Late(), at=30.0)
+    assert session.fail(2, 0) == [(2, m.Rest())]
+    assert session.slots.failed == {0: (1, 2)}
+    session.fail(1, 0)
+    assert session.model.steps.failure is not None
+
+
+def test_who_may_be_at_it_for_ever_is_waited_for_until_others_have_tried_ten_times() -> None:
+    session = Session(1, 2)
+    session.join(1)
+    session.fail(1, 0)
+    session.join(2)
+    session.order(m.Late(), at=0.5)
+    session.order(m.Late(), at=30.0)
+    for times in range(2, 10):
+        session.fail(1, 0)
+        assert session.model.steps.failure is None
+        assert session.order(m.Late(), at=session.slots.look) == [(1, compute(0))]
+        assert len(session.slots.failed[0]) == times
+    session.fail(1, 0)
+    assert session.model.steps.failure is not None
+
+
+def test_two_who_are_at_a_piece_for_far_too_long_are_not_counted_on() -> None:
+    session = late_session()
+    session.order(m.Late(), at=4.1)
+    assert session.slots.holders(3) == (4, 1)
+    assert session.order(m.Late(), at=30.0) == []
+    assert session.order(m.Late(), at=34.0) == [(3, compute(3))]
+    assert session.slots.holders(3) == (1, 3)
+    assert session.finish(4, 3) == [(4, m.Rest())]
+    assert session.outputs()[3] == "out 3 of 4"
 
 
 def test_before_something_is_done_a_slot_is_late_after_30_s() -> None:
@@ -443,8 +492,8 @@ def test_the_idle_double_up_one_on_each_late_slot() -> None:
     session = late_session()
     assert session.order(m.Late(), at=4.1) == [(1, compute(3)), (2, compute(4))]
     assert session.slots.idle == [3]
-    assert lateness.overdue(session.slots) is None
-    assert session.order(m.Late(), at=100.0) == []  # at most two on a slot
+    assert session.order(m.Late(), at=29.9) == []  # at most two on a slot
+    assert lateness.overdue(session.slots) == (30.0, 3)  # for far too long
 
 
 def test_the_slot_that_was_begun_first_is_doubled_first() -> None:
@@ -868,11 +917,36 @@ def test_a_step_is_taken_by_others_when_those_who_were_asked_have_left() -> None
 # -- child sessions that are late all the same ---------------------------------------------
 
 
-def test_who_helps_in_a_late_child_session_leads_it_at_last() -> None:
+def late_child_session() -> Session:
+    """Two of three child sessions are done, and one of the two who led these is idle yet."""
     session = Session(9, 3)
     session.join(1, 2, 3)
     session.finish(1, 0, at=1.0)
     session.finish(2, 1, at=1.0)
+    return session
+
+
+def test_all_have_their_turn_to_lead_what_is_late() -> None:
+    session = late_child_session()
+    session.order(m.Late(), at=3.0)
+    session.order(m.Late(), at=30.0)
+    assert session.slots.holders(2) == (1, None)
+    assert session.slots.idle == [2, 3]
+    assert session.slots.due() == 32.0
+    assert session.order(m.Late(), at=32.0) == [(2, m.Visit(2, 1))]
+    assert session.slots.look == 90.0  # now after twice as long
+    told = session.order(m.Late(), at=90.0)
+    assert told == [
+        (2, m.Lead(2, (1, 3), m.Given("in 2"))),
+        (3, m.Visit(2, 2)),
+        (1, m.Visit(2, 2)),
+    ]
+    assert session.slots.idle == [3, 1]
+
+
+def test_who_helps_in_a_late_child_session_leads_it_at_last() -> None:
+    session = late_child_session()
+    session.order(m.Left(2), at=1.0)
     assert session.order(m.Late(), at=3.0) == [(1, m.Visit(2, 3))]
     assert session.slots.look == 30.0
     told = session.order(m.Late(), at=30.0)

@@ -118,7 +118,7 @@ CONTENT: dict[type, list[str]] = {  # of each part of a session
     Computation: content(
         Computation, "bound", "children", "leaf", "people", "room", "shape", "slots", "steps"
     ),
-    Slots: content(Slots, "shape"),
+    Slots: content(Slots, "anew", "shape"),
 }
 OF_STEPS = content(Steps, "model")  # these are one field of the session's
 
@@ -165,6 +165,7 @@ def test_every_field_is_read_from_where_it_is(busy: Session, kind: type, name: s
         "failed": {1: (5,)},
         "former": {1: (5,)},
         "paces": {1: 0.01},
+        "aside": {1: None},
     }
     before = busy.snapshot()
     setattr(part(busy, kind), name, other.get(name, [1, 2, 3]))

@@ -158,16 +158,17 @@ class Plain:
         took = sorted(slot.seconds for slot in self.slots if slot.done)
         if self.leaf and not self.prepared:
             return None
-        running = [
-            (slot.started, i)
-            for i, slot in enumerate(self.slots)
-            if not slot.done and slot.worker is not None and slot.helper is None
-            if not self.idle or {*self.idle} - {*slot.failed}
-        ]
-        if not running:
-            return None
-        started, i = min(running)
-        return started + (max(0.05, 2 * took[len(took) // 2]) if took else 30.0), i
+        usual = took[len(took) // 2] if took else None
+        soon, late = (30.0, 3600.0) if usual is None else (max(0.05, 2 * usual), max(30, 8 * usual))
+        found = list[tuple[float, int]]()
+        for i, slot in enumerate(self.slots):
+            if slot.done or slot.worker is None:
+                continue
+            if slot.helper is not None:
+                found += [(slot.started + late, i)] if self.leaf else []
+            elif self.leaf or not self.idle or {*self.idle} - {*slot.failed}:
+                found.append((slot.started + soon, i))
+        return min(found, default=None)
 
 
 class Both:
@@ -489,9 +490,9 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     slots.finish(1, 5, "out", 1.0)
     slots.give(0, 5, 1.0)
     slots.fail(0, 5, (5, 6), 2.0)
-    assert slots.paused() == set()  # it has paused below
+    assert slots.pauses.present() == set()  # it has paused below
     slots.fail(0, 5, (), 2.0)
-    assert slots.paused() == {5}
+    assert slots.pauses.present() == {5}
     slots.lose(0, Failure("0-0-1", 1, "x" * PIECE_ERROR_MAX + "end"), 3.0)
     assert (slots.remaining, slots.failed, slots.pauses) == (1, {}, {})
     count, ((session, partition, error),) = slots.lost[0]
@@ -621,8 +622,7 @@ def test_what_is_helped_is_not_late_any_more(partitions: int) -> None:
     slots = helped(partitions)
     assert lateness.overdue(slots) == (2.0, 2)
     slots.helpers[2] = 4
-    assert lateness.overdue(slots) is None
-    assert slots.due() is None
+    assert lateness.overdue(slots) == (None if partitions == INTERIOR else (30.0, 1))
 
 
 @pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
@@ -632,7 +632,7 @@ def test_where_none_is_done_a_slot_is_late_after_30_s_and_is_not_led_anew(partit
     slots.worker[0], slots.helpers[0] = 5, 6
     assert slots.due() == 30.0
     assert [i for i, _, _ in lateness.helped(slots, 30.0)] == [2]
-    slots.watch(None)
+    slots.watch(None, False)
     assert slots.look is None
 
 
