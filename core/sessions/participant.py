@@ -207,11 +207,16 @@ class Participant(View):
     def lost(self, address: Address) -> None:
         """The host at `address` is gone, or could not be reached."""
         if address == self.place.address and self.state is not states.GONE:
-            self._look_further_up()
+            self._look_further_up(address)
 
-    def _look_further_up(self) -> None:
-        """One level up; at the root, where that has led nowhere again and again."""
+    def _look_further_up(self, gone: Address | None = None) -> None:
+        """At the next level up that is not on a host that is `gone`; or else at the root.
+
+        That, too, where looking one level up has led nowhere again and again.
+        """
         up = self.place.parent()
+        while up is not None and up.address == gone and up.parent() is not None:
+            up = up.parent()
         self._look_up(self._root() if up is not None and self._is_sent_about() else up)
 
     def _look_up(self, up: Place | None) -> None:
@@ -262,9 +267,6 @@ class Participant(View):
     def _rest(self, command: m.Rest) -> None:
         self.claims, self.lead, self.unacknowledged = (), None, None
 
-    def _follow_leader(self, command: m.Go) -> None:
-        self._go(command.place)
-
     def _stopped(self, command: m.Stop) -> None:
         if self.port.is_end(command.ended):
             self._stop(command.ended)
@@ -277,6 +279,6 @@ Participant.actions = {
     m.Rest: Participant._rest,
     m.TakeOver: Participant._take_over,
     m.Keep: Participant._remember,
-    m.Go: Participant._follow_leader,
+    m.Go: lambda view, command: view._go(command.place),
     m.Stop: Participant._stopped,
 }

@@ -150,3 +150,32 @@ def test_what_is_to_be_kept_is_not_said_in_another_branch() -> None:
     view.answered(view.place, m.Kept("0-0-0", {0: ("out", 0.1)}))
     view.on(view.seat, m.Keep({0: ("out", 0.1)}))
     assert [(place.session, call) for place, call in port.said if isinstance(call, m.Kept)] == []
+
+
+@pytest.mark.parametrize(
+    ("route", "up"),
+    [
+        ((0, 3, 4), Place("0-1", (0, 3))),
+        ((0, 3, 4, 4, 4), Place("0-1", (0, 3))),
+        ((0, 4, 4), ROOT),
+        ((4, 4, 4), Place("0", (4,))),  # it is the root's
+    ],
+)
+def test_who_loses_its_host_looks_at_the_next_level_that_is_elsewhere(
+    route: tuple[int, ...], up: Place
+) -> None:
+    port: Any = Port()
+    place = Place("0-1-0-1-0"[: 2 * len(route) - 1], route)
+    view = Worker(port, ME, ME, place)
+    view.enter(place)
+    view.lost(4)
+    assert view.place == up
+    assert port.said[-1][0] == up
+
+
+def test_where_a_session_is_not_open_its_parent_is_asked_on_whatever_host() -> None:
+    port: Any = Port()
+    view = Worker(port, ME, ME, Place("0-1-0", (0, 4, 4)))
+    view.enter(view.place)
+    view.answered(view.place, m.Absent())
+    assert view.place == Place("0-1", (0, 4))
