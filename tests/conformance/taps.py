@@ -7,7 +7,7 @@ from functools import partial
 
 import trio
 
-from transports.wire import Frames, Hello
+from transports.net.wire import Frames, Hello
 
 
 class Tap(trio.abc.HalfCloseableStream):

@@ -1,7 +1,7 @@
 """A deployment on real sockets: several processes' worth of transport on one loop.
 
-Each is what `transports.deployment.opened` makes, with a tap on what it accepts. Time is the loop's
-testing clock: when nothing happens any more, it jumps to the next timer.
+Each is what `transports.command.deployment.opened` makes, with a tap on what it accepts. Time is
+the loop's testing clock: when nothing happens any more, it jumps to the next timer.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from tests.conformance.deployment import (
     Divergence,
 )
 from tests.conformance.taps import Tap
-from transports import jobs, wire
-from transports.addresses import Address
-from transports.blobs import Blobs
-from transports.connection import Me
-from transports.deployment import listeners_at, working
-from transports.keys import NO_KEYS, Keys, digest_of
-from transports.process import Process, nodes_of
-from transports.security import Security
-from transports.tracing import Tracing
-from transports.work import Work
+from transports.command.deployment import listeners_at, working
+from transports.command.tracing import Tracing
+from transports.net import wire
+from transports.net.addresses import Address
+from transports.net.connection import Me
+from transports.net.security import Security
+from transports.process.keys import NO_KEYS, Keys, digest_of
+from transports.process.process import Process, nodes_of
+from transports.values.blobs import Blobs
+from transports.work import jobs
+from transports.work.functions import Work
 
 ANY_PORT = Address("127.0.0.1", 0)
 ACTIONS_MAX = 200_000  # for any condition: the clock stands still while there is something to do
@@ -135,7 +136,7 @@ class Tcp(Deployment):
     # -- processes -----------------------------------------------------------------------------
 
     async def submit(self, value: Value) -> None:
-        """The submitter's process opens the root, as `transports.root` does."""
+        """The submitter's process opens the root, as `transports.command.root` does."""
         keys = Keys.drawn()
         machine: Machine = await self._nursery.start(self._serve, True, 0, keys)
         self.root = process = machine.process
@@ -199,7 +200,7 @@ class Tcp(Deployment):
         return started
 
     def _begin(self, machine: Machine, begin: wire.Begin) -> None:
-        """As `transports.joining` does."""
+        """As `transports.command.joining` does."""
         process = machine.process
         if process.begun is None:
             process.begin(begin, self._work(process, begin))

@@ -14,7 +14,8 @@ import msgspec
 from core import Shape
 from core import messages as m
 from core.messages import Value
-from transports import soundness, wire
+from transports.net import wire
+from transports.process import soundness
 
 INTEGERS = (0, 1, 2, 3, 5, 27, -1, 2**20, 2**31, 2**53, 2**63 - 1, -(2**63), 2**64 - 1)
 FLOATS = (0.0, 1.0, 0.5, -1.0, 1e308, 5e-324, float("nan"), float("inf"), float("-inf"))

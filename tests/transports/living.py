@@ -19,14 +19,14 @@ from core import messages as m
 from core.cutting import ROOT
 from core.messages import Place, Value
 from tests.transports.talking import Stranger
-from transports import wire
-from transports.blobs import Blobs
-from transports.connection import Me, Peer
-from transports.dialling import ConnectError
-from transports.keys import NO_KEYS, Keys, digest_of
-from transports.peer import Link
-from transports.process import Process, nodes_of
-from transports.security import Security
+from transports.net import wire
+from transports.net.connection import Me, Peer
+from transports.net.dialling import ConnectError
+from transports.net.peer import Link
+from transports.net.security import Security
+from transports.process.keys import NO_KEYS, Keys, digest_of
+from transports.process.process import Process, nodes_of
+from transports.values.blobs import Blobs
 
 HOST, HELPER = "127.0.0.1:5001", "127.0.0.1:5002"
 HOST_NUMBER, HELPER_NUMBER, SILENT_NUMBER = 1, 2, 3

@@ -8,13 +8,13 @@ from contextlib import suppress
 import trio
 import trio.testing
 
-from transports import wire
-from transports.connection import Connections, Me, Peer
-from transports.dialling import ConnectError
-from transports.greeting import Greeting
-from transports.peer import Link
-from transports.security import Security
-from transports.wire import Envelope, Frames, Told
+from transports.net import wire
+from transports.net.connection import Connections, Me, Peer
+from transports.net.dialling import ConnectError
+from transports.net.greeting import Greeting
+from transports.net.peer import Link
+from transports.net.security import Security
+from transports.net.wire import Envelope, Frames, Told
 
 HERE, THERE, ELSEWHERE = "127.0.0.1:4001", "127.0.0.1:4002", "127.0.0.1:4003"
 OPEN = Security()
@@ -99,7 +99,7 @@ class Net:
         return party
 
     async def dial(self, address: str) -> trio.abc.Stream:
-        """In place of transports.dialling.dial."""
+        """In place of transports.net.dialling.dial."""
         self.dialled.append(address)
         self.times.append(trio.current_time())
         await trio.lowlevel.checkpoint()

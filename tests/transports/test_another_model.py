@@ -15,12 +15,12 @@ from core.messages import Node, Place
 from tests.sessions.counter import Counted, Counter, Counting
 from tests.transports.living import OPEN, Pieces
 from tests.transports.talking import until
-from transports import wire
-from transports.blobs import Blobs
-from transports.connection import Me
-from transports.keys import NO_KEYS, Keys, digest_of
-from transports.process import Process, nodes_of
-from transports.trust import Trust
+from transports.net import wire
+from transports.net.connection import Me
+from transports.process.keys import NO_KEYS, Keys, digest_of
+from transports.process.process import Process, nodes_of
+from transports.process.trust import Trust
+from transports.values.blobs import Blobs
 
 SECONDS_MAX = 20
 GOAL, NODES, DEPTH, FANOUT = 10, 3, 2, 2

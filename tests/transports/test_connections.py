@@ -22,12 +22,12 @@ from tests.transports.talking import (
     said,
     settled,
 )
-from transports import connection, greeting, strangers, wire
-from transports.connection import ConnectError, Me
-from transports.dialling import WAIT_SECONDS_MAX
-from transports.security import Security
-from transports.strangers import GREETING_SECONDS
-from transports.wire import FRAME_BYTES_MAX, HEADER, Ping, Proof, RemoteProtocolError
+from transports.net import connection, greeting, strangers, wire
+from transports.net.connection import ConnectError, Me
+from transports.net.dialling import WAIT_SECONDS_MAX
+from transports.net.security import Security
+from transports.net.strangers import GREETING_SECONDS
+from transports.net.wire import FRAME_BYTES_MAX, HEADER, Ping, Proof, RemoteProtocolError
 
 HEARTBEAT = 15.0
 Ends = tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]

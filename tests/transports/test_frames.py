@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.transports.talking import said
-from transports.wire import HEADER, Frames, RemoteProtocolError
+from transports.net.wire import HEADER, Frames, RemoteProtocolError
 
 
 def test_the_limit_may_change_between_two_frames() -> None:

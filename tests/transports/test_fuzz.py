@@ -21,9 +21,9 @@ from core.sessions.messages import NODE_BITS
 from tests.transports.junk import CALLS, CLASSES, Junk
 from tests.transports.living import HELPER, HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger
-from transports import wire
-from transports.process import Process, nodes_of
-from transports.wire import HEADER
+from transports.net import wire
+from transports.net.wire import HEADER
+from transports.process.process import Process, nodes_of
 
 NUMBER, NODES = 77, 50
 BATCH = 100

@@ -29,10 +29,10 @@ from core.sessions.messages import NODE_BITS
 from tests.transports.running import Programs, programs
 from tests.transports.talking import Stranger
 from tests.transports.test_limits import GIVEN, framed, hostile
-from transports import wire
-from transports.blobs import KEY
-from transports.connection import Me
-from transports.limits import FRAME_BYTES_MAX
+from transports.net import wire
+from transports.net.connection import Me
+from transports.net.limits import FRAME_BYTES_MAX
+from transports.values.blobs import KEY
 
 MEMORY_BYTES = 2**29
 DISK_BYTES = 2**26

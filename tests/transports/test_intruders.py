@@ -27,12 +27,13 @@ from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
-from transports import connection, process, strangers, wire
-from transports.blobs import KEY, Blobs, stored
-from transports.connection import Me
-from transports.limits import CHUNK_BYTES
-from transports.process import Process
-from transports.security import Security
+from transports.net import connection, strangers, wire
+from transports.net.connection import Me
+from transports.net.limits import CHUNK_BYTES
+from transports.net.security import Security
+from transports.process import process
+from transports.process.process import Process
+from transports.values.blobs import KEY, Blobs, stored
 
 SECONDS_MAX = 20
 Visit = Callable[[trio.SocketStream], Awaitable[None]]

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from core import messages as m
 from tests.test_rooms import TOP
 from tests.transports.test_wire import ENVELOPES
-from transports import limits, wire
-from transports.limits import (
+from transports.command.wanted import FANOUT_MAX
+from transports.net import limits, wire
+from transports.net.limits import (
     BYTES_MAX,
     CHUNK_BYTES,
     COUNT_MAX,
@@ -27,8 +28,7 @@ from transports.limits import (
     SHORT_BYTES,
     made_bytes,
 )
-from transports.wanted import FANOUT_MAX
-from transports.wire import HEADER, Frames, LocalProtocolError, RemoteProtocolError
+from transports.net.wire import HEADER, Frames, LocalProtocolError, RemoteProtocolError
 
 SECONDS_MAX = 2.0  # for a frame of 16 MB, where two others are at work; it takes 0.3
 GIVEN = b"\x94\xa4Call\xa10\x01\x92\xa5Given"  # the rest of it is the value

@@ -35,11 +35,11 @@ from tests.transports.living import (
     settled,
 )
 from tests.transports.talking import Stranger, serve, until
-from transports import wire
-from transports.blobs import Blobs
-from transports.connection import Me
-from transports.dialling import dial
-from transports.process import Process
+from transports.net import wire
+from transports.net.connection import Me
+from transports.net.dialling import dial
+from transports.process.process import Process
+from transports.values.blobs import Blobs
 
 SECONDS_MAX = 20
 NUMBER = 77

@@ -8,12 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from transports import wire
-from transports.blobs import Blobs
-from transports.connection import Me
-from transports.dialling import ConnectError
-from transports.process import Process
-from transports.security import Security
+from transports.net import wire
+from transports.net.connection import Me
+from transports.net.dialling import ConnectError
+from transports.net.security import Security
+from transports.process.process import Process
+from transports.values.blobs import Blobs
 
 ROOT, NEAR, FAR = "127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"
 HEARTBEAT = 15.0

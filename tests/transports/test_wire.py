@@ -14,9 +14,9 @@ import pytest
 from core import Computation, Session, Shape
 from core import messages as m
 from core.messages import Place
-from plugins.values import plain
-from transports import wire
-from transports.wire import (
+from plugins.jobs.values import plain
+from transports.net import wire
+from transports.net.wire import (
     FRAME_BYTES_MAX,
     HEADER,
     Answer,

@@ -17,8 +17,8 @@ import msgspec
 
 from core import messages as m
 from core.sessions.messages import NODE_BITS
-from transports import wire
-from transports.greeting import Me
+from transports.net import wire
+from transports.net.greeting import Me
 
 RECEIVE_BYTES = 2**18
 PING_SECONDS = 4.0

@@ -1,0 +1,1 @@
+"""One connection for each pair of processes: addresses, sockets, frames, who is there."""
