@@ -46,13 +46,17 @@ class Believing(Trust):
 class Counters(Process):
     """Its nodes count to the goal, wherever they are seated."""
 
-    goal = GOAL
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        port: Any = self.port
+        port.goal, port.heard = GOAL, _ignore
 
     def judge(self, begin: wire.Begin) -> Trust:
         return Believing(Shape.root(1, 2), self.host)
 
-    def heard(self, view: Counting, count: int) -> None:
-        pass
+
+def _ignore(view: Counting, count: int) -> None:
+    pass
 
 
 async def opened(nursery: trio.Nursery, folder: Path, number: int, keys: Keys) -> Counters:
@@ -92,10 +96,12 @@ async def test_a_counter_is_kept_by_all_and_ended_by_the_submitter(tmp_path: Pat
             assert {f"0-{i}" for i in range(FANOUT)} == {
                 session for process in others for session in process.host.reflectors
             }
-            replicas = [replica for process in others for replica in process.replicas.values()]
+            replicas = [
+                replica for process in others for replica in process.following.replicas.values()
+            ]
             assert {replica.state.name for replica in replicas} > {"0"}
             assert any(replica.seal for replica in replicas)
-            host.living[submitter].end(root.model.value, None)
+            host.views.living[submitter].end(root.model.value, None)
             await until(lambda: all(process.over.is_set() for process in others))
             assert host.outcome == m.Ended(2 * NODES * GOAL, None, keys.end)
             assert [process.offences for process in (host, *others)] == [0, 0, 0]

@@ -78,13 +78,13 @@ def kept(process: Process) -> dict[str, int]:
     host, strangers = process.host, process.connections.peers.keys() - {HOST, HELPER, EVIL, "#3"}
     return {
         "strangers": len(strangers),
-        "held": len(process._held) + len(process._held_bytes),
-        "queue": len(process._queue),
-        "transfers": len(process.transfers._transfers),
+        "held": len(process.bringing.held) + len(process.bringing.held_bytes),
+        "queue": len(process.queue),
+        "transfers": len(process.values.transfers._transfers),
         "waiting": max(0, len(host.waiting) - SESSIONS),
         "kept": max(0, len(host.backups.kept) - SESSIONS),
         "reflectors": max(0, len(host.reflectors) - SESSIONS),
-        "replicas": max(0, len(process.replicas) - 2 * SESSIONS),
+        "replicas": max(0, len(process.following.replicas) - 2 * SESSIONS),
         "tries": max(0, len(process.connections._meeting.backoff.tries) - 1000),
     }
 

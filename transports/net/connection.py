@@ -11,7 +11,7 @@ Rules it keeps:
 - A process dials another only while it is not connected to it. So one that dials again has lost
   the connection before, or is a new one at the old address: the old one is lost first.
 - Each process tells all others every third of the heartbeat that it lives, and what it knows of the
-  root (`transports.process.process` says what that is good for).
+  root (`transports.process.member` says what that is good for).
 - A process is called by the address at which it listens, or by its number if it does not.
 - What a peer does wrong costs its own connection, and one line in the log. Those who have not
   greeted yet are bounded in number, time and bytes.
