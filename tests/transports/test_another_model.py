@@ -17,6 +17,8 @@ from tests.transports.living import OPEN, Pieces
 from tests.transports.talking import until
 from transports.net import wire
 from transports.net.connection import Me
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER
 from transports.process.keys import NO_KEYS, Keys, digest_of
 from transports.process.process import Process, nodes_of
 from transports.process.trust import Trust
@@ -124,10 +126,10 @@ def test_what_another_model_says_is_said_nowhere_else(monkeypatch: pytest.Monkey
     with monkeypatch.context() as patched:
         patched.setattr(wire, "_DECODER", wire.decoder(Counted))
         for envelope in (said, ordered, usual):
-            assert wire.decode(wire.encode(envelope)[wire.HEADER.size :]) == envelope
+            assert wire.decode(wire.encode(envelope)[HEADER.size :]) == envelope
         wrong = wire.encode(attrs.evolve(said, call=Counted(1, "x")))  # type: ignore[arg-type]
-        with pytest.raises(wire.RemoteProtocolError, match="malformed"):
-            wire.decode(wrong[wire.HEADER.size :])
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            wire.decode(wrong[HEADER.size :])
     for envelope in (said, ordered):
-        with pytest.raises(wire.RemoteProtocolError, match="malformed"):
-            wire.decode(wire.encode(envelope)[wire.HEADER.size :])
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            wire.decode(wire.encode(envelope)[HEADER.size :])

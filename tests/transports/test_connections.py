@@ -25,9 +25,12 @@ from tests.transports.talking import (
 from transports.net import connection, greeting, strangers, wire
 from transports.net.connection import ConnectError, Me
 from transports.net.dialling import WAIT_SECONDS_MAX
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER
+from transports.net.limits import FRAME_BYTES_MAX
 from transports.net.security import Security
 from transports.net.strangers import GREETING_SECONDS
-from transports.net.wire import FRAME_BYTES_MAX, HEADER, Ping, Proof, RemoteProtocolError
+from transports.net.wire import Ping, Proof
 
 HEARTBEAT = 15.0
 Ends = tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]

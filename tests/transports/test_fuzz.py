@@ -22,7 +22,7 @@ from tests.transports.junk import CALLS, CLASSES, Junk
 from tests.transports.living import HELPER, HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger
 from transports.net import wire
-from transports.net.wire import HEADER
+from transports.net.frames import HEADER
 from transports.process.process import Process, nodes_of
 
 NUMBER, NODES = 77, 50

@@ -29,6 +29,7 @@ from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
 from transports.net import connection, strangers, wire
 from transports.net.connection import Me
+from transports.net.frames import HEADER
 from transports.net.limits import CHUNK_BYTES
 from transports.net.security import Security
 from transports.process import bringing, incoming
@@ -85,7 +86,7 @@ async def announce_4_gigabytes_later(stream: trio.SocketStream) -> None:
 async def speak_in_tongues(stream: trio.SocketStream) -> None:
     stranger = Stranger(stream)
     await stranger.greet()
-    await stranger.say(wire.HEADER.pack(3) + b"\xc1\xc1\xc1")
+    await stranger.say(HEADER.pack(3) + b"\xc1\xc1\xc1")
     await stranger.is_left_alone()
 
 

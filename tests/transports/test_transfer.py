@@ -18,7 +18,8 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from transports.net.wire import Chunk, Fetch, Missing, RemoteProtocolError
+from transports.net.errors import RemoteProtocolError
+from transports.net.wire import Chunk, Fetch, Missing
 from transports.values import transfer
 from transports.values.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom, handle, loaded, stored
 from transports.values.transfer import (

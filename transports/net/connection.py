@@ -32,21 +32,13 @@ import trio
 from plugins.console.memory import memory_bytes
 from transports.logs import event, sum_up
 from transports.net.dialling import ConnectError, dial, end_sending, origin, parsed
+from transports.net.errors import RemoteProtocolError
 from transports.net.greeting import Me, name_of
 from transports.net.limits import SHORT_BYTES
 from transports.net.meeting import Meeting
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
-from transports.net.wire import (
-    Envelope,
-    Hello,
-    Ping,
-    Proof,
-    RemoteProtocolError,
-    decode,
-    encode,
-    heard,
-)
+from transports.net.wire import Envelope, Hello, Ping, Proof, decode, encode, heard
 
 __all__ = ["ConnectError", "Connections", "Me", "Peer"]
 

@@ -30,18 +30,9 @@ import msgspec
 import trio
 
 from core.sessions.messages import NODE_BITS
-from transports.net.wire import (
-    HEADER,
-    NONCE_BYTES,
-    NUMBER_BITS,
-    VERSION,
-    Frames,
-    Hello,
-    Proof,
-    RemoteProtocolError,
-    decode,
-    encode,
-)
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER, Frames
+from transports.net.wire import NONCE_BYTES, NUMBER_BITS, VERSION, Hello, Proof, decode, encode
 
 GREETING_BYTES_MAX = 4096  # of one frame
 UNKNOWN_TOKEN = "it does not know the token of this process"

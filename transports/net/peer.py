@@ -8,7 +8,8 @@ import attrs
 import trio
 
 from core.messages import Node
-from transports.net.wire import Frames, Hello
+from transports.net.frames import Frames
+from transports.net.wire import Hello
 
 SEND_BYTES = 2**16  # are put together into one send, where there is as much
 

@@ -28,8 +28,8 @@ to judge (`core/sessions/roles.py`); it tells `carrier.py` of an offence.
 
 In which order to read it: `queue.py` (what is to be done, and `timers.py`), `incoming.py`,
 `calls.py` with `trust.py` and `bringing.py`, `following.py`, `views.py`, `port.py`, `carrier.py`,
-`outgoing.py`, `member.py`; then `process.py`, which makes all of these and joins them. `keeping.py`,
-`keys.py` and `values.py` when they are met. `store.py` is the disk below the host.
+`outgoing.py`, `member.py`; then `process.py`, which makes all of these and joins them. Look into
+`keeping.py`, `keys.py` and `values.py` when you meet them. `store.py` is the disk below the host.
 
 Who may call whom: a room calls the queue, the views, the member and what goes out; it never calls
 one that comes before it on the way, but through the queue. `process.py` knows all rooms, no room

@@ -19,6 +19,7 @@ from core import Host
 from core.messages import Node
 from transports.logs import event
 from transports.net import wire
+from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Peer
 from transports.process.incoming import Incoming
 from transports.process.needed import of_call
@@ -72,7 +73,7 @@ class Bringing:
         """Until the bytes are here that this or an earlier call of the same node names."""
         size = _held_bytes(said)
         if self.held_bytes[peer] + size > HELD_BYTES_MAX:
-            raise wire.RemoteProtocolError("too many of its calls wait for bytes")
+            raise RemoteProtocolError("too many of its calls wait for bytes")
         self.held.setdefault((peer, said.node), deque()).append(said)
         self.held_bytes[peer] += size
 

@@ -12,6 +12,7 @@ from core import Replica
 from core import messages as m
 from core.messages import Place
 from transports.net import wire
+from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link, Peer
 from transports.process.keeping import Keeping
 from transports.process.member import Member
@@ -54,9 +55,9 @@ class Following:
         name, place = peer.name, said.place
         state = self._member.rules.followed(place, said.snapshot)
         if place.address != name:
-            raise wire.RemoteProtocolError(f"it hosts no session at {place.address}")
+            raise RemoteProtocolError(f"it hosts no session at {place.address}")
         if not self._views.has_asked(name, place.session):
-            raise wire.RemoteProtocolError(f"session {place.session} was not asked for")
+            raise RemoteProtocolError(f"session {place.session} was not asked for")
         replica = self.replicas.get((name, place.session))
         if replica is not None and replica.state.epoch == state.epoch:
             replica.state = state  # it was wrong
@@ -68,9 +69,9 @@ class Following:
         name, session, seq, message = peer.name, said.session, said.seq, said.message
         replica = self.replicas.get((name, session))
         if replica is None:
-            raise wire.RemoteProtocolError(f"session {session} is not followed")
+            raise RemoteProtocolError(f"session {session} is not followed")
         if seq > replica.state.seq + 1:
-            raise wire.RemoteProtocolError(f"{session}: {seq} came after {replica.state.seq}")
+            raise RemoteProtocolError(f"{session}: {seq} came after {replica.state.seq}")
         if self._member.doubts(message):
             return
         if seq > replica.state.seq:  # else it was heard before

@@ -12,8 +12,9 @@ from typing import Any
 
 from core.sessions.states import IllegalStep
 from transports.net.connection import NO_MEMORY
+from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link, Peer
-from transports.net.wire import Envelope, RemoteProtocolError
+from transports.net.wire import Envelope
 from transports.process.queue import Queue
 
 SHARE_MAX = 200  # things to do are of one process

@@ -18,6 +18,7 @@ import trio
 from core import messages as m
 from transports.net import wire
 from transports.net.connection import Me
+from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link, Peer
 from transports.process.incoming import not_meant
 from transports.process.keys import Keys, shows
@@ -54,7 +55,7 @@ class Member:
     def rules(self) -> Trust:
         """For what others say. Raises RemoteProtocolError before anything has begun."""
         if self._rules is None:
-            raise wire.RemoteProtocolError("nothing has begun here yet")
+            raise RemoteProtocolError("nothing has begun here yet")
         return self._rules
 
     # -- the root --------------------------------------------------------------------------
@@ -73,7 +74,7 @@ class Member:
             return not_meant(peer, said, link)
         root = self.begun.root.address if self.begun else peer.name
         if not self.is_root(link) or {peer.name, root} != {*said.root.route}:
-            raise wire.RemoteProtocolError("Begin of what is not its own, or not ours")
+            raise RemoteProtocolError("Begin of what is not its own, or not ours")
         return self.on_begin(said)
 
     def told_declined(self, peer: Peer, said: wire.Declined, link: Link) -> None:
@@ -118,7 +119,7 @@ class Member:
             self.end_shown = said.key
         elif not self.is_root(link):
             if self.on_doubt is None:
-                raise wire.RemoteProtocolError("Over that is not the submitter's")
+                raise RemoteProtocolError("Over that is not the submitter's")
             return self.on_doubt()
         self.failure = self.failure or said.failure
         self.over.set()

@@ -37,6 +37,8 @@ from core.cutting import ROOT
 from core.messages import Message, Value
 from core.sessions.model import Kind
 from transports.net import wire
+from transports.net.errors import LocalProtocolError, ProtocolError
+from transports.net.frames import HEADER
 from transports.process.keys import KEY_BYTES, Keys
 from transports.values.blobs import Handle, among
 
@@ -78,7 +80,7 @@ _REASONS = {
 }
 _DAMAGES = (
     msgspec.MsgspecError,
-    wire.ProtocolError,
+    ProtocolError,
     ArithmeticError,
     LookupError,
     TypeError,
@@ -227,7 +229,7 @@ class SqliteStore:
         """The message as it is sent; nothing where it is too long for that."""
         try:
             return wire.encode(wire.Ordered(state.name, state.seq, now, message))
-        except wire.LocalProtocolError:
+        except LocalProtocolError:
             return b""
 
     def _begin(self, state: Session) -> None:
@@ -244,7 +246,7 @@ class SqliteStore:
         (row,) = self._database.execute(_SNAPSHOT, (session,)).fetchone()
         state = Session.restore(kind, msgspec.msgpack.decode(self._whole(row, session)))
         for seq, row in self._database.execute(_MESSAGES, (session,)):
-            ordered = wire.decode(self._whole(row, session, seq)[wire.HEADER.size :])
+            ordered = wire.decode(self._whole(row, session, seq)[HEADER.size :])
             if not isinstance(ordered, wire.Ordered) or not ordered.seq == seq == state.seq + 1:
                 raise StoreError(f"{self.path} is damaged: message {seq} of {session}")
             state.apply(ordered.time, ordered.message)

@@ -31,8 +31,9 @@ from core.losses import may_be_lost
 from core.messages import Facts, Message, Node, Place, Reply, Value
 from core.sessions.messages import NODE_BITS
 from core.sessions.votes import HOST
+from transports.net.errors import RemoteProtocolError
 from transports.net.greeting import name_of
-from transports.net.wire import Hello, RemoteProtocolError, Said
+from transports.net.wire import Hello, Said
 from transports.process import soundness
 from transports.process.keys import KEY_BYTES
 from transports.values.blobs import LARGE_BYTES

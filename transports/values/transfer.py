@@ -30,8 +30,9 @@ from collections.abc import Callable, Sequence
 import attrs
 import trio
 
+from transports.net.errors import RemoteProtocolError
 from transports.net.limits import CHUNK_BYTES
-from transports.net.wire import Chunk, Envelope, Fetch, Missing, RemoteProtocolError
+from transports.net.wire import Chunk, Envelope, Fetch, Missing
 from transports.values.blobs import (
     BLOB_BYTES_MAX,
     KEY,
