@@ -25,7 +25,6 @@ from tests.transports.talking import (
 from transports.net import connection, greeting, strangers, wire
 from transports.net.connection import ConnectError, Me
 from transports.net.dialling import WAIT_SECONDS_MAX
-from transports.net.errors import RemoteProtocolError
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX
 from transports.net.security import Security
@@ -484,9 +483,9 @@ async def test_nothing_is_heard_after_a_complaint(net: Net, clock: MockClock) ->
     async def receive(*_: object) -> None:
         (peer,) = other.connections.peers.values()
         other.log.append("heard")
-        other.connections.complain(peer, RemoteProtocolError("it is wrong"))
+        other.connections.cut(peer, "it is wrong")
 
-    other.connections._receive = receive
+    other.connections._reading._receive = receive
     for i in range(10):
         one.connections.send(THERE, said(i))
     await settled()
@@ -609,14 +608,14 @@ async def test_where_no_memory_is_left_who_was_heard_is_cut_and_nobody_else(
 ) -> None:
     here, good = net.party(HERE), net.party(THERE)
     await good.connections.connect(HERE)
-    receive = here.connections._receive
+    receive = here.connections._reading._receive
 
     async def starve(peer: connection.Peer, *heard: Any) -> None:
         if peer.name != THERE:
             raise MemoryError
         await receive(peer, *heard)
 
-    here.connections._receive = starve
+    here.connections._reading._receive = starve
     bad = Stranger(net.connect(here))
     await bad.greet(Me(0xBAD, None))
     await bad.say(said("too much"))
