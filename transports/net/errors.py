@@ -13,3 +13,15 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The other process said it; the connection cannot be trusted any more."""
+
+
+class NotGreeted(RemoteProtocolError):
+    """The greeting ended without success. The message says in which way the other end is wrong.
+
+    `final`: it will not go better next time. `quiet`: that end merely closed the connection.
+    """
+
+    def __init__(self, reason: str, final: bool = True, quiet: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+        self.quiet = quiet

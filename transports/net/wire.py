@@ -232,6 +232,9 @@ def encode(envelope: Envelope) -> bytes:
     return HEADER.pack(len(data)) + data
 
 
+REFUSAL = encode(Proof(b"no"))  # a frame, in place of a proof
+
+
 def decode(data: bytes) -> Envelope:
     """The envelope in a frame, without its header. Raises RemoteProtocolError."""
     try:

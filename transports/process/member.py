@@ -22,7 +22,8 @@ from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link, Peer
 from transports.process.incoming import not_meant
 from transports.process.keys import Keys, shows
-from transports.process.trust import Trust, check_failure
+from transports.process.trust import Trust
+from transports.process.wellformed import check_failure
 
 if TYPE_CHECKING:
     from transports.command.tracing import Tracing
