@@ -14,6 +14,7 @@ from core import Host
 from core import messages as m
 from core.messages import Place
 from core.sessions import Participant
+from core.sessions.states import ASKING, END, LEADING, STANDBY
 from transports.net import wire
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
@@ -71,3 +72,26 @@ class Port:
     def ended(self, view: Participant, ended: m.Ended) -> None:
         self._views.living.pop(view.node, None)
         self._member.ended(ended, view.observes)
+
+    def leave(self) -> None:
+        """All nodes here leave: what is finished is handed on, what is held is free at once."""
+        for node, any_view in list(self._views.living.items()):
+            if (trace := self._member.trace) is not None:
+                trace.gone(self._queue.now, node)
+            chain = any_view.chain()
+            for view in chain:
+                self._hand_up(view)
+            for view in chain:
+                if view.takes_part or view.state in (STANDBY, ASKING):
+                    self.send(view, view.place, m.Leave())
+                view.step(END)
+        self._views.living.clear()
+
+    def _hand_up(self, view: Participant) -> None:
+        """What is known of a session that ends with this process goes to the host above it."""
+        reflector = self._host.reflectors.get(view.place.session)
+        up = view.place.parent()
+        if reflector is None or up is None or reflector.state.moved or view.state is not LEADING:
+            return
+        if up.address != self._name and (facts := reflector.model.facts()):
+            self.send(view, up, m.Kept(reflector.session, facts))

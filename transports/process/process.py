@@ -19,7 +19,6 @@ from core.messages import Node, Place
 from core.sessions import Participant
 from core.sessions.messages import NODE_BITS
 from core.sessions.model import Kind
-from core.sessions.states import ASKING, END, LEADING, STANDBY
 from core.sessions.store import Store
 from transports.net import wire
 from transports.net.connection import Connections, Me
@@ -76,15 +75,20 @@ class Process(Member):
         self._nursery = nursery
         self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
         self._unused: set[str] = set()  # connections that nobody needed a while ago
+        self.queue = Queue()
+        self.post = self.queue.post
+        self._open_ends(security, heartbeat_seconds)
+        self._make_rooms(kind, store, keys.root)
+        self._make_way(blobs.most_bytes() // 2 if values_max is None else values_max)
+        self.fetch, self.leave = self.values.fetch, self.port.leave
 
-        # The two ends of a message's way, and what is done in between, one thing after the other.
-        self.queue = queue = Queue()
-        self.post = queue.post
-        self.incoming = Incoming(queue, self._cut)
+    def _open_ends(self, security: Security, heartbeat_seconds: float) -> None:
+        """Where a message's way begins and ends."""
+        self.incoming = Incoming(self.queue, self._cut)
         self.connections = Connections(
-            me,
+            self.me,
             security,
-            nursery,
+            self._nursery,
             self.incoming.take,
             self._notice,
             self._met,
@@ -92,24 +96,35 @@ class Process(Member):
             root_age=self.root_age,
             aged=self._hear_root_age,
         )
-        self.outgoing = outgoing = Outgoing(self.connections)
+        self.outgoing = Outgoing(self.connections)
 
-        # Nodes here and the host here; what each says, and what is said to them from elsewhere.
+    def _make_rooms(self, kind: Kind, store: Store | None, root_key: bytes) -> None:
+        """The nodes here and the host here, and what each says."""
+        queue, outgoing = self.queue, self.outgoing
         self.views = views = Views()
         self.carrier = Carrier(self, queue, self.connections, outgoing, views, self.vote_every)
-        self.host = Host(me.name, self.carrier, kind, store, keys.root)
+        self.host = Host(self.me.name, self.carrier, kind, store, root_key)
         self.port = Port(self, queue, outgoing, views, self.host)
-        self.keeping = Keeping(self.host.backups)
-        self.following = Following(self, queue, outgoing, views, self.keeping, self.vote_every)
-        self.values = values = Values(
-            me.name, nursery, blobs, outgoing, self.host, self.carrier, self.following, views
+
+    def _make_way(self, values_max: int) -> None:
+        """What is said to them from elsewhere."""
+        queue, outgoing, host, views = self.queue, self.outgoing, self.host, self.views
+        self.keeping = keeping = Keeping(host.backups)
+        self.following = Following(self, queue, outgoing, views, keeping, self.vote_every)
+        self.values = Values(
+            self.me.name,
+            self._nursery,
+            self.blobs,
+            outgoing,
+            host,
+            self.carrier,
+            self.following,
+            views,
         )
-        self.fetch = values.fetch
-        most = blobs.most_bytes() // 2 if values_max is None else values_max
-        self.bringing = Bringing(queue, self.incoming, nursery, self.host, values, self._cut, most)
-        self.calls = Calls(
-            self, queue, self.connections, outgoing, self.host, self.keeping, self.bringing
+        self.bringing = Bringing(
+            queue, self.incoming, self._nursery, host, self.values, self._cut, values_max
         )
+        self.calls = Calls(self, queue, self.connections, outgoing, host, keeping, self.bringing)
         self.incoming.handlers = self._handlers()
 
     def _handlers(self) -> dict[type, Handler]:
@@ -183,29 +198,6 @@ class Process(Member):
         self.host.open(node, opening)
         submitter = self.enter(node, opening.place, observes=True)
         self.port.send(submitter, opening.place, m.Given(value))
-
-    def leave(self) -> None:
-        """All nodes here leave: what is finished is handed on, what is held is free at once."""
-        for node, any_view in list(self.views.living.items()):
-            if self.trace is not None:
-                self.trace.gone(self.queue.now, node)
-            chain = any_view.chain()
-            for view in chain:
-                self._hand_up(view)
-            for view in chain:
-                if view.takes_part or view.state in (STANDBY, ASKING):
-                    self.port.send(view, view.place, m.Leave())
-                view.step(END)
-        self.views.living.clear()
-
-    def _hand_up(self, view: Participant) -> None:
-        """What is known of a session that ends with this process goes to the host above it."""
-        reflector = self.host.reflectors.get(view.place.session)
-        up = view.place.parent()
-        if reflector is None or up is None or reflector.state.moved or view.state is not LEADING:
-            return
-        if up.address != self.me.name and (facts := reflector.model.facts()):
-            self.port.send(view, up, m.Kept(reflector.session, facts))
 
     def _look_whether_over(self) -> None:
         """No node of this process is needed, nor is what it hosts."""
