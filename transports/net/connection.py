@@ -86,7 +86,6 @@ class Connections:
     ) -> None:
         self.me = me
         self.security = security
-        self.heartbeat_seconds = heartbeat_seconds
         self._directory = Directory()
         self.peers = self._directory.peers  # by name
         self.frames_sent = self.bytes_sent = 0

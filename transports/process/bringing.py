@@ -44,7 +44,6 @@ class Bringing:
         nursery: trio.Nursery,
         host: Host,
         values: Values,
-        cut: Callable[[Peer, str], None],
         values_max: int,
     ) -> None:
         self.values_max = values_max
@@ -57,7 +56,6 @@ class Bringing:
         self._host = host
         self._values = values
         self._blobs = values.blobs
-        self._cut = cut
 
     def holds(self, peer: Peer, said: wire.Call, then: Then) -> bool:
         """Whether the call has to wait; `then` is called when its values are here."""
@@ -110,7 +108,7 @@ class Bringing:
             if self.brought[peer.number] > self.values_max:
                 self.brought[peer.number] -= handle["size"]
                 limit = f"{self.values_max} bytes, which --values-max is for"
-                self._cut(peer, f"its values would take more than {limit}")
+                self._incoming.cut(peer, f"its values would take more than {limit}")
                 break
             try:
                 await self._bring_one(peer, handle, said.session)

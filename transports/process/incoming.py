@@ -24,14 +24,14 @@ Handler = Callable[[Peer, Any, Link], None]  # who says it, what, and on which c
 
 
 class Incoming:
-    """`handlers`: who deals with each kind of envelope. `cut` ends a peer's connection."""
+    """`handlers`: who deals with each kind of envelope. `cut` ends the connection of a peer."""
 
     def __init__(self, queue: Queue, cut: Callable[[Peer, str], None]) -> None:
         self.handlers: dict[type, Handler] = {}
         self.offences = 0
         self.bytes = 0  # of what waits
+        self.cut = cut
         self._queue = queue
-        self._cut = cut
 
     async def take(self, peer: Peer, envelope: Envelope, link: Link) -> None:
         """`peer` has said that. It is read on when there is room for it."""
@@ -63,15 +63,15 @@ class Incoming:
             action(*arguments)
         except RemoteProtocolError as error:
             self.offences += 1
-            self._cut(peer, str(error))
+            self.cut(peer, str(error))
         except IllegalStep as error:  # a host says what it may not to one of the nodes here
-            self._cut(peer, str(error))
+            self.cut(peer, str(error))
         except MemoryError:
-            self._cut(peer, NO_MEMORY)
+            self.cut(peer, NO_MEMORY)
         except Exception as error:  # noqa: BLE001  it is ours, but is not to end what others do here
             kind = type(said).__name__
             self._queue.failed(error, peer=peer.name, said=kind)
-            self._cut(peer, f"{kind}: {type(error).__name__} here, which is an error of ours")
+            self.cut(peer, f"{kind}: {type(error).__name__} here, which is an error of ours")
 
 
 def not_meant(peer: Peer, said: Envelope, link: Link) -> None:

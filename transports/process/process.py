@@ -121,9 +121,7 @@ class Process(Member):
             self.following,
             views,
         )
-        self.bringing = Bringing(
-            queue, self.incoming, self._nursery, host, self.values, self._cut, values_max
-        )
+        self.bringing = Bringing(queue, self.incoming, self._nursery, host, self.values, values_max)
         self.calls = Calls(self, queue, self.connections, outgoing, host, keeping, self.bringing)
         self.incoming.handlers = self._handlers()
 
@@ -150,7 +148,7 @@ class Process(Member):
         await self.queue.run(self._look_whether_over)
 
     def _cut(self, peer: Peer, reason: str) -> None:
-        self.connections.cut(peer, reason)
+        self.connections.cut(peer, reason)  # which are made after what comes in on them
 
     # -- beginning and ending --------------------------------------------------------------
 
