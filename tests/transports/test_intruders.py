@@ -480,5 +480,5 @@ async def test_what_one_has_said_does_not_keep_others_waiting(
     nursery.start_soon(lived.host.run)
     assert isinstance(await quiet.hear(), wire.Told)
     await settled(lived.host)
-    assert lived.host.incoming.bytes == 0
+    assert lived.host.incoming.waiting_bytes == 0
     assert [peer.doing for peer in lived.host.connections.peers.values()] == [0, 0]  # one is cut

@@ -29,7 +29,7 @@ class Incoming:
     def __init__(self, queue: Queue, cut: Callable[[Peer, str], None]) -> None:
         self.handlers: dict[type, Handler] = {}
         self.offences = 0
-        self.bytes = 0  # of what waits
+        self.waiting_bytes = 0  # of what waits
         self.cut = cut
         self._queue = queue
 
@@ -40,17 +40,17 @@ class Incoming:
             await self._queue.wait_for_room()
         if not peer.gone:  # a second stream may have had something when the first was lost
             peer.doing += 1
-            self.bytes += size
+            self.waiting_bytes += size
             self._queue.post(self._heard, peer, envelope, link, size)
 
     def _has_room(self, peer: Peer) -> bool:
         """Whether more may be heard from `peer` by now."""
-        full = self._queue.is_full or self.bytes >= QUEUE_BYTES_MAX
+        full = self._queue.is_full or self.waiting_bytes >= QUEUE_BYTES_MAX
         return not full and peer.doing < SHARE_MAX
 
     def _heard(self, peer: Peer, envelope: Envelope, link: Link, size: int) -> None:
         peer.doing -= 1
-        self.bytes -= size
+        self.waiting_bytes -= size
         if not peer.refused:
             handler = self.handlers.get(type(envelope), not_meant)
             self.attempt(peer, envelope, handler, peer, envelope, link)

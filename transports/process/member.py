@@ -41,7 +41,7 @@ class Member:
         self.over = trio.Event()
         self.roots: set[str] = set()  # addresses at which this process dials the root
         self.root_seen = trio.current_time()  # when it was last there, where it is not connected
-        self.trace: Tracing | None = None
+        self.trace: Tracing | None = None  # what is written down of it
         self.on_begin: Callable[[wire.Begin], None] | None = None  # of a process that joins
         self.on_doubt: Callable[[], None] | None = None  # of a process that joins
         self.on_declined: Callable[[Peer, str], None] | None = None  # of the root's process
