@@ -22,7 +22,7 @@ from tests.transports.talking import (
     said,
     settled,
 )
-from transports.net import connection, greeting, strangers, wire
+from transports.net import connection, greeting, strangers, wire, writing
 from transports.net.connection import ConnectError, Me
 from transports.net.dialling import WAIT_SECONDS_MAX
 from transports.net.frames import HEADER
@@ -554,7 +554,7 @@ async def test_who_does_not_read_is_cut_and_nobody_waits_for_it(
         await settled()
         sent += 1
         assert len(good.texts()) == sent  # at once
-    assert connection.WAITING_BYTES_MAX < sent * len(frame) < 1.05 * connection.WAITING_BYTES_MAX
+    assert writing.WAITING_BYTES_MAX < sent * len(frame) < 1.05 * writing.WAITING_BYTES_MAX
     (line,) = warnings(caplog)
     assert "it does not read" in line
     assert here.log.count("lost #1") == 1
@@ -566,7 +566,7 @@ async def test_whoever_has_most_kept_goes_where_it_is_too_much_for_all(
     """What waits for one counts, and what another has said by halves."""
     net = Net(nursery, lockstep_stream_pair)
     here, frame = net.party(HERE), said("x" * 2**20)
-    here.connections.kept_bytes_max = 20 * 2**20
+    here.connections._writing.kept_bytes_max = 20 * 2**20
     slow, halved = Stranger(net.connect(here)), Stranger(net.connect(here))
     for number, one in enumerate((slow, halved), 1):
         await one.greet(Me(number, None))

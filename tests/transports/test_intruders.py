@@ -27,7 +27,7 @@ from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
-from transports.net import connection, strangers, wire
+from transports.net import connection, strangers, wire, writing
 from transports.net.connection import Me
 from transports.net.frames import HEADER
 from transports.net.limits import CHUNK_BYTES
@@ -145,7 +145,7 @@ async def test_an_intruder_costs_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(strangers, "GREETING_SECONDS", 0.2)
-    monkeypatch.setattr(connection, "WAITING_BYTES_MAX", 2**22)
+    monkeypatch.setattr(writing, "WAITING_BYTES_MAX", 2**22)
     async with life(tmp_path, seconds_max=SECONDS_MAX) as lived:
         await visited(lived, visit, line, caplog)
 

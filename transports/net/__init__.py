@@ -7,14 +7,15 @@ What an envelope means is for `transports/process` to know. On its way in, a mes
     an envelope   wire.py      one of all that two processes may say (forms.py: as arrays)
 
 and then it is handed to whoever made the `Connections`. On its way out it is encoded by `wire.py`,
-waits with its `Peer` (`peer.py`), and is sent by `connection.py`.
+waits with its `Peer` (`peer.py`), and is sent by `writing.py`. `connection.py` is about how a
+connection begins and ends, and says to whom a frame goes.
 
 Where too much is refused:
 
     a frame that is too long            `Frames.take`, as soon as its length and its kind are there
     a frame of which too much is made   `wire.heard`
     a greeting above 4 KB               `greeting.py`, by a lower limit for the same `Frames`
-    too much that waits for a peer      `Connections._push`
+    too much that waits for a peer      `writing.py`
     too many who have not greeted       `strangers.py`
     a peer that says nothing            `heartbeat.py`
 
@@ -26,7 +27,8 @@ whether it may take part). `directory.py` knows who is called what, `addresses.p
 written, `security.py` what options say of tokens and certificates.
 
 In which order to read it: `wire.py`, `frames.py`, `limits.py`, `peer.py`, `reading.py`,
-`connection.py`; then `greeting.py` and `meeting.py`. Nothing here imports `transports/process`.
+`writing.py`, `connection.py`; then `greeting.py` and `meeting.py`. Nothing here imports
+`transports/process`.
 
 A stream need not be a TCP socket: all files here ask for a `trio.abc.Stream`, and tests use streams
 in memory. Sockets are known in two places only: `dialling.dial`, for who dials, and where somebody

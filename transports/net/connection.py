@@ -2,10 +2,6 @@
 
 Rules it keeps:
 - What is sent to one process arrives in order, or the connection is lost as a whole.
-- Sending never waits: what cannot go out yet is kept, up to a limit; a process that does not read
-  for so long is treated as gone. So is one that is silent for longer than the heartbeat.
-- What is kept for all of them together has a limit that follows the memory of this process: above
-  it, whoever has most of that kept goes.
 - Who has something to say dials. Where two processes dial each other at the same moment both
   connections stand; each end writes to the first that it had, and reads from both.
 - A process dials another only while it is not connected to it. So one that dials again has lost
@@ -13,8 +9,8 @@ Rules it keeps:
 - A process is called by the address at which it listens, or by its number if it does not.
 - What a peer does wrong costs its own connection, and one line in the log. Those who have not
   greeted yet are bounded in number, time and bytes.
-- A connection has one task that reads. One that writes is there only while something waits, and
-  no bytes are kept where nothing is under way: most connections are idle.
+- A connection has one task that reads (`reading.py`). One that writes is there only while something
+  waits (`writing.py`): most connections are idle. Who is silent is cut (`heartbeat.py`).
 """
 
 from __future__ import annotations
@@ -25,23 +21,21 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from plugins.console.memory import memory_bytes
 from transports.logs import event, sum_up
-from transports.net.dialling import ConnectError, dial, end_sending, origin, parsed
+from transports.net.dialling import ConnectError, dial, origin, parsed
 from transports.net.directory import Directory
 from transports.net.errors import RemoteProtocolError
 from transports.net.greeting import Me, name_of
 from transports.net.heartbeat import Heartbeat
 from transports.net.meeting import Meeting
-from transports.net.peer import KEPT_STEP_BYTES, Link, Peer
+from transports.net.peer import Link, Peer
 from transports.net.reading import Reading
 from transports.net.security import Security
 from transports.net.wire import Envelope, Hello, Ping, encode
+from transports.net.writing import Writing
 
 __all__ = ["ConnectError", "Connections", "Me", "Peer"]
 
-WAITING_BYTES_MAX = 2**26  # for one process
-KEPT_SHARE = 4  # for all of them, of the memory that there is, one part of so many
 CLOSING_SECONDS = 2.0
 PARTING_SECONDS = 10.0  # to say what is left to a process that is not needed
 BEGUN_ANEW = "it has begun anew"
@@ -88,83 +82,50 @@ class Connections:
         self.security = security
         self._directory = Directory()
         self.peers = self._directory.peers  # by name
-        self.frames_sent = self.bytes_sent = 0
-        self.kept_bytes_max = memory_bytes() // KEPT_SHARE
         self._nursery = nursery
         self._lost, self._met, self._root_age = lost, met, root_age
-        self._reading = Reading(receive, aged, self._bound_kept)
+        self._writing = writing = Writing(nursery, self.peers, self.cut, self._forget)
+        self._reading = Reading(receive, aged, writing.bound_kept)
         self._meeting = Meeting(me, security, dial)
         self._links: dict[Link, None] = {}
         self._change = trio.lowlevel.ParkingLot()  # somebody has greeted, or is gone
-        self._heartbeat = Heartbeat(heartbeat_seconds, nursery, self.cut, self._write_soon)
+        self._heartbeat = Heartbeat(heartbeat_seconds, nursery, self.cut, writing.write_soon)
         nursery.start_soon(self._heartbeat.run, self._sweep)
 
     # -- sending ---------------------------------------------------------------------------
 
     def send(self, name: str, frame: bytes) -> None:
         """Send to the process `name`, dialling it where it is not connected."""
-        self._push(self._directory.found(name) or self._begin(name), frame)
+        self._writing.push(self._directory.found(name) or self._begin(name), frame)
 
     def send_back(self, name: str, frame: bytes) -> bool:
         """Send to the process `name` if it is connected; says whether it is."""
         peer = self._directory.found(name)
         if peer is not None:
-            self._push(peer, frame)
+            self._writing.push(peer, frame)
         return peer is not None
+
+    @property
+    def frames_sent(self) -> int:
+        """How many were, but for pings."""
+        return self._writing.frames_sent
+
+    @property
+    def bytes_sent(self) -> int:
+        """Of these frames."""
+        return self._writing.bytes_sent
+
+    @property
+    def frames_received(self) -> int:
+        """How many were, but for pings."""
+        return self._reading.frames_received
 
     def reaches(self, name: str) -> bool:
         """Whether the process `name` is connected."""
         peer = self._directory.found(name)
         return peer is not None and peer.greeted
 
-    def _push(self, peer: Peer, frame: bytes) -> None:
-        self.frames_sent += 1
-        self.bytes_sent += len(frame)
-        before = peer.waiting_bytes
-        peer.keep(frame)
-        if peer.waiting_bytes > WAITING_BYTES_MAX:
-            self.cut(peer, f"it does not read, {peer.waiting_bytes} bytes wait for it")
-        elif peer.links and not peer.writing:
-            self._write_soon(peer)
-        if peer.waiting_bytes // KEPT_STEP_BYTES > before // KEPT_STEP_BYTES:
-            self._bound_kept()
-
-    def _bound_kept(self) -> None:
-        """Where too much is kept for all, whoever has most of it goes."""
-        peers = [peer for peer in self.peers.values() if not peer.reason]
-        if sum([peer.bytes_kept for peer in peers]) > self.kept_bytes_max:
-            most = max(peers, key=lambda peer: peer.bytes_kept)
-            size = f"{most.bytes_kept} of {self.kept_bytes_max} bytes"
-            self.cut(most, f"{size} that may be kept for all wait for it, or for the rest of it")
-
-    def _write_soon(self, peer: Peer) -> None:
-        peer.writing = True
-        self._nursery.start_soon(self._write, peer)
-
-    async def _write(self, peer: Peer) -> None:
-        """Send what waits."""
-        try:
-            while peer.waiting:
-                await peer.links[0].stream.send_all(peer.batch())
-            if peer.parting and not peer.gone:
-                for link in peer.links:
-                    await end_sending(link.stream)
-                self._forget(peer, "nothing is left to say")
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._forget(peer, "the connection broke")
-        except MemoryError:
-            self.cut(peer, "no memory is left here for what it is to be told")
-        finally:
-            peer.writing = False
-            if not peer.waiting:
-                peer.waiting = None
-
     # -- receiving -------------------------------------------------------------------------
-
-    @property
-    def frames_received(self) -> int:
-        """How many were, but for pings."""
-        return self._reading.frames_received
 
     async def _serve(self, peer: Peer, link: Link) -> None:
         """Read from one connection for as long as it lasts."""
@@ -200,8 +161,8 @@ class Connections:
         peer.parting = True
         for link in peer.links:
             link.scope.deadline = trio.current_time() + PARTING_SECONDS
-        if peer.links and not peer.writing:
-            self._write_soon(peer)
+        if peer.links:
+            self._writing.write_soon(peer)
         elif not peer.links and not peer.waiting:
             peer.cancel()
 
@@ -328,8 +289,8 @@ class Connections:
         self._directory.add_alias(there, peer.name)
         for frame in waiting:
             there.keep(frame)
-        if there.links and not there.writing:
-            self._write_soon(there)
+        if there.links:
+            self._writing.write_soon(there)
 
     def _joined(self, peer: Peer, hello: Hello, link: Link) -> Peer:
         """The peer with one connection more, or the one that takes its place."""
@@ -345,8 +306,8 @@ class Connections:
                 self._meeting.backoff.forget(address)
             event(logging.INFO, "met", **_who(peer), number=f"{hello.number:x}", nodes=hello.nodes)
             self._met(peer)
-            if (peer.waiting or peer.parting) and not peer.writing:
-                self._write_soon(peer)
+            if peer.waiting or peer.parting:
+                self._writing.write_soon(peer)
         self._change.unpark_all()
         return peer
 

@@ -56,8 +56,7 @@ class Heartbeat:
         if peer.unpinged >= PING_SWEEPS and peer.links and not peer.parting:
             peer.unpinged = 0
             peer.keep(ping)
-            if not peer.writing:
-                self._write_soon(peer)
+            self._write_soon(peer)
         for link in peer.links[1:]:  # to which nothing else is written
             if self._sweeps % PING_SWEEPS == 0 and not link.pinging:
                 link.pinging = True
