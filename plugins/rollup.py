@@ -19,7 +19,7 @@ from hashlib import sha256
 from itertools import accumulate
 from typing import Any, BinaryIO
 
-from plugins.files import size_of
+from plugins.jobs.files import size_of
 
 COUNT_BYTES = 2**20  # of the file in memory at a time while counting lines
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, BinaryIO
 
-from plugins.files import size_of
+from plugins.jobs.files import size_of
 
 SUFFIXES = (".txt", ".text", ".md", ".rst", ".log")
 CHUNK_BYTES = 2**24  # of a file in memory at a time

@@ -12,7 +12,7 @@ import sys
 
 if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is started comes later
     sys.path.insert(0, __file__.removesuffix("__init__.py").removesuffix("sim/"))
-    from plugins import early
+    from plugins.console import early
 
     early.hear()
 

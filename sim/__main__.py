@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 
-from plugins import console, loading, telling
-from sim import options, progress, summary
-from sim.follow import FollowedWorld
-from sim.options import INCOMPLETE, PROGRAM, Options
+from plugins.console import streams as console
+from plugins.console import telling
+from plugins.jobs import loading
+from sim.command import options, progress, summary
+from sim.command.follow import FollowedWorld
+from sim.command.options import INCOMPLETE, PROGRAM, Options
 from sim.world import Report, World
 
 FINISHED, UNFINISHED, MISUSED = 0, 1, 2

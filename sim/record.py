@@ -14,8 +14,8 @@ from core import messages as m
 from core.messages import Message, Node
 from core.sessions.digest import canonical
 from core.worker import Worker
-from sim.actions import SUBMITTER
 from sim.clock import Clock
+from sim.faults.actions import SUBMITTER
 
 
 @attrs.frozen

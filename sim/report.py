@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins import console, tracing
-from plugins.options import BadOption, Parser, paragraphs, wrong
+from plugins import tracing
+from plugins.console import streams as console
+from plugins.console.options import BadOption, Parser, paragraphs, wrong
 
 PROGRAM = "python -m sim.report"
 WRITTEN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130

@@ -13,11 +13,11 @@ from core import Worker
 from core import messages as m
 from core.messages import Node, Value
 from core.sessions.states import GONE
-from plugins import signals
-from plugins.failing import is_local, overtime, told
-from plugins.loading import Job, cut
-from plugins.tables import SECONDS_MAX
-from plugins.values import INT_MAX, INT_MIN, SCALARS, all_given, all_plain, given, plain
+from plugins.console import signals
+from plugins.console.tables import SECONDS_MAX
+from plugins.jobs.failing import is_local, overtime, told
+from plugins.jobs.loading import Job, cut
+from plugins.jobs.values import INT_MAX, INT_MIN, SCALARS, all_given, all_plain, given, plain
 from sim.clock import Clock
 
 if TYPE_CHECKING:

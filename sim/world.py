@@ -23,20 +23,22 @@ import attrs
 from core import Host, Reflector, Shape
 from core import messages as m
 from core.messages import Node, Place
-from plugins import values
-from plugins.distributions import DRAWS, parse
+from plugins.console.distributions import DRAWS, parse
+from plugins.console.memory import peak_rss_bytes
+from plugins.console.telling import Lost
 from plugins.fanout import choose_fanout
-from plugins.loading import load
-from plugins.memory import peak_rss_bytes
-from plugins.telling import Lost
-from sim import arrivals as arriving
-from sim import places, recorded, script
-from sim.actions import SUBMITTER, Action, Fault
+from plugins.jobs import values
+from plugins.jobs.loading import load
 from sim.clock import Clock
-from sim.each import EachNetwork
-from sim.faults import Faults
-from sim.network import Network
-from sim.plans import planned
+from sim.faults import script
+from sim.faults.actions import SUBMITTER, Action, Fault
+from sim.faults.injection import Faults
+from sim.faults.plans import planned
+from sim.links import places
+from sim.links.each import EachNetwork
+from sim.links.network import Network
+from sim.measured import arrivals as arriving
+from sim.measured import tables as recorded
 from sim.record import Record
 from sim.store import MemoryStore
 from sim.work import Work, exits_caught
@@ -276,7 +278,7 @@ class World:
         return faults
 
     def do(self, action: str | Action) -> list[int]:
-        """Have something go wrong now: `crash the host of 0-3`, in the words of `sim.script`.
+        """Have something go wrong now: `crash the host of 0-3`, in words of `sim.faults.script`.
 
         Returns the nodes that it concerned. Raises ValueError for words that say nothing.
         """
@@ -295,7 +297,7 @@ class World:
             given = planned(given, self.nodes, self.shape, self.seed)
         given = tuple(given) if isinstance(given, Iterable) else (given,)
         if not all(isinstance(fault, Fault) for fault in given):
-            wanted = "'light', 'heavy', the path of a file, or what sim.script.read gives"
+            wanted = "'light', 'heavy', the path of a file, or what sim.faults.script.read gives"
             raise ValueError(f"faults must be {wanted}, not {faults!r:.60}")
         return tuple(given)
 

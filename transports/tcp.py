@@ -14,21 +14,18 @@ from typing import Any
 
 import trio
 
-from plugins import console, signals, telling
+from plugins.console import signals, telling
+from plugins.console import streams as console
+from plugins.console.options import BadOption
+from plugins.jobs.loading import JobError
 from plugins.launching import BotsError
-from plugins.loading import JobError
-from plugins.options import BadOption
-from transports import jobs, logs, options, status, summary
-from transports.blobs import BlobError, Blobs
-from transports.connection import ConnectError
-from transports.deployment import CannotListen, opened, trace_folder, traced
-from transports.joining import join
-from transports.keys import Keys
-from transports.progress import teller
-from transports.root import Root
-from transports.security import Security, SecurityError
-from transports.store import SqliteStore, StoreError
-from transports.wanted import (
+from transports import logs
+from transports.command import options, status, summary
+from transports.command.deployment import CannotListen, opened, trace_folder, traced
+from transports.command.joining import join
+from transports.command.progress import teller
+from transports.command.root import Root
+from transports.command.wanted import (
     PROGRAM,
     Exit,
     HostOptions,
@@ -36,6 +33,12 @@ from transports.wanted import (
     SecurityOptions,
     StatusOptions,
 )
+from transports.net.connection import ConnectError
+from transports.net.security import Security, SecurityError
+from transports.process.keys import Keys
+from transports.process.store import SqliteStore, StoreError
+from transports.values.blobs import BlobError, Blobs
+from transports.work import jobs
 
 EXITS: list[tuple[type[Exception], Exit]] = [
     (JobError, Exit.MISUSED),

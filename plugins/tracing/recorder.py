@@ -12,7 +12,7 @@ from typing import Any
 from core import Reflector
 from core import messages as m
 from core.messages import Command, Message, Node, Reply
-from plugins import signals
+from plugins.console import signals
 from plugins.tracing.schema import TRAFFIC_SECONDS, in_sample
 from plugins.tracing.writing import Taken, Writer
 

@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 import polars as pl
 
-from plugins import signals
-from plugins.telling import encodable, short
+from plugins.console import signals
+from plugins.console.telling import encodable, short
 from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError
 
 ROWS_MAX = 2**17  # of one piece: what is kept in memory

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from plugins import console
-from plugins.progress import progress
+from plugins.console import streams as console
+from plugins.console.progress import progress
 from sim.search import options
 from sim.search.options import PROGRAM, Options
 from sim.search.pool import TRIALS, Pool

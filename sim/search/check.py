@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from core import Computation, Reflector, Worker
 from core import messages as m
 from core.messages import Node
-from sim import script
-from sim.actions import Action, Fault, Restart
+from sim.faults import script
+from sim.faults.actions import Action, Fault, Restart
 from sim.record import connections
 from sim.search.events import Event, line
 from sim.search.failures import Failures

@@ -10,7 +10,7 @@ from core import Computation, Reflector, Shape, steps
 from core import messages as m
 from core.messages import Node, Value
 from core.tries import TRIES, TRIES_ALONE
-from sim import actions as a
+from sim.faults import actions as a
 from sim.search.invariants import RESULT, SOUND
 from sim.search.job import NOTHING_FAILS
 from sim.search.sound import Broken

@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 
 from core import Shape
-from sim import actions as a
-from sim import plans
-from sim.actions import SUBMITTER, Fault
-from sim.plans import Kind, Steps
+from sim.faults import actions as a
+from sim.faults import plans
+from sim.faults.actions import SUBMITTER, Fault
+from sim.faults.plans import Kind, Steps
 
 
 def _unopened(random: Random, nodes: int, shape: Shape) -> Steps:

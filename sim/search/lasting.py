@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core import Host, Reflector, Worker
 from core.messages import Node
 from core.sessions.states import GONE
-from sim.each import EachNetwork
+from sim.links.each import EachNetwork
 from sim.search.invariants import EQUAL, MEMBERSHIP, NOTHING_LOST
 from sim.search.memory import Memory
 from sim.search.places import Places

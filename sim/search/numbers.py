@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from core.messages import Node
-from sim.actions import Fault, Nodes
+from sim.faults.actions import Fault, Nodes
 
 SINGLE_NODES = ("node", "one", "other")  # fields of actions that are a node's number
 

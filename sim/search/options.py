@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from plugins.options import COUNT, SHARE, BadOption, Parser, add_json, number, paragraphs
+from plugins.console.options import COUNT, SHARE, BadOption, Parser, add_json, number, paragraphs
 from sim.search import report
 from sim.search.results import Source
 from sim.search.shrink import SECONDS_MAX

@@ -6,7 +6,7 @@ from core import Host, Reflector
 from core import messages as m
 from core.messages import Node, Place, Reply
 from core.sessions import Participant
-from sim import actions as a
+from sim.faults import actions as a
 from sim.world import World
 
 NAMES = (

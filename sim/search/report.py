@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from plugins.progress import left
-from sim import script
+from plugins.console.progress import left
+from sim.faults import script
 from sim.search.invariants import ALIKE
 from sim.search.results import Result
 from sim.search.shrink import Shrunk

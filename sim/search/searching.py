@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from plugins.progress import Progress
+from plugins.console.progress import Progress
 from sim.search import report
 from sim.search.failing import Inquiry
 from sim.search.invariants import IN_TIME

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import attrs
 
 from core.messages import Node
-from plugins.distributions import Distribution, parse
-from sim.actions import Fault, Nodes
+from plugins.console.distributions import Distribution, parse
+from sim.faults.actions import Fault, Nodes
 from sim.search.numbers import renumbered
 from sim.search.trial import Trial
 

@@ -14,9 +14,9 @@ from typing import Any
 import attrs
 
 from core import Shape
-from sim import actions as a
-from sim import plans
-from sim.actions import SUBMITTER, Fault
+from sim.faults import actions as a
+from sim.faults import plans
+from sim.faults.actions import SUBMITTER, Fault
 from sim.search import job, kinds
 from sim.search.check import Checker
 from sim.search.events import involved

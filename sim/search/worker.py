@@ -22,7 +22,7 @@ from typing import Any
 
 import attrs
 
-from sim import script
+from sim.faults import script
 from sim.search.invariants import BUILDABLE, NO_EXCEPTION
 from sim.search.trial import Outcome, Trial, Violation
 from sim.world import World

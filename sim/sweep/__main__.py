@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from plugins import console, signals
-from plugins.progress import left, progress
+from plugins.console import signals
+from plugins.console import streams as console
+from plugins.console.progress import left, progress
 from sim.sweep import file, options, points, table
 from sim.sweep.options import PROGRAM, VARIED, Options
 from sim.sweep.outcome import Outcome

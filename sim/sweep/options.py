@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from plugins.options import (
+from plugins.console.options import (
     COUNT,
     DISTRIBUTIONS,
     BadOption,
@@ -17,9 +17,10 @@ from plugins.options import (
     number,
     paragraphs,
 )
-from sim import options as simulator
-from sim import places, script
-from sim.options import DEFAULTS
+from sim.command import options as simulator
+from sim.command.options import DEFAULTS
+from sim.faults import script
+from sim.links import places
 from sim.sweep import file
 from sim.sweep.points import Point, grid
 from sim.sweep.running import cores

@@ -6,8 +6,8 @@ from typing import Any
 
 import attrs
 
-from plugins.telling import failure_line
-from sim.summary import with_cause
+from plugins.console.telling import failure_line
+from sim.command.summary import with_cause
 from sim.sweep.points import Point
 from sim.world import Report, World
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sim import script
-from sim.actions import Fault
+from sim.faults import script
+from sim.faults.actions import Fault
 from sim.sweep.outcome import FIGURES, Outcome
 from sim.sweep.points import LEADING, PARAMETERS, Point
 

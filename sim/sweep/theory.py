@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plugins.distributions import parse
+from plugins.console.distributions import parse
 from sim.sweep.points import LEADING
 from sim.world import ARRIVAL_SECONDS, SETTLING_SECONDS
 

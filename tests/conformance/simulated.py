@@ -12,10 +12,10 @@ from core import Host, Reflector, Worker
 from core import messages as m
 from core.messages import Message, Node
 from sim import World
-from sim.actions import SUBMITTER
 from sim.clock import Entry
-from sim.each import EachNetwork
-from sim.links import Fate
+from sim.faults.actions import SUBMITTER
+from sim.links.each import EachNetwork
+from sim.links.failing import Fate
 from sim.world import ROOT
 from tests.conformance.deployment import (
     HEARTBEAT_SECONDS,

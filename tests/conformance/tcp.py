@@ -1,7 +1,7 @@
 """A deployment on real sockets: several processes' worth of transport on one loop.
 
-Each is what `transports.deployment.opened` makes, with a tap on what it accepts. Time is the loop's
-testing clock: when nothing happens any more, it jumps to the next timer.
+Each is what `transports.command.deployment.opened` makes, with a tap on what it accepts. Time is
+the loop's testing clock: when nothing happens any more, it jumps to the next timer.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from tests.conformance.deployment import (
     Divergence,
 )
 from tests.conformance.taps import Tap
-from transports import jobs, wire
-from transports.addresses import Address
-from transports.blobs import Blobs
-from transports.connection import Me
-from transports.deployment import listeners_at, working
-from transports.keys import NO_KEYS, Keys, digest_of
-from transports.process import Process, nodes_of
-from transports.security import Security
-from transports.tracing import Tracing
-from transports.work import Work
+from transports.command.deployment import listeners_at, working
+from transports.command.tracing import Tracing
+from transports.net import wire
+from transports.net.addresses import Address
+from transports.net.connection import Me
+from transports.net.security import Security
+from transports.process.keys import NO_KEYS, Keys, digest_of
+from transports.process.process import Process, nodes_of
+from transports.values.blobs import Blobs
+from transports.work import jobs
+from transports.work.functions import Work
 
 ANY_PORT = Address("127.0.0.1", 0)
 ACTIONS_MAX = 200_000  # for any condition: the clock stands still while there is something to do
@@ -76,8 +77,13 @@ class Watched(Process):
     vote_every = 1  # as in the simulator
     deployment: Tcp
 
-    def post(self, action: Callable[..., object], *arguments: Any) -> None:
-        super().post(self._do, action, arguments)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        queue, carrier = self.queue, self.carrier
+        queue.do, queue.failed = self._do, self._failed  # type: ignore[method-assign]
+        self._broadcast, self._diverged = carrier.broadcast, carrier.diverged
+        carrier.broadcast = self._ordered  # type: ignore[method-assign]
+        carrier.diverged = self._differs  # type: ignore[method-assign]
 
     def _do(self, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         action(*arguments)
@@ -86,14 +92,14 @@ class Watched(Process):
     def _failed(self, error: Exception, **about: object) -> None:
         raise error
 
-    def broadcast(
+    def _ordered(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        self.deployment.record.ordered(reflector, self.now, message)
-        super().broadcast(reflector, message, commands)
+        self.deployment.record.ordered(reflector, self.queue.now, message)
+        self._broadcast(reflector, message, commands)
 
-    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
-        super().diverged(reflector, seq, node, fields)
+    def _differs(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        self._diverged(reflector, seq, node, fields)
         found = Divergence(reflector.session, seq, node, tuple(fields))
         self.deployment.found.append(found)
 
@@ -135,7 +141,7 @@ class Tcp(Deployment):
     # -- processes -----------------------------------------------------------------------------
 
     async def submit(self, value: Value) -> None:
-        """The submitter's process opens the root, as `transports.root` does."""
+        """The submitter's process opens the root, as `transports.command.root` does."""
         keys = Keys.drawn()
         machine: Machine = await self._nursery.start(self._serve, True, 0, keys)
         self.root = process = machine.process
@@ -146,7 +152,7 @@ class Tcp(Deployment):
         begin = wire.Begin("a case", {}, "", partitions, fanout, None, 0, place, now, end)
         process.begin(begin, self._work(process, begin))
         process.submit(m.Open(place, (1,), self.shape.plain()), self.submitter, value)
-        machine.views[self.submitter] = process.living[self.submitter]
+        machine.views[self.submitter] = process.views.living[self.submitter]
 
     def _work(self, process: Process, begin: wire.Begin) -> Work:
         if self._chosen is not None:
@@ -199,7 +205,7 @@ class Tcp(Deployment):
         return started
 
     def _begin(self, machine: Machine, begin: wire.Begin) -> None:
-        """As `transports.joining` does."""
+        """As `transports.command.joining` does."""
         process = machine.process
         if process.begun is None:
             process.begin(begin, self._work(process, begin))

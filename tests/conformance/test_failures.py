@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from core.losses import PIECES_MAX
-from plugins.failing import LINE_MAX, TEXT_MAX
-from plugins.loading import load
-from plugins.telling import as_json
+from plugins.console.telling import as_json
+from plugins.jobs.failing import LINE_MAX, TEXT_MAX
+from plugins.jobs.loading import load
 from sim import World
 from tests.processes import TOP
 from tests.transports.running import programs
-from transports.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
+from transports.work.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
 
 RAISING = """
 import asyncio, os, sys

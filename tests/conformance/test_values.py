@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from plugins import telling
-from plugins.loading import load
+from plugins.console import telling
+from plugins.jobs.loading import load
 from sim import World
 from tests.transports.running import programs
-from transports.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
+from transports.work.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
 
 VALUES = """
 import collections, datetime, decimal, enum, fractions, pathlib, uuid

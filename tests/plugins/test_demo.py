@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.loading import load
+from plugins.jobs.loading import load
 from tests.plugins.trees import Shape, balanced, partitions, run, shapes, untimed
 
 demo = load("plugins.demo")

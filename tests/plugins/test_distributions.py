@@ -10,7 +10,7 @@ from statistics import fmean, median
 
 import pytest
 
-from plugins.distributions import DRAWS, Distribution, parse
+from plugins.console.distributions import DRAWS, Distribution, parse
 
 TOP = Path(__file__).parents[2]
 TICK = 0.001
@@ -114,7 +114,7 @@ def test_a_seed_gives_one_table_and_another_seed_another() -> None:
 
 def test_the_hash_seed_does_not_matter() -> None:
     draw = "print(parse('exponential:1').ticks('7/x', 1)[:99])"
-    code = f"from plugins.distributions import parse\n{draw}"
+    code = f"from plugins.console.distributions import parse\n{draw}"
     drawn = {
         subprocess.run(
             [sys.executable, "-c", code],

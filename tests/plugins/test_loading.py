@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from plugins import demo
-from plugins.loading import NAMES, PARTS, Job, JobError, beside, load, resolved
+from plugins.jobs.loading import NAMES, PARTS, Job, JobError, beside, load, resolved
 
 JOB = """
 def prepare(input, sizes): return [input] * len(sizes)
@@ -103,7 +103,7 @@ def test_a_module_in_a_package_of_the_current_folder(here: Path) -> None:
 def test_a_module_of_the_current_folder_of_a_program_run_by_name(here: Path) -> None:
     job_file(here / "job.py", 5)
     (here / "program.py").write_text(
-        "from plugins.loading import load\nprint(load('job').compute(None, 0))\n"
+        "from plugins.jobs.loading import load\nprint(load('job').compute(None, 0))\n"
     )
     root = Path(demo.__file__).parents[1]
     done = subprocess.run(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from plugins.memory import memory_bytes, peak_rss_bytes
+from plugins.console.memory import memory_bytes, peak_rss_bytes
 from tests.test_rooms import TOP
 
 MIB = 2**20
-CHILD = "from plugins.memory import peak_rss_bytes; {}; print(peak_rss_bytes())"
+CHILD = "from plugins.console.memory import peak_rss_bytes; {}; print(peak_rss_bytes())"
 
 
 def peak_of_a_child(statement: str) -> int:
@@ -30,7 +30,7 @@ def test_what_it_has_given_back_counts() -> None:
 def test_what_a_process_may_have_is_what_limits_leave_of_it() -> None:
     limit = 1000 * MIB
     code = f"import resource as r; r.setrlimit(r.RLIMIT_AS, ({limit}, {limit}))"
-    code += "; from plugins.memory import memory_bytes; print(memory_bytes())"
+    code += "; from plugins.console.memory import memory_bytes; print(memory_bytes())"
     command = [sys.executable, "-c", code]
     told = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True).stdout
     assert int(told) == min(limit, memory_bytes())

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plugins import primes as module
-from plugins.loading import load
+from plugins.jobs.loading import load
 from tests.plugins.trees import Shape, balanced, run, shapes, untimed
 
 primes = load("plugins.primes")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from plugins import signals
-from plugins.signals import SIGNALS, Interrupt, deferred
+from plugins.console import signals
+from plugins.console.signals import SIGNALS, Interrupt, deferred
 
 
 @pytest.fixture(autouse=True)

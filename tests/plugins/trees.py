@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from plugins.loading import Job
+    from plugins.jobs.loading import Job
 
 Shape = Any  # int | list["Shape"]
 

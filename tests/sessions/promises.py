@@ -8,8 +8,8 @@ from core import Reflector
 from core.messages import Joined, Message, Node
 from core.sessions.digest import differing
 from core.sessions.states import GONE
-from sim.actions import SUBMITTER, Action
-from sim.each import EachNetwork
+from sim.faults.actions import SUBMITTER, Action
+from sim.links.each import EachNetwork
 from tests.sessions.counter import Counting
 from tests.sessions.world import Counters
 

@@ -10,9 +10,9 @@ import pytest
 
 from core import Reflector, Shape
 from core.messages import Node
-from sim import actions as a
-from sim import plans
-from sim.actions import SUBMITTER
+from sim.faults import actions as a
+from sim.faults import plans
+from sim.faults.actions import SUBMITTER
 from tests.sessions.promises import Broken, Promises
 from tests.sessions.world import Counters
 

@@ -7,12 +7,13 @@ from typing import Any
 from core import Host, Reflector
 from core import messages as m
 from core.messages import Node
-from sim import World, links
-from sim.actions import SUBMITTER
+from sim import World
 from sim.clock import Entry
-from sim.each import EachNetwork
-from sim.faults import Faults
-from sim.network import Network
+from sim.faults.actions import SUBMITTER
+from sim.faults.injection import Faults
+from sim.links import failing as links
+from sim.links.each import EachNetwork
+from sim.links.network import Network
 from sim.world import ROOT
 from tests.sessions.counter import Counted, Counter, Counting
 

@@ -20,12 +20,13 @@ import attrs
 import pytest
 
 from core import Shape
+from plugins.console.telling import as_json
 from plugins.fanout import choose_fanout
-from plugins.telling import as_json
-from sim import Report, World, progress
+from sim import Report, World
 from sim.__main__ import main
-from sim.options import INCOMPLETE
-from sim.summary import table
+from sim.command import progress
+from sim.command.options import INCOMPLETE
+from sim.command.summary import table
 
 ROOT = Path(__file__).parents[2]
 

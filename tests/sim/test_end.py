@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from sim import World, summary
-from sim.script import read
+from sim import World
+from sim.command import summary
+from sim.faults.script import read
 
 WIDE = {"nodes": 50, "fanout": 5, "partitions": 200, "delay": 2.0}
 

@@ -12,10 +12,12 @@ from core import messages as m
 from core.messages import Node
 from core.sessions.digest import differing
 from core.sessions.votes import HOST
-from plugins import telling
-from sim import World, script, summary
-from sim import actions as a
-from sim.each import EachNetwork
+from plugins.console import telling
+from sim import World
+from sim.command import summary
+from sim.faults import actions as a
+from sim.faults import script
+from sim.links.each import EachNetwork
 from tests.processes import printed
 from tests.sim.faulty import (
     HEARTBEAT_SECONDS,

@@ -11,7 +11,7 @@ import pytest
 from core import Shape
 from sim import World
 from sim.__main__ import main
-from sim.follow import FollowedWorld
+from sim.command.follow import FollowedWorld
 
 EVENT = re.compile(r" *(?P<seconds>\d+\.\d+) s  (?P<session>0(-\d+)*) +(?P<what>\S.*)")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sim import recorded
-from sim.places import read
+from sim.links.places import read
+from sim.measured import tables as recorded
 
 
 def test_a_sparse_table_is_filled_in_at_once_and_read_once(

@@ -8,9 +8,10 @@ from random import Random
 import pytest
 
 from core import Shape
-from sim import World, plans, script
-from sim import actions as a
-from sim.actions import Fault
+from sim import World
+from sim.faults import actions as a
+from sim.faults import plans, script
+from sim.faults.actions import Fault
 from sim.search import kinds
 
 NODES = 30

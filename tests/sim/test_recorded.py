@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from plugins import tables
-from plugins.distributions import Distribution, parse
-from sim import World, places, recorded
+from plugins.console import tables
+from plugins.console.distributions import Distribution, parse
+from sim import World
 from sim.__main__ import main
-from sim.places import Links
+from sim.links import places
+from sim.links.places import Links
+from sim.measured import tables as recorded
 
 TICK = 0.001
 

@@ -14,7 +14,7 @@ from core.sessions.digest import differing, digest
 from core.sessions.votes import HOST
 from core.slots import Slots
 from sim import World
-from sim.each import EachNetwork
+from sim.links.each import EachNetwork
 
 STEP_SECONDS = 0.05
 SETTLING_SECONDS = 1.0  # ten messages one way

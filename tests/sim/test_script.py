@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import script
-from sim.actions import (
+from sim.faults import script
+from sim.faults.actions import (
     Action,
     Break,
     Crash,

@@ -15,7 +15,7 @@ from core import messages as m
 from core.messages import Message
 from plugins.fanout import choose_fanout
 from sim import Report, World
-from sim.script import read
+from sim.faults.script import read
 from tests.processes import printed
 
 PRIMES_BELOW_A_MILLION = 78_498

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,15 @@ from core import messages as m
 from core.cutting import ROOT
 from core.messages import Place, Value
 from tests.transports.talking import Stranger
-from transports import wire
-from transports.blobs import Blobs
-from transports.connection import Me, Peer
-from transports.dialling import ConnectError
-from transports.keys import NO_KEYS, Keys, digest_of
-from transports.peer import Link
-from transports.process import Process, nodes_of
-from transports.security import Security
+from transports.net import wire
+from transports.net.connection import Me, Peer
+from transports.net.dialling import ConnectError
+from transports.net.peer import Link
+from transports.net.security import Security
+from transports.process.incoming import Handler
+from transports.process.keys import NO_KEYS, Keys, digest_of
+from transports.process.process import Process, nodes_of
+from transports.values.blobs import Blobs
 
 HOST, HELPER = "127.0.0.1:5001", "127.0.0.1:5002"
 HOST_NUMBER, HELPER_NUMBER, SILENT_NUMBER = 1, 2, 3
@@ -67,11 +69,13 @@ class Recording(Process):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.heard: dict[bytes, None] = {}
+        handlers = self.incoming.handlers
+        self.incoming.handlers = {kind: partial(self._record, handlers[kind]) for kind in handlers}
 
-    def _received(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
+    def _record(self, handler: Handler, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
         if len(self.heard) < 2000:
             self.heard[wire.encode(envelope)] = None
-        super()._received(peer, envelope, link)
+        handler(peer, envelope, link)
 
 
 class Life:

@@ -12,8 +12,8 @@ from pathlib import Path
 from core import Computation, Session, Shape
 from core import messages as m
 from core.messages import Message
-from transports import store
-from transports.store import SqliteStore
+from transports.process import store
+from transports.process.store import SqliteStore
 
 SHAPE = Shape.root(40, 40)
 INCARNATION = 9  # messages each

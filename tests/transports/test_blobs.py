@@ -19,8 +19,8 @@ import pytest
 
 from core import messages as m
 from tests.test_rooms import TOP
-from transports import blobs
-from transports.blobs import (
+from transports.values import blobs
+from transports.values.blobs import (
     BLOB_BYTES_MAX,
     KEY,
     LARGE_BYTES,
@@ -181,7 +181,7 @@ def test_a_disk_without_room_is_one_line_and_leaves_nothing(tmp_path: Path) -> N
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from transports.blobs import loaded, stored
+from transports.values.blobs import loaded, stored
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -299,7 +299,7 @@ def test_a_temporary_folder_goes_with_all_that_is_in_it() -> None:
 
 OWNER = """
 import os, signal, sys
-from transports.blobs import Blobs
+from transports.values.blobs import Blobs
 mine = Blobs()
 print(mine.folder, flush=True)
 if sys.argv[1] == "killed":

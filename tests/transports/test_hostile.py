@@ -29,10 +29,11 @@ from core.sessions.messages import NODE_BITS
 from tests.transports.running import Programs, programs
 from tests.transports.talking import Stranger
 from tests.transports.test_limits import GIVEN, framed, hostile
-from transports import wire
-from transports.blobs import KEY
-from transports.connection import Me
-from transports.limits import FRAME_BYTES_MAX
+from transports.net import wire
+from transports.net.connection import Me
+from transports.net.errors import RemoteProtocolError
+from transports.net.limits import FRAME_BYTES_MAX
+from transports.values.blobs import KEY
 
 MEMORY_BYTES = 2**29
 DISK_BYTES = 2**26
@@ -93,7 +94,7 @@ class Attack:
 
     async def _come_again(self) -> None:
         while True:
-            with suppress(OSError, trio.BrokenResourceError, wire.RemoteProtocolError):
+            with suppress(OSError, trio.BrokenResourceError, RemoteProtocolError):
                 async with await trio.open_tcp_stream(*self.at) as stream:
                     member = Member(stream, wire.random_number(), self.kind.nodes)
                     await member.stranger.greet(member.me)

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from plugins import demo, primes
-from plugins.loading import JobError, load
-from transports.jobs import allowed, called, chosen, fingerprint, own
+from plugins.jobs.loading import JobError, load
+from transports.work.jobs import allowed, called, chosen, fingerprint, own
 
 JOB = """
 from os import system
@@ -173,7 +173,9 @@ def test_only_public_functions_of_the_file_itself(here: Path, name: str) -> None
     assert line == f"{name!r} is no function of the job 'job.py': name another"
 
 
-@pytest.mark.parametrize("name", ["plugins.loading:load", "plugins.tables:rows", "plugins.loading"])
+@pytest.mark.parametrize(
+    "name", ["plugins.jobs.loading:load", "plugins.console.tables:rows", "plugins.jobs.loading"]
+)
 def test_what_jobs_are_loaded_with_is_no_job(name: str) -> None:
     refusal("plugins.demo", {"compute": name})
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from plugins.options import BadOption
-from transports import addresses, options
-from transports.addresses import Address
-from transports.wanted import (
+from plugins.console.options import BadOption
+from transports.command import options
+from transports.command.wanted import (
     CORES,
     GATHERING_SECONDS,
     LOCAL_BOTS,
@@ -24,6 +23,8 @@ from transports.wanted import (
     SecurityOptions,
     StatusOptions,
 )
+from transports.net import addresses
+from transports.net.addresses import Address
 
 JOB = "job prepare compute collect input partitions fanout delay seed piece-timeout keep-going"
 SECURITY = "token-file tls-cert tls-key tls-ca"

@@ -17,9 +17,9 @@ from trio.testing import MockClock
 
 from tests.transports.living import Pieces, life
 from tests.transports.running import TOP, Program, Programs, free_port
-from transports import transfer
-from transports.blobs import Draft, NoRoom, stored
-from transports.process import Process
+from transports.process.process import Process
+from transports.values import transfer
+from transports.values.blobs import Draft, NoRoom, stored
 
 ROOM = "64m"
 RESULT = 20
@@ -42,7 +42,7 @@ def collect(outputs):
 """
 FILLING = """
 import contextlib, tempfile
-from transports.crew import start
+from transports.work.crew import start
 
 with open(tempfile.gettempdir() + "/filling", "wb", buffering=0) as file:
     with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from transports.security import Security, SecurityError, check_listen
+from transports.net.security import Security, SecurityError, check_listen
 
 TOKEN = "0123456789abcdef"
 

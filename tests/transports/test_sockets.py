@@ -12,10 +12,10 @@ import trio
 import trustme
 
 from tests.transports.talking import Net, Party, Stranger, said, serve, until
-from transports import connection
-from transports.connection import ConnectError
-from transports.dialling import dial, origin
-from transports.security import Security
+from transports.net import connection
+from transports.net.connection import ConnectError
+from transports.net.dialling import dial, origin
+from transports.net.security import Security
 
 SECONDS_MAX = 20
 TOKEN = b"a token of all of them"

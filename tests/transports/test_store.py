@@ -28,10 +28,10 @@ from tests.core.test_store import back, crash, restart, restarted
 from tests.core.test_trees import check_result
 from tests.test_rooms import TOP
 from tests.transports.stored_life import INCARNATION, STEPS, life
-from transports import store
-from transports.blobs import handle
-from transports.keys import Keys
-from transports.store import SqliteStore, StoreError, found
+from transports.process import store
+from transports.process.keys import Keys
+from transports.process.store import SqliteStore, StoreError, found
+from transports.values.blobs import handle
 
 JOB: dict[str, Value] = {"job": "plugins.primes", "partitions": 9, "fanout": 3, "input": [0, 1.5]}
 
@@ -245,7 +245,7 @@ def test_a_snapshot_takes_the_place_of_many_messages(
 def test_a_message_that_is_too_long_for_a_frame_is_stored_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transports.wire.FRAME_BYTES_MAX", 500)
+    monkeypatch.setattr("transports.net.wire.FRAME_BYTES_MAX", 500)
     monkeypatch.setattr(store, "COMPACT_BYTES_MIN", 10**6)
     kept = SqliteStore(path, JOB)
     state = lived(kept, 5, b"x" * 1000)
@@ -327,7 +327,7 @@ def test_one_process_at_a_time(path: Path) -> None:
     kept = SqliteStore(path, JOB)
     script = (
         "import sys, pathlib\n"
-        "from transports.store import SqliteStore, StoreError, found\n"
+        "from transports.process.store import SqliteStore, StoreError, found\n"
         "for use in (found, SqliteStore):\n"
         "    try:\n"
         "        use(pathlib.Path(sys.argv[1]))\n"

@@ -10,11 +10,11 @@ import attrs
 import pytest
 
 from core.messages import Failure
-from plugins.progress import REFRESH_SECONDS
-from plugins.telling import Lost, as_json
-from transports import progress
-from transports.progress import Teller, teller, waiting_line, working_line
-from transports.summary import Report, table, with_cause
+from plugins.console.progress import REFRESH_SECONDS
+from plugins.console.telling import Lost, as_json
+from transports.command import progress
+from transports.command.progress import Teller, teller, waiting_line, working_line
+from transports.command.summary import Report, table, with_cause
 
 REPORT = Report(
     result=78498,

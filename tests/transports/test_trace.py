@@ -23,8 +23,8 @@ from plugins.tracing.schema import EVENTS, FORMAT, TABLES, VERSION, in_sample
 from plugins.tracing.writing import Writer
 from tests.transports.jobs_for_tests import SLEEPING, WAITING
 from tests.transports.running import Programs, free_port, until
-from transports.connection import Me
-from transports.tracing import LOOK_SECONDS, Tracing
+from transports.command.tracing import LOOK_SECONDS, Tracing
+from transports.net.connection import Me
 
 HEARING = (
     *(sys.executable, "-c"),
@@ -423,7 +423,7 @@ def test_who_has_no_trace_does_not_load_what_writes_it(run: Programs) -> None:
     )
     host = run.host("--job", job, "--input", 0, "--partitions", 1)
     loaded = until(lambda: modules.exists() and modules.read_text().split())
-    assert "plugins.loading" in loaded
-    assert not {"polars", "transports.tracing"} & set(loaded)
+    assert "plugins.jobs.loading" in loaded
+    assert not {"polars", "transports.command.tracing"} & set(loaded)
     host.interrupt()
     host.ended(130)

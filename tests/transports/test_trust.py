@@ -15,10 +15,13 @@ from core import Computation, Host, Session, Shape
 from core import messages as m
 from core.messages import Place
 from core.sessions.messages import NODE_BITS
-from plugins.values import NESTING_MAX, plain
-from transports import soundness, wire
-from transports.trust import Trust
-from transports.wire import HEADER, NONCE_BYTES, Hello, RemoteProtocolError
+from plugins.jobs.values import NESTING_MAX, plain
+from transports.net import wire
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER
+from transports.net.wire import NONCE_BYTES, Hello
+from transports.process import soundness
+from transports.process.trust import Trust
 
 HERE, THERE = "127.0.0.1:5001", "127.0.0.1:5002"
 NUMBER, NODES = 7, 10
@@ -516,7 +519,7 @@ def test_one_process_has_one_vote(trust: Trust, host: Host) -> None:
 def test_those_who_wait_for_sessions_are_bounded(
     trust: Trust, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transports.trust.WAITED_FOR_MAX", 1)
+    monkeypatch.setattr("transports.process.trust.WAITED_FOR_MAX", 1)
     arrive = m.Arrive(NODE, None, None)
     assert trust.check(HELLO, "0-1", NODE, arrive)
     host.receive((THERE, NODE), NODE, "0-1", arrive)

@@ -18,11 +18,12 @@ import trio
 from trio.testing import MockClock
 
 from core.messages import Place, Value
-from plugins.failing import TEXT_MAX, shortened
+from plugins.jobs.failing import TEXT_MAX, shortened
 from tests.transports.working import ASYNC_JOB, FIRST, JOB, SECONDS_MAX, SESSION, Desk, desk, gate
-from transports import crew, work
-from transports.blobs import NoRoom, handle, loaded, stored
-from transports.computing import OF_THE_JOB
+from transports.values.blobs import NoRoom, handle, loaded, stored
+from transports.work import crew
+from transports.work import functions as work
+from transports.work.computing import OF_THE_JOB
 
 TOP = Path(__file__).parents[2]
 ENDED = "the computing process ended"

@@ -22,7 +22,7 @@ from collections import deque
 
 from core import messages as m
 from tests.benchmarks.tcp.clients import ANSWER_SECONDS, Client, Clients
-from transports import wire
+from transports.net import wire
 
 PAYLOAD_BYTES = 200
 WARMING_SECONDS_MAX = 1.0

@@ -134,7 +134,7 @@ def test_every_event_happens_somewhere(event: str, runs: Runs) -> None:
 
 
 def test_a_fault_is_told_in_the_words_of_the_simulator(runs: Runs) -> None:
-    from sim import script
+    from sim.faults import script
 
     ran = runs["heavy"]
     told = {what for (what,) in rows(ran.trace.events, "fault", "to")}

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from threading import Event
 
-from sim.actions import Crash, Fault, Nodes
+from sim.faults.actions import Crash, Fault, Nodes
 from sim.search.trial import Outcome, Trial, Violation
 from sim.world import World
 

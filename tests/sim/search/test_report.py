@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from plugins.progress import progress
+from plugins.console.progress import progress
 from sim.search import report
 from sim.search.report import Failure, Tally
 from sim.search.results import Result, Run

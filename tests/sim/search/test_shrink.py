@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import pytest
 
-from sim import actions as a
-from sim.actions import Action, Crash, Fault, Nodes
+from sim.faults import actions as a
+from sim.faults.actions import Action, Crash, Fault, Nodes
 from sim.search.shrink import RUNS_MAX, Shrunk, shrink
 from sim.search.trial import Trial
 

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from sim import Report, World
-from sim.options import DEFAULTS
+from sim.command.options import DEFAULTS
 from sim.sweep import grid, run, sweep
 
 TOP = Path(__file__).parents[3]

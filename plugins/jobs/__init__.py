@@ -1,0 +1,1 @@
+"""What a job is: how it is found, what its functions are given, how they fail."""

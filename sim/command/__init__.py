@@ -1,0 +1,1 @@
+"""The command line of the simulator: its options, and what it tells."""

@@ -1,0 +1,1 @@
+"""What carries messages from node to node: links that hold and links that fail."""

@@ -1,0 +1,349 @@
+"""Hosts and links: carries what the core says from node to node, each link with its delay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from core import Computation, Host, Reflector, Worker
+from core import messages as m
+from core.messages import Address, Call, Command, Message, Node, Place, Reply
+from core.sessions import Participant
+from core.sessions.model import Kind
+from core.sessions.states import GONE, Event
+from sim.clock import Clock, Entry
+from sim.faults.actions import SUBMITTER
+from sim.record import Divergence, Offence, Record
+from sim.work import Work
+
+if TYPE_CHECKING:
+    from plugins.tracing.recorder import Recorder
+
+
+END_KEY = b"the end"  # of the submitter, which the end of a computation has to show
+NEVER = -1  # the tick at which a message arrives that nobody gets
+
+
+class Network:
+    """The core's port and carrier in the simulator. A node's address is its number."""
+
+    kind: Kind = Computation
+    participant: type[Participant] = Worker
+    vote_every = 0  # there is but one replica
+    submitter: Node = SUBMITTER
+
+    def __init__(
+        self,
+        nodes: int,
+        clock: Clock,
+        link_ticks: list[int],
+        service_seconds: float,
+        work: Work,
+        record: Record,
+    ) -> None:
+        self.clock = clock
+        self.record = record
+        self.work = work
+        self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
+        self.alive = bytearray(nodes + 1)
+        self.end_key = END_KEY
+        self.views: list[Any] = [None] * (nodes + 1)  # one view of each node's chain
+        self.hosts: dict[Address, Host] = {}
+        self.spoken: dict[Node, dict[Node, None]] = {}  # to whom, though it has no view there
+        self.outcome: m.Ended | None = None
+        self._link_ticks = link_ticks
+        self._mask = len(link_ticks) - 1
+        self._service_seconds = service_seconds
+        self.longest_ticks = max(*link_ticks, clock.ticks(service_seconds))  # one message takes
+        self._busy_until: dict[Address, float] = {}
+        self._queued: dict[Address, int] = {}  # the tick at which the last in its queue is handled
+        self.receive = self._queue if service_seconds else self.handle
+        self.carry = self.deliver  # faults put themselves in between
+        self.watch: Callable[[Reflector, Message], None] | None = None  # told what is ordered
+        self.trace: Recorder | None = None
+
+    def host(self, address: Address) -> Host | None:
+        """The host at `address`, if that node is there."""
+        host = self.hosts.get(address)
+        if host is None and self.alive[address]:
+            self.hosts[address] = host = Host(address, self, self.kind)
+        return host
+
+    def deliver(self, sender: Node, receiver: Node, entry: Entry) -> int:
+        """Deliver `entry` when it has passed the link between the two; returns the tick."""
+        clock = self.clock
+        tick = clock.tick
+        if sender != receiver:
+            tick += self._link_ticks[(sender + receiver) & self._mask]
+        due = clock.due.get(tick)
+        if due is None:
+            due = clock.open_tick(tick)
+        due += entry
+        return tick
+
+    def link_ticks(self, one: Node, other: Node) -> int:
+        """How long a message takes from one to the other, either way."""
+        return self._link_ticks[(one + other) & self._mask]
+
+    # -- the port of the views -------------------------------------------------------------
+
+    def send(self, worker: Participant, place: Place, call: Call) -> None:
+        self.carry(worker.node, place.route[-1], (self.receive, place, worker, call))
+
+    def open(self, worker: Participant, opening: m.Open) -> None:
+        self.send(worker, opening.place, opening)
+
+    def count_repeated(self) -> None:
+        """From now on note what is computed again: nodes may be lost."""
+
+        def compute(worker: Worker, command: m.Compute) -> None:
+            self.record.given(command)
+            self.work.compute(worker, command)
+
+        self.compute = compute
+
+    def later(self, worker: Participant, seconds: float, place: Place) -> None:
+        due = self.clock.tick + self.clock.ticks(seconds)
+        self.clock.at(due, (_retry, worker, place, None))
+
+    def ended(self, worker: Participant, ended: m.Ended) -> None:
+        if worker.observes:
+            self.outcome = ended
+            self.clock.stopped = True
+
+    # -- the carrier of the reflectors -----------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        return self.clock.now
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        self.clock.call_later(seconds, action)
+
+    def reply(self, host: Host, link: Participant, place: Place, reply: Reply) -> None:
+        node = link.node
+        if self.trace is not None:
+            self.trace.replied(self.clock.now, place.session, node, reply)
+        tick = self.carry(host.address, node, (Participant.answered, link, place, reply))
+        if type(reply) is m.Wait:
+            self.record.connected(host)
+            self.record.placed(node, tick)
+
+    def welcome(self, reflector: Reflector, link: Participant, node: Node) -> None:
+        pass  # the newcomer shares the host's replica
+
+    def broadcast(
+        self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
+    ) -> None:
+        self._note(reflector, message, commands)
+        if type(message) is m.Joined:
+            commands = self._seat(reflector, message.node, commands)
+        if not commands:
+            return
+        members = reflector.members
+        if len(commands) > 1:  # in the order in which everyone else would hear it
+            place = {node: i for i, node in enumerate(members)}
+            commands.sort(key=lambda told: place[told[0]])
+        address = reflector.host.address
+        for node, command in commands:
+            link = members[node]
+            self.carry(address, node, (Participant.on, link, reflector, command))
+
+    def _note(
+        self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
+    ) -> None:
+        state, record = reflector.state, self.record
+        model: Any = state.model
+        record.ordered.append((reflector.session, state.seq, self.clock.now, message))
+        if type(message) is m.Finished:
+            record.finished(model, message)
+        elif type(message) is m.Joined:
+            record.joined(reflector, message.node)
+        elif type(message) is m.Left:
+            record.leads(state)
+        if self.trace is not None:
+            self.trace.ordered(self.clock.now, reflector, message, commands)
+        if self.watch is not None:
+            self.watch(reflector, message)
+
+    def party(self, node: Node) -> Node:
+        return node
+
+    def owns(self, host: Host, node: Node) -> bool:
+        return bool(node == host.address)
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return ended.key == self.end_key
+
+    def offended(self, host: Host, link: Participant, place: Place, call: Call) -> None:
+        self.record.offences.append(Offence(place.session, link.node, call))
+        if link.node != host.address:
+            self.cut(host.address, link.node)
+
+    def cut(self, one: Node, other: Node) -> None:
+        """The connection of the two is closed."""
+
+    def voters(self, reflector: Reflector) -> int:
+        return len(reflector.members) + 1
+
+    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        self.record.divergences.append(Divergence(reflector.session, seq, node, fields))
+
+    def repair(self, reflector: Reflector, link: Participant, node: Node) -> None:
+        raise AssertionError("a shared replica cannot differ from itself")
+
+    def _seat(
+        self, reflector: Reflector, newcomer: Node, commands: list[tuple[Node, Command]]
+    ) -> list[tuple[Node, Command]]:
+        """Tell the newcomer what its joining brought; returns what is for others, if anything."""
+        link = reflector.members[newcomer]
+        own = [command for node, command in commands if node == newcomer]
+        entry = (Participant.seated, link, reflector, own)
+        self.record.placed(newcomer, self.carry(reflector.host.address, newcomer, entry))
+        others = len(own) < len(commands)
+        return [told for told in commands if told[0] != newcomer] if others else []
+
+    # -- deliveries ------------------------------------------------------------------------
+
+    def _queue(self, place: Place, worker: Participant, call: Call) -> None:
+        """A host handles one message after the other, each for its service time.
+
+        Votes take none: a run is to be the same whether replicas are compared or not.
+        """
+        if type(call) is m.Vote:
+            return self.handle(place, worker, call)
+        clock, address = self.clock, place.route[-1]
+        done = max(clock.now, self._busy_until.get(address, 0.0)) + self._service_seconds
+        self._busy_until[address] = done
+        self._queued[address] = due = clock.tick + clock.ticks(done - clock.now)
+        clock.at(due, (self.dequeue, place, worker, (call, self.host(address))))
+        return None
+
+    def dequeue(self, place: Place, worker: Participant, queued: tuple[Call, Host | None]) -> None:
+        """Its turn has come; whoever has begun there since knows nothing of it."""
+        (call, host), address = queued, place.route[-1]
+        if self.hosts.get(address) in (None, host):
+            self.handle(place, worker, call)
+        elif type(call) is m.Arrive and worker.state is not GONE:
+            self._tell_loss(worker.node, address)
+
+    def handle(self, place: Place, worker: Participant, call: Call) -> None:
+        """The host at `place` does with a call what is to be done."""
+        seat = worker.seat
+        address = place.route[-1]
+        if (
+            type(call) is m.Finished
+            and type(seat) is Reflector
+            and seat.session == place.session
+            and seat.host.address == address
+        ):
+            return seat.receive(worker, worker.node, call)  # most; the rest find their way
+        host = self.hosts.get(address) or self.host(address)
+        if host is not None:
+            host.receive(worker, worker.node, place.session, call)
+        elif worker.node == address and worker.state is not GONE:  # it was in its own queue
+            self.carry(address, address, (self.handle, place, worker, call))
+        elif type(call) is m.Arrive:
+            self._tell_loss(worker.node, address)
+        return None
+
+    def _tell_loss(self, node: Node, other: Node) -> None:
+        """The connection between the two broke at the other's end: `node` notices in time."""
+        due = self.carry(other, node, (self.lose, node, other, None))
+        if due != NEVER:
+            self.clock.count_timer(due)  # it is no message
+
+    def lose(self, node: Node, other: Node, _: None = None) -> None:
+        """`node` hears that its connection to the other is gone, after what came before."""
+        due = self.queued(node)
+        if due >= self.clock.tick:
+            self.clock.at(due, (self.notice, node, other, None))
+        else:
+            self.notice(node, other)
+
+    def queued(self, node: Node) -> int:
+        """The tick in which the last call is handled that waits for the host of `node`, or -1."""
+        return self._queued.get(node, -1)
+
+    def notice(self, node: Node, other: Node, _: None = None) -> None:
+        """`node` notices that its connection to the other is gone."""
+        host = self.hosts.get(node)
+        if host is not None:
+            if self.trace is not None:
+                self._trace_loss(self.trace, host, other)
+            host.lose(other)
+        for view in self.chain(node):
+            view.lost(other)
+
+    def _trace_loss(self, trace: Recorder, host: Host, other: Node) -> None:
+        for session, reflector in host.reflectors.items():
+            if other in reflector.members and not reflector.closed:
+                trace.lost(self.clock.now, other, session)
+
+    # -- nodes come and go -----------------------------------------------------------------
+
+    def arrive(
+        self, node: Node, place: Place, listens: bool, observes: bool = False
+    ) -> Participant:
+        """Node `node` is there, and asks at `place`."""
+        self.alive[node] = 1
+        if self.trace is not None:
+            self.trace.arrived(self.clock.now, node, place.session)
+        address = node if listens else None
+        self.views[node] = worker = self.participant(self, node, address, place, observes)
+        worker.enter(place)
+        return worker
+
+    def leave(self, node: Node) -> None:
+        """Node `node` is gone, and so are its connections: each other end notices in time."""
+        if self.trace is not None:
+            self.trace.gone(self.clock.now, node)
+        self.part(node)
+        for view in self.chain(node):
+            view.step(Event.END)
+        host = self.hosts.pop(node, None)
+        if host is not None:
+            host.close()
+
+    def part(self, node: Node) -> None:
+        """All connections of `node` close, and it is not there any more."""
+        for peer in self.peers(node):
+            self._tell_loss(peer, node)
+        self.alive[node] = 0
+
+    def peers(self, node: Node) -> list[Node]:
+        """Those whom `node` is connected to, those included whom it is just sending on."""
+        found = dict.fromkeys(view.place.address for view in self.chain(node))
+        found |= self.spoken.get(node, {})
+        if node in self.hosts:
+            found |= dict.fromkeys(link.node for link in connected(self.hosts[node]))
+        found.pop(node, None)
+        return list(found)
+
+    def newest(self, session: str) -> Reflector | None:
+        """The reflector of the session's newest incarnation, of those that are open."""
+        hosts = [host for host in self.hosts.values() if session in host.reflectors]
+        found: list[Reflector] = [host.reflectors[session] for host in hosts]
+        return max(found, key=lambda reflector: reflector.state.epoch, default=None)
+
+    def chain(self, node: Node) -> list[Any]:
+        """The views of a node, from the highest level down."""
+        view = self.views[node]
+        return view.chain() if view else []
+
+
+def _retry(worker: Participant, place: Place, _: None) -> None:
+    worker.retry(place)
+
+
+def connected(host: Host) -> list[Any]:
+    """The links of all who are connected to a host."""
+    links: list[Any] = []
+    for reflector in host.reflectors.values():
+        links += reflector.members.values()
+        for waiting in (reflector.admission.standbys, reflector.recovery.bringing):
+            links += [link for link, _ in waiting.values()]
+        links += [link for link, _ in (reflector.admission.early or {}).values()]
+    for arrivals in host.waiting.values():
+        links += [link for link, _ in arrivals.values()]
+    return links

@@ -1,0 +1,1 @@
+"""What was measured elsewhere, for the simulator: who came when, how long links are."""

@@ -1,0 +1,157 @@
+"""One process of a deployment, from the options of its command line to its last word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+import trio
+
+from core.sessions.store import Store
+from plugins.console.distributions import parse
+from plugins.console.options import BadOption
+from transports.logs import event
+from transports.net import wire
+from transports.net.addresses import Address
+from transports.net.connection import Me
+from transports.net.security import Security, check_listen
+from transports.process.keys import NO_KEYS, Keys
+from transports.process.process import Process
+from transports.values.blobs import Blobs
+from transports.work.crew import start
+from transports.work.functions import Work
+from transports.work.jobs import Chosen
+
+
+class CannotListen(Exception):
+    """Nobody could reach this process. The message is one line."""
+
+
+async def listeners_at(
+    listen: Address, advertise: Address | None
+) -> tuple[list[trio.SocketListener], str]:
+    """The listening sockets, and the address by which others reach them. Raises CannotListen."""
+    try:
+        listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CannotListen(
+            f"cannot listen on {listen} ({reason}): give another --listen HOST:PORT"
+        ) from error
+    port = listeners[0].socket.getsockname()[1]
+    host = advertise.host if advertise else listen.host
+    return listeners, str(Address(host, (advertise and advertise.port) or port))
+
+
+@asynccontextmanager
+async def opened(
+    security: Security,
+    blobs: Blobs,
+    listen: Address | None,
+    advertise: Address | None = None,
+    nodes: int = 0,
+    store: Store | None = None,
+    heartbeat_seconds: float = 15.0,
+    computing: int = 0,
+    keys: Keys = NO_KEYS,
+    values_max: int | None = None,
+) -> AsyncIterator[Process]:
+    """A process that serves until the block is left. Raises CannotListen.
+
+    So many `computing` processes are started ahead, before it is known what for.
+    """
+    listeners: list[trio.SocketListener] = []
+    address = None
+    if listen is not None:
+        check_listen(listen.host, security)
+        listeners, address = await listeners_at(listen, advertise)
+        event(logging.INFO, "listening", address=address)
+    me = Me(wire.random_number(), address, nodes)
+    async with trio.open_nursery() as nursery:
+        process = Process(
+            me, security, nursery, blobs, store, heartbeat_seconds, keys, values_max=values_max
+        )
+        if listeners:
+            nursery.start_soon(trio.serve_listeners, process.connections.accept, listeners)
+        nursery.start_soon(process.run)
+        try:
+            process.reserve += [start() for _ in range(computing)]
+            yield process
+        finally:
+            with trio.CancelScope(shield=True):
+                await process.connections.close()
+            for started in process.reserve:
+                started.end()
+            nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def trace_folder(folder: Path | None, shared: bool = False) -> Iterator[None]:
+    """A new folder for a trace, where there is to be one; with `shared` it may be there already.
+
+    Raises BadOption.
+    """
+    if folder is None:
+        yield
+        return
+    from plugins.tracing import schema, writing  # what writes tables takes a while to load
+
+    try:
+        writing.begin(folder, again=shared)
+    except schema.TraceError as error:
+        raise BadOption(f"--trace: {error}") from None
+    try:
+        yield
+    finally:
+        if not shared:
+            with suppress(OSError):
+                folder.rmdir()  # it is empty: nothing has begun, and it is not to be in the way
+
+
+@asynccontextmanager
+async def traced(process: Process, folder: Path | None, sample: int) -> AsyncIterator[None]:
+    """Write down what happens in the process meanwhile, where that is wanted."""
+    if folder is None:
+        yield
+        return
+    from transports.command.tracing import Tracing
+
+    process.trace = trace = Tracing(process.me, folder, sample, process.untrace)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trace.run)
+        try:
+            yield
+        finally:
+            process.untrace()
+            with trio.CancelScope(shield=True):
+                await trace.close()
+            nursery.cancel_scope.cancel()
+
+
+def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> Work:
+    """What runs the functions of the job in that process. Raises ValueError for its delay."""
+    delay = None
+    if begin.delay is not None:
+        quantile = parse(begin.delay).quantile()
+        random = Random(f"{begin.seed}/{process.me.number}")
+
+        def delay() -> float:
+            return quantile(random.random())
+
+    folder, reserve = process.blobs.folder, process.reserve
+    post, fetch, trace = process.post, process.fetch, process.trace
+    return Work(
+        chosen,
+        post,
+        folder,
+        fetch,
+        cores,
+        delay,
+        reserve,
+        trace,
+        begin.piece_timeout,
+        lacks=process.blobs.lacks,
+    )

@@ -1,0 +1,160 @@
+"""The command lines: which there are, and what does not go together.
+
+    python -m transports.tcp                       everything on this machine  -> HostOptions
+    python -m transports.tcp host --listen ...     the root of a job           -> HostOptions
+    python -m transports.tcp join HOST:PORT ...    a process with nodes        -> JoinOptions
+    python -m transports.tcp status HOST:PORT      how a job stands            -> StatusOptions
+
+The first is a host with bots of its own, so there is one class for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from plugins.console.options import BadOption, Parser, require_trace
+from transports.command import parsers
+from transports.command.wanted import (
+    CORES,
+    GATHERING_SECONDS,
+    LOCAL_BOTS,
+    NODES,
+    NODES_MAX,
+    PORT,
+    PROCESSES_MAX,
+    PROGRAM,
+    STARTING_SECONDS,
+    BotsOptions,
+    HostOptions,
+    JobOptions,
+    JoinOptions,
+    SecurityOptions,
+    StatusOptions,
+)
+from transports.net.addresses import Address
+
+
+def read(arguments: Sequence[str]) -> Wanted:
+    """Raises BadOption; SystemExit(0) after printing the help, where that was asked for."""
+    command, *rest = arguments or ("",)
+    if command in COMMANDS:
+        parser, made = COMMANDS[command]
+        return made(_named(parser(), rest))
+    if command and not command.startswith("-"):
+        commands = ", ".join(COMMANDS)
+        raise BadOption(f"{command!r:.60} is no command, give {commands}, or options only")
+    return _alone(_named(parsers.alone(), arguments))
+
+
+def _named(parser: Parser, arguments: Sequence[str]) -> dict[str, Any]:
+    named = parser.read(arguments)
+    require_trace(named)
+    return named
+
+
+# -- from what was named -------------------------------------------------------------------
+
+Some = TypeVar("Some", JobOptions, SecurityOptions)
+
+
+def _taken(cls: type[Some], named: dict[str, Any]) -> Some:
+    """An object of the class with those of its fields that were named; they are taken away."""
+    names = [field.name for field in attrs.fields(cls) if field.name in named]
+    return cls(**{name: named.pop(name) for name in names})
+
+
+def _security(named: dict[str, Any]) -> SecurityOptions:
+    security = _taken(SecurityOptions, named)
+    if (security.tls_cert is None) != (security.tls_key is None):
+        lacking = "--tls-cert" if security.tls_cert is None else "--tls-key"
+        raise BadOption(f"{lacking} is missing: give both the certificate and its key, or neither")
+    return security
+
+
+def _alone(named: dict[str, Any]) -> HostOptions:
+    bots = _bots(named, LOCAL_BOTS)
+    named.setdefault("partitions", bots.nodes)
+    work, listen = _taken(JobOptions, named), Address("127.0.0.1", 0)
+    return HostOptions(True, work, SecurityOptions(), bots, 0, None, listen, **named)
+
+
+def _host(named: dict[str, Any]) -> HostOptions:
+    launcher = named.pop("bots", None)
+    if launcher is None and (mine := [name for name in ("nodes", "processes") if name in named]):
+        raise BadOption(
+            f"--{mine[0]} is about bots, give --bots too; others come by '{PROGRAM} join'"
+        )
+    bots = None if launcher is None else _bots(named, launcher)
+    work, security = _taken(JobOptions, named), _security(named)
+    waits = _waits(named.pop("wait_nodes", None), named.pop("wait_seconds", None), work, bots)
+    options = HostOptions(False, work, security, bots, *waits, **named)
+    _check_advertised(options.listen, options.advertise)
+    if options.store and not options.listen.port:
+        raise BadOption(
+            f"--listen: '{options.listen}' has another port each time, and with --store nodes are "
+            f"to find the host again; give a port, such as {PORT}"
+        )
+    return options
+
+
+def _waits(
+    nodes: int | None, seconds: float | None, work: JobOptions, bots: BotsOptions | None
+) -> tuple[int | None, float | None]:
+    if nodes is not None or seconds is not None:
+        return nodes, seconds
+    if work.partitions is not None:
+        return 0, None
+    return (bots.nodes, STARTING_SECONDS) if bots else (None, GATHERING_SECONDS)
+
+
+def _bots(named: dict[str, Any], launcher: str) -> BotsOptions:
+    """Never more processes than nodes, nor more nodes in one process than it can have."""
+    module, _, where = launcher.partition(":")
+    nodes, processes = named.pop("nodes", NODES), named.pop("processes", None)
+    if processes is None and module == LOCAL_BOTS:
+        processes = CORES
+    if processes is not None:
+        processes = min(processes, nodes)
+    if nodes > NODES_MAX * (processes or PROCESSES_MAX):
+        raise BadOption(
+            f"--nodes: {nodes:,} are too many for {processes or PROCESSES_MAX:,} processes, "
+            f"each has {NODES_MAX:,} at most; give more --processes"
+        )
+    return BotsOptions(module, where, nodes, processes)
+
+
+def _join(named: dict[str, Any]) -> JoinOptions:
+    security = _security(named)
+    options = JoinOptions(security=security, **{**named, "allow": tuple(named.get("allow", ()))})
+    if options.advertise and not options.listen:
+        raise BadOption("--advertise tells where this process listens, give --listen too")
+    if options.listen:
+        _check_advertised(options.listen, options.advertise)
+    return options
+
+
+def _check_advertised(listen: Address, advertise: Address | None) -> None:
+    if listen.is_wildcard and advertise is None:
+        raise BadOption(
+            f"--listen: '{listen}' is every address of this machine; say by which others reach it: "
+            f"--advertise HOST:{listen.port}"
+        )
+    if advertise and advertise.is_wildcard:
+        raise BadOption(
+            f"--advertise: '{advertise}' is no address that others can reach, give this machine's"
+        )
+
+
+def _status(named: dict[str, Any]) -> StatusOptions:
+    return StatusOptions(security=_security(named), **named)
+
+
+Wanted = HostOptions | JoinOptions | StatusOptions
+COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wanted]]] = {
+    "host": (parsers.host, _host),
+    "join": (parsers.join, _join),
+    "status": (parsers.status, _status),
+}

@@ -1,0 +1,337 @@
+"""The submitter's process: waits for nodes, hosts the root, has the answer computed, tells the end.
+
+Rules it keeps:
+- What cannot be stored ends nothing: it is tried again, and told at the end if it was in vain.
+- With a store, a host that was killed goes on where it was when the same command is given again;
+  one that had finished says the result again.
+- Whoever is connected at the end is told so, and then the connections are closed. A host that is
+  interrupted tells so only if it has no store, as otherwise it is to be continued.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import attrs
+import trio
+
+from core import Session, Shape
+from core import messages as m
+from core.cutting import ROOT
+from core.messages import Place
+from core.sessions.digest import digest
+from plugins.console import signals
+from plugins.console.memory import peak_rss_bytes
+from plugins.console.telling import Lost
+from plugins.fanout import choose_fanout
+from plugins.launching import HERE, PYTHON, Bots, launcher
+from transports.command.counting import Counts
+from transports.command.deployment import working
+from transports.command.joining import TRY_SECONDS_MAX
+from transports.command.progress import Teller
+from transports.command.status import nodes_connected, status_of
+from transports.command.summary import Report
+from transports.command.wanted import CORES, LOCAL_BOTS, HostOptions
+from transports.logs import event
+from transports.net import wire
+from transports.net.connection import Peer
+from transports.process.keys import digest_of
+from transports.process.process import Process, nodes_of
+from transports.process.store import SqliteStore
+from transports.values.blobs import stored
+from transports.work import jobs
+
+LOOK_SECONDS = 0.1
+GRACE_SECONDS = 2.0  # for bots to end by themselves
+BOT_PATIENCE_SECONDS = 30.0
+
+
+class Root:
+    """The root of one computation."""
+
+    def __init__(
+        self,
+        process: Process,
+        options: HostOptions,
+        chosen: jobs.Chosen,
+        store: SqliteStore | None,
+        teller: Teller,
+    ) -> None:
+        self.process = process
+        self.options = options
+        self.chosen = chosen
+        self.store = store
+        self.teller = teller
+        self.counts = Counts()
+        self.began = time.perf_counter()
+        self._returned = False  # somebody who knew this computation before
+        process.status = partial(status_of, process)
+        process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
+        process.on_lost = self._count_lost
+        process.on_declined = self._declined
+        if store is not None:
+            store.on_trouble = self._tell_trouble
+
+    async def run(self) -> Report | None:
+        """Returns how it went, None if it was interrupted. Raises what launching bots raises."""
+        resumed = self.process.host.stored.get(ROOT)
+        if resumed is not None and resumed.ended and resumed.ended.failure is None:
+            shape = Shape(*resumed.model.plan)
+            return self._report(resumed.ended, shape, resumed.seq, 0.0, resumed=True)
+        made: list[Report] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hear_signals, nursery.cancel_scope)
+            made.append(await self._attended(resumed))
+            nursery.cancel_scope.cancel()
+        if not made and self.store is None:
+            self._tell_others(m.Failure(ROOT, None, "its host was interrupted"))
+        return made[0] if made else None
+
+    async def _attended(self, resumed: Session | None) -> Report:
+        """From the first node to the last word."""
+        process = self.process
+        async with self._bots() as bots:
+            nodes = await self._waited(bots) if resumed is None else 0
+            shape = self._shape(nodes) if resumed is None else self._again(resumed)
+            self._submit(shape, nodes, again=resumed is not None)
+            opened_at = time.perf_counter()
+            finished = await self._finished(shape, bots)
+            seconds = time.perf_counter() - opened_at if finished else None
+            if finished:
+                self._tell_others(process.failure)
+                await self._tell_those_who_look_for_it()
+            if bots is not None:
+                await self._see_off(bots)
+        state = process.host.reflectors[ROOT].state
+        ended = process.outcome or m.Ended(None, None)
+        return self._report(ended, shape, state.seq, seconds, resumed is not None)
+
+    # -- before --------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _bots(self) -> AsyncIterator[Bots | None]:
+        wanted = self.options.bots
+        if wanted is None:
+            yield None
+            return
+        if self.options.trace is not None and wanted.module != LOCAL_BOTS:
+            self.teller.note(f"bots of {wanted.module} write no trace: they may be elsewhere")
+        token = self.process.connections.security.token
+        environment = {"MILLION_NODES_TOKEN": token.decode()} if token else {}
+        bots = launcher(wanted.module)
+        async with bots(wanted.where, wanted.processes or 0, self._command, environment) as running:
+            yield running
+
+    def _command(self, number: int, processes: int) -> list[str]:
+        """How the `number`-th of the bots' processes is started."""
+        wanted, security = self.options.bots, self.options.security
+        assert wanted is not None
+        share = _share(wanted.nodes, number, processes)
+        command = [PYTHON, "-m", "transports.tcp", "join", self.process.me.name]
+        command += ["--nodes", str(share), "--cores", str(max(1, CORES // processes))]
+        command += ["--heartbeat", str(self.options.heartbeat)]
+        command += ["--patience", str(BOT_PATIENCE_SECONDS), "--while-stdin"]
+        work = self.options.work
+        for name in (work.job, work.prepare, work.compute, work.collect):
+            if name is not None:
+                command += ["--allow", _allowed(name)]
+        for option, path in (("--tls-cert", security.tls_cert), ("--tls-key", security.tls_key)):
+            command += [option, os.path.abspath(path)] if path else []
+        command += ["--tls-ca", os.path.abspath(security.tls_ca)] if security.tls_ca else []
+        if self.options.trace is not None and wanted.module == LOCAL_BOTS:  # others may be far away
+            command += ["--trace", os.path.abspath(self.options.trace)]
+            command += ["--sample", str(self.options.sample)]
+        return [*command, "--listen", f"{HERE}:0"]
+
+    async def _waited(self, bots: Bots | None) -> int:
+        """Wait for nodes; returns how many there are."""
+        wanted, seconds = self.options.wait_nodes, self.options.wait_seconds
+        until = math.inf
+        while True:
+            connected = nodes_connected(self.process)
+            nodes = sum(connected)
+            if nodes and seconds is not None and until == math.inf:
+                until = trio.current_time() + seconds
+            enough = wanted is not None and nodes >= wanted
+            if enough or trio.current_time() >= until or self._is_deserted(bots):
+                return nodes
+            left = None if until == math.inf else until - trio.current_time()
+            self.teller.waiting(len(connected), nodes, wanted, left)
+            await trio.sleep(LOOK_SECONDS)
+
+    def _shape(self, nodes: int) -> Shape:
+        work = self.options.work
+        partitions = work.partitions or max(1, nodes)
+        fanout = work.fanout or choose_fanout(partitions)
+        return Shape.root(partitions, fanout, work.keep_going)
+
+    def _again(self, resumed: Session) -> Shape:
+        """As it was; but a job that has failed may go on from now on without what fails."""
+        shape = Shape(*resumed.model.plan)
+        return attrs.evolve(shape, keep_going=shape.keep_going or self.options.work.keep_going)
+
+    def _submit(self, shape: Shape, nodes: int, again: bool) -> None:
+        """Open the root, give it the input, and tell everyone what is computed."""
+        process, work = self.process, self.options.work
+        place = Place(ROOT, (process.me.name,))
+        parts = {part: jobs.called(name) for part, name in self._parts().items()}
+        now = time.time()
+        begin = wire.Begin(
+            jobs.called(work.job),
+            parts,
+            self.chosen.fingerprint,
+            shape.partitions,
+            shape.fanout,
+            work.delay,
+            work.seed,
+            place,
+            now,
+            digest_of(process.end_key),
+            work.piece_timeout,
+            shape.keep_going,
+        )
+        process.begin(begin, working(process, begin, self.chosen, cores=1))
+        if process.trace is not None:
+            process.trace.describe(self.options, shape, nodes)
+        epoch = (int(now * 1000),)  # newer than that of any host before
+        (submitter,) = nodes_of(process.me.number, 1)
+        value = stored(process.blobs.folder, work.input)
+        process.submit(m.Open(place, epoch, shape.plain(), again), submitter, value)
+        for peer in list(process.connections.peers.values()):
+            process.tell_begun(peer)
+        self.teller.note(f"work begins: {shape.partitions:,} partitions, fanout {shape.fanout:,}")
+
+    def _parts(self) -> dict[str, str]:
+        work = self.options.work
+        parts = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
+        return {part: name for part, name in parts.items() if name is not None}
+
+    # -- meanwhile -----------------------------------------------------------------------------
+
+    async def _hear_signals(self, scope: trio.CancelScope) -> None:
+        with trio.open_signal_receiver(*signals.heard()) as received:
+            async for _ in received:
+                scope.cancel()
+
+    async def _finished(self, shape: Shape, bots: Bots | None) -> bool:
+        """Wait for the result; says whether it is there."""
+        over, teller = self.process.over, self.teller
+        while not over.is_set() and not self._is_deserted(bots):
+            if teller.on_terminal:
+                nodes = sum(nodes_connected(self.process))
+                teller.working(nodes, self.accepted(shape), shape.partitions)
+            if self.store is not None:
+                self.store.catch_up()
+            with trio.move_on_after(LOOK_SECONDS):
+                await over.wait()
+            root = self.process.host.reflectors[ROOT]
+            self._returned = self._returned or root.admission.again or bool(root.recovery.returned)
+        return over.is_set()
+
+    def _is_deserted(self, bots: Bots | None) -> bool:
+        """All bots have ended, and nobody else will come."""
+        others = any(peer.greeted for peer in self.process.connections.peers.values())
+        return self.options.alone and bots is not None and not bots.running and not others
+
+    async def _see_off(self, bots: Bots) -> None:
+        """Give bots time to end by themselves."""
+        assert self.options.bots is not None
+        nodes, processes = self.options.bots.nodes, bots.processes
+        with trio.move_on_after(GRACE_SECONDS):
+            shares = [_share(nodes, i, processes) for i in range(processes)]
+            self.counts.bots_ended(await bots.wait(), shares)
+
+    def _count_lost(self, peer: Peer) -> None:
+        if self.process.outcome is None:
+            self.counts.gone(peer, self.process.host)
+
+    def _tell_trouble(self, trouble: str) -> None:
+        assert self.store is not None
+        path = self.store.path
+        if trouble:
+            self.teller.note(f"{path}: {trouble}: the job goes on, and it is tried again")
+        else:
+            self.teller.note(f"{path}: it can be written again, and has all that was missing")
+
+    def _declined(self, peer: Peer, reason: str) -> None:
+        if self.counts.declined(peer):
+            event(logging.WARNING, "declined", peer=peer.name, reason=reason)
+
+    def accepted(self, shape: Shape) -> int:
+        """How many partitions of a session are done, as far as this process knows."""
+        host, session = self.process.host, shape.session
+        reflector = host.reflectors.get(session)
+        done = reflector.model.facts() if reflector else host.backups.kept.get(session, {})
+        if not (done or reflector):
+            return 0
+        found = 0
+        for slot, size in enumerate(shape.sizes()):
+            if slot in done:
+                found += size - sum(count for count, _ in done[slot][2:])  # without what was lost
+            elif not shape.leaf:
+                found += self.accepted(shape.child(slot))
+        return found
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _tell_others(self, failure: m.Failure | None) -> None:
+        over = wire.encode(wire.Over(self.process.end_key, failure))
+        for name in list(self.process.connections.peers):
+            self.process.connections.send_back(name, over)
+
+    async def _tell_those_who_look_for_it(self) -> None:
+        """Where some came who knew this computation before, others may be about to."""
+        if self._returned:
+            await trio.sleep(TRY_SECONDS_MAX + LOOK_SECONDS)
+            self._tell_others(self.process.failure)
+
+    def _report(
+        self, ended: m.Ended, shape: Shape, root_messages: int, seconds: float | None, resumed: bool
+    ) -> Report:
+        process, counts, options = self.process, self.counts, self.options
+        finished = ended.failure is None and seconds is not None
+        lost = Lost.of(ended.lost)
+        missing = lost.count if lost else 0
+        reflector = process.host.reflectors.get(ROOT)
+        return Report(
+            result=process.blobs.loaded(ended.result),
+            failure=m.Failure.of(ended.failure),
+            nodes=max(options.bots.nodes if options.bots else 0, counts.arrived),
+            processes=len(counts.nodes),
+            partitions=shape.partitions,
+            fanout=shape.fanout,
+            levels=shape.levels,
+            arrived=counts.arrived,
+            left=counts.left,
+            lost_processes=counts.lost_processes,
+            accepted=shape.partitions - missing if finished else self.accepted(shape),
+            finished_seconds=seconds,
+            messages=process.connections.frames_sent + process.connections.frames_received,
+            root_messages=root_messages,
+            bytes_sent=process.connections.bytes_sent,
+            connections_max=counts.connections_max,
+            seed=options.work.seed,
+            wall_seconds=time.perf_counter() - self.began,
+            peak_rss_bytes=peak_rss_bytes(),
+            resumed=resumed,
+            divergences=process.divergences,
+            digest=digest(reflector.state.snapshot()) if reflector else None,
+            lost=lost,
+        )
+
+
+def _share(nodes: int, number: int, processes: int) -> int:
+    """How many of the nodes the `number`-th process has."""
+    return nodes * (number + 1) // processes - nodes * number // processes
+
+
+def _allowed(name: str) -> str:
+    """What a process of ours is told to allow, for a job or a part of one that the user named."""
+    place = jobs.place(name)
+    return os.path.abspath(place) if place.endswith(".py") else place

@@ -1,0 +1,204 @@
+"""How a computation stands: what each host knows, asked from the root down, without joining."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from core import Host, Reflector
+from core.cutting import ROOT
+from plugins.console.telling import aligned, counted
+from transports.net import wire
+from transports.net.connection import ConnectError, Connections, Me, Peer
+from transports.net.peer import Link
+from transports.net.security import Security
+from transports.process.process import Process
+
+ASK_SECONDS = 10.0  # for one answer
+HOSTS_AT_ONCE = 20
+
+
+def status_of(process: Process) -> dict[str, Any]:
+    """What a process says of itself and of its sessions, as plain data."""
+    begun, nodes = process.begun, nodes_connected(process)
+    return {
+        "address": process.me.name,
+        "job": begun.job if begun else None,
+        "processes": len(nodes),
+        "nodes": sum(nodes),
+        "sessions": sessions_of(process.host),
+    }
+
+
+def nodes_connected(process: Process) -> list[int]:
+    """How many nodes each connected process has, but those that have none: they only ask."""
+    peers = process.connections.peers.values()
+    return [peer.hello.nodes for peer in peers if peer.hello and peer.hello.nodes]
+
+
+def sessions_of(host: Host) -> list[dict[str, Any]]:
+    """What `host` knows of each session that it holds, as plain data."""
+    return [_session(reflector) for reflector in host.reflectors.values() if _stands(reflector)]
+
+
+def _stands(reflector: Reflector) -> bool:
+    return not reflector.closed and not reflector.state.moved
+
+
+def _session(reflector: Reflector) -> dict[str, Any]:
+    state, model = reflector.state, reflector.model
+    slots, sizes = model.slots, model.shape.sizes()
+    taken = {} if model.shape.leaf else {i: w for i, w in enumerate(slots.worker) if w is not None}
+    return {
+        "session": reflector.session,
+        "address": reflector.place.address,
+        "leader": state.leader,
+        "participants": len(state.people),
+        "spares": len(reflector.admission.standbys),
+        "slots": len(slots),
+        "done": len(slots) - slots.remaining,
+        "partitions": model.shape.partitions,
+        "accepted": sum(size for done, size in zip(slots.done, sizes, strict=True) if done),
+        "messages": state.seq,
+        "epoch": list(state.epoch),
+        "ended": state.ended is not None,
+        "children": {
+            str(i): state.addresses[node] or reflector.place.address
+            for i, node in taken.items()
+            if not slots.done[i] and node in state.people
+        },
+    }
+
+
+class Asking:
+    """Asks hosts how they stand."""
+
+    def __init__(self, security: Security, nursery: trio.Nursery) -> None:
+        me = Me(wire.random_number(), None)
+        self.connections = Connections(me, security, nursery, self._receive, self._lost)
+        self._answers: dict[str, trio.MemorySendChannel[dict[str, Any]]] = {}
+
+    async def ask(self, address: str) -> dict[str, Any]:
+        """What the host at `address` says. Raises ConnectError."""
+        peer = await self.connections.connect(address)
+        send, receive = trio.open_memory_channel[dict[str, Any]](1)
+        self._answers[peer.name] = send
+        self.connections.send_back(peer.name, wire.encode(wire.Ask()))
+        with trio.move_on_after(ASK_SECONDS):
+            async for answer in receive:
+                return answer
+        raise ConnectError(f"{address} does not say how it stands: see whether it is overloaded")
+
+    async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
+        if isinstance(envelope, wire.Told) and peer.name in self._answers:
+            self._answers.pop(peer.name).send_nowait(envelope.status)
+
+    def _lost(self, peer: Peer) -> None:
+        if peer.name in self._answers:
+            self._answers.pop(peer.name).close()
+
+
+async def tree(address: str, security: Security) -> dict[str, Any]:
+    """The whole tree: the root's own status, with all sessions that could be found below it.
+
+    Raises ConnectError if the host at `address` does not answer; others that do not are named
+    in `unreached`.
+    """
+    async with trio.open_nursery() as nursery:
+        asking = Asking(security, nursery)
+        status = await asking.ask(address)
+        found = {s["session"]: s for s in status["sessions"]}
+        asked, unreached = {status["address"]}, list[str]()
+        limit = trio.CapacityLimiter(HOSTS_AT_ONCE)
+
+        async def add(host: str) -> None:
+            async with limit:
+                try:
+                    told = await asking.ask(host)
+                except ConnectError:
+                    unreached.append(host)
+                else:
+                    _merge(found, told["sessions"])
+
+        while hosts := _hosts(found) - asked:
+            asked |= hosts
+            async with trio.open_nursery() as level:
+                for host in sorted(hosts):
+                    level.start_soon(add, host)
+        nursery.cancel_scope.cancel()
+    sessions = [found[name] for name in sorted(found, key=_order)]
+    return {**status, "sessions": sessions, "unreached": sorted(unreached)}
+
+
+def _merge(found: dict[str, dict[str, Any]], sessions: list[dict[str, Any]]) -> None:
+    """The newest incarnation of each."""
+    for session in sessions:
+        known = found.get(session["session"])
+        if known is None or known["epoch"] < session["epoch"]:
+            found[session["session"]] = session
+
+
+def _hosts(found: dict[str, dict[str, Any]]) -> set[str]:
+    return {
+        address
+        for session in found.values()
+        for address in session["children"].values()
+        if not address.startswith("#")
+    }
+
+
+def _order(name: str) -> list[int]:
+    return [int(part) for part in name.split("-")]
+
+
+def accepted(sessions: list[dict[str, Any]]) -> int:
+    """How many partitions are done, of all that are known."""
+    known = {session["session"]: session for session in sessions}
+
+    def count(name: str) -> int:
+        session = known.get(name)
+        if session is None:
+            return 0
+        return int(session["accepted"]) + sum(count(f"{name}-{i}") for i in session["children"])
+
+    return count(ROOT)
+
+
+# -- for people ----------------------------------------------------------------------------
+
+ROWS_MAX = 40  # sessions; those nearest to the root
+
+
+def table(told: dict[str, Any]) -> str:
+    """The tree as text: a line a session, indented by level."""
+    sessions = sorted(
+        told["sessions"], key=lambda s: (s["session"].count("-"), _order(s["session"]))
+    )
+    shown = {s["session"] for s in sessions[:ROWS_MAX]}
+    rows = [
+        ("host", told["address"]),
+        ("job", told["job"] or "none yet, it waits for nodes"),
+        ("connected", f"{counted(told['processes'], 'process')}, {counted(told['nodes'], 'node')}"),
+    ]
+    if not sessions:
+        return aligned(rows)
+    if (whole := sessions[0])["session"] == ROOT:
+        rows.append(("partitions", f"{accepted(sessions):,} of {whole['partitions']:,} accepted"))
+    rows += [("unreached", address) for address in told["unreached"]]
+    lines = [_line(s) for s in told["sessions"] if s["session"] in shown]
+    if left := len(sessions) - len(lines):
+        lines.append(f"... and {counted(left, 'session')} more")
+    return "\n".join([aligned(rows), "", *lines])
+
+
+def _line(session: dict[str, Any]) -> str:
+    name = session["session"]
+    parts = [
+        f"{'  ' * name.count('-')}{name}",
+        f"{session['done']:,} of {counted(session['slots'], 'slot')} done",
+        counted(session["participants"], "participant"),
+    ]
+    if session["spares"]:
+        parts.append(counted(session["spares"], "spare"))
+    return "  ".join([f"{parts[0]:<20}", *parts[1:], f"at {session['address']}"])

@@ -1,0 +1,252 @@
+"""What travels between two processes: envelopes, each of which says one thing.
+
+They are msgpack (`forms.py`), and one is one frame (`frames.py`). How much a frame may hold is seen
+before it is taken apart (`limits.py`). Nothing that arrives names code to run.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import Annotated, Any, Union, get_args
+
+import attrs
+import msgspec
+
+from core import messages as m
+from core.messages import Message, Node, Reply, Value
+from transports.net.errors import LocalProtocolError, RemoteProtocolError
+from transports.net.forms import as_array, as_object, form
+from transports.net.frames import HEADER
+from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
+
+VERSION = 5
+NUMBER_BITS = 43  # of a process's number
+NONCE_BYTES = 32
+REASON_LENGTH_MAX = 1000
+DIGEST_BYTES = 32  # of a key that is shown at the end
+
+_SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
+_TIMEOUT = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+_DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
+_SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
+
+
+def random_number() -> int:
+    """For a process: nobody hands them out, and no two have the same. Its highest bit is set."""
+    highest = NUMBER_BITS - 1  # so that with its nodes it is at least core's ALONE_BELOW
+    return 1 << highest | secrets.randbits(highest)
+
+
+# What a participant may say; what else is ordered, only a reflector says.
+Said = (
+    m.Arrive | m.Leave | m.Brought | m.Vote | m.Kept | m.Key | m.Open | m.Given | m.Prepared
+    | m.Collected | m.Finished | m.Failed | m.Moved | m.Ended
+)  # fmt: skip
+
+
+# -- before anything else ------------------------------------------------------------------
+
+
+@attrs.frozen
+class Hello:
+    """Either end, first of all: who this is. `address`: where it listens, None if it does not."""
+
+    version: int
+    number: Annotated[int, msgspec.Meta(ge=0, lt=2**NUMBER_BITS)]
+    address: str | None
+    nodes: int  # that it has, or is about to have
+    token: bool  # whether it has one, and wants a proof
+    nonce: Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+
+
+@attrs.frozen
+class Proof:
+    """Either end, second, where there is a token: that it knows it."""
+
+    mac: bytes
+
+
+@attrs.frozen
+class Ping:
+    """Either end, every third of the heartbeat: it lives, and the root was there so long ago."""
+
+    root_seconds: Annotated[float, msgspec.Meta(ge=0)] = math.inf  # as far as it is known there
+
+
+# -- between processes ---------------------------------------------------------------------
+
+
+@attrs.frozen
+class Begin:
+    """Root -> process that joins: the computation, and where its root is."""
+
+    job: str
+    parts: dict[str, str]  # functions that are not the job's own: by part, where they are from
+    fingerprint: str  # of the sources
+    partitions: int
+    fanout: int
+    delay: str | None  # seconds that each call is made to take
+    seed: int  # of these delays
+    root: m.Place
+    began: _UNIX_SECONDS  # when the root was opened, or opened again, by its wall clock
+    end: _DIGEST  # of the key that whoever says that all is over has to show
+    piece_timeout: _TIMEOUT | None = None  # seconds after which a call of a function is ended
+    keep_going: bool = False  # what fails for good is left out, and all else collected
+
+
+@attrs.frozen
+class Declined:
+    """Process that joins -> root, once it has heard what begins: it takes no part in that."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
+
+
+@attrs.frozen
+class Over:
+    """Root -> process, and on from there: the computation is over, you are not needed any more."""
+
+    key: bytes  # of which `Begin` has the digest
+    failure: m.Failure | None = None  # None: the result is there
+
+
+@attrs.frozen
+class Ask:
+    """Anybody -> host: how do your sessions stand?"""
+
+
+@attrs.frozen
+class Told:
+    """Host -> who asked: what it knows, as plain data."""
+
+    status: dict[str, Value]
+
+
+# -- what the core says --------------------------------------------------------------------
+
+
+@attrs.frozen
+class Call:
+    """Node -> host."""
+
+    session: str
+    node: Node
+    call: Said
+
+
+@attrs.frozen
+class Answer:
+    """Host -> node."""
+
+    session: str
+    node: Node
+    reply: Reply
+
+
+@attrs.frozen
+class Follow:
+    """Host -> process: the session as it is now, when the first of its nodes is admitted there,
+    or when its replica was wrong."""
+
+    place: m.Place
+    snapshot: dict[str, Value]
+    seal: bytes  # that this process shows when it comes back
+
+
+@attrs.frozen
+class Ordered:
+    """Host -> each process that follows: the next message."""
+
+    session: str
+    seq: int
+    time: float
+    message: Message
+
+
+@attrs.frozen
+class Unfollow:
+    """Host -> process, when none of its nodes is left in the session."""
+
+    session: str
+
+
+# -- large values --------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Fetch:
+    """Process -> process: send me a piece of these bytes, which `session` is about.
+
+    `deep`: get them from elsewhere if you have not got them.
+    """
+
+    sha: _SHA
+    session: str
+    offset: _SIZE
+    deep: bool
+
+
+@attrs.frozen
+class Chunk:
+    """Process -> process: the piece of them at `offset`; `size` is that of the whole."""
+
+    sha: _SHA
+    offset: _SIZE
+    size: _SIZE
+    data: bytes
+
+
+@attrs.frozen
+class Missing:
+    """Process -> process: it has not got them."""
+
+    sha: _SHA
+
+
+Envelope = (
+    Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
+    | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
+)  # fmt: skip
+
+
+def decoder(*more: type) -> msgspec.msgpack.Decoder[Any]:
+    """Of envelopes; those with messages may have some of `more` classes, of another model."""
+    forms = [form(cls, True, more if cls in (Call, Ordered) else ()) for cls in get_args(Envelope)]
+    return msgspec.msgpack.Decoder(Union[tuple(forms)])  # noqa: UP007  made here
+
+
+_DECODER = decoder()
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def encode(envelope: Envelope) -> bytes:
+    """One frame. Raises LocalProtocolError for what does not fit."""
+    try:
+        data = _ENCODER.encode(as_array(envelope))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LocalProtocolError(f"{type(envelope).__name__}: {error}") from error
+    if len(data) > FRAME_BYTES_MAX:
+        name, size = type(envelope).__name__, len(data)
+        raise LocalProtocolError(f"{name} of {size} bytes, above the limit of {FRAME_BYTES_MAX}")
+    return HEADER.pack(len(data)) + data
+
+
+REFUSAL = encode(Proof(b"no"))  # a frame, in place of a proof
+
+
+def decode(data: bytes) -> Envelope:
+    """The envelope in a frame, without its header. Raises RemoteProtocolError."""
+    try:
+        envelope: Envelope = as_object(_DECODER.decode(data))
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise RemoteProtocolError(f"malformed frame of {len(data)} bytes: {error}") from error
+    return envelope
+
+
+def heard(data: bytes) -> Envelope:
+    """The same of a long frame, unless too much would be made of it. Raises RemoteProtocolError."""
+    if made_bytes(data) > MADE_BYTES_MAX:
+        size = f"frame of {len(data)} bytes"
+        raise RemoteProtocolError(f"{size}: it would take more than {MADE_BYTES_MAX} in memory")
+    return decode(data)

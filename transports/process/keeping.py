@@ -1,0 +1,44 @@
+"""How much this process keeps of sessions that are elsewhere, for when they are lost there.
+
+What others have it keep is taken up to a budget. What is above it is not kept: if it is lost
+elsewhere, too, it is computed again. Nobody is to blame, as there may be that much.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from core import messages as m
+from core.sessions.backups import Backups
+from plugins.console.memory import memory_bytes
+from transports.logs import event
+
+KEPT_SHARE = 16  # of the memory, one part of so many; as objects it takes some times that
+RECOUNT_SECONDS = 5.0  # at most so often all that is kept is counted
+
+_bytes = msgspec.msgpack.Encoder().encode
+
+
+class Keeping:
+    """What is kept so far, in bytes of msgpack: counted as it comes, and anew when it is much."""
+
+    def __init__(self, backups: Backups) -> None:
+        self.bytes_max = memory_bytes() // KEPT_SHARE
+        self._backups = backups
+        self._bytes = 0
+        self._recounted = float("-inf")
+
+    def takes(self, kept: m.Kept, now: float) -> bool:
+        """Whether that is to be kept, too; if it is, it is counted."""
+        size = len(_bytes(kept.facts))
+        if self._bytes + size > self.bytes_max and now > self._recounted + RECOUNT_SECONDS:
+            self._bytes = len(_bytes((self._backups.kept, self._backups.claimed)))
+            self._recounted = now
+        if self._bytes + size > self.bytes_max:
+            reason = f"{self.bytes_max} bytes of other sessions are kept here by now"
+            event(logging.WARNING, "not_kept", session=kept.session, reason=reason)
+            return False
+        self._bytes += size
+        return True

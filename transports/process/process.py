@@ -1,0 +1,287 @@
+"""One process of a computation: its rooms, how they are joined, and what a command asks of it.
+
+Rules it keeps:
+- What a peer says is dealt with by one room, which the table in `_handlers` names.
+- Who is lost is lost in each room, and each forgets by itself what nobody needs any more.
+- A connection that nobody here needs any more is closed after a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from core import Computation, Host, Shape, Worker
+from core import messages as m
+from core.messages import Node, Place
+from core.sessions import Participant
+from core.sessions.messages import NODE_BITS
+from core.sessions.model import Kind
+from core.sessions.store import Store
+from transports.net import wire
+from transports.net.connection import Connections, Me
+from transports.net.peer import Link, Peer
+from transports.net.security import Security
+from transports.process.bringing import Bringing
+from transports.process.calls import Calls
+from transports.process.carrier import Carrier
+from transports.process.following import Following
+from transports.process.incoming import Handler, Incoming
+from transports.process.keeping import Keeping
+from transports.process.keys import NO_KEYS, Keys
+from transports.process.member import Member
+from transports.process.outgoing import Outgoing
+from transports.process.port import Port
+from transports.process.queue import Queue
+from transports.process.trust import Trust
+from transports.process.values import Values
+from transports.process.views import Views
+from transports.values.blobs import Blobs
+from transports.work.crew import Started
+from transports.work.functions import Work
+
+STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
+IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
+
+
+class Process(Member):
+    """Some nodes, and what they share."""
+
+    vote_every = 1000  # messages of a session
+
+    def __init__(
+        self,
+        me: Me,
+        security: Security,
+        nursery: trio.Nursery,
+        blobs: Blobs,
+        store: Store | None = None,
+        heartbeat_seconds: float = 15.0,
+        keys: Keys = NO_KEYS,
+        kind: Kind = Computation,
+        participant: type[Participant] = Worker,
+        values_max: int | None = None,
+    ) -> None:
+        super().__init__(me, keys)
+        self.on_met: Callable[[Peer], None] = _ignore
+        self.on_lost: Callable[[Peer], None] = _ignore
+        self.status: Callable[[], dict[str, m.Value]] = dict
+        self.work: Work | None = None
+        self.reserve: list[Started] = []  # computing processes that were started ahead
+        self.blobs = blobs
+        self._participant: Any = participant
+        self._nursery = nursery
+        self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
+        self._unused: set[str] = set()  # connections that nobody needed a while ago
+        self.queue = Queue()
+        self.post = self.queue.post
+        self._open_ends(security, heartbeat_seconds)
+        self._make_rooms(kind, store, keys.root)
+        self._make_way(blobs.most_bytes() // 2 if values_max is None else values_max)
+        self.fetch, self.leave = self.values.fetch, self.port.leave
+
+    def _open_ends(self, security: Security, heartbeat_seconds: float) -> None:
+        """Where a message's way begins and ends."""
+        self.incoming = Incoming(self.queue, self._cut)
+        self.connections = Connections(
+            self.me,
+            security,
+            self._nursery,
+            self.incoming.take,
+            self._notice,
+            self._met,
+            heartbeat_seconds,
+            root_age=self.root_age,
+            aged=self._hear_root_age,
+        )
+        self.outgoing = Outgoing(self.connections)
+
+    def _make_rooms(self, kind: Kind, store: Store | None, root_key: bytes) -> None:
+        """The nodes here and the host here, and what each says."""
+        queue, outgoing = self.queue, self.outgoing
+        self.views = views = Views()
+        self.carrier = Carrier(self, queue, self.connections, outgoing, views, self.vote_every)
+        self.host = Host(self.me.name, self.carrier, kind, store, root_key)
+        self.port = Port(self, queue, outgoing, views, self.host)
+
+    def _make_way(self, values_max: int) -> None:
+        """What is said to them from elsewhere."""
+        queue, outgoing, host, views = self.queue, self.outgoing, self.host, self.views
+        self.keeping = keeping = Keeping(host.backups)
+        self.following = Following(self, queue, outgoing, views, keeping, self.vote_every)
+        self.values = Values(
+            self.me.name,
+            self._nursery,
+            self.blobs,
+            outgoing,
+            host,
+            self.carrier,
+            self.following,
+            views,
+        )
+        self.bringing = Bringing(queue, self.incoming, self._nursery, host, self.values, values_max)
+        self.calls = Calls(self, queue, self.connections, outgoing, host, keeping, self.bringing)
+        self.incoming.handlers = self._handlers()
+
+    def _handlers(self) -> dict[type, Handler]:
+        """Who deals with what a peer says."""
+        return {
+            wire.Call: self.calls.said,
+            wire.Answer: self.following.answered,
+            wire.Ordered: self.following.ordered,
+            wire.Follow: self.following.told_to_follow,
+            wire.Unfollow: self.following.told_to_stop,
+            wire.Fetch: self.values.said,
+            wire.Chunk: self.values.said,
+            wire.Missing: self.values.said,
+            wire.Begin: self.told_begin,
+            wire.Declined: self.told_declined,
+            wire.Over: self.told_over,
+            wire.Ask: self._asked,
+        }
+
+    async def run(self) -> None:
+        """Do what there is to do, for ever."""
+        self.queue.call_later(IDLE_SECONDS, self._tidy_up)
+        await self.queue.run(self._look_whether_over)
+
+    def _cut(self, peer: Peer, reason: str) -> None:
+        self.connections.cut(peer, reason)  # which are made after what comes in on them
+
+    # -- beginning and ending --------------------------------------------------------------
+
+    async def reach(self, address: str) -> Peer:
+        """The process there, when it is connected. It has the root. Raises ConnectError."""
+        self.roots.add(address)
+        return await self.connections.connect(address)
+
+    def root_age(self) -> float:
+        """How many seconds ago the root was there, as far as is known here."""
+        if self.on_begin is None or any(map(self.connections.reaches, self.roots)):
+            return 0.0
+        return trio.current_time() - self.root_seen
+
+    def begin(self, begin: wire.Begin, work: Work) -> None:
+        """From now on this is about that computation."""
+        self.queue.look_at_clock()
+        self.take_part(begin, self.judge(begin))
+        if self.trace is not None:
+            self.trace.begin(self.queue.now, begin.began)
+        self.work = work
+        self.port.begin(work)
+        self._nursery.start_soon(work.run)
+
+    def judge(self, begin: wire.Begin) -> Trust:
+        """Of what others say; a model that is not of a computation needs another."""
+        return Trust(Shape.root(begin.partitions, begin.fanout, begin.keep_going), self.host)
+
+    def tell_begun(self, peer: Peer) -> None:
+        """Tell it what is computed, if it has dialled this process, as who joins does."""
+        if self.begun is not None and peer.links and peer.links[0].dialled is None:
+            self.outgoing.tell(peer.name, self.begun)
+
+    def enter(self, node: Node, root: Place, observes: bool = False) -> Participant:
+        """Node `node` begins, and asks at the root."""
+        if self.trace is not None:
+            self.trace.arrived(self.queue.now, node, root.session)
+        view: Participant = self._participant(self.port, node, self.me.address, root, observes)
+        self.views.living[node] = view
+        view.enter(root)
+        return view
+
+    def submit(self, opening: m.Open, node: Node, value: m.Value) -> None:
+        """Open the root here, join it with `node` and give it the input."""
+        self.host.open(node, opening)
+        submitter = self.enter(node, opening.place, observes=True)
+        self.port.send(submitter, opening.place, m.Given(value))
+
+    def _look_whether_over(self) -> None:
+        """No node of this process is needed, nor is what it hosts."""
+        if self.begun and not self.views.living and not self.over.is_set():
+            hosted = [r for r in self.host.reflectors.values() if r.members]
+            if all(r.closed or r.state.ended for r in hosted):
+                self.over.set()
+
+    # -- what others are told of it --------------------------------------------------------
+
+    @property
+    def divergences(self) -> int:
+        """How often a replica was found to differ."""
+        return self.carrier.divergences
+
+    @property
+    def offences(self) -> int:
+        """How often somebody has said what nobody honest says."""
+        return self.incoming.offences + self.carrier.offences
+
+    def untrace(self) -> None:
+        """What happens here is not written down any more."""
+        self.trace = None
+        if self.work is not None:
+            self.work.trace = None
+
+    def _asked(self, peer: Peer, said: wire.Ask, link: Link) -> None:
+        """Tell how it stands."""
+        now = self.queue.now
+        if self._told is None or now >= self._told[0]:
+            self._told = now + STATUS_SECONDS, wire.encode(wire.Told(self.status()))
+        self.connections.send_back(peer.name, self._told[1])
+
+    # -- who comes and goes ----------------------------------------------------------------
+
+    def _met(self, peer: Peer) -> None:
+        self.on_met(peer)
+        if self.trace is not None:
+            self.trace.met(len(self.connections.peers))
+        if self.begun is not None and self.on_begin is None:
+            self.tell_begun(peer)
+
+    def _hear_root_age(self, peer: Peer, seconds: float) -> None:
+        """`peer` says what it knows; it counts if some session here is followed from there."""
+        if self.views.has_asked_at(peer.name):
+            self.root_was_there(seconds)
+
+    def _notice(self, peer: Peer) -> None:
+        if peer.hello is not None and not self.roots.isdisjoint((peer.name, *peer.aliases)):
+            self.root_was_there()
+        self.post(self._lost, peer)
+
+    def _lost(self, peer: Peer) -> None:
+        self.on_lost(peer)
+        self.values.transfers.lost(peer.name)
+        if self.over.is_set():
+            return  # whoever goes has heard so, too
+        self.carrier.lost(peer.name)
+        self.following.lost(peer.name)
+        self.calls.lost(peer)
+        self.views.lost(peer.name)
+
+    def _tidy_up(self) -> None:
+        """Forget what is gone, and close what nobody needs."""
+        self.queue.call_later(IDLE_SECONDS, self._tidy_up)
+        self.views.tidy_up()
+        self.values.tidy_up()
+        self.calls.tidy_up()
+        self.carrier.tidy_up()
+        self._close_unused()
+
+    def _close_unused(self) -> None:
+        """Close the connections that nobody needs, unless they were needed lately."""
+        needed = self.views.hosts() | self.following.hosts() | self.calls.callers()
+        peers = self.connections.peers if self.begun else ()  # before that they wait for it
+        unused = {name for name in peers if name not in needed}
+        for name in unused & self._unused:
+            if peer := self.connections.peers.get(name):
+                self.connections.part(peer)
+        self._unused = unused
+
+
+def nodes_of(number: int, count: int) -> range:
+    """The numbers of the nodes of process `number`."""
+    return range(number << NODE_BITS, (number << NODE_BITS) + count)
+
+
+def _ignore(peer: Peer) -> None:
+    pass

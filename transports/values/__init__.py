@@ -1,0 +1,1 @@
+"""Large values: files beside the messages, and how they come from other processes."""

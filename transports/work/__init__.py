@@ -1,0 +1,1 @@
+"""The functions of a job, run in processes of their own."""

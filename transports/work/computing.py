@@ -1,0 +1,209 @@
+"""A computing process: runs the functions of a job, one call after the other, and nothing else.
+
+Rules it keeps:
+- It is started with a socket to the process it works for, and a page of memory that both can see.
+  Standard input is empty, standard output goes to standard error: a job may print, and close what
+  it likes.
+- Before it begins a call it writes its number to the page, and before each piece its place in the
+  call. So it is known what it was at when it dies, and which calls it has not begun: those can be
+  taken back, by a word in the page, while it is busy.
+- Whatever a function raises is the call's result; what it returns must be plain data. Large values
+  are read from and written to the folder of blobs here; where that fails it is not the job's fault.
+- It never outlives the process that it works for, not even in the middle of a call.
+
+Nothing here imports the event loop, so that the process starts quickly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from mmap import mmap
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from core.messages import Value
+from plugins.console import streams as console
+from plugins.jobs.failing import is_local, told
+from plugins.jobs.loading import Job, cut, load
+from transports.values.blobs import BlobError, NoRoom, loaded, stored
+
+COMPUTE, PREPARE, COLLECT = range(3)
+OF_THE_JOB, OF_THE_MACHINE, MISSING, NO_ROOM = range(4)  # faults
+KINDS = ("compute", "prepare", "collect")
+AT, PIECE, DROPPED = range(3)  # words of the page: the call, the piece; calls up to it are dropped
+PAGE_BYTES = 4096
+HEADER_BYTES = 8
+PR_SET_PDEATHSIG = 1
+
+Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
+"""Number, kind, then by kind: first partition, slots, inputs; 0, sizes, [input]; 0, [], outputs."""
+
+Answer = tuple[int, float, int | None, Value, int]
+"""Number, seconds; None and what was returned, or the place of the piece that raised, and how; and
+whose fault that is."""
+
+
+class Setup(msgspec.Struct):
+    """What a computing process is for: the job, functions that are not its own, the blobs."""
+
+    name: str
+    parts: dict[str, str]
+    folder: str
+
+
+_SETUPS = msgspec.msgpack.Decoder(Setup)
+_ORDERS = msgspec.msgpack.Decoder(list[Order])
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def framed(items: Sequence[Order] | Sequence[Answer] | Mapping[str, object]) -> bytes:
+    """Calls, answers, or what it is for, with the length before them."""
+    data = _ENCODER.encode(items)
+    return len(data).to_bytes(HEADER_BYTES, "big") + data
+
+
+def words(page: mmap) -> memoryview[int]:
+    """The page as numbers, each written and read as a whole."""
+    return memoryview(page).cast("Q")
+
+
+def checked(folder: Path, value: Value) -> Value:
+    """What a function returned, as it is to travel. Raises what `stored` raises."""
+    kind = type(value)
+    if kind is int and -(2**63) <= value < 2**63:  # most are
+        return value
+    return value if value is None or kind is float or kind is bool else stored(folder, value)
+
+
+def fault_of(error: BlobError) -> int:
+    """Whose it is that a value could not be read or written."""
+    return NO_ROOM if isinstance(error, NoRoom) else MISSING
+
+
+class Computing:
+    """The functions, and where their values are."""
+
+    def __init__(self, job: Job, folder: Path, page: memoryview[int]) -> None:
+        self._folder = folder
+        self._page = page
+        self._job = job
+        self._by_kind: tuple[Callable[[Order, list[Value]], Value], ...]
+        self._by_kind = (self._compute, self._prepare, self._collect)
+
+    def run(self, order: Order) -> Answer:
+        """One call, from beginning to end."""
+        page = self._page
+        page[PIECE] = 0
+        page[AT] = order[0]
+        began = time.perf_counter()
+        outputs: list[Value] = []
+        try:
+            value = self._by_kind[order[1]](order, outputs)
+        except BlobError as error:
+            seconds, fault = time.perf_counter() - began, fault_of(error)
+            return order[0], seconds, len(outputs), str(error), fault
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises is the job's result
+            seconds = time.perf_counter() - began
+            fault = OF_THE_MACHINE if is_local(error) else OF_THE_JOB
+            return order[0], seconds, len(outputs), told(error), fault
+        return order[0], time.perf_counter() - began, None, value, OF_THE_JOB
+
+    def _compute(self, order: Order, outputs: list[Value]) -> Value:
+        _, _, first, slots, inputs = order
+        page, folder, compute = self._page, self._folder, self._job.compute
+        for slot, value in zip(slots, inputs, strict=True):
+            page[PIECE] = len(outputs)
+            outputs.append(checked(folder, compute(loaded(folder, value), first + slot)))
+        return outputs
+
+    def _prepare(self, order: Order, outputs: list[Value]) -> Value:
+        sizes, (value,) = order[3:]
+        found = self._job.prepare(loaded(self._folder, value), list(sizes))
+        return [checked(self._folder, one) for one in cut(found, len(sizes))]
+
+    def _collect(self, order: Order, outputs: list[Value]) -> Value:
+        values = [loaded(self._folder, one) for one in order[4]]
+        return checked(self._folder, self._job.collect(values))
+
+
+# -- the process ---------------------------------------------------------------------------
+
+
+def serve(fd: int, memory: int, parent: int) -> None:
+    """Work for process `parent`, which says first what for, until it is gone."""
+    console.open_descriptors()
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever it works for decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    sys.argv[:] = [""]
+    sys.stdout = sys.stderr = console.dropping(2)
+    connection = socket.socket(fileno=fd)
+    page = words(mmap(memory, PAGE_BYTES))
+    try:
+        with connection.makefile("rb") as stream:
+            setup = _setup(stream)
+            if setup is None:
+                return
+            computing = Computing(_job(setup.name, setup.parts), Path(setup.folder), page)
+            connection.sendall(framed([]))  # the job is there
+            while orders := _received(stream):
+                for order in orders:
+                    if order[0] > page[DROPPED]:  # at once: the next may take for ever
+                        connection.sendall(framed([computing.run(order)]))
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # nobody is interested any more
+
+
+def _job(name: str, parts: Mapping[str, str]) -> Job:
+    """The job, or one of which every function says why it is not there."""
+    try:
+        return load(name, **parts)
+    except ValueError as error:
+        failure = error
+
+    def fail(*_: Any) -> Any:
+        raise failure
+
+    return Job(name, fail, fail, fail)
+
+
+def _setup(stream: BinaryIO) -> Setup | None:
+    data = _framed(stream)
+    return _SETUPS.decode(data) if data else None
+
+
+def _received(stream: BinaryIO) -> list[Order]:
+    data = _framed(stream)
+    return _ORDERS.decode(data) if data else []
+
+
+def _framed(stream: BinaryIO) -> bytes:
+    """What comes next, without its length; nothing where nothing comes any more."""
+    header = stream.read(HEADER_BYTES)
+    return stream.read(int.from_bytes(header, "big"))
+
+
+def _die_with(parent: int) -> None:
+    """End when `parent` does, whatever this process is at."""
+    if sys.platform == "linux":
+        # By the kernel: a thread would wait while a function keeps the interpreter to itself.
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:  # it was too late for that
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
