@@ -15,8 +15,8 @@ from time import monotonic
 
 import pytest
 
-from tests.transports.jobs_for_tests import WAITING
-from tests.transports.running import Programs, until
+from tests.running import Programs, until
+from tests.transports.command.jobs_for_tests import WAITING
 
 CUT_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0

@@ -15,8 +15,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.running import TOP, Program, Programs, free_port
 from tests.transports.living import Pieces, life
-from tests.transports.running import TOP, Program, Programs, free_port
 from transports.process.process import Process
 from transports.values import transfer
 from transports.values.blobs import Draft, NoRoom, stored

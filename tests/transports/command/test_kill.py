@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.transports.jobs_for_tests import SLEEPING
-from tests.transports.running import Program, Programs, free_port, until
+from tests.running import Program, Programs, free_port, until
+from tests.transports.command.jobs_for_tests import SLEEPING
 
 PARTITIONS, RESULT = 200, sum(range(200))
 PROCESSES, NODES = 4, 25

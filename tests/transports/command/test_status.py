@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.transports.jobs_for_tests import SLEEPING
-from tests.transports.running import Program, Programs, free_port, until
+from tests.running import Program, Programs, free_port, until
+from tests.transports.command.jobs_for_tests import SLEEPING
 
 PROGRAM = "python -m transports.tcp"
 TOKEN = "0123456789abcdef0123456789abcdef"

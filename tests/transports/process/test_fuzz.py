@@ -18,8 +18,8 @@ import trio.testing
 
 from core import messages as m
 from core.sessions.messages import NODE_BITS
-from tests.transports.junk import CALLS, CLASSES, Junk
 from tests.transports.living import HELPER, HOST, Intruder, Life, life, settled
+from tests.transports.process.junk import CALLS, CLASSES, Junk
 from tests.transports.talking import Stranger
 from transports.net import wire
 from transports.net.wire import HEADER

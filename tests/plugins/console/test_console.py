@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import TOP
-from tests.transports.running import children, until
+from tests.running import children, until
 
 SIM = ("sim", "--nodes", "5")
 TCP = ("transports.tcp", "--nodes", "5", "--processes", "1")

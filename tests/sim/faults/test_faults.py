@@ -19,7 +19,7 @@ from sim.faults import actions as a
 from sim.faults import script
 from sim.links.each import EachNetwork
 from tests.processes import printed
-from tests.sim.faulty import (
+from tests.sim.faults.faulty import (
     HEARTBEAT_SECONDS,
     HOP_SECONDS,
     NOTICED_SECONDS,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.transports.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
-from tests.transports.running import TOP, Programs, until
+from tests.running import TOP, Programs, until
+from tests.transports.command.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
 
 PROGRAM = "python -m transports.tcp"
 PRIMES_BELOW_A_MILLION = 78498

@@ -12,7 +12,7 @@ import pytest
 
 from plugins.console.distributions import DRAWS, Distribution, parse
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 TICK = 0.001
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core import messages as m
 from tests.test_rooms import TOP
-from tests.transports.test_wire import ENVELOPES
+from tests.transports.net.test_wire import ENVELOPES
 from transports.command.wanted import FANOUT_MAX
 from transports.net import limits, wire
 from transports.net.limits import (
@@ -80,7 +80,7 @@ def test_a_long_frame_is_heard_or_refused_in_no_time(kind: str) -> None:
 SMALL_HOST = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
-from tests.transports.test_limits import *
+from tests.transports.net.test_limits import *
 for kind, value in hostile(FRAME_BYTES_MAX - 100).items():
     with suppress(RemoteProtocolError):
         list(Frames().feed(framed(GIVEN + value)))

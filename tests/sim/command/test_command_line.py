@@ -28,7 +28,7 @@ from sim.command import progress
 from sim.command.options import INCOMPLETE
 from sim.command.summary import table
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input

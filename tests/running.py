@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[1]
 SECONDS_MAX = 20.0
 LOOK_SECONDS = 0.01
 MARK = "MILLION_NODES_TEST"  # in the environment of all that a test starts, directly or not

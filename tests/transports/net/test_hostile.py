@@ -26,9 +26,9 @@ import trio
 from core import Computation, Session
 from core import messages as m
 from core.sessions.messages import NODE_BITS
-from tests.transports.running import Programs, programs
+from tests.running import Programs, programs
+from tests.transports.net.test_limits import GIVEN, framed, hostile
 from tests.transports.talking import Stranger
-from tests.transports.test_limits import GIVEN, framed, hostile
 from transports.net import wire
 from transports.net.connection import Me
 from transports.net.limits import FRAME_BYTES_MAX

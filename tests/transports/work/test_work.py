@@ -19,13 +19,22 @@ from trio.testing import MockClock
 
 from core.messages import Place, Value
 from plugins.jobs.failing import TEXT_MAX, shortened
-from tests.transports.working import ASYNC_JOB, FIRST, JOB, SECONDS_MAX, SESSION, Desk, desk, gate
+from tests.transports.work.working import (
+    ASYNC_JOB,
+    FIRST,
+    JOB,
+    SECONDS_MAX,
+    SESSION,
+    Desk,
+    desk,
+    gate,
+)
 from transports.values.blobs import NoRoom, handle, loaded, stored
 from transports.work import crew
 from transports.work import functions as work
 from transports.work.computing import OF_THE_JOB
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 ENDED = "the computing process ended"
 LONG = 1000.0  # by the clock of tests
 
@@ -623,7 +632,7 @@ async def test_no_computing_process_is_left_when_its_process_ends(
 ) -> None:
     with trio.fail_after(SECONDS_MAX):
         async with gate() as door:
-            command = [sys.executable, "-m", "tests.transports.working"]
+            command = [sys.executable, "-m", "tests.transports.work.working"]
             process = subprocess.Popen(  # noqa: ASYNC220 - it takes a moment
                 [*command, str(tmp_path), str(door.port), "2"],
                 cwd=TOP,

@@ -27,7 +27,7 @@ from tests.core.test_sessions import WORK, compute, finish, wait
 from tests.core.test_store import back, crash, restart, restarted
 from tests.core.test_trees import check_result
 from tests.test_rooms import TOP
-from tests.transports.stored_life import INCARNATION, STEPS, life
+from tests.transports.process.stored_life import INCARNATION, STEPS, life
 from transports.process import store
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError, found
@@ -186,7 +186,7 @@ def test_a_new_incarnation_takes_the_place_of_the_older_one_with_its_first_messa
 
 def killed(path: Path, lines: int, seconds: float) -> int:
     """How many messages were stored for certain by a process that was killed after some."""
-    command = [sys.executable, "-m", "tests.transports.stored_life", str(path)]
+    command = [sys.executable, "-m", "tests.transports.process.stored_life", str(path)]
     with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(lines)]
