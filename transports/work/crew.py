@@ -51,7 +51,7 @@ from transports.work.computing import (
 )
 
 STDERR = 2
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 RECEIVE_BYTES = 2**18
 LAST_SECONDS = 2.0  # for a computing process to end by itself
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
