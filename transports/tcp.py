@@ -37,7 +37,8 @@ from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError
-from transports.values.blobs import BlobError, Blobs
+from transports.values.blobs import Blobs
+from transports.values.files import BlobError
 from transports.work import jobs
 
 EXITS: list[tuple[type[Exception], Exit]] = [

@@ -44,7 +44,7 @@ from transports.net.connection import Peer
 from transports.process.keys import digest_of
 from transports.process.process import Process, nodes_of
 from transports.process.store import SqliteStore
-from transports.values.blobs import stored
+from transports.values.files import stored
 from transports.work import jobs
 
 LOOK_SECONDS = 0.1

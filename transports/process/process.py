@@ -57,7 +57,9 @@ from transports.process.keys import NO_KEYS, Keys, shows
 from transports.process.needed import names, of_call
 from transports.process.timers import Timers
 from transports.process.trust import Trust, check_failure
-from transports.values.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom
+from transports.values.blobs import Blobs
+from transports.values.files import BlobMissing, NoRoom
+from transports.values.handles import KEY, Handle
 from transports.values.transfer import Transfers
 from transports.work.crew import Started
 from transports.work.functions import Work

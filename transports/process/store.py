@@ -38,7 +38,7 @@ from core.messages import Message, Value
 from core.sessions.model import Kind
 from transports.net import wire
 from transports.process.keys import KEY_BYTES, Keys
-from transports.values.blobs import Handle, among
+from transports.values.handles import Handle, among
 
 APPLICATION = 0x4D4E6F64  # "MNod", at the beginning of the file
 VERSION = 3

@@ -35,7 +35,7 @@ from transports.net.greeting import name_of
 from transports.net.wire import Hello, RemoteProtocolError, Said
 from transports.process import soundness
 from transports.process.keys import KEY_BYTES
-from transports.values.blobs import LARGE_BYTES
+from transports.values.handles import LARGE_BYTES
 
 DIGEST_LENGTH_MAX = 100
 TRIED_MAX = 1000  # who tried in a child session that gave up

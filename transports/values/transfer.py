@@ -32,17 +32,9 @@ import trio
 
 from transports.net.limits import CHUNK_BYTES
 from transports.net.wire import Chunk, Envelope, Fetch, Missing, RemoteProtocolError
-from transports.values.blobs import (
-    BLOB_BYTES_MAX,
-    KEY,
-    BlobError,
-    BlobMissing,
-    Blobs,
-    Draft,
-    Handle,
-    NoRoom,
-    Spare,
-)
+from transports.values.blobs import Blobs, Spare
+from transports.values.files import BlobError, BlobMissing, Draft, NoRoom
+from transports.values.handles import BLOB_BYTES_MAX, KEY, Handle
 
 WINDOW = 8  # pieces that are asked for, or here and not written yet
 FLYING_MAX = 128  # pieces asked of one process, for all blobs: half of what may wait for a peer

@@ -30,7 +30,8 @@ from core.messages import Node, Value
 from plugins.jobs.failing import is_local, overtime, told
 from plugins.jobs.values import given
 from transports.process.timers import Timers
-from transports.values.blobs import BlobError, NoRoom, is_handle, loaded
+from transports.values.files import BlobError, NoRoom, loaded
+from transports.values.handles import is_handle
 from transports.work.computing import (
     COLLECT,
     COMPUTE,

@@ -32,7 +32,7 @@ from tests.transports.talking import Stranger
 from transports.net import wire
 from transports.net.connection import Me
 from transports.net.limits import FRAME_BYTES_MAX
-from transports.values.blobs import KEY
+from transports.values.handles import KEY
 
 MEMORY_BYTES = 2**29
 DISK_BYTES = 2**26

@@ -33,7 +33,9 @@ from transports.net.limits import CHUNK_BYTES
 from transports.net.security import Security
 from transports.process import process
 from transports.process.process import Process
-from transports.values.blobs import KEY, Blobs, stored
+from transports.values.blobs import Blobs
+from transports.values.files import stored
+from transports.values.handles import KEY
 
 SECONDS_MAX = 20
 Visit = Callable[[trio.SocketStream], Awaitable[None]]

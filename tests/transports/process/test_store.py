@@ -31,7 +31,7 @@ from tests.transports.process.stored_life import INCARNATION, STEPS, life
 from transports.process import store
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError, found
-from transports.values.blobs import handle
+from transports.values.handles import handle
 
 JOB: dict[str, Value] = {"job": "plugins.primes", "partitions": 9, "fanout": 3, "input": [0, 1.5]}
 

@@ -20,21 +20,16 @@ import pytest
 from core import messages as m
 from tests.test_rooms import TOP
 from transports.values import blobs
-from transports.values.blobs import (
+from transports.values.blobs import Blobs
+from transports.values.files import BlobError, BlobMissing, Draft, NoRoom, loaded, stored
+from transports.values.handles import (
     BLOB_BYTES_MAX,
     KEY,
     LARGE_BYTES,
-    BlobError,
-    BlobMissing,
-    Blobs,
-    Draft,
-    NoRoom,
     among,
     handle,
     handles,
     is_handle,
-    loaded,
-    stored,
 )
 
 SHA = "0123456789abcdef" * 4
@@ -142,7 +137,7 @@ def test_what_is_not_plain_is_refused(tmp_path: Path, value: Any) -> None:
 
 
 def test_there_is_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blobs, "BLOB_BYTES_MAX", 10_000)
+    monkeypatch.setattr("transports.values.files.BLOB_BYTES_MAX", 10_000)
     for value in (b"x" * 9_997, "x" * 9_997):
         assert is_handle(stored(tmp_path, value))
     for value in (b"x" * 9_998, "x" * 9_998, b"x" * 20_000):
@@ -181,7 +176,7 @@ def test_a_disk_without_room_is_one_line_and_leaves_nothing(tmp_path: Path) -> N
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from transports.values.blobs import loaded, stored
+from transports.values.files import loaded, stored
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -19,7 +19,7 @@ from tests.running import TOP, Program, Programs, free_port
 from tests.transports.living import Pieces, life
 from transports.process.process import Process
 from transports.values import transfer
-from transports.values.blobs import Draft, NoRoom, stored
+from transports.values.files import Draft, NoRoom, stored
 
 ROOM = "64m"
 RESULT = 20

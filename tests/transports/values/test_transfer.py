@@ -20,7 +20,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from transports.net.wire import Chunk, Fetch, Missing, RemoteProtocolError
 from transports.values import transfer
-from transports.values.blobs import KEY, BlobMissing, Blobs, Handle, NoRoom, handle, loaded, stored
+from transports.values.blobs import Blobs
+from transports.values.files import BlobMissing, NoRoom, loaded, stored
+from transports.values.handles import KEY, Handle, handle
 from transports.values.transfer import (
     CHUNK_BYTES,
     FLYING_MAX,
@@ -503,7 +505,7 @@ async def test_a_disk_without_room_is_one_line(
         told: list[str] = []
         b.blobs.on_trouble = told.append
         with monkeypatch.context() as full:
-            full.setattr("transports.values.blobs.os.write", write)
+            full.setattr("transports.values.files.os.write", write)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fails, c, blob, "b")
                 with pytest.raises(NoRoom, match=r"does not fit into \S+: No space left"):
@@ -534,7 +536,7 @@ async def test_what_does_not_fit_is_in_memory_until_there_is_room(
         blob = put(a)
         before = b.blobs.memory_left
         with monkeypatch.context() as full:
-            full.setattr("transports.values.blobs.os.write", write)
+            full.setattr("transports.values.files.os.write", write)
             await b.transfers.fetch(blob, SESSION, ["a"])
             assert not b.blobs.path(blob[KEY]).exists()
             assert b.blobs.loaded(blob) == loaded(a.blobs.folder, blob)

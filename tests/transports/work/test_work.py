@@ -29,7 +29,8 @@ from tests.transports.work.working import (
     desk,
     gate,
 )
-from transports.values.blobs import NoRoom, handle, loaded, stored
+from transports.values.files import NoRoom, loaded, stored
+from transports.values.handles import handle
 from transports.work import crew
 from transports.work import functions as work
 from transports.work.computing import OF_THE_JOB
