@@ -34,6 +34,7 @@ from transports.net.security import Security
 from transports.process import process
 from transports.process.process import Process
 from transports.values.blobs import Blobs
+from transports.values.content import Content
 from transports.values.files import stored
 from transports.values.handles import KEY
 
@@ -301,7 +302,7 @@ async def test_bytes_are_fetched_only_for_who_takes_part(
     async with life(tmp_path) as lived:
         intruder = Intruder(lived, lived.host, NUMBER, EVIL)
         await intruder.say([wire.encode(finished(0))])
-        assert not lived.host.transfers._transfers
+        assert not lived.host.transfers._coming
         assert not lived.host._held
         await intruder.leave()
 
@@ -363,20 +364,20 @@ async def test_a_slot_takes_one_value_and_no_more(
 
 
 async def test_a_value_that_came_too_late_does_not_stay(
-    autojump_clock: MockClock, tmp_path: Path
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with life(tmp_path) as lived:
         bringer = Bringer(lived, tmp_path / "bringer")
         late, other = bringer.value(1), bringer.value(2)
         await bringer.begin(0, 1)
-        read = lived.host.transfers._write
+        write = Content.write
 
-        async def overtaken(transfer: Any) -> None:
+        async def overtaken(content: Content, data: bytes) -> None:
             lived.host.host.reflectors["0"].order(m.Finished(NODE, (0,), [7], 1.0))
-            lived.host.transfers._write = read  # type: ignore[method-assign]
-            await read(transfer)
+            monkeypatch.setattr(Content, "write", write)
+            await write(content, data)
 
-        lived.host.transfers._write = overtaken  # type: ignore[method-assign]
+        monkeypatch.setattr(Content, "write", overtaken)
         await bringer.say(finished(0, late))
         await bringer.say(finished(1, other))
         assert {*bringer.sizes} == {late[KEY], other[KEY]}
@@ -406,7 +407,7 @@ async def test_nothing_is_brought_that_nobody_here_knows_of(
         value = bringer.value(1)
         await bringer.begin()
         await bringer.say(wire.Fetch("ab" * 32, "0-1", 0, True))
-        assert not lived.host.transfers._transfers
+        assert not lived.host.transfers._coming
         take_part(lived, 0)
         await bringer.say(finished(0, value))
         for other in (lived.helper, lived.silent):

@@ -80,7 +80,7 @@ def kept(process: Process) -> dict[str, int]:
         "strangers": len(strangers),
         "held": len(process._held) + len(process._held_bytes),
         "queue": len(process._queue),
-        "transfers": len(process.transfers._transfers),
+        "transfers": len(process.transfers._coming),
         "waiting": max(0, len(host.waiting) - SESSIONS),
         "kept": max(0, len(host.backups.kept) - SESSIONS),
         "reflectors": max(0, len(host.reflectors) - SESSIONS),

@@ -18,7 +18,7 @@ from trio.testing import MockClock
 from tests.running import TOP, Program, Programs, free_port
 from tests.transports.living import Pieces, life
 from transports.process.process import Process
-from transports.values import transfer
+from transports.values import content
 from transports.values.files import Draft, NoRoom, stored
 
 ROOM = "64m"
@@ -170,7 +170,7 @@ async def test_what_does_not_fit_into_memory_either_is_asked_for_again(
         lived.host.blobs.memory_left = 0
         peers = {*lived.host.connections.peers}
         with monkeypatch.context() as now:
-            now.setattr(transfer, "Draft", full)
+            now.setattr(content, "Draft", full)
             for process, pieces in zip(lived.processes.values(), lived.pieces, strict=True):
                 finish(process, pieces)
             await trio.sleep(300)

@@ -18,19 +18,16 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from transports.net.limits import CHUNK_BYTES
 from transports.net.wire import Chunk, Fetch, Missing, RemoteProtocolError
-from transports.values import transfer
+from transports.values import content
+from transports.values.asked import FLYING_MAX
 from transports.values.blobs import Blobs
+from transports.values.bringing import SEARCH_SECONDS, SILENT_SECONDS, WINDOW
 from transports.values.files import BlobMissing, NoRoom, loaded, stored
+from transports.values.giving import HELD_MAX
 from transports.values.handles import KEY, Handle, handle
-from transports.values.transfer import (
-    CHUNK_BYTES,
-    FLYING_MAX,
-    HELD_MAX,
-    SEARCH_SECONDS,
-    SILENT_SECONDS,
-    Transfers,
-)
+from transports.values.transfer import Transfers
 
 SESSION = "0-1"
 SIZE = 3 * 2**20
@@ -42,7 +39,7 @@ Said = Fetch | Chunk | Missing
 def _at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where time jumps nothing is written in a thread: it would jump meanwhile."""
     if "autojump_clock" in request.fixturenames:
-        monkeypatch.setattr(transfer, "INLINE_BYTES", 2**30)
+        monkeypatch.setattr(content, "INLINE_BYTES", 2**30)
 
 
 @attrs.define(eq=False)
@@ -152,10 +149,11 @@ async def network(folder: Path) -> AsyncIterator[Net]:
             await wait_all_tasks_blocked()
             for process in net.processes.values():  # nothing is left of what has been
                 found = process.transfers
-                assert not found._transfers
-                assert not found._flying
-                assert not found._held
-                assert not found._queues
+                assert not found._coming
+                assert not found._asked._flying
+                assert not found._asked._queues
+                assert not found._giving._counts
+                assert not found._giving._held
                 assert list(process.blobs.folder.glob("*.part")) == []
             nursery.cancel_scope.cancel()
 
@@ -208,7 +206,7 @@ async def test_no_more_than_a_window_is_asked_for_at_a_time(
     for _, _, said in net.said:
         open += 1 if isinstance(said, Fetch) else -1
         most = max(most, open)
-    assert most == transfer.WINDOW
+    assert most == WINDOW
 
 
 async def test_a_common_input_goes_down_the_tree_and_over_each_link_once(
@@ -272,7 +270,7 @@ async def test_who_is_not_asked_deep_asks_nobody(tmp_path: Path, autojump_clock:
         net.add("c")
         net.send("c", "b", Fetch(blob[KEY], SESSION, 0, deep=False))
         await wait_all_tasks_blocked()
-        net.processes["c"].transfers._late.clear()
+        net.processes["c"].transfers._asked._late.clear()
     assert [said for one, _, said in net.said if one == "b"] == [Missing(blob[KEY])]
     assert net.faults[0][:2] == ("c", "b")  # whose answer it had not asked for itself
 
@@ -285,7 +283,7 @@ async def test_more_blobs_than_may_fly_at_a_time(tmp_path: Path, autojump_clock:
             for blob in found:
                 nursery.start_soon(fetch, b, blob, "a")
             await wait_all_tasks_blocked()
-            assert b.transfers._flying["a"] <= FLYING_MAX
+            assert b.transfers._asked._flying["a"] <= FLYING_MAX
     assert sum(net.bytes().values()) == sum(blob["size"] for blob in found)
 
 
@@ -699,13 +697,13 @@ async def test_who_gives_up_or_is_lost_is_forgotten(
         blob = handle("ab" * 32, SIZE)
         with trio.move_on_after(1):
             await b.transfers.fetch(blob, SESSION, ["a"])
-        assert a.transfers._held == {"b": 1}
+        assert a.transfers._giving._counts == {"b": 1}
         net.disconnect("a", "b")
-        assert not a.transfers._held
+        assert not a.transfers._giving._counts
         await trio.sleep(2 * SILENT_SECONDS)
-        assert not a.transfers._late.keys() - {("silent", blob[KEY])}
+        assert not a.transfers._asked._late.keys() - {("silent", blob[KEY])}
         net.kill("silent")
-        assert not a.transfers._late
+        assert not a.transfers._asked._late
 
 
 @pytest.mark.parametrize("seed", range(60))
