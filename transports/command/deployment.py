@@ -21,9 +21,9 @@ from transports.net.security import Security, check_listen
 from transports.process.keys import NO_KEYS, Keys
 from transports.process.process import Process
 from transports.values.blobs import Blobs
-from transports.work.crew import start
 from transports.work.functions import Work
 from transports.work.jobs import Chosen
+from transports.work.starting import start
 
 
 class CannotListen(Exception):

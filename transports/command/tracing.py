@@ -35,7 +35,7 @@ from transports.command.wanted import HostOptions
 from transports.logs import event
 from transports.net.connection import Me
 from transports.work import jobs
-from transports.work.crew import Call
+from transports.work.calls import Call
 
 LOOK_SECONDS = 0.5  # whether it is time to write
 CLOCK_READINGS = 5

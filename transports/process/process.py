@@ -61,8 +61,8 @@ from transports.values.blobs import Blobs
 from transports.values.files import BlobMissing, NoRoom
 from transports.values.handles import KEY, Handle
 from transports.values.transfer import Transfers
-from transports.work.crew import Started
 from transports.work.functions import Work
+from transports.work.starting import Started
 
 if TYPE_CHECKING:
     from transports.command.tracing import Tracing

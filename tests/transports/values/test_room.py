@@ -42,7 +42,7 @@ def collect(outputs):
 """
 FILLING = """
 import contextlib, tempfile
-from transports.work.crew import start
+from transports.work.starting import start
 
 with open(tempfile.gettempdir() + "/filling", "wb", buffering=0) as file:
     with contextlib.suppress(OSError):

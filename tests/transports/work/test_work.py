@@ -31,8 +31,9 @@ from tests.transports.work.working import (
 )
 from transports.values.files import NoRoom, loaded, stored
 from transports.values.handles import handle
-from transports.work import crew
-from transports.work import functions as work
+from transports.work import computer, crew, outcomes, starting
+from transports.work.calls import Call
+from transports.work.computer import Computer
 from transports.work.computing import OF_THE_JOB
 
 TOP = Path(__file__).parents[3]
@@ -356,7 +357,7 @@ async def test_what_is_behind_a_long_piece_is_taken_back(tmp_path: Path) -> None
 async def test_a_process_has_its_next_call_before_it_has_done_with_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "LOOK_SECONDS", 1000.0)
+    monkeypatch.setattr(crew, "LOOK_SECONDS", 1000.0)
     async with gate() as door, bounded(tmp_path) as one:
         for node in range(2):
             one.compute(node, ["wait", door.port], slot=node)
@@ -373,13 +374,13 @@ async def test_a_process_has_its_next_call_before_it_has_done_with_the_last(
 
 
 @attrs.define(eq=False)
-class Quick(crew.Computer):
+class Quick(Computer):
     """A computing process that has done at once what it is given."""
 
     def __init__(self, setup: Any, answered: Any, *_: Any) -> None:
         self.calls, self.seconds, self.stuck, self.answered = {}, 0.0, False, answered
 
-    def give(self, call: crew.Call) -> None:
+    def give(self, call: Call) -> None:
         self.answered(call, (0, 0.0, None, [0] * len(call.slots), OF_THE_JOB))
 
     async def run(self) -> None:
@@ -389,7 +390,7 @@ class Quick(crew.Computer):
 async def test_all_is_made_to_take_as_long_as_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MockClock
 ) -> None:
-    monkeypatch.setattr(work, "Computer", Quick)
+    monkeypatch.setattr(crew, "Computer", Quick)
     draws = iter([3.0, 4.0, 5.0, 1.0, 2.0])
     async with bounded(tmp_path, seconds=LONG, delay=lambda: next(draws)) as one:
         one.compute(1, 0, 0, 0)
@@ -406,7 +407,7 @@ async def test_all_is_made_to_take_as_long_as_is_drawn(
 async def test_thousands_wait_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MockClock
 ) -> None:
-    monkeypatch.setattr(work, "Computer", Quick)
+    monkeypatch.setattr(crew, "Computer", Quick)
     async with bounded(tmp_path, seconds=LONG, delay=lambda: 60.0) as one:
         for node in range(5000):
             one.compute(node, 0)
@@ -579,7 +580,7 @@ async def test_what_there_is_no_room_for_is_done_when_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """An output does not fit, or an input: that is told as what it is, and fails nothing."""
-    monkeypatch.setattr(work, "ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(outcomes, "ROOM_SECONDS", 0.05)
     full, lacks = tmp_path / "gone", list[NoRoom]()
 
     async def fetch(wanted: Value, session: str) -> Value:
@@ -597,8 +598,8 @@ async def test_what_there_is_no_room_for_is_done_when_there_is(
     async with bounded(tmp_path, source=source, lacks=lacking, **more) as one:
         given: Value = handle("0" * 64, 4000) if where == "fetch" else ["x" * 3000]
         if where != "fetch":
-            one.work._folder = full
-            one.work._setup["folder"] = str(full)
+            one.work._in_loop._folder = full
+            one.work._crew._setup["folder"] = str(full)
         one.compute(1, 5, given, slot=3)
         ((node, what, session, slots, _, _),) = await one.told()
     assert (node, what, session, slots) == (1, "computed", SESSION, (3, 4))
@@ -667,12 +668,12 @@ async def _all_from(stream: trio.SocketStream) -> bytes:
 async def test_a_process_that_was_started_ahead_is_told_what_it_is_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ahead = [crew.start()]
+    ahead = [starting.start()]
 
-    def start() -> crew.Started:
+    def start() -> starting.Started:
         raise OSError("no other one is needed")
 
-    monkeypatch.setattr(crew, "start", start)
+    monkeypatch.setattr(computer, "start", start)
     async with bounded(tmp_path, reserve=ahead) as one:
         one.work.collect(one.asker(3), SESSION, ["output", 8])
         assert await one.told() == [(3, "collected", SESSION, "output")]

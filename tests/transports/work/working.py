@@ -16,9 +16,9 @@ import trio
 from core import messages as m
 from core.messages import Place, Value
 from core.sessions.states import GONE, SEATED, State
-from transports.work.crew import Started
 from transports.work.functions import Work
 from transports.work.jobs import own
+from transports.work.starting import Started
 
 SESSION = "0-2"
 FIRST = 100  # partition of slot 0
