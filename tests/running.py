@@ -5,29 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-TOP = Path(__file__).parents[1]
-SECONDS_MAX = 20.0
-LOOK_SECONDS = 0.01
+from tests import TOP
+from tests.processes import SECONDS_MAX, children, lives, pids, until
+
 MARK = "MILLION_NODES_TEST"  # in the environment of all that a test starts, directly or not
-
-
-def until(true: Callable[[], Any], what: str = "", seconds: float = SECONDS_MAX) -> Any:
-    """Other processes tell nobody when something is so. Returns what was true."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, f"not within {seconds:g} s: {what or true}"
-        time.sleep(LOOK_SECONDS)
-    return found
 
 
 class Program:
@@ -148,7 +138,7 @@ class Programs:
     @property
     def alive(self) -> list[int]:
         """The processes that were started here, and those that they started."""
-        return [pid for pid in _pids() if _has_mark(pid, self.mark)]
+        return [pid for pid in pids() if _has_mark(pid, self.mark)]
 
     def see_that_none_is_left(self, seconds: float = 2.0) -> None:
         until(lambda: not self.alive, "nothing is left behind", seconds)
@@ -173,37 +163,14 @@ def programs(folder: Path) -> Iterator[Programs]:
         made.end()
 
 
-def children(pid: int) -> list[int]:
-    return [other for other in _pids() if _stat(other)[1:2] == [str(pid)]]
-
-
-def _pids() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent and so on; nothing of what is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
 def _has_mark(pid: int, mark: str) -> bool:
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    return f"{MARK}={mark}".encode() in environment and _stat(pid)[:1] not in (["Z"], [])
+    return f"{MARK}={mark}".encode() in environment and lives(pid)
 
 
 def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def free_port() -> int:
-    """One that nobody has at this moment."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import TOP
+
 # Lines of code: no blank lines, comments or docstrings.
 TOGETHER_LINES_MAX = 250
 TOGETHER = ("computation.py", "worker.py")
@@ -20,7 +22,6 @@ COMPUTATION_LINES_MAX = 984  # of the core, without its sessions
 SESSIONS_LINES_MAX = 1663
 FILE_LINES_MAX = 250
 
-TOP = Path(__file__).parent.parent
 ROOMS = ("core", "sim", "transports", "plugins")
 BARRED = {  # for each room those that it must not import
     "core": {"sim", "transports", "plugins", "tests"},

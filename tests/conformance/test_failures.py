@@ -14,7 +14,7 @@ from plugins.console.telling import as_json
 from plugins.jobs.failing import LINE_MAX, TEXT_MAX
 from plugins.jobs.loading import load
 from sim import World
-from tests.processes import TOP
+from tests import TOP
 from tests.running import programs
 from transports.work.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sim import World
-from tests.processes import TOP
+from tests import TOP
 
 HUGE = "123456789012345678901234567890"
 DEEP = json.dumps(eval("[" * 95 + "]" * 95))  # noqa: S307 - that many lists within each other

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import TOP
-from tests.running import children, until
+from tests import TOP
+from tests.processes import children, until
 
 SIM = ("sim", "--nodes", "5")
 TCP = ("transports.tcp", "--nodes", "5", "--processes", "1")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from statistics import fmean, median
 
 import pytest
 
 from plugins.console.distributions import DRAWS, Distribution, parse
+from tests.processes import printed
 
-TOP = Path(__file__).parents[3]
 TICK = 0.001
 
 
@@ -115,15 +111,4 @@ def test_a_seed_gives_one_table_and_another_seed_another() -> None:
 def test_the_hash_seed_does_not_matter() -> None:
     draw = "print(parse('exponential:1').ticks('7/x', 1)[:99])"
     code = f"from plugins.console.distributions import parse\n{draw}"
-    drawn = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=TOP,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    assert drawn == {f"{parse('exponential:1').ticks('7/x', 1)[:99]}\n"}
+    assert printed(code, "1", "2") == {f"{parse('exponential:1').ticks('7/x', 1)[:99]}\n"}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from plugins.console.memory import memory_bytes, peak_rss_bytes
-from tests.test_rooms import TOP
+from tests import TOP
 
 MIB = 2**20
 CHILD = "from plugins.console.memory import peak_rss_bytes; {}; print(peak_rss_bytes())"

@@ -27,8 +27,7 @@ from sim.__main__ import main
 from sim.command import progress
 from sim.command.options import INCOMPLETE
 from sim.command.summary import table
-
-ROOT = Path(__file__).parents[3]
+from tests import TOP
 
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
@@ -67,7 +66,7 @@ def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     """A real run."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     command = [sys.executable, "-m", "sim", *arguments]
-    return subprocess.run(command, **options, cwd=ROOT, text=True, timeout=60, check=False)
+    return subprocess.run(command, **options, cwd=TOP, text=True, timeout=60, check=False)
 
 
 def reported(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:

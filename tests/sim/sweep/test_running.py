@@ -14,8 +14,8 @@ import pytest
 from sim import Report, World
 from sim.command.options import DEFAULTS
 from sim.sweep import grid, run, sweep
+from tests import TOP
 
-TOP = Path(__file__).parents[3]
 OWN = {"wall_seconds", "peak_rss_bytes"}  # of the process
 
 DYING = """

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.running import Program, Programs, free_port, until
+from tests.processes import free_port, until
+from tests.running import Program, Programs
 from tests.transports.command.jobs_for_tests import SLEEPING
 
 PARTITIONS, RESULT = 200, sum(range(200))

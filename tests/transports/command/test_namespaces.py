@@ -15,7 +15,8 @@ from time import monotonic
 
 import pytest
 
-from tests.running import Programs, until
+from tests.processes import until
+from tests.running import Programs
 from tests.transports.command.jobs_for_tests import WAITING
 
 CUT_SECONDS = 10.0

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.running import Program, Programs, free_port, until
+from tests.processes import free_port, until
+from tests.running import Program, Programs
 from tests.transports.command.jobs_for_tests import SLEEPING
 
 PROGRAM = "python -m transports.tcp"

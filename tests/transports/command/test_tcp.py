@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import TOP, Programs, until
+from tests import TOP
+from tests.processes import until
+from tests.running import Programs
 from tests.transports.command.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
 
 PROGRAM = "python -m transports.tcp"

@@ -21,7 +21,8 @@ from core import Shape
 from core.sessions.messages import NODE_BITS
 from plugins.tracing.schema import EVENTS, FORMAT, TABLES, VERSION, in_sample
 from plugins.tracing.writing import Writer
-from tests.running import Programs, free_port, until
+from tests.processes import free_port, until
+from tests.running import Programs
 from tests.transports.command.jobs_for_tests import SLEEPING, WAITING
 from transports.command.tracing import LOOK_SECONDS, Tracing
 from transports.net.connection import Me

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import messages as m
-from tests.test_rooms import TOP
+from tests import TOP
 from tests.transports.net.test_wire import ENVELOPES
 from transports.command.wanted import FANOUT_MAX
 from transports.net import limits, wire

@@ -22,11 +22,11 @@ from core import messages as m
 from core.messages import Message, Place, Value
 from core.sessions.digest import digest
 from core.sessions.model import Kind
+from tests import TOP
 from tests.core.harness import SUBMITTER, Net
 from tests.core.test_sessions import WORK, compute, finish, wait
 from tests.core.test_store import back, crash, restart, restarted
 from tests.core.test_trees import check_result
-from tests.test_rooms import TOP
 from tests.transports.process.stored_life import INCARNATION, STEPS, life
 from transports.process import store
 from transports.process.keys import Keys

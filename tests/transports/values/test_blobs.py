@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from core import messages as m
-from tests.test_rooms import TOP
+from tests import TOP
 from transports.values import blobs
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError, BlobMissing, Draft, NoRoom, loaded, stored

@@ -15,7 +15,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.running import TOP, Program, Programs, free_port
+from tests import TOP
+from tests.processes import free_port
+from tests.running import Program, Programs
 from tests.transports.living import Pieces, life
 from transports.process.process import Process
 from transports.values import content

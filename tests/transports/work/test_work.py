@@ -19,6 +19,7 @@ from trio.testing import MockClock
 
 from core.messages import Place, Value
 from plugins.jobs.failing import TEXT_MAX, shortened
+from tests import TOP
 from tests.transports.work.working import (
     ASYNC_JOB,
     FIRST,
@@ -36,7 +37,6 @@ from transports.work.calls import Call
 from transports.work.computer import Computer
 from transports.work.computing import OF_THE_JOB
 
-TOP = Path(__file__).parents[3]
 ENDED = "the computing process ended"
 LONG = 1000.0  # by the clock of tests
 
