@@ -69,6 +69,15 @@ class Setup:
     def arrive(self, node: Node, past: m.Past | None = None) -> None:
         self.host.receive(node, node, "0", m.Arrive(node, node, None, past))
 
+    def give_key(self, node: Node, key: bytes) -> None:
+        """Of the session of slot 1."""
+        self.host.receive(node, node, "0-1", m.Key("0-1", key))
+
+    def open_child(self, node: Node, epoch: tuple[int, int]) -> Reflector:
+        """Have the node open that session, if it may; returns it as it is then."""
+        self.host.receive(node, node, "0-1", open_child(node, epoch))
+        return self.host.reflectors["0-1"]
+
     def say(self, node: Node, call: Any) -> str:
         """What becomes of it: whether it counts, is passed over, or is an offence."""
         before, offences = self.reflector.state.seq, len(self.carrier.offences)
@@ -251,10 +260,10 @@ def test_a_key_is_taken_from_nodes_of_the_hosts_own_process() -> None:
     setup = Setup(INTERIOR)
     before = dict(setup.host.keys)
     for node in (LEADER, HOLDER, STRANGER - 60):
-        setup.host.receive(node, node, "0-1", m.Key("0-1", b"another"))
+        setup.give_key(node, b"another")
     assert setup.host.keys == before
     assert len(setup.carrier.offences) == 3
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", b"another"))
+    setup.give_key(MINE, b"another")
     assert setup.host.key(MINE, Place("0-1", (0, 0))) == b"another"
     assert setup.host.key(MINE, Place("0-1-2", (0, 0, 0))) == child_key(b"another", 2)
     assert setup.host.key(STRANGER, Place("0-1", (0, 0))) == b""  # another was given it
@@ -265,19 +274,16 @@ def test_a_key_is_taken_from_nodes_of_the_hosts_own_process() -> None:
 def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
     setup = Setup(INTERIOR)
     other = MINE + 1
-    setup.host.receive(other, other, "0-1", m.Key("0-1", child_key(KEY, 1)))
-    setup.host.receive(other, other, "0-1", open_child(other, (5, 1)))
-    here = setup.host.reflectors["0-1"]
+    setup.give_key(other, child_key(KEY, 1))
+    here = setup.open_child(other, (5, 1))
     assert here.key == child_key(KEY, 1)
     for key in (None, b"", b"another"):
         if key is not None:
-            setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", key))
-        setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 2**40)))
-        assert setup.host.reflectors["0-1"] is here
+            setup.give_key(MINE, key)
+        assert setup.open_child(MINE, (1000, 2**40)) is here
         assert not here.closed
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", here.key))
-    setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 2**40)))
-    assert setup.host.reflectors["0-1"].state.epoch == (1000, 2**40)
+    setup.give_key(MINE, here.key)
+    assert setup.open_child(MINE, (1000, 2**40)).state.epoch == (1000, 2**40)
     assert here.closed
     assert not setup.carrier.offences
 
@@ -285,17 +291,15 @@ def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
 def test_whoever_has_a_key_of_a_root_that_was_opened_anew_opens_what_is_open_since_before() -> None:
     setup = Setup(INTERIOR)
     other = MINE + 1
-    setup.host.receive(other, other, "0-1", m.Key("0-1", child_key(KEY, 1)))
-    setup.host.receive(other, other, "0-1", open_child(other, (5, 1)))
-    here = setup.host.reflectors["0-1"]
+    setup.give_key(other, child_key(KEY, 1))
+    here = setup.open_child(other, (5, 1))
     setup.host.unlock()
     new = child_key(b"of another root", 1)
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", new))
-    setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 1)))
+    setup.give_key(MINE, new)
+    assert setup.open_child(MINE, (1000, 1)).key == new
     assert here.closed
-    assert setup.host.reflectors["0-1"].key == new
-    setup.host.receive(other, other, "0-1", open_child(other, (2000, 1)))  # it has the key before
-    assert setup.host.reflectors["0-1"].state.epoch == (1000, 1)
+    reopened = setup.open_child(other, (2000, 1))  # it has the key before
+    assert reopened.state.epoch == (1000, 1)
 
 
 @pytest.mark.parametrize("told", ["0-1", "0-1-2"])
@@ -307,10 +311,10 @@ def test_what_a_node_here_is_told_of_a_session_counts_by_its_key(
     setup, other, plan = Setup(INTERIOR), MINE + 1, DEEP.child(1).plain()
     opening, facts = open_child(other, (5, 1), plan=plan), {0: ("out", 0.1)}
     key = child_key(KEY, 1)
-    setup.host.receive(other, other, "0-1", m.Key("0-1", key))
+    setup.give_key(other, key)
     if opened:
         setup.host.open(other, opening)
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", key if right else b"another"))
+    setup.give_key(MINE, key if right else b"another")
     del setup.host.reflectors["0"]  # it is elsewhere
     setup.host.receive(MINE, MINE, told, m.Kept(told, facts))
     if not opened:

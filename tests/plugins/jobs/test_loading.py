@@ -25,15 +25,6 @@ def job_file(path: Path, value: object = 1, more: str = "") -> str:
     return str(path)
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder to import from; what was imported is forgotten afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "modules", sys.modules.copy())
-    return tmp_path
-
-
 def refusal(spec: object, **overrides: str) -> str:
     with pytest.raises(JobError) as caught:
         load(spec, **overrides)

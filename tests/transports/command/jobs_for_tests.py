@@ -1,36 +1,40 @@
 """Jobs as a user would write them, each the text of a file."""
 
-# The answer is the sum of all partitions' indices; each takes `input` seconds.
-SLEEPING = """
-import time
-
+# What most have in common: each piece is given the input, and the answer is the sum of what they
+# come to.
+SUMMING = """
 def prepare(input, sizes):
     return [input] * len(sizes)
-
-def compute(input, index):
-    time.sleep(input)
-    return index
 
 def collect(outputs):
     return sum(outputs)
 """
 
-# The same; each partition that is done is a line of the file `log`: its index, and who did it.
-LOGGING = """
-import os, time
+# The answer is the sum of all partitions' indices; each takes `input` seconds.
+SLEEPING = (
+    SUMMING
+    + """
+import time
 
-def prepare(input, sizes):
-    return [input] * len(sizes)
+def compute(input, index):
+    time.sleep(input)
+    return index
+"""
+)
+
+# The same; each partition that is done is a line of the file `log`: its index, and who did it.
+LOGGING = (
+    SUMMING
+    + """
+import os, time
 
 def compute(input, index):
     time.sleep(input["seconds"])
     with open(input["log"], "a") as log:
         log.write(f"{index} {os.getppid()}\\n")
     return index
-
-def collect(outputs):
-    return sum(outputs)
 """
+)
 
 PRINTING = """
 print("loaded")
@@ -71,11 +75,10 @@ def collect(outputs):
 """
 
 # The process that comes to partition `victim` first kills itself, once.
-SUICIDAL = """
+SUICIDAL = (
+    SUMMING
+    + """
 import os, signal
-
-def prepare(input, sizes):
-    return [input] * len(sizes)
 
 def compute(input, index):
     if index == input["victim"]:
@@ -85,26 +88,21 @@ def compute(input, index):
             return index
         os.kill(os.getppid(), signal.SIGKILL)
     return index
-
-def collect(outputs):
-    return sum(outputs)
 """
+)
 
 # Each piece keeps the interpreter to itself, in C, for as long as `input` iterations take.
-BUSY = """
+BUSY = (
+    SUMMING
+    + """
 import pathlib
-
-def prepare(input, sizes):
-    return [input] * len(sizes)
 
 def compute(input, index):
     if input["flag"]:
         pathlib.Path(input["flag"]).touch()
     return sum(range(input["iterations"])) > 0
-
-def collect(outputs):
-    return sum(outputs)
 """
+)
 
 # Inputs and outputs of `size` bytes each, one kind for each slot of the root. Of outputs it is the
 # hashes that count; below the root something of them is handed on as well.
@@ -128,18 +126,15 @@ def collect(outputs):
 """
 
 # The second half of the pieces waits for the file `go`.
-WAITING = """
+WAITING = (
+    SUMMING
+    + """
 import os, time
-
-def prepare(input, sizes):
-    return [input] * len(sizes)
 
 def compute(input, index):
     while index >= input["half"] and not os.path.exists(input["go"]):
         time.sleep(0.02)
     time.sleep(0.02)
     return index
-
-def collect(outputs):
-    return sum(outputs)
 """
+)

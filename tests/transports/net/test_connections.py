@@ -793,6 +793,17 @@ async def test_the_oldest_goes_where_there_are_too_many(
 # -- the end -------------------------------------------------------------------------------
 
 
+async def unread(nursery: trio.Nursery) -> tuple[Party, Stranger]:
+    """One who has said something, and the other one, called #1, who does not read it."""
+    net = Net(nursery, lockstep_stream_pair)
+    here = net.party(HERE)
+    slow = Stranger(net.connect(here))
+    await slow.greet(Me(1, None))
+    await settled()
+    here.connections.send_back("#1", said(1))
+    return here, slow
+
+
 async def test_everything_is_said_before_the_end(net: Net, clock: MockClock) -> None:
     one, other = net.party(HERE), net.party(THERE)
     for i in range(100):
@@ -807,12 +818,7 @@ async def test_everything_is_said_before_the_end(net: Net, clock: MockClock) -> 
 async def test_the_end_waits_for_nobody_who_does_not_read(
     nursery: trio.Nursery, clock: MockClock
 ) -> None:
-    net = Net(nursery, lockstep_stream_pair)
-    here = net.party(HERE)
-    slow = Stranger(net.connect(here))
-    await slow.greet(Me(1, None))
-    await settled()
-    here.connections.send_back("#1", said(1))
+    here, slow = await unread(nursery)
     began = trio.current_time()
     await here.connections.close()
     assert trio.current_time() - began == pytest.approx(connection.CLOSING_SECONDS)
@@ -852,12 +858,7 @@ async def test_parting_says_what_is_left_and_the_next_word_dials_anew(
 async def test_parting_from_who_does_not_read_or_close_takes_only_so_long(
     nursery: trio.Nursery, clock: MockClock
 ) -> None:
-    net = Net(nursery, lockstep_stream_pair)
-    here = net.party(HERE)
-    slow = Stranger(net.connect(here))
-    await slow.greet(Me(1, None))
-    await settled()
-    here.connections.send_back("#1", said(1))
+    here, slow = await unread(nursery)
     here.connections.part(here.peer())
     with trio.fail_after(connection.PARTING_SECONDS + 0.1):
         await trio.sleep(connection.PARTING_SECONDS)

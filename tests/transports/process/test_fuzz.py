@@ -157,11 +157,7 @@ async def test_who_takes_part_brings_nobody_down(
                 lived.finish_one()
                 await intruder.leave()
             await settled(target)
-        await trio.sleep(600)  # by the testing clock: whatever waits for something
-        await settled(lived.host)
-        for process in (lived.host, lived.helper):
-            assert is_small(process)
-            assert await answers(lived, process)
+        await all_is_well(lived)
 
 
 def arrival(session: str) -> bytes:
@@ -180,6 +176,15 @@ async def answers(lived: Life, process: Process) -> bool:
     return True
 
 
+async def all_is_well(lived: Life) -> None:
+    """Some time later, when nothing waits for anything any more."""
+    await trio.sleep(600)  # by the testing clock
+    await settled(lived.host)
+    for process in (lived.host, lived.helper):
+        assert is_small(process)
+        assert await answers(lived, process)
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_who_hosts_brings_nobody_down(
     autojump_clock: trio.testing.MockClock, tmp_path: Path, seed: int
@@ -195,11 +200,7 @@ async def test_who_hosts_brings_nobody_down(
             node = lived.helper.enter((2 << NODE_BITS) + 100 + round_, there).node
             await intruder.say([host.follow(), *[host.frame(node) for _ in range(40)]])
         await intruder.leave()
-        await trio.sleep(600)
-        await settled(lived.host)
-        for process in (lived.host, lived.helper):
-            assert is_small(process)
-            assert await answers(lived, process)
+        await all_is_well(lived)
 
 
 class Host:

@@ -459,15 +459,25 @@ def problem(path: Path) -> str:
     return ""
 
 
-def test_a_full_disk_is_one_line_and_keeps_what_is_there(path: Path) -> None:
-    kept = SqliteStore(path, JOB)
+def full(path: Path, pages: int = 0) -> tuple[SqliteStore, Session, list[str]]:
+    """A store for which only so many more pages are left, its session, and what is told of it."""
+    kept, told = SqliteStore(path, JOB), list[str]()
     state = lived(kept, 10)
-    assert kept._file is not None
-    (pages,) = kept._file.execute("PRAGMA page_count").fetchone()
-    kept._file.execute(f"PRAGMA max_page_count = {pages + 5}")
-    stored = digest(state.snapshot())
-    told: list[str] = []
+    leave(kept, pages)
     kept.on_trouble = told.append
+    return kept, state, told
+
+
+def leave(kept: SqliteStore, pages: int) -> None:
+    """It may grow by so much."""
+    assert kept._file is not None
+    (now,) = kept._file.execute("PRAGMA page_count").fetchone()
+    kept._file.execute(f"PRAGMA max_page_count = {now + pages}")
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_there(path: Path) -> None:
+    kept, state, told = full(path, pages=5)
+    stored = digest(state.snapshot())
     for i in range(100):
         state.apply(0.0, finished(i, b"x" * 5000))
         kept.append(state, 0.0, finished(i, b"x" * 5000))
@@ -481,20 +491,14 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(path: Path) -> None:
 
 def test_what_did_not_fit_is_stored_when_there_is_room(path: Path) -> None:
     """All of it, with what came while nothing was tried, and of all sessions."""
-    kept = SqliteStore(path, JOB)
-    state = lived(kept, 10)
-    assert kept._file is not None
-    (pages,) = kept._file.execute("PRAGMA page_count").fetchone()
-    kept._file.execute(f"PRAGMA max_page_count = {pages}")
-    told: list[str] = []
-    kept.on_trouble = told.append
+    kept, state, told = full(path)
     for i in range(10):
         state.apply(0.0, finished(i, b"x" * 2000))
         kept.append(state, 0.0, finished(i, b"x" * 2000))
     other = Session("0-1", (1, 1), Computation, Shape.root(40, 40).plain())
     other.apply(0.0, finished(3))
     kept.append(other, 0.0, finished(3))
-    kept._file.execute(f"PRAGMA max_page_count = {pages + 100}")
+    leave(kept, 100)
     assert kept.catch_up(at_once=True)
     assert told == ["the disk is full", ""]
     state.apply(0.0, finished(11, 5))

@@ -163,6 +163,17 @@ def put(process: Process, size: int = SIZE, seed: int = 1) -> Handle:
     return blob
 
 
+def chain(net: Net) -> tuple[Process, Handle]:
+    """Four processes, each below the one before: the last, and what the first has."""
+    root = net.add("root")
+    net.add("a", ["root"])
+    net.add("b", ["a", "root"])
+    return net.add("leaf", ["b", "a", "root"]), put(root)
+
+
+ONCE_DOWN_THE_CHAIN = dict.fromkeys(pairwise(["root", "a", "b", "leaf"]), SIZE)
+
+
 async def fetch(process: Process, blob: Handle, *sources: str) -> None:
     await process.transfers.fetch(blob, SESSION, sources)
     assert process.has(blob)
@@ -213,16 +224,11 @@ async def test_a_common_input_goes_down_the_tree_and_over_each_link_once(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with network(tmp_path) as net:
-        root = net.add("root")
-        net.add("a", ["root"])
-        net.add("b", ["a", "root"])
-        leaf = net.add("leaf", ["b", "a", "root"])
-        blob = put(root)
+        leaf, blob = chain(net)
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(fetch, leaf, blob, "b")
-    links = pairwise(["root", "a", "b", "leaf"])
-    assert net.bytes() == dict.fromkeys(links, SIZE)
+    assert net.bytes() == ONCE_DOWN_THE_CHAIN
     assert all(process.has(blob) for process in net.processes.values())
 
 
@@ -661,11 +667,7 @@ async def test_who_waits_for_one_whose_source_is_slow_is_patient(
 ) -> None:
     """Ten seconds a piece at the top, two more processes below it."""
     async with network(tmp_path) as net:
-        root = net.add("root")
-        net.add("a", ["root"])
-        net.add("b", ["a", "root"])
-        leaf = net.add("leaf", ["b", "a", "root"])
-        blob = put(root)
+        leaf, blob = chain(net)
 
         due = 0.0
 
@@ -684,7 +686,7 @@ async def test_who_waits_for_one_whose_source_is_slow_is_patient(
         net.twist = twist
         await fetch(leaf, blob, "b")
         assert trio.current_time() > 3 * SILENT_SECONDS
-    assert net.bytes() == dict.fromkeys(pairwise(["root", "a", "b", "leaf"]), SIZE)
+    assert net.bytes() == ONCE_DOWN_THE_CHAIN
 
 
 async def test_who_gives_up_or_is_lost_is_forgotten(

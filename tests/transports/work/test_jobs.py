@@ -26,15 +26,6 @@ def _hidden(input, index): return 0
 """
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to import from; what was imported is forgotten afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "modules", sys.modules.copy())
-    return tmp_path
-
-
 def job_file(path: Path, value: object = 1, more: str = "") -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(JOB.format(value=value) + more)
