@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -12,64 +11,9 @@ import pytest
 from core import Computation, Host, Shape
 from core import messages as m
 from core.messages import Node
-from core.sessions import Store
 from core.sessions.states import STANDBY
 from tests.core.harness import ROOT, SUBMITTER, Net, sequential
-
-WORK = {"compute"}  # to hold back what computes
-
-
-def tree(
-    partitions: int,
-    fanout: int,
-    nodes: int = 0,
-    listens: bool = True,
-    store: Store | None = None,
-) -> Net:
-    """A tree with its nodes seated, before any of them has computed anything."""
-    net = Net(Shape.root(partitions, fanout), store=store)
-    net.submit()
-    net.settle(WORK)
-    for node in range(1, nodes + 1):
-        net.arrive(node, listens)
-        net.settle(WORK)
-    return net
-
-
-def compute(net: Net, *nodes: int) -> None:
-    """Let these nodes finish what they are at, and hear what comes of it."""
-    for node in nodes:
-        net.step(("compute", node))
-        net.settle(WORK)
-
-
-def finish(net: Net) -> None:
-    net.run(Random(1))
-    assert net.outcome == m.Ended(sequential(net.shape.partitions), None)
-    net.run(Random(1))
-    assert all(process.ended for process in net.live())
-
-
-def wait(net: Net, until: Callable[[], bool]) -> None:
-    """Let time pass, while nobody finishes anything."""
-    while not until():
-        net.tick()
-        net.settle(WORK)
-
-
-def ticking(net: Net) -> list[Any]:
-    """The timers, but those for a step that was still to be taken when they were set."""
-    return [timer for timer in net.timers if "Alarms._looked" not in repr(timer[2])]
-
-
-def arrivals(net: Net, session: str) -> list[Node]:
-    return [n for n, to, call in net.calls if to == session and isinstance(call, m.Arrive)]
-
-
-def again(net: Net) -> list[int]:
-    """The partitions that were computed more than once."""
-    return sorted(i for i, times in Counter(i for _, i in net.computed).items() if times > 1)
-
+from tests.core.stepping import WORK, again, arrivals, compute, finish, ticking, tree, wait
 
 # -- forming -------------------------------------------------------------------------------
 

@@ -5,95 +5,29 @@ A failing example names the nodes, partitions, fanout and seed that repeat it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Shape
 from core import messages as m
 from core.losses import PIECES_MAX
-from tests.core.harness import SUBMITTER, Action, Net, Spans, sequential
-
-NODES = st.integers(1, 20)
-PARTITIONS = st.integers(1, 40)
-FANOUTS = st.integers(2, 5)
-SEEDS = st.integers(0, 2**32 - 1)
-busy_machine = settings(deadline=None, phases=set(Phase) - {Phase.explain})
-
-
-class Life:
-    """Nodes that arrive, leave and lose connections at random."""
-
-    def __init__(self, net: Net, random: Random, listening: float = 1.0) -> None:
-        self.net = net
-        self.random = random
-        self.listening = listening
-
-    def events(self, nodes: int, leaving: float = 0.0, breaking: float = 0.0) -> Iterator[Action]:
-        for node in range(1, nodes + 1):
-            yield lambda node=node: self._arrive(node)
-            if self.random.random() < leaving:
-                yield self._leave
-            if self.random.random() < breaking:
-                yield self._break
-
-    def _arrive(self, node: int) -> None:
-        self.net.arrive(node, listens=self.random.random() < self.listening)
-
-    def _leave(self) -> None:
-        """Somebody goes, but never the submitter nor the last; what it had sent may be lost."""
-        nodes = [process.node for process in self.net.live() if process.node != SUBMITTER]
-        keep: Callable[[int], int] = self.random.choice(
-            [lambda sent: sent, lambda sent: 0, lambda sent: self.random.randint(0, sent)]
-        )
-        if len(nodes) > 1:
-            self.net.leave(self.random.choice(nodes), keep)
-
-    def _break(self) -> None:
-        live = {process.node for process in self.net.live()}
-        pairs = [pair for pair in self.net.connected if live >= {*pair}]
-        if pairs:
-            self.net.disconnect(*self.random.choice(pairs))
-
-
-def grown(
-    nodes: int,
-    partitions: int,
-    fanout: int,
-    seed: int,
-    job: Any = None,
-    compare: bool = False,
-    listening: float = 1.0,
-    keep_going: bool = False,
-    **troubles: float,
-) -> Net:
-    """A tree that ran to its answer, and until everyone had heard of it."""
-    random = Random(seed)
-    net = Net(Shape.root(partitions, fanout, keep_going), job, compare)
-    net.submit()
-    net.run(random, list(Life(net, random, listening).events(nodes, **troubles)))
-    net.run(random)
-    return net
-
-
-def check_result(net: Net) -> None:
-    assert net.outcome == m.Ended(sequential(net.shape.partitions), None)
-    assert {index for _, index in net.computed} >= set(range(net.shape.partitions))
-
-
-def check_released(net: Net) -> None:
-    """Everyone alive has been told that it is over, and nobody dead has a seat."""
-    live = {process.node for process in net.live()}
-    assert {process.node for process in net.live() if process.ended} == live
-    assert all(ended == net.outcome for process in net.live() for ended in process.ended)
-    for reflector in net.open_reflectors():
-        assert reflector.members.keys() <= live
-        assert reflector.admission.standbys.keys() <= live
-
+from tests.core.growing import (
+    FANOUTS,
+    NODES,
+    PARTITIONS,
+    SEEDS,
+    Life,
+    busy_machine,
+    check_released,
+    check_result,
+    grown,
+)
+from tests.core.harness import SUBMITTER, Net, Spans, sequential
 
 # -- any order of deliveries ---------------------------------------------------------------
 

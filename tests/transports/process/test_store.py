@@ -23,10 +23,8 @@ from core.messages import Message, Place, Value
 from core.sessions.digest import digest
 from core.sessions.model import Kind
 from tests import TOP
-from tests.core.harness import SUBMITTER, Net
-from tests.core.test_sessions import WORK, compute, finish, wait
-from tests.core.test_store import back, crash, restart, restarted
-from tests.core.test_trees import check_result
+from tests.core import restarting
+from tests.core.growing import check_result, restarted
 from tests.transports.process.stored_life import INCARNATION, STEPS, life
 from transports.process import store
 from transports.process.keys import Keys
@@ -115,48 +113,15 @@ def harnessed(path: Path) -> Iterator[Harnessed]:
 
 def test_what_is_loaded_is_the_session_after_each_message(harnessed: Harnessed) -> None:
     harnessed.compare = True
-    net = Net(Shape.root(9, 3), store=harnessed)
-    net.submit()
-    for node in range(1, 6):
-        net.arrive(node, listens=node % 2 == 0)
-    net.settle(WORK)
-    compute(net, 1, 2, 3)
-    crash(net)
-    restart(net)
-    finish(net)
+    restarting.once(harnessed)
 
 
 def test_it_may_be_restarted_again_and_again(harnessed: Harnessed) -> None:
-    net = Net(Shape.root(27, 3), store=harnessed)
-    net.submit()
-    for node in range(1, 10):
-        net.arrive(node)
-        net.settle(WORK)
-    for times in range(3):
-        compute(net, 1, 2, 3, 4)
-        crash(net)
-        compute(net, 5, 6)
-        restart(net)
-        wait(net, back(net, 1, 2, 3))
-        assert net.reflector("0").state.epoch == (times + 2,)
-    finish(net)
-    assert net.repeated == []
+    restarting.again_and_again(harnessed, times=3)
 
 
 def test_what_only_the_store_knows_is_not_computed_again(harnessed: Harnessed) -> None:
-    net = Net(Shape.root(8, 2), store=harnessed)
-    net.submit()
-    for node in (1, 2):
-        net.arrive(node, listens=False)
-        net.settle(WORK)
-    compute(net, 1, 1, 1, 2)
-    for node in (SUBMITTER, 1, 2):
-        net.leave(node)
-    net.settle(WORK)
-    restart(net)
-    net.arrive(3, listens=False)
-    finish(net)
-    assert net.repeated == []
+    restarting.with_what_only_the_store_knows(harnessed)
 
 
 @pytest.mark.parametrize("seed", range(25))
