@@ -237,22 +237,6 @@ def test_two_that_differ_alike_are_outvoted() -> None:
     assert world.run(until=300.0).result == 96
 
 
-def test_the_root_is_compared_as_well() -> None:
-    world = each(partitions=36, fanout=6, nodes=20)
-    world.run(until=2.0)
-    reflector = world.session("0")
-    assert len(reflector.members) == 7  # the submitter, too
-    node = list(reflector.members)[3]
-    slots(replicas(world)[reflector, node].state).assigned[2] += 1
-    settled_at = reflector.state.seq
-    for _ in steps(world):
-        if world.record.divergences:
-            break
-    named(world, reflector, node, "assigned", settled_at)
-    settled(world, reflector, node)
-    assert world.run(until=300.0).result == 72
-
-
 def test_a_repaired_run_is_as_deterministic() -> None:
     digests = set()
     for _ in range(2):

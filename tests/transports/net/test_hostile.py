@@ -27,7 +27,7 @@ from core import Computation, Session
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.running import Programs, programs
-from tests.transports.net.test_limits import GIVEN, framed, hostile
+from tests.transports.net.crafted import GIVEN, framed, hostile
 from tests.transports.talking import Stranger
 from transports.net import wire
 from transports.net.connection import Me
