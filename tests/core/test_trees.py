@@ -32,50 +32,22 @@ from tests.core.harness import SUBMITTER, Net, Spans, sequential
 # -- any order of deliveries ---------------------------------------------------------------
 
 
-@settings(busy_machine, max_examples=150)
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"listening": 0.3}, id="most do not listen"),
+        pytest.param({"leaving": 0.5}, id="nodes leave"),
+        pytest.param({"listening": 0.5, "leaving": 0.5}, id="who does not listen may leave too"),
+        pytest.param({"breaking": 0.5}, id="connections break"),
+    ],
+)
+@settings(busy_machine, max_examples=200)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS)
 def test_the_result_is_the_sequential_one_in_any_order_of_deliveries(
-    nodes: int, partitions: int, fanout: int, seed: int
+    troubles: dict[str, float], nodes: int, partitions: int, fanout: int, seed: int
 ) -> None:
-    net = grown(nodes, partitions, fanout, seed)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=150)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nodes_that_do_not_listen_lead_on_their_parents_host(
-    nodes: int, partitions: int, fanout: int, seed: int
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, listening=0.3)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nodes_may_leave_at_any_time(nodes: int, partitions: int, fanout: int, seed: int) -> None:
-    net = grown(nodes, partitions, fanout, seed, leaving=0.5)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nodes_that_do_not_listen_may_leave_too(
-    nodes: int, partitions: int, fanout: int, seed: int
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, listening=0.5, leaving=0.5)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_connections_may_break_at_any_time(
-    nodes: int, partitions: int, fanout: int, seed: int
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, breaking=0.5)
+    net = grown(nodes, partitions, fanout, seed, **troubles)
     check_result(net)
     check_released(net)
 

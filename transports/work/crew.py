@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import attrs
 import trio
 
 from plugins.jobs.failing import overtime
@@ -30,28 +31,21 @@ AHEAD_CALLS = 64
 PACE_SHARE = 0.25  # of the newest measurement
 
 
+@attrs.define(eq=False)
 class Crew:
     """`setup` says what a computing process is for. `reserve` are started already."""
 
-    def __init__(
-        self,
-        setup: dict[str, object],
-        cores: int,
-        piece_timeout: float | None,
-        reserve: list[Started],
-        outcomes: Outcomes,
-    ) -> None:
-        self._setup = setup
-        self._cores = cores
-        self._timeout = piece_timeout
-        self._reserve = reserve
-        self._outcomes = outcomes
-        self._urgent: deque[Call] = deque()
-        self._queue: deque[Call] = deque()
-        self._computers: list[Computer] = []
-        self._pace = PACE_SECONDS
-        self._busy = trio.lowlevel.ParkingLot()
-        self._nursery: trio.Nursery | None = None
+    _setup: dict[str, object]
+    _cores: int
+    _piece_timeout: float | None
+    _reserve: list[Started]
+    _outcomes: Outcomes
+    _urgent: deque[Call] = attrs.field(init=False, factory=deque)
+    _queue: deque[Call] = attrs.field(init=False, factory=deque)
+    _computers: list[Computer] = attrs.field(init=False, factory=list)
+    _pace: float = attrs.field(init=False, default=PACE_SECONDS)  # a piece
+    _busy: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
+    _nursery: trio.Nursery | None = attrs.field(init=False, default=None)
 
     async def run(self, ahead: bool) -> None:
         """Serve until cancelled; then they are ended. `ahead`: start one before the first call."""
@@ -116,14 +110,14 @@ class Crew:
                 for computer in self._computers:
                     if computer.is_at_nothing():
                         computer.end()
-            if self._timeout is not None:
+            if self._piece_timeout is not None:
                 for computer in self._computers:
-                    computer.limit(self._timeout)
+                    computer.limit(self._piece_timeout)
             self._fill()
 
     def _is_to_look(self) -> bool:
         """Whether somebody may have to wait for what takes long, or that is to be ended."""
-        most = 1 if self._timeout is None else 0
+        most = 1 if self._piece_timeout is None else 0
         return any(len(one.calls) > most for one in self._computers) or self._waiting()
 
     def _waiting(self) -> bool:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import trio
 
 from core.messages import Node, Value
@@ -23,24 +24,17 @@ from transports.work.computing import checked, fault_of
 from transports.work.outcomes import Outcomes
 
 
+@attrs.define(eq=False)
 class InLoop:
     """`soon` starts a task. Large values are in `folder`. What takes longer than `piece_timeout`
     seconds is ended."""
 
-    def __init__(
-        self,
-        job: Job,
-        folder: Path,
-        piece_timeout: float | None,
-        outcomes: Outcomes,
-        soon: Callable[..., None],
-    ) -> None:
-        self._job = job
-        self._folder = folder
-        self._timeout = piece_timeout
-        self._outcomes = outcomes
-        self._soon = soon
-        self._calls: dict[Node, deque[Call]] = {}
+    _job: Job
+    _folder: Path
+    _piece_timeout: float | None
+    _outcomes: Outcomes
+    _soon: Callable[..., None]
+    _calls: dict[Node, deque[Call]] = attrs.field(init=False, factory=dict)
 
     def give(self, call: Call) -> None:
         node = call.worker.node
@@ -67,10 +61,10 @@ class InLoop:
                 if not call.wanted:
                     return
                 given = await self._read(value)
-                with trio.move_on_after(self._timeout or math.inf) as limit:
+                with trio.move_on_after(self._piece_timeout or math.inf) as limit:
                     output = await self._job.compute(given, call.first + slot)
                 if limit.cancelled_caught:
-                    text = overtime(self._timeout or 0.0, call.where(len(outputs)))
+                    text = overtime(self._piece_timeout or 0.0, call.where(len(outputs)))
                     return self._outcomes.raised(call, len(outputs), text)
                 outputs.append(await self._write(output))
         except BlobError as error:
