@@ -23,6 +23,7 @@ from transports.work.starting import Started
 SESSION = "0-2"
 FIRST = 100  # partition of slot 0
 SECONDS_MAX = 30  # of a test
+LONG = 1000.0  # the same by the clock of tests
 
 # An input says what to do: ["wait", port], ["hold", port] likewise but with the interpreter's
 # lock, ["do", statements], or it is the output itself.
@@ -154,6 +155,21 @@ async def desk(
         nursery.start_soon(work.run)
         yield Desk(work, outcomes, news)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def bounded(
+    folder: Path, cores: int = 1, seconds: float = SECONDS_MAX, **more: Any
+) -> AsyncIterator[Desk]:
+    """The same, and it is over in time."""
+    with trio.fail_after(seconds):
+        async with desk(folder, cores, **more) as one:
+            yield one
+
+
+def do(statements: str) -> list[str]:
+    """An input."""
+    return ["do", statements]
 
 
 class Gate:
