@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from core import Shape
@@ -18,7 +17,6 @@ NODES = st.integers(1, 20)
 PARTITIONS = st.integers(1, 40)
 FANOUTS = st.integers(2, 5)
 SEEDS = st.integers(0, 2**32 - 1)
-busy_machine = settings(deadline=None, phases=set(Phase) - {Phase.explain})
 
 
 class Life:

@@ -14,7 +14,6 @@ from random import Random
 from typing import Any
 
 import attrs
-import msgspec
 
 from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
@@ -22,6 +21,7 @@ from core.messages import Call, Command, Message, Node, Place, Reply, Value
 from core.sessions import Store
 from core.sessions.digest import digest
 from core.sessions.states import GONE, STANDBY, Event
+from tests.wired import wired
 
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
@@ -51,10 +51,6 @@ class Spans:
 def sequential(partitions: int, first: int = 0) -> Value:
     """What `Spans` gives for the input [first, partitions]."""
     return [[first + index, 1, index] for index in range(partitions)]
-
-
-def wired(value: Value) -> Value:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
 @attrs.define(eq=False)

@@ -6,10 +6,8 @@ import time
 from collections import Counter
 from itertools import islice, pairwise
 from random import Random
-from typing import Any
 
 import attrs
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,10 +18,9 @@ from core.messages import Failure, Node, Value
 from core.sessions.digest import differing
 from core.sessions.messages import NODE_BITS, process_of
 from core.slots import Slots
+from tests.core.events import Event, Played, histories, history
+from tests.wired import wired
 
-Event = tuple[int, int, int]
-
-untimed = settings(deadline=None)  # that a machine is busy is no failure
 PACES = (None, 0.0, 0.0003, 0.007, 0.02, 1.0)  # none of them fills 50 ms to the last bit
 KINDS = (  # as often as they stand here
     *("take",) * 8,
@@ -34,27 +31,12 @@ KINDS = (  # as often as they stand here
     *("drop", "known elsewhere", "late answer", "rest", "rouse"),
 )
 shapes = st.builds(Shape.root, st.integers(1, 30), st.sampled_from([2, 3, 6, 30]))
-events = st.lists(
-    st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 99), st.integers(0, 99)),
-    max_size=60,
-)
-
-
-def drawn(seed: int, length: int = 150) -> list[Event]:
-    random = Random(seed)
-    return [
-        (random.randrange(len(KINDS)), random.randrange(100), random.randrange(100))
-        for _ in range(length)
-    ]
-
-
-def through_msgpack(value: Any) -> Any:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+events = histories(KINDS)
 
 
 def copied(slots: Slots) -> Slots:
     made = Slots(slots.shape)
-    made.load(through_msgpack(slots.plain()))
+    made.load(wired(slots.plain()))
     return made
 
 
@@ -170,7 +152,7 @@ class Plain:
         return started + (max(0.05, 2 * took[len(took) // 2]) if took else 30.0), i
 
 
-class Both:
+class Both(Played):
     """Slots and the plain model, to which the same things happen."""
 
     def __init__(self, shape: Shape) -> None:
@@ -181,12 +163,7 @@ class Both:
         self.newest = 0
         self.now = 0.0
 
-    def play(self, events: list[Event]) -> None:
-        for event in events:
-            self.happen(event)
-
     def happen(self, event: Event) -> None:
-        """Have one thing happen, if it can."""
         kind, a, b = event
         self.now += b / 100
         slots, plain = self.slots, self.plain
@@ -314,7 +291,7 @@ class Both:
 # -- whatever happens ----------------------------------------------------------------------
 
 
-@settings(untimed, max_examples=400)
+@settings(max_examples=400)
 @given(shapes, events)
 def test_slots_are_as_the_plain_model_says_after_all_that_happens(
     shape: Shape, events: list[Event]
@@ -330,7 +307,7 @@ def test_slots_are_as_the_plain_model_says_after_all_that_happens(
 def test_they_are_so_in_a_long_history_too_and_a_copy_is_the_same_at_any_time(seed: int) -> None:
     random = Random(seed)
     both = Both(Shape.root(random.randint(1, 30), random.choice([2, 3, 6, 30])))
-    for event in drawn(seed):
+    for event in history(KINDS, seed):
         if random.random() < 0.1:
             original, both.slots = both.slots, copied(both.slots)
             assert differing(original.plain(), both.slots.plain()) == []
@@ -338,7 +315,7 @@ def test_they_are_so_in_a_long_history_too_and_a_copy_is_the_same_at_any_time(se
         both.check()
 
 
-@settings(untimed, max_examples=200)
+@settings(max_examples=200)
 @given(shapes, events)
 def test_a_slot_that_has_a_worker_or_is_done_is_given_to_nobody(
     shape: Shape, events: list[Event]
@@ -357,7 +334,7 @@ def test_a_slot_that_has_a_worker_or_is_done_is_given_to_nobody(
     assert slots.free == 0
 
 
-@settings(untimed, max_examples=200)
+@settings(max_examples=200)
 @given(shapes, events, events)
 def test_done_is_for_ever(shape: Shape, events: list[Event], later: list[Event]) -> None:
     both = Both(shape)
@@ -368,7 +345,7 @@ def test_done_is_for_ever(shape: Shape, events: list[Event], later: list[Event])
     assert both.slots.remaining <= shape.slots - len(known)
 
 
-@settings(untimed, max_examples=200)
+@settings(max_examples=200)
 @given(shapes, events, events)
 def test_a_copy_that_travelled_goes_on_in_the_same_way(
     shape: Shape, events: list[Event], later: list[Event]
@@ -388,7 +365,7 @@ def test_a_copy_that_travelled_goes_on_in_the_same_way(
 def test_what_is_told_of_slots_does_not_change_with_them() -> None:
     slots = Slots(Shape.root(4, 4))
     told = slots.plain()
-    before = through_msgpack(told)
+    before = wired(told)
     slots.give(1, 7, 2.0)
     slots.helpers[1] = 8
     slots.rest(9)
@@ -397,7 +374,7 @@ def test_what_is_told_of_slots_does_not_change_with_them() -> None:
     slots.drop(8)
     slots.measure(9, 0.0)
     slots.failed[2] = (9,)
-    assert through_msgpack(told) == before
+    assert wired(told) == before
     assert set(differing(told, slots.plain())) == {
         *("assigned", "done", "failed", "former", "free", "idle", "outputs"),
         *("paces", "queue", "remaining", "seconds", "started"),
@@ -502,7 +479,7 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     assert steps.outputs_left(slots) == ["out", "some"]
     assert steps.loss_of(slots) == (4, (*slots.lost[0][1], ("0-2", 7, "no")))
     assert not steps.all_lost(slots)
-    assert copied(slots).plain() == through_msgpack(slots.plain())
+    assert copied(slots).plain() == wired(slots.plain())
 
 
 def test_no_session_tells_of_more_pieces_that_are_lost_than_fit_into_its_messages() -> None:

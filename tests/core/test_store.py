@@ -15,7 +15,6 @@ from tests.core.growing import (
     NODES,
     PARTITIONS,
     SEEDS,
-    busy_machine,
     check_result,
     restarted,
 )
@@ -157,7 +156,6 @@ def test_it_may_be_restarted_again_and_again(stored: bool, times: int) -> None:
 # -- at any time ---------------------------------------------------------------------------
 
 
-@busy_machine
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, st.booleans(), st.sampled_from([1.0, 0.5]))
 def test_the_submitter_may_be_lost_and_restarted_at_any_time(
     nodes: int, partitions: int, fanout: int, seed: int, stored: bool, listening: float
@@ -167,7 +165,6 @@ def test_the_submitter_may_be_lost_and_restarted_at_any_time(
     check_result(net)
 
 
-@busy_machine
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, st.booleans())
 def test_others_may_leave_meanwhile(
     nodes: int, partitions: int, fanout: int, seed: int, stored: bool

@@ -22,7 +22,6 @@ from tests.core.growing import (
     PARTITIONS,
     SEEDS,
     Life,
-    busy_machine,
     check_released,
     check_result,
     grown,
@@ -42,7 +41,7 @@ from tests.core.harness import SUBMITTER, Net, Spans, sequential
         pytest.param({"breaking": 0.5}, id="connections break"),
     ],
 )
-@settings(busy_machine, max_examples=200)
+@settings(max_examples=200)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS)
 def test_the_result_is_the_sequential_one_in_any_order_of_deliveries(
     troubles: dict[str, float], nodes: int, partitions: int, fanout: int, seed: int
@@ -52,7 +51,7 @@ def test_the_result_is_the_sequential_one_in_any_order_of_deliveries(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=30)
+@settings(max_examples=30)
 @given(NODES, st.integers(1, 16), FANOUTS, SEEDS, st.sampled_from([0.0, 0.4]))
 def test_all_replicas_are_the_same_after_every_message(
     nodes: int, partitions: int, fanout: int, seed: int, leaving: float
@@ -77,7 +76,7 @@ def test_the_same_seed_gives_the_same_history() -> None:
     assert one.now == other.now
 
 
-@settings(busy_machine, max_examples=100)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS)
 def test_nobody_is_connected_to_more_than_fanout_times_levels_and_as_many_standbys(
     nodes: int, partitions: int, fanout: int, seed: int
@@ -126,7 +125,7 @@ class Faulty(Spans):
 PARTS = st.sampled_from(["prepare", "compute", "collect"])
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
 def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
     nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
@@ -142,7 +141,7 @@ def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=100)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
 def test_a_job_that_always_fails_ends_while_nodes_leave_too(
     nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
@@ -156,7 +155,7 @@ def test_a_job_that_always_fails_ends_while_nodes_leave_too(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=100)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
 def test_what_fails_once_or_twice_is_tried_again(
     nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
@@ -166,7 +165,7 @@ def test_what_fails_once_or_twice_is_tried_again(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.integers(1, 4), st.booleans())
 def test_broken_machines_cost_no_more_than_their_share(
     nodes: int, partitions: int, fanout: int, seed: int, broken: int, keep_going: bool
@@ -187,7 +186,7 @@ def test_broken_machines_cost_no_more_than_their_share(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.sampled_from(["prepare", "collect"]))
 def test_a_step_that_never_ends_on_one_machine_is_taken_on_another(
     nodes: int, partitions: int, fanout: int, seed: int, step: str
@@ -239,7 +238,7 @@ def check_loss(net: Net, lost: Iterable[int]) -> None:
     assert all(error == f"ArithmeticError('compute met {p}')" for _, p, error in pieces)
 
 
-@settings(busy_machine, max_examples=200)
+@settings(max_examples=200)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST, st.sampled_from([1.0, 0.3]))
 def test_what_always_fails_is_lost_and_nothing_else(
     nodes: int, partitions: int, fanout: int, seed: int, lost: set[int], listening: float
@@ -250,7 +249,7 @@ def test_what_always_fails_is_lost_and_nothing_else(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=200)
+@settings(max_examples=200)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST)
 def test_the_same_is_lost_while_nodes_leave_and_connections_break(
     nodes: int, partitions: int, fanout: int, seed: int, lost: set[int]
@@ -261,7 +260,7 @@ def test_the_same_is_lost_while_nodes_leave_and_connections_break(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=50)
+@settings(max_examples=50)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST)
 def test_replicas_agree_on_what_is_lost(
     nodes: int, partitions: int, fanout: int, seed: int, lost: set[int]
@@ -288,7 +287,7 @@ class Step(Spans):
         return output
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(NODES, st.integers(3, 40), st.integers(2, 3), SEEDS, st.sampled_from(["prepare", "collect"]))
 def test_what_lies_under_a_session_that_cannot_be_cut_or_combined_is_lost(
     nodes: int, partitions: int, fanout: int, seed: int, step: str
@@ -367,7 +366,7 @@ def exposed(net: Net, node: int) -> set[int]:
     return found
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(2, 12), st.integers(1, 40), FANOUTS, SEEDS, st.sampled_from([1.0, 0.5]))
 def test_a_death_costs_no_more_than_the_leaf_sessions_that_one_process_held(
     nodes: int, partitions: int, fanout: int, seed: int, listening: float

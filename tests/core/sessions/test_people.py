@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import attrs
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +16,9 @@ from core.sessions.digest import differing, digest
 from core.sessions.messages import Address, Facts, Node, Value
 from core.sessions.model import Handler, People
 from core.sessions.people import Told
+from tests.core.events import Event, Played, histories
+from tests.wired import wired
 
-untimed = settings(deadline=None)  # that a machine is busy is no failure
-Event = tuple[int, int, int]
 THERE = m.Place("0-1", (0, 5))
 
 
@@ -122,12 +121,6 @@ def with_people(*nodes: Node, children: int = 0, address: Address | None = None)
     return state
 
 
-def through_msgpack(value: Any) -> Any:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
-
-
-TRAVELS = pytest.mark.parametrize("travel", [through_msgpack])
-
 KINDS = (  # as often as they stand here
     *("join",) * 6,
     *("write",) * 6,
@@ -135,13 +128,10 @@ KINDS = (  # as often as they stand here
     *("observe", "restored", "late", "stranger"),
     *("moved", "moved by another", "ended"),
 )
-events = st.lists(
-    st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 99), st.integers(0, 99)),
-    max_size=40,
-)
+events = histories(KINDS, 40)
 
 
-class Story:
+class Story(Played):
     """A session to which things happen, and what is to be seen of them."""
 
     def __init__(self, children: int) -> None:
@@ -154,10 +144,6 @@ class Story:
         self.newest = 0
         self.log: list[tuple[float, Any]] = []
         self.told: Told = []
-
-    def play(self, events: list[Event]) -> None:
-        for event in events:
-            self.happen(event)
 
     def happen(self, event: Event) -> None:
         kind, a, b = event
@@ -250,7 +236,7 @@ class Story:
 # -- whatever happens ----------------------------------------------------------------------
 
 
-@settings(untimed, max_examples=400)
+@settings(max_examples=400)
 @given(st.sampled_from([0, 3]), events)
 def test_the_people_are_who_joined_and_did_not_leave_and_the_first_of_them_leads(
     children: int, events: list[Event]
@@ -264,7 +250,7 @@ def test_the_people_are_who_joined_and_did_not_leave_and_the_first_of_them_leads
             story.check_told(before, ended)
 
 
-@settings(untimed, max_examples=400)
+@settings(max_examples=400)
 @given(st.sampled_from([0, 3]), events)
 def test_all_is_kept_where_all_people_of_a_session_with_children_are_in_one_process(
     children: int, events: list[Event]
@@ -288,12 +274,9 @@ def test_all_is_kept_where_all_people_of_a_session_with_children_are_in_one_proc
         assert kept == {*story.lines}
 
 
-@TRAVELS
-@settings(untimed, max_examples=100)
+@settings(max_examples=100)
 @given(children=st.sampled_from([0, 3]), events=events)
-def test_a_copy_of_any_moment_is_the_same_and_stays_so(
-    travel: Callable[[Any], Any], children: int, events: list[Event]
-) -> None:
+def test_a_copy_of_any_moment_is_the_same_and_stays_so(children: int, events: list[Event]) -> None:
     story = Story(children)
     story.play(events)
     state, told = board(children), list[Told]()
@@ -301,7 +284,7 @@ def test_a_copy_of_any_moment_is_the_same_and_stays_so(
         told.append(list(state.apply(now, message)))
     replayed = board(children)
     for seq, (now, message) in enumerate(story.log):
-        copy = Session.restore(Board, travel(replayed.snapshot()))
+        copy = Session.restore(Board, wired(replayed.snapshot()))
         assert differing(copy.snapshot(), replayed.snapshot()) == []
         for later, expected in zip(story.log[seq:], told[seq:], strict=True):
             assert list(copy.apply(*later)) == expected
@@ -310,7 +293,7 @@ def test_a_copy_of_any_moment_is_the_same_and_stays_so(
     assert digest(replayed.snapshot()) == digest(story.state.snapshot())
 
 
-@settings(untimed, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from([0, 3]), events, events)
 def test_a_snapshot_and_a_copy_do_not_change_with_the_session(
     children: int, events: list[Event], later: list[Event]
@@ -326,17 +309,16 @@ def test_a_snapshot_and_a_copy_do_not_change_with_the_session(
     assert digest(story.state.snapshot()) != digest(copy.snapshot())
 
 
-@TRAVELS
-def test_all_of_a_session_travels(travel: Callable[[Any], Any]) -> None:
+def test_all_of_a_session_travels() -> None:
     state = board(children=2)
     state.apply(0.0, joined(4, ("host", 5), observes=True))
     state.apply(0.0, joined(2, None, about=[0.5, "fast"]))
     state.apply(0.5, Written(2, 1, "one"))
     state.apply(1.0, m.Ended({"all": [1, 2.5]}, {"error": "none"}))
-    copy = Session.restore(Board, travel(state.snapshot()))
+    copy = Session.restore(Board, wired(state.snapshot()))
     assert (copy.name, copy.epoch, copy.seq, copy.leader) == ("0", (1, 2), 4, 4)
     assert list(copy.people.items()) == [(4, None), (2, None)]
-    assert [(n, travel(a)) for n, a in copy.addresses.items()] == [(4, ["host", 5]), (2, None)]
+    assert [(n, wired(a)) for n, a in copy.addresses.items()] == [(4, ["host", 5]), (2, None)]
     assert copy.observers == (4,)
     assert copy.moved is None
     assert copy.ended == m.Ended({"all": [1, 2.5]}, {"error": "none"})
@@ -344,7 +326,7 @@ def test_all_of_a_session_travels(travel: Callable[[Any], Any]) -> None:
     assert copy.model.lines == {1: "one"}
     assert copy.model.writers == [(2, [0.5, "fast"])]
     state.apply(2.0, m.Moved(4, m.Place("0-1", ("host", "other"))))
-    copy = Session.restore(Board, travel(state.snapshot()))
+    copy = Session.restore(Board, wired(state.snapshot()))
     assert copy.moved == m.Place("0-1", ("host", "other"))
     assert (copy.people, copy.addresses, copy.observers, copy.leader) == ({}, {}, (), None)
 

@@ -16,6 +16,7 @@ from core import messages as m
 from core.messages import Place
 from core.sessions.messages import NODE_BITS
 from plugins.jobs.values import NESTING_MAX, plain
+from tests.wired import wired
 from transports.net import wire
 from transports.net.wire import HEADER, NONCE_BYTES, Hello, RemoteProtocolError
 from transports.process import soundness
@@ -579,7 +580,7 @@ def test_real_replicas_of_a_leaf_are_whole(trust: Trust) -> None:
 
 
 def is_whole(trust: Trust, state: Session, place: Place) -> None:
-    arrived = msgspec.msgpack.decode(msgspec.msgpack.encode(state.snapshot()))
+    arrived = wired(state.snapshot())
     assert trust.followed(place, arrived).snapshot() == state.snapshot()
 
 
