@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import Computation, Host, Reflector, Shape
+from core import Computation, Host, Reflector, Session, Shape
 from core import messages as m
 from core.messages import Node, Place
+from core.sessions.roles import seal
 
 KEY = b"of the root"
-LEADER, HOLDER, OTHER, STRANGER = 1, 2, 3, 99
+LEADER, HOLDER, OTHER, RETURNED, STRANGER = 1, 2, 3, 4, 99
+COUNTS, LATE, OFFENDS = "counts", "passed over", "offence"
 INTERIOR = Shape.root(9, 3)
 LEAF = Shape.root(3, 3)
+WIDE = Shape.root(25, 5)
 DEEP = Shape.root(27, 3)  # whose child sessions are interior, too
 OF_OTHER_PROCESS = 50  # the host is of no node's process but those from here on
 
@@ -87,3 +90,24 @@ def open_child(node: Node, epoch: m.Epoch, child: int = 1, **other: Any) -> m.Op
     plan = INTERIOR.child(child).plain()
     fields = {"place": Place(f"0-{child}", (0, 0)), "epoch": epoch, "plan": plan, **other}
     return m.Open(**fields)
+
+
+def finished(node: Node, slot: int) -> m.Finished:
+    return m.Finished(node, (slot,), ["out"], 0.1)
+
+
+def with_one_who_was_away() -> Setup:
+    """It has slot 3, and OTHER has slot 2."""
+    setup = Setup(WIDE)
+    setup.arrive(RETURNED, m.Past("", (), (4,), 1, seal(KEY, (4,), RETURNED)))
+    setup.say(RETURNED, m.Brought(Session("0", (4,), Computation, WIDE.plain()).snapshot()))
+    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, RETURNED, None]
+    return setup
+
+
+def reopened(key: bytes = KEY) -> Setup:
+    """The session was opened under an older epoch elsewhere; 7 was there and had slot 1."""
+    setup = Setup(LEAF, key)
+    for node in (HOLDER, OTHER):
+        setup.reflector.lose(node)
+    return setup
