@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from core import Shape
 from core import messages as m
 from core.sessions import Store
-from tests.core.harness import SUBMITTER, Action, Net, sequential
+from tests.core.harness import SUBMITTER, Net
+from tests.core.lanes import Action
+from tests.core.spans import sequential
 
 NODES = st.integers(1, 20)
 PARTITIONS = st.integers(1, 40)

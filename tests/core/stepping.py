@@ -11,7 +11,8 @@ from core import Shape
 from core import messages as m
 from core.messages import Node
 from core.sessions import Store
-from tests.core.harness import SUBMITTER, Net, Process, sequential
+from tests.core.harness import SUBMITTER, Net, Process
+from tests.core.spans import sequential
 
 WORK = {"compute"}  # to hold back what computes
 

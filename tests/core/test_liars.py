@@ -13,8 +13,9 @@ from core import Computation, Host, Reflector, Shape
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Value
 from core.sessions.roles import seal
-from tests.core.harness import END_KEY, ROOT, ROOT_KEY, SUBMITTER, Net, Spans
+from tests.core.harness import END_KEY, ROOT, ROOT_KEY, SUBMITTER, Net
 from tests.core.liars import forged, made, names, pasts, replies, said_by
+from tests.core.spans import Spans
 
 LIAR = 6
 NOW = (2,)  # the incarnation of the root that it follows

@@ -10,7 +10,8 @@ import pytest
 from core import Shape
 from core import messages as m
 from core.sessions.states import STANDBY
-from tests.core.harness import SUBMITTER, Net, sequential
+from tests.core.harness import SUBMITTER, Net
+from tests.core.spans import sequential
 from tests.core.stepping import WORK, again, arrivals, compute, finish, ticking, tree, wait
 
 # -- forming -------------------------------------------------------------------------------

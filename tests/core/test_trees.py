@@ -26,7 +26,8 @@ from tests.core.growing import (
     check_result,
     grown,
 )
-from tests.core.harness import SUBMITTER, Net, Spans, sequential
+from tests.core.harness import SUBMITTER, Net
+from tests.core.spans import Spans, sequential
 
 # -- any order of deliveries ---------------------------------------------------------------
 
