@@ -239,35 +239,28 @@ def check_loss(net: Net, lost: Iterable[int]) -> None:
     assert all(error == f"ArithmeticError('compute met {p}')" for _, p, error in pieces)
 
 
-@settings(max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST, st.sampled_from([1.0, 0.3]))
-def test_what_always_fails_is_lost_and_nothing_else(
-    nodes: int, partitions: int, fanout: int, seed: int, lost: set[int], listening: float
-) -> None:
-    job, keep = Lossy(lost), True
-    net = grown(nodes, partitions, fanout, seed, job, listening=listening, keep_going=keep)
-    check_loss(net, lost)
-    check_released(net)
-
-
-@settings(max_examples=200)
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"listening": 0.3}, id="most do not listen"),
+        pytest.param({"leaving": 0.4, "breaking": 0.2}, id="nodes leave and connections break"),
+        pytest.param({"compare": True}, id="replicas are compared"),
+    ],
+)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST)
-def test_the_same_is_lost_while_nodes_leave_and_connections_break(
-    nodes: int, partitions: int, fanout: int, seed: int, lost: set[int]
+def test_what_always_fails_is_lost_and_nothing_else(
+    troubles: dict[str, float],
+    nodes: int,
+    partitions: int,
+    fanout: int,
+    seed: int,
+    lost: set[int],
 ) -> None:
-    troubles = {"leaving": 0.4, "breaking": 0.2}
     net = grown(nodes, partitions, fanout, seed, Lossy(lost), keep_going=True, **troubles)
     check_loss(net, lost)
     check_released(net)
-
-
-@settings(max_examples=50)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST)
-def test_replicas_agree_on_what_is_lost(
-    nodes: int, partitions: int, fanout: int, seed: int, lost: set[int]
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, Lossy(lost), True, keep_going=True)
-    check_loss(net, lost)
 
 
 class Step(Spans):

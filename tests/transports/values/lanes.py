@@ -161,6 +161,13 @@ def chain(net: Net) -> tuple[Process, Handle]:
 ONCE_DOWN_THE_CHAIN = dict.fromkeys(pairwise(["root", "a", "b", "leaf"]), SIZE)
 
 
+def two_owners(net: Net) -> tuple[Process, Handle]:
+    """A process, c, and what both a and b have."""
+    for name in "ab":
+        blob = put(net.add(name))
+    return net.add("c"), blob
+
+
 async def fetch(process: Process, blob: Handle, *sources: str) -> None:
     await process.transfers.fetch(blob, SESSION, sources)
     assert process.has(blob)

@@ -12,7 +12,16 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.transports.values.lanes import SESSION, SIZE, Said, fails, fetch, network, put
+from tests.transports.values.lanes import (
+    SESSION,
+    SIZE,
+    Said,
+    fails,
+    fetch,
+    network,
+    put,
+    two_owners,
+)
 from transports.net.limits import CHUNK_BYTES
 from transports.net.wire import Chunk, Missing
 from transports.values.blobs import Blobs
@@ -27,9 +36,8 @@ async def test_a_source_that_is_lost_half_way_is_followed_by_the_next(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with network(tmp_path) as net:
-        a, b, c = net.add("a"), net.add("b"), net.add("c")
-        blob = put(a)
-        put(b)
+        c, blob = two_owners(net)
+        a = net.processes["a"]
         carried = 0
 
         def twist(one: str, other: str, said: Said) -> Said | None:
@@ -65,9 +73,7 @@ async def test_a_silent_source_is_followed_by_the_next_and_what_it_says_then_is_
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with network(tmp_path) as net:
-        a, b, c = net.add("a"), net.add("b"), net.add("c")
-        blob = put(a)
-        put(b)
+        c, blob = two_owners(net)
         kept: list[Said] = []
 
         def twist(one: str, other: str, said: Said) -> Said | None:
@@ -98,9 +104,7 @@ async def test_wrong_content_is_logged_and_fetched_elsewhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     async with network(tmp_path) as net:
-        a, b, c = net.add("a"), net.add("b"), net.add("c")
-        blob = put(a)
-        put(b)
+        c, blob = two_owners(net)
         net.twist = lambda one, other, said: (
             spoil(said) if one == "a" and said.offset == 5 * CHUNK_BYTES else said  # type: ignore[union-attr]
         )
@@ -132,9 +136,7 @@ async def test_where_several_sent_parts_of_it_the_last_is_tried_alone(
 ) -> None:
     """The first sends wrong content and is lost; the next is not to blame."""
     async with network(tmp_path) as net:
-        a, b, c = net.add("a"), net.add("b"), net.add("c")
-        blob = put(a)
-        put(b)
+        c, blob = two_owners(net)
 
         def twist(one: str, other: str, said: Said) -> Said | None:
             if one != "a":

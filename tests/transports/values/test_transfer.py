@@ -20,6 +20,7 @@ from tests.transports.values.lanes import (
     fetch,
     network,
     put,
+    two_owners,
 )
 from transports.net.limits import CHUNK_BYTES
 from transports.net.wire import Chunk, Fetch, Missing, RemoteProtocolError
@@ -152,9 +153,7 @@ async def test_who_sends_what_was_not_asked_for_is_cut(
 ) -> None:
     """From the second piece on: of the first, the size is news."""
     async with network(tmp_path) as net:
-        a, b, c = net.add("a"), net.add("b"), net.add("c")
-        blob = put(a)
-        put(b)
+        c, blob = two_owners(net)
         changed = {"data": b"x" * CHUNK_BYTES, **change}
         net.twist = lambda one, other, said: (
             attrs.evolve(said, **changed)
