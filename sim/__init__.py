@@ -16,6 +16,7 @@ if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is st
 
     early.hear()
 
-from sim.world import Report, World
+from sim.record import Report
+from sim.world import World
 
 __all__ = ["Report", "World"]

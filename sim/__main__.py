@@ -10,11 +10,13 @@ from contextlib import redirect_stdout
 
 from plugins.console import streams as console
 from plugins.console import telling
+from plugins.console.exits import Exit
 from plugins.jobs import loading
 from sim.command import options, progress, summary
 from sim.command.follow import FollowedWorld
-from sim.command.options import INCOMPLETE, PROGRAM, Options
-from sim.world import Report, World
+from sim.command.options import PROGRAM, Options
+from sim.record import Report
+from sim.world import World
 
 FINISHED, UNFINISHED, MISUSED = 0, 1, 2
 INTERRUPTED = 130  # as of a process that SIGINT has ended
@@ -117,7 +119,7 @@ def _tell_lost(lost: telling.Lost, partitions: int) -> int:
     if lost.tracebacks and sys.stderr:
         print(lost.tracebacks, file=sys.stderr)
     _complain(lost.line(partitions))
-    return INCOMPLETE
+    return Exit.INCOMPLETE
 
 
 def _how_far(world: World) -> str:

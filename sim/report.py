@@ -10,11 +10,27 @@ from pathlib import Path
 
 from plugins import tracing
 from plugins.console import streams as console
-from plugins.console.options import BadOption, Parser, paragraphs, wrong
+from plugins.console.checks import FILE
+from plugins.console.options import BadOption, Option
+from plugins.console.parser import Parser, paragraphs
 
 PROGRAM = "python -m sim.report"
 WRITTEN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 TRACES_MAX = 4
+TRACES = Option(
+    "TRACE",
+    str,
+    f"the folder of a trace; up to {TRACES_MAX}",
+    more={"nargs": "+"},
+    name="traces",
+)
+OUT = Option(
+    "FILE.html",
+    FILE,
+    "where the page is written; an older page is replaced",
+    name="out",
+    default=Path("report.html"),
+)
 MARK = b'content="Million Nodes"'  # at the beginning of each page
 
 
@@ -33,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str]) -> int:
     began = time.perf_counter()
     named = _parser().read(arguments)
-    folders, out = named["traces"], Path(named["out"])
+    folders, out = named["traces"], named.get("out", OUT.default)
     if len(folders) > TRACES_MAX:
         raise BadOption(
             f"{len(folders)} traces are too many side by side: give {TRACES_MAX} at most"
@@ -95,23 +111,8 @@ def _parser() -> Parser:
             "no trace; 130 interrupted; 141 nobody reads the output any more."
         ),
     )
-    parser.add_argument(
-        "traces", metavar="TRACE", nargs="+", help=f"the folder of a trace; up to {TRACES_MAX}"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FILE.html",
-        type=_file,
-        default="report.html",
-        help="where the page is written; an older page is replaced (default: report.html)",
-    )
+    parser.apart(TRACES, OUT)
     return parser
-
-
-def _file(text: str) -> str:
-    if not text or "\0" in text:
-        raise wrong(text, "names no file, give its path")
-    return text
 
 
 def _complain(line: str, code: int) -> int:

@@ -16,6 +16,7 @@ import trio
 
 from plugins.console import signals, telling
 from plugins.console import streams as console
+from plugins.console.exits import Exit
 from plugins.console.options import BadOption
 from plugins.jobs.loading import JobError
 from plugins.launching import BotsError
@@ -27,7 +28,6 @@ from transports.command.progress import teller
 from transports.command.root import Root
 from transports.command.wanted import (
     PROGRAM,
-    Exit,
     HostOptions,
     JoinOptions,
     SecurityOptions,

@@ -6,7 +6,7 @@ import attrs
 
 from core.messages import Failure
 from plugins.console.telling import aligned, counted, duration, short
-from sim.world import Report
+from sim.record import Report
 
 
 def with_cause(report: Report) -> Report:
