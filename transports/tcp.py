@@ -158,17 +158,17 @@ async def _host(wanted: HostOptions, security: Security) -> int:
                 keys=store.keys if store else Keys.drawn(),
                 values_max=wanted.values_max,
             ) as process,
-            traced(process, wanted.trace, wanted.sample),
+            traced(process, wanted.trace, wanted.sample) as trace,
         ):
             if not wanted.alone:
                 tell.note(
                     f"host at {process.me.name}; others come with "
                     f"'{PROGRAM} join {process.me.name}'"
                 )
-            ended = await Root(process, wanted, chosen, store, tell).run()
+            ended = await Root(process, wanted, chosen, store, tell, trace).run()
             report = summary.with_cause(ended) if ended else None
-            if report is not None and process.trace is not None:
-                process.trace.conclude(report)
+            if report is not None and trace is not None:
+                trace.conclude(report)
             missing = "" if store is None else _unstored(store, blobs)
     return _told(wanted, report, missing)
 

@@ -21,7 +21,7 @@ _NO_ROOM = (  # on a disk, for an open file, in a table of the kernel
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
 )  # fmt: skip
 _FILE = re.compile(r".*_[0-9a-f]{16}").fullmatch  # how a module made of a job file is called
-_TOP = Path(__file__).parent.parent
+_TOP = Path(__file__).parents[2]
 _OWN = (f"{_TOP}/sim/", f"{_TOP}/transports/", values.__file__, __file__)
 
 

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
@@ -31,6 +31,7 @@ from plugins.jobs.failing import is_local, overtime, told
 from plugins.jobs.values import given
 from transports.process.timers import Timers
 from transports.values.blobs import BlobError, NoRoom, is_handle, loaded
+from transports.watching import Watcher
 from transports.work.computing import (
     COLLECT,
     COMPUTE,
@@ -45,9 +46,6 @@ from transports.work.computing import (
 )
 from transports.work.crew import Call, Computer, Started
 from transports.work.jobs import Chosen
-
-if TYPE_CHECKING:
-    from transports.command.tracing import Tracing
 
 AHEAD_SECONDS = 0.04  # of work are given to a computing process
 LOOK_SECONDS = 0.05  # what takes longer than from one look to the next is to hold nobody else up
@@ -81,7 +79,7 @@ class Work:
         cores: int,
         delay: Callable[[], float] | None = None,
         reserve: list[Started] | None = None,
-        trace: Tracing | None = None,
+        trace: Watcher | None = None,
         piece_timeout: float | None = None,
         lacks: Callable[[NoRoom], None] = _ignore,
     ) -> None:
