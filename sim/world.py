@@ -41,7 +41,10 @@ STANDSTILL_TIMES = 20  # as long as whatever is on its way then
 
 
 class World:
-    """A simulated deployment. Raises ValueError with one clear line for a bad option."""
+    """A simulated deployment, of the options that `sim.options` explains, each by its name.
+
+    Raises ValueError with one clear line for what cannot be.
+    """
 
     submitter: Node = SUBMITTER  # its number; whoever would have that one has 0 instead
 
