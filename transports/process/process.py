@@ -32,7 +32,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import trio
@@ -61,11 +61,9 @@ from transports.values.blobs import Blobs
 from transports.values.files import BlobMissing, NoRoom
 from transports.values.handles import KEY, Handle
 from transports.values.transfer import Transfers
+from transports.watching import Watcher
 from transports.work.functions import Work
 from transports.work.starting import Started
-
-if TYPE_CHECKING:
-    from transports.command.tracing import Tracing
 
 QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connections
 SHARE_MAX = 200  # of these, what one process has said; others need not wait for more
@@ -140,7 +138,7 @@ class Process:
         self.on_doubt: Callable[[], None] | None = None  # of a process that joins
         self.status: Callable[[], dict[str, m.Value]] = dict
         self.work: Work | None = None
-        self.trace: Tracing | None = None
+        self.trace: Watcher | None = None
         self.reserve: list[Started] = []  # computing processes that were started ahead
         self.actions = 0
         self.living: dict[Node, Participant] = {}

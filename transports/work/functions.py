@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
@@ -21,6 +21,7 @@ from core import messages as m
 from core.messages import Value
 from transports.values.files import BlobError, NoRoom
 from transports.values.handles import is_handle
+from transports.watching import Watcher
 from transports.work.calls import Call
 from transports.work.computing import COLLECT, COMPUTE, MISSING, PREPARE, fault_of
 from transports.work.crew import Crew
@@ -28,9 +29,6 @@ from transports.work.in_loop import InLoop
 from transports.work.jobs import Chosen
 from transports.work.outcomes import Outcomes
 from transports.work.starting import Started
-
-if TYPE_CHECKING:
-    from transports.command.tracing import Tracing
 
 Fetch = Callable[[Value, str], Awaitable[Value]]
 
@@ -57,7 +55,7 @@ class Work:
         cores: int,
         delay: Callable[[], float] | None = None,
         reserve: list[Started] | None = None,
-        trace: Tracing | None = None,
+        trace: Watcher | None = None,
         piece_timeout: float | None = None,
         lacks: Callable[[NoRoom], None] = _ignore,
     ) -> None:
@@ -90,11 +88,11 @@ class Work:
             self._nursery = None
 
     @property
-    def trace(self) -> Tracing | None:
+    def trace(self) -> Watcher | None:
         return self._outcomes.trace
 
     @trace.setter
-    def trace(self, trace: Tracing | None) -> None:
+    def trace(self, trace: Watcher | None) -> None:
         self._outcomes.trace = trace
 
     def _soon(self, *task: Any) -> None:

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import trio
 
 from core.messages import Value
 from transports.process.timers import Timers
 from transports.values.files import NoRoom
+from transports.watching import Watcher
 from transports.work.calls import Call
 from transports.work.computing import COMPUTE, NO_ROOM, PREPARE
-
-if TYPE_CHECKING:
-    from transports.command.tracing import Tracing
 
 ROOM_SECONDS = 1.0  # until what there was no room for is tried again
 
@@ -36,7 +33,7 @@ class Outcomes:
         post: Callable[..., None],
         again: Callable[[Call], None],
         lacks: Callable[[NoRoom], None],
-        trace: Tracing | None,
+        trace: Watcher | None,
     ) -> None:
         self.timers = Timers()  # to be served
         self.trace = trace  # None, too, when it can be written no more

@@ -20,12 +20,12 @@ import attrs
 import pytest
 
 from core import Shape
+from plugins.console.exits import Exit
 from plugins.console.telling import as_json
 from plugins.fanout import choose_fanout
 from sim import Report, World
 from sim.__main__ import main
 from sim.command import progress
-from sim.command.options import INCOMPLETE
 from sim.command.summary import table
 from tests import TOP
 
@@ -178,14 +178,14 @@ def test_what_fails_for_good_is_told_beside_the_result_of_the_rest(
 ) -> None:
     job = ["--nodes", "5", "--partitions", "30", "--fanout", "4", "--job"]
     job += [written(tmp_path, RAISING), "--keep-going"]
-    found = reported(capsys, *job, code=INCOMPLETE)
+    found = reported(capsys, *job, code=Exit.INCOMPLETE)
     assert found["result"] == sum(1 // (i - 7) for i in range(30) if i != 7)
     assert found["failure"] is None
     assert (found["lost"]["count"], found["accepted"]) == (1, 29)
     (piece,) = found["lost"]["pieces"]
     assert piece["partition"] == 7
     assert "ZeroDivisionError" in piece["error"]
-    assert main(job) == INCOMPLETE
+    assert main(job) == Exit.INCOMPLETE
     shown = capsys.readouterr()
     assert "29 of 30 accepted" in shown.out
     assert re.search(r"^lost +1: 7$", shown.out, re.MULTILINE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from plugins.console.exits import Exit
 from plugins.console.options import BadOption
 from transports.command import options
 from transports.command.wanted import (
@@ -16,7 +17,6 @@ from transports.command.wanted import (
     PROGRAM,
     STARTING_SECONDS,
     BotsOptions,
-    Exit,
     HostOptions,
     JobOptions,
     JoinOptions,
