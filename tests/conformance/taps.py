@@ -7,7 +7,8 @@ from functools import partial
 
 import trio
 
-from transports.net.wire import Frames, Hello
+from transports.net.frames import Frames
+from transports.net.wire import Hello, decode
 
 
 class Tap(trio.abc.HalfCloseableStream):
@@ -28,7 +29,9 @@ class Tap(trio.abc.HalfCloseableStream):
         first, frames = b"", Frames()
         while data := await stream.receive_some():
             first += data
-            for hello in frames.feed(data):
+            frames.keep(data)
+            if (frame := frames.take()) is not None:
+                hello = decode(frame)
                 assert isinstance(hello, Hello)
                 return cls(stream, hello.number, first, partial(passes, hello.number))
         return None

@@ -77,8 +77,13 @@ class Watched(Process):
     vote_every = 1  # as in the simulator
     deployment: Tcp
 
-    def post(self, action: Callable[..., object], *arguments: Any) -> None:
-        super().post(self._do, action, arguments)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        queue, carrier = self.queue, self.carrier
+        queue.do, queue.failed = self._do, self._failed  # type: ignore[method-assign]
+        self._broadcast, self._diverged = carrier.broadcast, carrier.diverged
+        carrier.broadcast = self._ordered  # type: ignore[method-assign]
+        carrier.diverged = self._differs  # type: ignore[method-assign]
 
     def _do(self, action: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         action(*arguments)
@@ -87,14 +92,14 @@ class Watched(Process):
     def _failed(self, error: Exception, **about: object) -> None:
         raise error
 
-    def broadcast(
+    def _ordered(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
-        self.deployment.record.ordered(reflector, self.now, message)
-        super().broadcast(reflector, message, commands)
+        self.deployment.record.ordered(reflector, self.queue.now, message)
+        self._broadcast(reflector, message, commands)
 
-    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
-        super().diverged(reflector, seq, node, fields)
+    def _differs(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
+        self._diverged(reflector, seq, node, fields)
         found = Divergence(reflector.session, seq, node, tuple(fields))
         self.deployment.found.append(found)
 
@@ -147,7 +152,7 @@ class Tcp(Deployment):
         begin = wire.Begin("a case", {}, "", partitions, fanout, None, 0, place, now, end)
         process.begin(begin, self._work(process, begin))
         process.submit(m.Open(place, (1,), self.shape.plain()), self.submitter, value)
-        machine.views[self.submitter] = process.living[self.submitter]
+        machine.views[self.submitter] = process.views.living[self.submitter]
 
     def _work(self, process: Process, begin: wire.Begin) -> Work:
         if self._chosen is not None:

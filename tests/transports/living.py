@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from transports.net.connection import Me, Peer
 from transports.net.dialling import ConnectError
 from transports.net.peer import Link
 from transports.net.security import Security
+from transports.process.incoming import Handler
 from transports.process.keys import NO_KEYS, Keys, digest_of
 from transports.process.process import Process, nodes_of
 from transports.values.blobs import Blobs
@@ -67,11 +69,13 @@ class Recording(Process):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.heard: dict[bytes, None] = {}
+        handlers = self.incoming.handlers
+        self.incoming.handlers = {kind: partial(self._record, handlers[kind]) for kind in handlers}
 
-    def _received(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
+    def _record(self, handler: Handler, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
         if len(self.heard) < 2000:
             self.heard[wire.encode(envelope)] = None
-        super()._received(peer, envelope, link)
+        handler(peer, envelope, link)
 
 
 class Life:

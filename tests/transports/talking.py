@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
 import trio
@@ -11,10 +11,12 @@ import trio.testing
 from transports.net import wire
 from transports.net.connection import Connections, Me, Peer
 from transports.net.dialling import ConnectError
+from transports.net.frames import Frames
 from transports.net.greeting import Greeting
+from transports.net.limits import SHORT_BYTES
 from transports.net.peer import Link
 from transports.net.security import Security
-from transports.net.wire import Envelope, Frames, Told
+from transports.net.wire import Envelope, Told
 
 HERE, THERE, ELSEWHERE = "127.0.0.1:4001", "127.0.0.1:4002", "127.0.0.1:4003"
 OPEN = Security()
@@ -26,6 +28,13 @@ Pair = Callable[[], tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableSt
 def said(text: object) -> bytes:
     """A frame that carries some text."""
     return wire.encode(Told({"text": str(text)}))
+
+
+def fed(frames: Frames, data: bytes | bytearray) -> Iterator[Envelope]:
+    """The envelopes that are complete with `data`, as a connection hears them."""
+    frames.keep(data)
+    while (frame := frames.take()) is not None:
+        yield wire.decode(frame) if len(frame) <= SHORT_BYTES else wire.heard(frame)
 
 
 class Party:

@@ -22,34 +22,30 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import ssl
-from contextlib import suppress
 
 import attrs
 import msgspec
 import trio
 
 from core.sessions.messages import NODE_BITS
+from transports.net.errors import NotGreeted, RemoteProtocolError
+from transports.net.frames import HEADER, Frames
+from transports.net.tls import broken
 from transports.net.wire import (
-    HEADER,
     NONCE_BYTES,
     NUMBER_BITS,
+    REFUSAL,
     VERSION,
-    Frames,
     Hello,
     Proof,
-    RemoteProtocolError,
     decode,
     encode,
 )
 
 GREETING_BYTES_MAX = 4096  # of one frame
 UNKNOWN_TOKEN = "it does not know the token of this process"
-REFUSAL = b"no"  # in place of a proof
 HTTP = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"CONN", b"PRI ", b"HTTP")
 TLS = (b"\x16\x03",)
-_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 
 
 @attrs.frozen
@@ -74,18 +70,6 @@ class Me:
 def name_of(process: Me | Hello) -> str:
     """The address at which it listens, or a name at which nobody can dial it."""
     return process.address or f"#{process.number:x}"
-
-
-class NotGreeted(RemoteProtocolError):
-    """The greeting ended without success. The message says in which way the other end is wrong.
-
-    `final`: it will not go better next time. `quiet`: that end merely closed the connection.
-    """
-
-    def __init__(self, reason: str, final: bool = True, quiet: bool = False) -> None:
-        super().__init__(reason)
-        self.final = final
-        self.quiet = quiet
 
 
 class Greeting:
@@ -123,7 +107,7 @@ class Greeting:
         else:
             mac = await self._proof()
             if not hmac.compare_digest(mac, self._mac(by_who_dials=True)):
-                await self._say(encode(Proof(REFUSAL)))
+                await self._say(REFUSAL)
                 raise NotGreeted(UNKNOWN_TOKEN)
             await self._say(encode(Proof(self._mac(by_who_dials=False))))
         self.frames.limit = Frames().limit
@@ -194,7 +178,7 @@ class Greeting:
             raise NotGreeted("it speaks HTTP")
         if beginning.startswith(TLS):
             if not self._dials:
-                await self._say(encode(Proof(REFUSAL)))  # no TLS, which is what it notices
+                await self._say(REFUSAL)  # no TLS, which is what it notices
             raise NotGreeted("it speaks TLS, this process has no certificate")
 
 
@@ -219,59 +203,4 @@ def version_of(payload: bytes) -> int | None:
 
 def is_refusal(payload: bytes) -> bool:
     """Whether a frame is what is sent in place of a proof."""
-    return payload == encode(Proof(REFUSAL))[HEADER.size :]
-
-
-# -- TLS -----------------------------------------------------------------------------------
-
-
-async def shake_hands(
-    stream: trio.abc.Stream, context: ssl.SSLContext, host: str | None
-) -> trio.abc.Stream:
-    """The stream with TLS on it; `host` is that which was dialled, None for who is dialled.
-
-    Raises NotGreeted.
-    """
-    secured = trio.SSLStream(
-        stream,
-        context,
-        server_hostname=host,
-        server_side=host is None,
-        https_compatible=True,  # frames say themselves whether one is cut off
-    )
-    try:
-        await secured.do_handshake()
-    except trio.BrokenResourceError as error:
-        failure = broken(error, dials=host is not None)
-        if host is None and is_plain(error):
-            await _say_plainly(stream)
-        raise failure from error
-    return secured
-
-
-async def _say_plainly(stream: trio.abc.Stream) -> None:
-    with suppress(trio.BrokenResourceError):  # it will find out otherwise
-        await stream.send_all(encode(Proof(REFUSAL)))
-
-
-def is_plain(error: trio.BrokenResourceError) -> bool:
-    """Whether it is because the other end does not speak TLS."""
-    return getattr(error.__cause__, "reason", None) in _NO_TLS
-
-
-def broken(error: trio.BrokenResourceError, dials: bool) -> NotGreeted:
-    """What it means that a connection broke during the greeting."""
-    cause = error.__cause__
-    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError):
-        return NotGreeted("it closed the connection", final=False, quiet=True)
-    if is_plain(error):
-        remedy = "leave --tls-ca out here, or give it a certificate there" if dials else ""
-        return NotGreeted(f"it does not speak TLS, this process does{remedy and ': '}{remedy}")
-    if cause.reason == _UNTRUSTED:
-        why = getattr(cause, "verify_message", "") or cause
-        return NotGreeted(
-            f"its certificate is not trusted ({why}): --tls-ca is to name who signed it, and the "
-            "certificate is to name its host"
-        )
-    reason = (cause.reason or str(cause)).lower().replace("_", " ")
-    return NotGreeted(f"TLS failed ({reason})")
+    return payload == REFUSAL[HEADER.size :]

@@ -9,10 +9,12 @@ import trio
 
 from transports.logs import event
 from transports.net.dialling import Backoff, ConnectError, origin, parsed
-from transports.net.greeting import Greeting, Me, NotGreeted, shake_hands
+from transports.net.errors import NotGreeted
+from transports.net.greeting import Greeting, Me
 from transports.net.peer import Link
 from transports.net.security import Security
 from transports.net.strangers import GREETING_SECONDS, Strangers
+from transports.net.tls import shake_hands
 from transports.net.wire import Hello
 
 Meant = Callable[[Hello], bool]  # whether a connection to this one is of use

@@ -8,8 +8,10 @@ import attrs
 import trio
 
 from core.messages import Node
-from transports.net.wire import Frames, Hello
+from transports.net.frames import Frames
+from transports.net.wire import Hello
 
+KEPT_STEP_BYTES = 2**20  # whenever so much more is kept of one, all are looked at
 SEND_BYTES = 2**16  # are put together into one send, where there is as much
 
 

@@ -17,12 +17,12 @@ from core.losses import PIECE_ERROR_MAX, PIECES_MAX, may_be_lost
 from core.messages import Node, Value
 from core.slots import BATCH_SECONDS
 from core.tries import SECONDS_MAX
-from transports.net.wire import _SESSION
+from transports.net.forms import SESSION
 
 ERROR_LENGTH_MAX = 100_000  # of the text of a failure
 
 Plan = tuple[str, int, int, int, int, bool]
-Piece = tuple[_SESSION, int | None, Annotated[str, msgspec.Meta(max_length=PIECE_ERROR_MAX)]]
+Piece = tuple[SESSION, int | None, Annotated[str, msgspec.Meta(max_length=PIECE_ERROR_MAX)]]
 Loss = tuple[
     Annotated[int, msgspec.Meta(ge=1)],
     Annotated[tuple[Piece, ...], msgspec.Meta(max_length=PIECES_MAX)],
@@ -40,7 +40,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
 class Failure(_Plain):
     """What `core.messages.Failure` makes plain."""
 
-    session: _SESSION
+    session: SESSION
     partition: int | None
     error: Annotated[str, msgspec.Meta(max_length=ERROR_LENGTH_MAX)]
 

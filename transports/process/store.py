@@ -1,4 +1,4 @@
-"""core/sessions/store.py's port on one SQLite file, which also knows which job it belongs to.
+"""core/sessions/store.py's port on one SQLite file (`storefile.py`): what a host has ordered.
 
 Rules it keeps, besides those of the port:
 - A session is one row with the snapshot it begins with, and one for each message after it. What
@@ -11,21 +11,15 @@ Rules it keeps, besides those of the port:
   is possible: it is tried again every now and then.
 - When the messages of a session have become longer than what its snapshot was, a new snapshot takes
   their place; so the file stays within a few times the size of the models.
-- Each row has a checksum over what it says and what it is of, so that a bit that has changed on the
-  disk is noticed where it is read. Of values that are not in the folder beside it any more, or not
-  whole, what they were is not known: that is computed again.
-- One process has it open at a time. A file of another kind, version or job is left as it is.
-- The keys of the computation are drawn when the file is made, and stay; so a host that is started
-  again is known by what the one before it had said.
+- Of values that are not in the folder beside it any more, or not whole, what they were is not
+  known: that is computed again.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from hashlib import blake2b
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
@@ -37,58 +31,28 @@ from core.cutting import ROOT
 from core.messages import Message, Value
 from core.sessions.model import Kind
 from transports.net import wire
-from transports.process.keys import KEY_BYTES, Keys
+from transports.net.errors import LocalProtocolError
+from transports.net.frames import HEADER
+from transports.process.keys import Keys
+from transports.process.storefile import StoreError, StoreFile, reason, sealed
 from transports.values.handles import Handle, among
 
-APPLICATION = 0x4D4E6F64  # "MNod", at the beginning of the file
-VERSION = 3
-HEADER_BYTES = 100  # of any SQLite file
+__all__ = ["Found", "SqliteStore", "StoreError", "found"]
+
 COMPACT_BYTES_MIN = 2**18  # of messages, before a snapshot takes their place
 COMPACT_TIMES = 2  # as long as the snapshot before them
-
 AGAIN_SECONDS = 1.0  # after nothing could be written
 
-_TABLES = (
-    "CREATE TABLE job (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
-    "CREATE TABLE keys (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
-    "CREATE TABLE sessions (session TEXT PRIMARY KEY, snapshot BLOB)",
-    "CREATE TABLE messages (session TEXT, seq INTEGER, message BLOB, PRIMARY KEY (session, seq))"
-    " WITHOUT ROWID",
-)
 _BEGIN = "INSERT OR REPLACE INTO sessions VALUES (?, ?)"
 _FORGET = "DELETE FROM messages WHERE session = ?"
 _APPEND = "INSERT INTO messages VALUES (?, ?, ?)"
 _SNAPSHOT = "SELECT snapshot FROM sessions WHERE session = ?"
 _MESSAGES = "SELECT seq, message FROM messages WHERE session = ? ORDER BY seq"
-_ORPHANS = "SELECT count(*) FROM messages WHERE session NOT IN (SELECT session FROM sessions)"
-CHECK_BYTES = 8
 _LENGTHS = """
     SELECT session, length(snapshot),
            (SELECT coalesce(sum(length(message)), 0) FROM messages WHERE session = s.session)
     FROM sessions s ORDER BY rowid
 """
-_REASONS = {
-    sqlite3.SQLITE_BUSY: "another process has it open",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened or made; is its folder there, and writable?",
-    sqlite3.SQLITE_CORRUPT: "is damaged",
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_NOTADB: "is no store",
-    sqlite3.SQLITE_PERM: "may not be written",
-    sqlite3.SQLITE_READONLY: "may not be written",
-}
-_DAMAGES = (
-    msgspec.MsgspecError,
-    wire.ProtocolError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-)
-
-
-class StoreError(ValueError):
-    """The file cannot be used. One line says why."""
 
 
 @attrs.frozen
@@ -135,12 +99,12 @@ class SqliteStore:
         self.on_trouble: Callable[[str], None] = _ignore  # told that, and "" when all is stored
         self._again_at = 0.0  # by the monotonic clock
         self._lengths: dict[str, _Length] = {}
-        self._file: sqlite3.Connection | None = None
+        self._file = file = StoreFile(path)
         try:
-            with self._explained():
-                self._open()
-                self._belong({} if job is None else _wired(job), job is not None)
-                self.keys = self._known_keys()
+            with file.explained():
+                file.open()
+                self.job = file.belong(None if job is None else _wired(job))
+                self.keys = file.read_keys()
                 self._measure()
         except BaseException:
             self.close()
@@ -151,7 +115,7 @@ class SqliteStore:
         """How the computation ended, if it did. Raises StoreError as `load` does."""
         if ROOT not in self._lengths:
             return None
-        with self._explained():
+        with self._file.explained():
             return self._replayed(ROOT, Computation).ended
 
     def append(self, state: Session, now: float, message: Message) -> None:
@@ -181,7 +145,7 @@ class SqliteStore:
 
     def load(self, kind: Kind) -> list[Session]:
         """Raises StoreError where a part of it is no longer what was stored."""
-        with self._explained():
+        with self._file.explained():
             states = [self._replayed(session, kind) for session in self._lengths]
         for state in states:
             _forget_missing(state, self.has)
@@ -189,16 +153,13 @@ class SqliteStore:
 
     def close(self) -> None:
         """Nothing is stored any more; others may open the file."""
-        if self._file is not None:
-            with suppress(sqlite3.Error):
-                self._file.close()
-            self._file = None
+        self._file.close()
 
     # -- what cannot be written ------------------------------------------------------------
 
     def _fail(self, error: sqlite3.Error) -> None:
         self._again_at = time.monotonic() + AGAIN_SECONDS
-        self._tell(str(_REASONS.get(_code(error), error)))
+        self._tell(reason(error))
 
     def _tell(self, trouble: str) -> None:
         if bool(trouble) != bool(self.trouble):
@@ -211,8 +172,8 @@ class SqliteStore:
         session, seq = state.name, state.seq
         frame = b"" if seq == 1 or self._is_long(session) else self._frame(state, now, message)
         if frame:
-            row = _sealed(frame, session, seq)
-            self._database.execute(_APPEND, (session, seq, row))
+            row = sealed(frame, session, seq)
+            self._file.execute(_APPEND, (session, seq, row))
             self._lengths[session].messages += len(frame)
         else:
             self._begin(state)
@@ -227,128 +188,36 @@ class SqliteStore:
         """The message as it is sent; nothing where it is too long for that."""
         try:
             return wire.encode(wire.Ordered(state.name, state.seq, now, message))
-        except wire.LocalProtocolError:
+        except LocalProtocolError:
             return b""
 
     def _begin(self, state: Session) -> None:
         """All that was stored of the session gives way to its state now."""
         session = state.name
         snapshot = msgspec.msgpack.encode(state.snapshot())
-        with self._database as database:
-            database.execute("BEGIN")
-            database.execute(_FORGET, (session,))
-            database.execute(_BEGIN, (session, _sealed(snapshot, session)))
+        with self._file.transaction():
+            self._file.execute(_FORGET, (session,))
+            self._file.execute(_BEGIN, (session, sealed(snapshot, session)))
         self._lengths[session] = _Length(len(snapshot))
 
     def _replayed(self, session: str, kind: Kind) -> Session:
-        (row,) = self._database.execute(_SNAPSHOT, (session,)).fetchone()
-        state = Session.restore(kind, msgspec.msgpack.decode(self._whole(row, session)))
-        for seq, row in self._database.execute(_MESSAGES, (session,)):
-            ordered = wire.decode(self._whole(row, session, seq)[wire.HEADER.size :])
+        (row,) = self._file.execute(_SNAPSHOT, (session,)).fetchone()
+        state = Session.restore(kind, msgspec.msgpack.decode(self._file.whole(row, session)))
+        for seq, row in self._file.execute(_MESSAGES, (session,)):
+            ordered = wire.decode(self._file.whole(row, session, seq)[HEADER.size :])
             if not isinstance(ordered, wire.Ordered) or not ordered.seq == seq == state.seq + 1:
                 raise StoreError(f"{self.path} is damaged: message {seq} of {session}")
             state.apply(ordered.time, ordered.message)
         return state
 
-    def _whole(self, row: object, *where: Value) -> bytes:
-        """What was stored there. Raises StoreError if it is not that any more."""
-        content = row[CHECK_BYTES:] if isinstance(row, bytes) else b""
-        if row != _sealed(content, *where):
-            raise StoreError(f"{self.path} is damaged: {' '.join(map(str, where))} has changed")
-        return content
-
     def _measure(self) -> None:
-        ((whole, *_), *_) = self._database.execute("PRAGMA integrity_check(1)")
-        (orphans,) = self._database.execute(_ORPHANS).fetchone()
-        if whole != "ok" or orphans:
-            why = "it has messages of no session" if whole == "ok" else " ".join(whole.split())
-            raise StoreError(f"{self.path} is damaged: {why}")
-        for session, size, messages in self._database.execute(_LENGTHS):
+        self._file.check()
+        for session, size, messages in self._file.execute(_LENGTHS):
             self._lengths[session] = _Length(size, messages)
-
-    # -- the file --------------------------------------------------------------------------
-
-    @property
-    def _database(self) -> sqlite3.Connection:
-        if self._file is None:
-            raise StoreError(f"{self.path} was closed")
-        return self._file
-
-    def _open(self) -> None:
-        """Lock the file and see to it that it is a store."""
-        if self.path.is_dir():
-            raise StoreError(f"{self.path} is a directory, not a store")
-        if self.path.exists() and 0 < self.path.stat().st_size < HEADER_BYTES:
-            raise StoreError(f"{self.path} is no store")  # SQLite would take it for an empty one
-        self._file = database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
-        database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        (application,) = database.execute("PRAGMA application_id").fetchone()
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and application != APPLICATION:
-            raise StoreError(f"{self.path} is a database of another program")
-        if tables and version != VERSION:
-            known = f"version {version}, this program knows version {VERSION}"
-            raise StoreError(f"{self.path} is a store of {known}")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("BEGIN EXCLUSIVE")  # no other process from now on
-        if not tables:
-            database.execute(f"PRAGMA application_id = {APPLICATION}")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-            for table in _TABLES:
-                database.execute(table)
-            for name, key in attrs.asdict(Keys.drawn()).items():
-                database.execute("INSERT INTO keys VALUES (?, ?)", (name, _sealed(key, name)))
-        database.execute("COMMIT")
-
-    def _known_keys(self) -> Keys:
-        rows = self._database.execute("SELECT name, value FROM keys")
-        keys = {name: self._whole(row, name) for name, row in rows}
-        for key in (keys["end"], keys["root"]):
-            if type(key) is not bytes or len(key) != KEY_BYTES:
-                raise StoreError(f"{self.path} is damaged: its keys are none")
-        return Keys(keys["end"], keys["root"])
-
-    def _belong(self, job: dict[str, Value], given: bool) -> None:
-        """Belong to `job`, if to none yet."""
-        rows = self._database.execute("SELECT name, value FROM job")
-        found = {name: self._whole(row, name) for name, row in rows}
-        self.job = {name: msgspec.msgpack.decode(value) for name, value in found.items()}
-        if not self.job:
-            self.job = job
-            with self._database as database:
-                database.execute("BEGIN")
-                for name, value in job.items():
-                    row = name, _sealed(msgspec.msgpack.encode(value), name)
-                    database.execute("INSERT INTO job VALUES (?, ?)", row)
-        for name in dict.fromkeys([*self.job, *job]) if given else ():
-            there, here = self.job.get(name), job.get(name)
-            if there != here or type(there) is not type(here):
-                differs = f"its {name} is {there!r:.80}, not {here!r:.80}"
-                raise StoreError(f"{self.path} belongs to another job: {differs}")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Whatever is wrong with the file, in one line."""
-        try:
-            yield
-        except StoreError:
-            raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {_REASONS.get(_code(error), error)}") from error
-        except _DAMAGES as error:
-            raise StoreError(f"{self.path} is damaged: {error!r:.200}") from error
 
 
 def _ignore(trouble: str) -> None:
     pass
-
-
-def _sealed(content: bytes, *where: Value) -> bytes:
-    """A row: the content, after a checksum of it and of where it stands."""
-    key = msgspec.msgpack.encode(where)
-    return blake2b(key + content, digest_size=CHECK_BYTES).digest() + content
 
 
 def _forget_missing(state: Session, has: Callable[[Handle], bool]) -> None:
@@ -373,7 +242,3 @@ def _wired(job: Mapping[str, Value]) -> dict[str, Value]:
     """As it will be read."""
     plain: dict[str, Value] = msgspec.msgpack.decode(msgspec.msgpack.encode(dict(job)))
     return plain
-
-
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what SQLite adds to it

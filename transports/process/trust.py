@@ -1,8 +1,8 @@
-"""What another process may say to this one.
+"""What another process may say to this one: who decides whether it is believed.
 
-The wire format has seen to the types, but of what the core has as plain data. What is left is that,
-and what only a transport can know. Nothing that is let through here makes the core fail, whatever
-it means.
+What is said has the right types, and is looked at by itself in `wellformed.py`; a whole replica in
+`soundness.py`. What is left is what depends on who says it, and on what is so here by now. Nothing
+that is let through makes the core fail, whatever it means.
 
 Rules it keeps:
 - Who speaks for a node is the process that the node belongs to, and it listens where it says.
@@ -20,29 +20,35 @@ Rules it keeps:
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from typing import Any, assert_never
-
-import msgspec
+from typing import assert_never
 
 from core import Host, Session, Shape
 from core import messages as m
-from core.losses import may_be_lost
-from core.messages import Facts, Message, Node, Place, Reply, Value
+from core.messages import Message, Node, Place, Reply, Value
 from core.sessions.messages import NODE_BITS
 from core.sessions.votes import HOST
+from transports.net.errors import RemoteProtocolError
 from transports.net.greeting import name_of
-from transports.net.wire import Hello, RemoteProtocolError, Said
+from transports.net.wire import Hello, Said
 from transports.process import soundness
 from transports.process.keys import KEY_BYTES
-from transports.values.handles import LARGE_BYTES
+from transports.process.wellformed import (
+    LOST_MAX,
+    Item,
+    check_content,
+    check_ended,
+    check_facts,
+    check_fits,
+    check_pace,
+    check_slots,
+    check_values,
+    insist,
+    pieces,
+    typed,
+)
 
 DIGEST_LENGTH_MAX = 100
-TRIED_MAX = 1000  # who tried in a child session that gave up
-LOST_MAX = 1000  # pieces that were lost, of which is told beside what is known of one session
 WAITED_FOR_MAX = 20_000  # sessions that somebody waits for here
-
-Item = Said | Message | Reply  # what is judged
 
 
 class Trust:
@@ -63,11 +69,7 @@ class Trust:
         shape = self.shape(session)
         match call:
             case m.Arrive():
-                _insist(call.address in (None, name_of(hello)), call, "from another address")
-                _check_pace(call.about, call)
-                if call.past is not None:
-                    self._check_past(session, shape, call.past, call)
-                return session in self._host.reflectors or self._may_wait(session)
+                return self._may_arrive(hello, session, shape, call)
             case m.Open():
                 return self._may_open(session, call)
             case m.Kept():
@@ -78,9 +80,6 @@ class Trust:
             case m.Brought():
                 self._check_brought(session, shape, node, call)
             case m.Vote():
-                _insist(call.digests.keys() <= soundness.FIELDS, call, "on such fields")
-                lengths = map(len, call.digests.values())
-                _insist(max(lengths, default=0) <= DIGEST_LENGTH_MAX, call, "of such digests")
                 return self._may_vote(session, node, call)
             case m.Leave():
                 pass
@@ -112,49 +111,58 @@ class Trust:
             raise RemoteProtocolError(f"there is no session {session!r:.60}")
         return shape
 
-    def _may_wait(self, session: str) -> bool:
-        waiting = self._host.waiting
-        return session in waiting or len(waiting) < WAITED_FOR_MAX
+    def _may_arrive(self, hello: Hello, session: str, shape: Shape, call: m.Arrive) -> bool:
+        """Unless too many sessions are waited for here."""
+        insist(call.address in (None, name_of(hello)), call, "from another address")
+        check_pace(call.about, call)
+        if call.past is not None:
+            self._check_past(session, shape, call.past, call)
+        open_here, waited_for = self._host.reflectors, self._host.waiting
+        known = session in open_here or session in waited_for
+        return known or len(waited_for) < WAITED_FOR_MAX
 
     def _may_open(self, session: str, call: m.Open) -> bool:
         """Not by a way that is not, or is no longer, that of the session above."""
         self._check_place(call.place, call)
-        _typed(call.plan, soundness.Plan, call, "of such a shape")
-        _insist(session == call.place.session, call, "elsewhere")
+        typed(call.plan, soundness.Plan, call, "of such a shape")
+        insist(session == call.place.session, call, "elsewhere")
         above = self._host.reflectors.get(session.rpartition("-")[0])
         return above is None or above.place.route == call.place.route[:-1]
 
     def _may_vote(self, session: str, node: Node, vote: m.Vote) -> bool:
         """Unless another node of its process has."""
+        insist(vote.digests.keys() <= soundness.FIELDS, vote, "on such fields")
+        lengths = map(len, vote.digests.values())
+        insist(max(lengths, default=0) <= DIGEST_LENGTH_MAX, vote, "of such digests")
         reflector = self._host.reflectors.get(session)
         ballot = reflector.repair.ballots.get(vote.seq) if reflector else None
         others = ballot.votes.keys() - {node, HOST} if ballot else ()
         return all(other >> NODE_BITS != node >> NODE_BITS for other in others)
 
     def _check_past(self, session: str, shape: Shape, past: m.Past, call: Said) -> None:
-        _check_slots(shape, past.claims, call)
-        _insist(past.seq >= 0, call, "with such a past")
-        _insist(len(past.epoch) in (0, session.count("-") + 1), call, "with such an epoch")
+        check_slots(shape, past.claims, call)
+        insist(past.seq >= 0, call, "with such a past")
+        insist(len(past.epoch) in (0, session.count("-") + 1), call, "with such an epoch")
         if past.bound:
             self.shape(past.bound)
 
     def _check_kept(self, kept: m.Kept) -> None:
-        _check_facts(self.shape(kept.session), kept.facts, kept)
+        check_facts(self.shape(kept.session), kept.facts, kept)
 
     def _may_keep(self, kept: m.Kept) -> bool:
         """What is kept of a session has to fit into one frame again."""
         before = self._host.backups.kept.get(kept.session, {})
-        return _pieces({**before, **kept.facts}) <= LOST_MAX
+        return pieces({**before, **kept.facts}) <= LOST_MAX
 
     def _check_key(self, key: m.Key) -> None:
         self.shape(key.session)
-        _insist(len(key.key) in (0, KEY_BYTES), key, "of such a length")
+        insist(len(key.key) in (0, KEY_BYTES), key, "of such a length")
 
     def _check_brought(self, session: str, shape: Shape, node: Node, brought: m.Brought) -> None:
         state = self._state(session, shape, brought.snapshot, soundness.BROUGHT, brought)
         reflector = self._host.reflectors.get(session)
         if reflector is not None and node in reflector.members:  # it may become the host's own
-            _insist(state.moved is None, brought, "of a session that is elsewhere")
+            insist(state.moved is None, brought, "of a session that is elsewhere")
 
     def _state(
         self,
@@ -169,11 +177,7 @@ class Trust:
             state = soundness.restored(snapshot, shape, most)
         except ValueError as error:
             raise RemoteProtocolError(f"no replica of {session}: {error}") from error
-        model: Any = state.model
-        _check_small((model.input, state.ended and state.ended.result), item)
-        _check_small(model.steps.collected, item)
-        _check_small(model.slots.outputs, item)
-        _check_small(model.slots.inputs or (), item)
+        check_values(state, item)
         if state.moved is not None:
             self._check_place(state.moved, item)
         return state
@@ -181,60 +185,22 @@ class Trust:
     def _check_place(self, place: Place, item: Item | None = None) -> None:
         self.shape(place.session)
         good = place.session.count("-") + 1 == len(place.route)
-        _insist(good, item, "by such a way")
+        insist(good, item, "by such a way")
 
     def _check_content(self, message: Message) -> None:
-        """Of these, each is well formed."""
-        match message:
-            case m.Given():
-                _check_small((message.input,), message)
-            case m.Prepared():
-                _check_small(message.inputs, message)
-            case m.Collected():
-                _check_small((message.output,), message)
-            case m.Finished():
-                _check_distinct(message.slots, message)
-                _check_small(message.outputs, message)
-            case m.Failed():
-                _insist(len(message.tried) <= TRIED_MAX, message, "after so many tries")
-                check_failure(message.failure)
-            case m.Moved():
-                self._check_place(message.place, message)
-            case m.Ended():
-                _check_ended(message, message)
-            case _:  # a host says no other than these
-                pass
+        """That it is well formed."""
+        check_content(message)
+        if type(message) is m.Moved:
+            self._check_place(message.place, message)
 
     def _check_fits(self, shape: Shape, message: Message) -> None:
-        """Of these, each may be ordered in a session of that shape, which its host has judged."""
-        match message:
-            case m.Prepared():
-                _insist(len(message.inputs) == shape.slots, message, "of so many inputs")
-            case m.Finished():
-                _check_slots(shape, message.slots, message)
-                many = 0 < len(message.slots) == len(message.outputs)
-                _insist(many, message, "of so many outputs")
-                _insist(0 <= message.seconds < math.inf, message, "in such a time")
-                _check_lost(shape, message, message.lost)
-            case m.Failed():
-                _check_slots(shape, () if message.slot is None else (message.slot,), message)
-                within = soundness.is_within(message.failure.session, shape.session)
-                _insist(within, message, "of another session")
-            case m.Ended():
-                self._check_end(message, message)
-            case m.Joined():
-                _check_slots(shape, message.claims, message)
-                _check_pace(message.about, message)
-            case m.Restored():
-                _check_facts(shape, message.facts, message)
-                _check_context(shape, message.context, message)
-            case m.Given() | m.Collected() | m.Moved() | m.Left() | m.Late():
-                pass
-            case _:
-                assert_never(message)
+        """That it may be ordered in a session of that shape, which its host has judged."""
+        check_fits(shape, message)
+        if type(message) is m.Ended:
+            self._check_end(message, message)
 
     def _check_end(self, ended: m.Ended, item: Item) -> None:
-        _insist(self._host.carrier.is_end(ended), item, "that is not the submitter's")
+        insist(self._host.carrier.is_end(ended), item, "that is not the submitter's")
 
     # -- what a host says ----------------------------------------------------------------------
 
@@ -245,15 +211,15 @@ class Trust:
             case m.Redirect():
                 self._check_place(reply.place, reply)
             case m.TurnedAway():
-                _insist(0 <= reply.seconds < math.inf, reply, "for such a time")
+                insist(0 <= reply.seconds < math.inf, reply, "for such a time")
             case m.Kept():
-                _insist(listens, reply, "to one that hosts nothing")
+                insist(listens, reply, "to one that hosts nothing")
                 self._check_kept(reply)
             case m.Key():
-                _insist(listens, reply, "to one that hosts nothing")
+                insist(listens, reply, "to one that hosts nothing")
                 self._check_key(reply)
             case m.Stop():
-                _check_ended(reply.ended, reply)
+                check_ended(reply.ended, reply)
                 self._check_end(reply.ended, reply)
             case m.Wait() | m.Absent() | m.Bring():
                 pass
@@ -272,94 +238,8 @@ class Trust:
     def check_ordered(self, state: Session, time: float, message: Message) -> None:
         """Whether that can be the next message of a session. Raises RemoteProtocolError."""
         session = state.name
-        _insist(-math.inf < time < math.inf, message, "at such a time")
+        insist(-math.inf < time < math.inf, message, "at such a time")
         if type(message) is m.Joined:
-            _insist(message.node not in state.people, message, "of somebody who is there")
+            insist(message.node not in state.people, message, "of somebody who is there")
         self._check_content(message)
         self._check_fits(self.shape(session), message)
-
-
-def _check_slots(shape: Shape, slots: Collection[int], item: Item) -> None:
-    """They are of that shape, none twice."""
-    _insist(all(0 <= slot < shape.slots for slot in slots), item, "of slots that are not there")
-    _check_distinct(slots, item)
-
-
-def _check_distinct(slots: Collection[int], item: Item) -> None:
-    _insist(len({*slots}) == len(slots), item, "of the same slot twice")
-
-
-def _check_pace(about: Value, item: Item) -> None:
-    pace = _typed(about, float | None, item, "with such a pace")
-    _insist(pace is None or 0 <= pace < math.inf, item, "with such a pace")
-
-
-def _check_facts(shape: Shape, facts: Facts, item: Item) -> None:
-    _check_slots(shape, facts, item)
-    lossy = {i: fact for i, fact in facts.items() if type(fact) is list and len(fact) == 3}
-    whole = {i: fact for i, fact in facts.items() if i not in lossy} if lossy else facts
-    outputs = [*_typed(whole, soundness.Facts, item, "of such outputs").values()]
-    losses = _typed(lossy, soundness.LossyFacts, item, "of such losses")
-    _insist(all(may_be_lost(shape, i, f[2]) for i, f in losses.items()), item, "of such losses")
-    _insist(_pieces(lossy) <= LOST_MAX, item, "of so many losses")
-    outputs += [fact[:2] for fact in losses.values()]
-    _insist(all(0 <= s < math.inf for _, s in outputs), item, "in such a time")
-    _check_small([output for output, _ in outputs], item)
-
-
-def _pieces(facts: Facts) -> int:
-    """Of how many pieces that were lost these tell, which have the right types."""
-    return sum(len(fact[2][1]) for fact in facts.values() if len(fact) == 3)
-
-
-def _check_lost(shape: Shape, finished: m.Finished, lost: m.Loss | None) -> None:
-    """It is what one child session may have lost."""
-    if lost is not None:
-        good = not shape.leaf and len(finished.slots) == 1
-        good = good and may_be_lost(shape, finished.slots[0], lost)
-        _insist(good, finished, "of such losses")
-
-
-def _check_context(shape: Shape, plain: Value, item: Item) -> None:
-    context = _typed(plain, soundness.Context | None, item, "of such a context")
-    if context is not None:
-        inputs = context.inputs
-        _insist(inputs is None or len(inputs) == shape.slots, item, "of so many inputs")
-        _check_small((context.input, *(inputs or ())), item)
-        _check_slots(shape, [i for i, _ in context.had], item)
-
-
-def _check_ended(ended: m.Ended, item: Item) -> None:
-    _check_small((ended.result,), item)
-    _typed(ended.failure, soundness.Failure | None, item, "with such a failure")
-    _typed(ended.lost, soundness.Loss | None, item, "with such losses")
-
-
-def _typed(plain: Value, kind: Any, item: Item, what: str) -> Any:
-    """What the core has as plain data, if it is of that kind."""
-    try:
-        return msgspec.convert(plain, kind)
-    except (msgspec.ValidationError, OverflowError):
-        _insist(False, item, what)
-
-
-def _check_small(values: Iterable[Value], item: Item | None) -> None:
-    """Whatever is larger travels as a handle."""
-    for value in values:
-        kind = type(value)
-        if kind is int or kind is float or value is None or kind is bool:
-            continue
-        if len(msgspec.msgpack.encode(value)) > LARGE_BYTES:
-            _insist(False, item, f"with a value above {LARGE_BYTES} bytes")
-
-
-def check_failure(failure: m.Failure | None) -> None:
-    """Whether it is one that may be told. Raises RemoteProtocolError."""
-    if failure is not None and len(failure.error) > soundness.ERROR_LENGTH_MAX:
-        raise RemoteProtocolError("a failure of such a length")
-
-
-def _insist(holds: bool, item: Item | None, what: str) -> None:
-    if not holds:
-        name = type(item).__name__ if item is not None else "Follow"
-        raise RemoteProtocolError(f"{name} {what}")

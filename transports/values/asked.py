@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import trio
 
-from transports.net.wire import Chunk, Envelope, Fetch, Missing, RemoteProtocolError
+from transports.net.errors import RemoteProtocolError
+from transports.net.wire import Chunk, Envelope, Fetch, Missing
 
 FLYING_MAX = 128  # pieces asked of one process, for all blobs: half of what may wait for a peer
 LATE_MAX = 10_000  # blobs of which late answers are known

@@ -17,8 +17,9 @@ from collections import deque
 
 import trio
 
+from transports.net.errors import RemoteProtocolError
 from transports.net.limits import CHUNK_BYTES
-from transports.net.wire import Chunk, Fetch, RemoteProtocolError
+from transports.net.wire import Chunk, Fetch
 from transports.values.asked import Asked
 from transports.values.content import Content
 from transports.values.files import BlobError, BlobMissing, NoRoom

@@ -18,6 +18,7 @@ import msgspec
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from transports.net import wire
+from transports.net.frames import HEADER
 from transports.net.greeting import Me
 
 RECEIVE_BYTES = 2**18
@@ -59,7 +60,7 @@ class Client:
         if not data:
             raise ConnectionResetError("the host has closed the connection of a client")
         data, start, found = self.data + data if self.data else data, 0, []
-        end, size = len(data), wire.HEADER.size
+        end, size = len(data), HEADER.size
         while end - start >= size:
             stop = start + size + int.from_bytes(data[start : start + size])
             if stop > end:

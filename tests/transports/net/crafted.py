@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from transports.net.wire import HEADER
+from transports.net.frames import HEADER
 
 GIVEN = b"\x94\xa4Call\xa10\x01\x92\xa5Given"  # the rest of it is the value
 

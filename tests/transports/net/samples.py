@@ -8,14 +8,7 @@ from core import Shape
 from core import messages as m
 from core.messages import Place
 from transports.net import wire
-from transports.net.wire import (
-    Answer,
-    Call,
-    Follow,
-    Hello,
-    Ordered,
-    Unfollow,
-)
+from transports.net.wire import Answer, Call, Follow, Hello, Ordered, Unfollow
 
 HERE, THERE = "127.0.0.1:4000", "127.0.0.1:65535"
 PLACE = Place("0-3", (HERE, THERE))

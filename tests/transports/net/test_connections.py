@@ -22,12 +22,14 @@ from tests.transports.talking import (
     said,
     settled,
 )
-from transports.net import connection, greeting, strangers, wire
+from transports.net import connection, greeting, strangers, wire, writing
 from transports.net.connection import ConnectError, Me
 from transports.net.dialling import WAIT_SECONDS_MAX
+from transports.net.frames import HEADER
+from transports.net.limits import FRAME_BYTES_MAX
 from transports.net.security import Security
 from transports.net.strangers import GREETING_SECONDS
-from transports.net.wire import FRAME_BYTES_MAX, HEADER, Ping, Proof, RemoteProtocolError
+from transports.net.wire import Ping, Proof
 
 HEARTBEAT = 15.0
 Ends = tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]
@@ -481,9 +483,9 @@ async def test_nothing_is_heard_after_a_complaint(net: Net, clock: MockClock) ->
     async def receive(*_: object) -> None:
         (peer,) = other.connections.peers.values()
         other.log.append("heard")
-        other.connections.complain(peer, RemoteProtocolError("it is wrong"))
+        other.connections.cut(peer, "it is wrong")
 
-    other.connections._receive = receive
+    other.connections._reading._receive = receive
     for i in range(10):
         one.connections.send(THERE, said(i))
     await settled()
@@ -552,7 +554,7 @@ async def test_who_does_not_read_is_cut_and_nobody_waits_for_it(
         await settled()
         sent += 1
         assert len(good.texts()) == sent  # at once
-    assert connection.WAITING_BYTES_MAX < sent * len(frame) < 1.05 * connection.WAITING_BYTES_MAX
+    assert writing.WAITING_BYTES_MAX < sent * len(frame) < 1.05 * writing.WAITING_BYTES_MAX
     (line,) = warnings(caplog)
     assert "it does not read" in line
     assert here.log.count("lost #1") == 1
@@ -564,7 +566,7 @@ async def test_whoever_has_most_kept_goes_where_it_is_too_much_for_all(
     """What waits for one counts, and what another has said by halves."""
     net = Net(nursery, lockstep_stream_pair)
     here, frame = net.party(HERE), said("x" * 2**20)
-    here.connections.kept_bytes_max = 20 * 2**20
+    here.connections._writing.kept_bytes_max = 20 * 2**20
     slow, halved = Stranger(net.connect(here)), Stranger(net.connect(here))
     for number, one in enumerate((slow, halved), 1):
         await one.greet(Me(number, None))
@@ -606,14 +608,14 @@ async def test_where_no_memory_is_left_who_was_heard_is_cut_and_nobody_else(
 ) -> None:
     here, good = net.party(HERE), net.party(THERE)
     await good.connections.connect(HERE)
-    receive = here.connections._receive
+    receive = here.connections._reading._receive
 
     async def starve(peer: connection.Peer, *heard: Any) -> None:
         if peer.name != THERE:
             raise MemoryError
         await receive(peer, *heard)
 
-    here.connections._receive = starve
+    here.connections._reading._receive = starve
     bad = Stranger(net.connect(here))
     await bad.greet(Me(0xBAD, None))
     await bad.say(said("too much"))

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from tests.transports.talking import said
-from transports.net.wire import HEADER, Frames, RemoteProtocolError
+from tests.transports.talking import fed, said
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER, Frames
 
 
 def test_the_limit_may_change_between_two_frames() -> None:
@@ -26,7 +27,7 @@ def test_nothing_is_kept_between_frames(size: int) -> None:
     frames, stream = Frames(), b"".join(said(i) for i in range(50))
     got = 0
     for start in range(0, len(stream), size):
-        got += len(list(frames.feed(stream[start : start + size])))
+        got += len(list(fed(frames, stream[start : start + size])))
     assert got == 50
     assert not frames._data
     assert sys.getsizeof(frames._data) < 100
@@ -36,7 +37,7 @@ def test_a_long_frame_in_many_pieces_is_not_copied_for_each() -> None:
     frames, pieces = Frames(), said("x" * 2**20)
     buffers = []
     for start in range(0, 2**20, 2**16):
-        assert list(frames.feed(pieces[start : start + 2**16])) == []
+        assert list(fed(frames, pieces[start : start + 2**16])) == []
         buffers.append(frames._data)
     assert all(buffer is buffers[1] for buffer in buffers[1:])
-    assert len(list(frames.feed(pieces[2**20 :]))) == 1
+    assert len(list(fed(frames, pieces[2**20 :]))) == 1

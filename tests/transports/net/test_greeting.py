@@ -10,8 +10,10 @@ from trio.testing import memory_stream_pair
 
 from tests.transports.talking import HERE, THERE, Stranger, said
 from transports.net import wire
-from transports.net.greeting import GREETING_BYTES_MAX, Greeting, Me, NotGreeted
-from transports.net.wire import HEADER, VERSION, Hello, Ping, Proof
+from transports.net.errors import NotGreeted
+from transports.net.frames import HEADER
+from transports.net.greeting import GREETING_BYTES_MAX, Greeting, Me
+from transports.net.wire import VERSION, Hello, Ping, Proof
 
 TOKEN, OTHER = b"a token of all", b"another token"
 DIALS, LISTENS = Me(1, None, nodes=5), Me(2, HERE)

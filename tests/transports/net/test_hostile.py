@@ -31,6 +31,7 @@ from tests.transports.net.crafted import GIVEN, framed, hostile
 from tests.transports.talking import Stranger
 from transports.net import wire
 from transports.net.connection import Me
+from transports.net.errors import RemoteProtocolError
 from transports.net.limits import FRAME_BYTES_MAX
 from transports.values.handles import KEY
 
@@ -93,7 +94,7 @@ class Attack:
 
     async def _come_again(self) -> None:
         while True:
-            with suppress(OSError, trio.BrokenResourceError, wire.RemoteProtocolError):
+            with suppress(OSError, trio.BrokenResourceError, RemoteProtocolError):
                 async with await trio.open_tcp_stream(*self.at) as stream:
                     member = Member(stream, wire.random_number(), self.kind.nodes)
                     await member.stranger.greet(member.me)

@@ -22,16 +22,17 @@ import trio
 import trustme
 from trio.testing import MockClock
 
-from core import Computation, Session, Shape
+from core import Computation, Host, Session, Shape
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
 from tests.transports.talking import Stranger, serve, until
-from transports.net import connection, strangers, wire
+from transports.net import connection, strangers, wire, writing
 from transports.net.connection import Me
+from transports.net.frames import HEADER
 from transports.net.limits import CHUNK_BYTES
 from transports.net.security import Security
-from transports.process import process
+from transports.process import bringing, incoming
 from transports.process.process import Process
 from transports.values.blobs import Blobs
 from transports.values.content import Content
@@ -88,7 +89,7 @@ async def announce_4_gigabytes_later(stream: trio.SocketStream) -> None:
 async def speak_in_tongues(stream: trio.SocketStream) -> None:
     stranger = Stranger(stream)
     await stranger.greet()
-    await stranger.say(wire.HEADER.pack(3) + b"\xc1\xc1\xc1")
+    await stranger.say(HEADER.pack(3) + b"\xc1\xc1\xc1")
     await stranger.is_left_alone()
 
 
@@ -147,7 +148,7 @@ async def test_an_intruder_costs_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(strangers, "GREETING_SECONDS", 0.2)
-    monkeypatch.setattr(connection, "WAITING_BYTES_MAX", 2**22)
+    monkeypatch.setattr(writing, "WAITING_BYTES_MAX", 2**22)
     async with life(tmp_path, seconds_max=SECONDS_MAX) as lived:
         await visited(lived, visit, line, caplog)
 
@@ -185,31 +186,23 @@ async def cut(lived: Life, target: Process, *said: wire.Envelope) -> bool:
 
 
 async def test_an_error_of_ours_costs_one_connection(
-    autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    autojump_clock: MockClock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    receive = Host.receive
+
+    def fails(host: Host, link: tuple[str, int], *arguments: Any) -> None:
+        if link[0] == EVIL:
+            raise LookupError("a mistake")
+        receive(host, link, *arguments)
+
+    monkeypatch.setattr(Host, "receive", fails)
     async with life(tmp_path) as lived:
-        receive = lived.host.host.receive
-
-        def fails(link: tuple[str, int], *arguments: Any) -> None:
-            if link[0] == EVIL:
-                raise LookupError("a mistake")
-            receive(link, *arguments)
-
-        lived.host.host = Failing(lived.host.host, fails)  # type: ignore[assignment]
         assert await cut(lived, lived.host, wire.Call("0", NODE, m.Leave()))
         assert any(line.startswith("failed") and "a mistake" in line for line in lines(caplog))
         assert await lived.finish() == lived.right
-
-
-class Failing:
-    """A host that fails where it is told to."""
-
-    def __init__(self, host: Any, receive: Callable[..., None]) -> None:
-        self._host = host
-        self.receive = receive
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._host, name)
 
 
 async def test_nobody_has_a_process_follow_what_it_did_not_ask_for(
@@ -219,10 +212,10 @@ async def test_nobody_has_a_process_follow_what_it_did_not_ask_for(
         snapshot = lived.host.host.reflectors["0"].state.snapshot()
         for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
             assert await cut(lived, lived.helper, wire.Follow(place, snapshot, b""))
-        assert not any(name == EVIL for name, _ in lived.helper.replicas)
-        lived.helper._asked.add((EVIL, "0"))
+        assert not any(name == EVIL for name, _ in lived.helper.following.replicas)
+        lived.helper.views.asked.add((EVIL, "0"))
         assert await cut(lived, lived.helper, wire.Follow(m.Place("0", (HOST,)), snapshot, b""))
-        lived.helper._asked.add((EVIL, "0"))
+        lived.helper.views.asked.add((EVIL, "0"))
         follow = wire.Follow(m.Place("0", (EVIL,)), snapshot, b"")
         assert not await cut(lived, lived.helper, follow)
 
@@ -262,9 +255,9 @@ async def test_only_its_own_root_begins_anything_in_a_process(
 
 async def test_nobody_is_dialled_to_be_answered(autojump_clock: MockClock, tmp_path: Path) -> None:
     async with life(tmp_path) as lived:
-        lived.host._send_to(EVIL, wire.Missing("ab" * 32))
+        lived.host.outgoing.say(EVIL, wire.Missing("ab" * 32))
         assert EVIL not in lived.host.connections.peers
-        lived.host._send_to(EVIL, wire.Fetch("ab" * 32, "0", 0, True))
+        lived.host.outgoing.say(EVIL, wire.Fetch("ab" * 32, "0", 0, True))
         assert EVIL in lived.host.connections.peers
 
 
@@ -283,7 +276,7 @@ def take_part(lived: Life, *slots: int) -> None:
 async def test_what_waits_for_bytes_is_bounded(
     autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "HELD_BYTES_MAX", 10 * process.HELD_CALL_BYTES)
+    monkeypatch.setattr(bringing, "HELD_BYTES_MAX", 10 * bringing.HELD_CALL_BYTES)
     async with life(tmp_path) as lived:
         take_part(lived, 0)
         assert not await cut(lived, lived.host, finished(0))
@@ -292,8 +285,8 @@ async def test_what_waits_for_bytes_is_bounded(
         assert await cut(lived, lived.host, *[finished(1)] * 20)
         lived.host.host.reflectors["0"].members.pop(NODE, None)
         await trio.sleep(100)
-        assert not lived.host._held
-        assert not lived.host._held_bytes
+        assert not lived.host.bringing.held
+        assert not lived.host.bringing.held_bytes
 
 
 async def test_bytes_are_fetched_only_for_who_takes_part(
@@ -302,8 +295,8 @@ async def test_bytes_are_fetched_only_for_who_takes_part(
     async with life(tmp_path) as lived:
         intruder = Intruder(lived, lived.host, NUMBER, EVIL)
         await intruder.say([wire.encode(finished(0))])
-        assert not lived.host.transfers._coming
-        assert not lived.host._held
+        assert not lived.host.values.transfers._coming
+        assert not lived.host.bringing.held
         await intruder.leave()
 
 
@@ -382,14 +375,14 @@ async def test_a_value_that_came_too_late_does_not_stay(
         await bringer.say(finished(1, other))
         assert {*bringer.sizes} == {late[KEY], other[KEY]}
         assert blobs_of(lived.host) == {other[KEY]}
-        assert lived.host._brought == {NUMBER: other["size"]}
+        assert lived.host.bringing.brought == {NUMBER: other["size"]}
 
 
 async def test_what_one_process_brings_is_bounded(
     autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with life(tmp_path) as lived:
-        lived.host.values_max = 12_000
+        lived.host.bringing.values_max = 12_000
         bringer = Bringer(lived, tmp_path / "bringer")
         values = [bringer.value(seed) for seed in range(3)]
         await bringer.begin(0, 1, 2)
@@ -407,7 +400,7 @@ async def test_nothing_is_brought_that_nobody_here_knows_of(
         value = bringer.value(1)
         await bringer.begin()
         await bringer.say(wire.Fetch("ab" * 32, "0-1", 0, True))
-        assert not lived.host.transfers._coming
+        assert not lived.host.values.transfers._coming
         take_part(lived, 0)
         await bringer.say(finished(0, value))
         for other in (lived.helper, lived.silent):
@@ -453,13 +446,15 @@ async def test_who_waits_for_a_session_is_bounded_and_others_are_told_to_ask_lat
     async with life(tmp_path) as lived:
         await trio.sleep(11)  # nobody waits any more
         lived.host.host.reflectors = {"0": lived.host.host.reflectors["0"]}
-        lived.host.waiting_max, session = 20, "0-1-1"
+        lived.host.calls.waiting_max, session = 20, "0-1-1"
         bringer = Bringer(lived, tmp_path / "bringer")
         await bringer.begin()
         arrivals = [wire.Call(session, NODE + i, m.Arrive(NODE + i, EVIL, None)) for i in range(50)]
         for _ in range(2):
             await bringer.say(*arrivals)
-            assert 10 < len(lived.host.host.waiting[session]) <= lived.host._count_waiting() <= 20
+            assert (
+                10 < len(lived.host.host.waiting[session]) <= lived.host.calls.count_waiting() <= 20
+            )
             assert EVIL in lived.host.connections.peers
             assert bringer.replies.pop(m.TurnedAway) >= 30  # sent back, they would come at once
             await trio.sleep(11)  # they have been sent back by then, and are not counted any more
@@ -476,17 +471,17 @@ async def test_what_one_has_said_does_not_keep_others_waiting(
     loud, heavy, quiet = (Stranger(lived.stream(lived.host)) for _ in range(3))
     for number, one in enumerate((loud, heavy, quiet), 7):
         await one.greet(Me(number, None))
-    await loud.say(*[said] * 10 * process.SHARE_MAX)
+    await loud.say(*[said] * 10 * incoming.SHARE_MAX)
     await settled(lived.host)
     await quiet.say(said)
     await settled(lived.host)
-    assert len(lived.host._queue) == process.SHARE_MAX + 1
+    assert len(lived.host.queue) == incoming.SHARE_MAX + 1
     await heavy.say(*[large] * 10)
     await settled(lived.host)
-    heard = len(lived.host._queue) - process.SHARE_MAX - 1
-    assert process.QUEUE_BYTES_MAX <= heard * len(large) < process.QUEUE_BYTES_MAX + len(large)
+    heard = len(lived.host.queue) - incoming.SHARE_MAX - 1
+    assert incoming.QUEUE_BYTES_MAX <= heard * len(large) < incoming.QUEUE_BYTES_MAX + len(large)
     nursery.start_soon(lived.host.run)
     assert isinstance(await quiet.hear(), wire.Told)
     await settled(lived.host)
-    assert lived.host._queue_bytes == 0
+    assert lived.host.incoming.waiting_bytes == 0
     assert [peer.doing for peer in lived.host.connections.peers.values()] == [0, 0]  # one is cut

@@ -18,8 +18,11 @@ from core import messages as m
 from tests import TOP
 from tests.transports.net.crafted import GIVEN, array, framed, hostile
 from tests.transports.net.samples import ENVELOPES
+from tests.transports.talking import fed
 from transports.command.wanted import FANOUT_MAX
 from transports.net import limits, wire
+from transports.net.errors import LocalProtocolError, RemoteProtocolError
+from transports.net.frames import HEADER, Frames
 from transports.net.limits import (
     BYTES_MAX,
     CHUNK_BYTES,
@@ -29,7 +32,6 @@ from transports.net.limits import (
     SHORT_BYTES,
     made_bytes,
 )
-from transports.net.wire import HEADER, Frames, LocalProtocolError, RemoteProtocolError
 
 SECONDS_MAX = 2.0  # for a frame of 16 MB, where two others are at work; it takes 0.3
 
@@ -39,7 +41,7 @@ def test_a_long_frame_is_heard_or_refused_in_no_time(kind: str) -> None:
     frame = framed(GIVEN + hostile(FRAME_BYTES_MAX - 100)[kind])
     began = time.process_time()
     with suppress(RemoteProtocolError):
-        list(Frames().feed(frame))
+        list(fed(Frames(), frame))
     assert time.process_time() - began < SECONDS_MAX
 
 
@@ -48,10 +50,13 @@ import resource
 resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
 from contextlib import suppress
 from tests.transports.net.crafted import GIVEN, framed, hostile
-from transports.net.wire import FRAME_BYTES_MAX, Frames, RemoteProtocolError
+from tests.transports.talking import fed
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import Frames
+from transports.net.limits import FRAME_BYTES_MAX
 for kind, value in hostile(FRAME_BYTES_MAX - 100).items():
     with suppress(RemoteProtocolError):
-        list(Frames().feed(framed(GIVEN + value)))
+        list(fed(Frames(), framed(GIVEN + value)))
 """
 
 
@@ -90,7 +95,7 @@ def test_any_bytes_come_to_an_end(data: bytes, times: int) -> None:
     long = (data * times)[: 2**20]
     assert 0 <= made_bytes(long) <= 32 * 8 * len(long) + 64
     with suppress(RemoteProtocolError):
-        list(Frames().feed(framed(long)))
+        list(fed(Frames(), framed(long)))
 
 
 # -- honest ones ---------------------------------------------------------------------------
@@ -108,7 +113,7 @@ def test_all_that_a_session_knows_fits(value: Any) -> None:
     follow = wire.Follow(m.Place("0", ("a:1",)), columns, b"")
     frame = wire.encode(follow)
     assert len(frame) > SHORT_BYTES
-    (arrived,) = Frames().feed(frame)
+    (arrived,) = fed(Frames(), frame)
     assert arrived == follow
 
 
@@ -145,14 +150,14 @@ def test_each_kind_has_a_limit_that_is_known_from_its_beginning(envelope: Any) -
 
 def test_a_piece_of_a_blob_fits() -> None:
     chunk = wire.Chunk("a" * 64, 2**31, 2**32, bytes(CHUNK_BYTES))
-    assert list(Frames().feed(wire.encode(chunk))) == [chunk]
+    assert list(fed(Frames(), wire.encode(chunk))) == [chunk]
     with pytest.raises(RemoteProtocolError, match="above the limit"):
-        list(Frames().feed(wire.encode(wire.Chunk("a" * 64, 0, 1, bytes(2 * CHUNK_BYTES)))))
+        list(fed(Frames(), wire.encode(wire.Chunk("a" * 64, 0, 1, bytes(2 * CHUNK_BYTES)))))
 
 
 def test_what_is_too_much_is_said_with_what_it_would_take() -> None:
     frame = framed(GIVEN + hostile(2**22)["empty lists"])
     with pytest.raises(RemoteProtocolError, match=f"more than {MADE_BYTES_MAX} in memory"):
-        list(Frames().feed(frame))
+        list(fed(Frames(), frame))
     with pytest.raises(LocalProtocolError, match="above the limit"):
         wire.encode(wire.Call("0", 1, m.Given(bytes(FRAME_BYTES_MAX))))

@@ -25,17 +25,12 @@ from tests.transports.net.samples import (
     SHAPE,
     VALUE,
 )
+from tests.transports.talking import fed
 from transports.net import wire
-from transports.net.wire import (
-    FRAME_BYTES_MAX,
-    HEADER,
-    Answer,
-    Call,
-    Follow,
-    Frames,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
+from transports.net.errors import LocalProtocolError, RemoteProtocolError
+from transports.net.frames import HEADER, Frames
+from transports.net.limits import FRAME_BYTES_MAX
+from transports.net.wire import Answer, Call, Follow
 
 
 def payload(envelope: Any) -> bytes:
@@ -44,7 +39,7 @@ def payload(envelope: Any) -> bytes:
 
 @pytest.mark.parametrize("envelope", ENVELOPES, ids=repr)
 def test_everything_arrives_as_it_was_sent(envelope: Any) -> None:
-    (arrived,) = Frames().feed(wire.encode(envelope))
+    (arrived,) = fed(Frames(), wire.encode(envelope))
     assert arrived == envelope
     assert type(arrived) is type(envelope)
 
@@ -61,14 +56,14 @@ def test_a_session_arrives_as_it_was_sent() -> None:
     state.apply(0.5, m.Joined(7, HERE, None, (), False))
     state.apply(1.5, m.Given(VALUE))
     state.apply(2.5, m.Failed(7, 0, FAILURE, True))
-    (arrived,) = Frames().feed(wire.encode(Follow(PLACE, state.snapshot(), b"")))
+    (arrived,) = fed(Frames(), wire.encode(Follow(PLACE, state.snapshot(), b"")))
     assert isinstance(arrived, Follow)
     assert Session.restore(Computation, arrived.snapshot).snapshot() == state.snapshot()
 
 
 def test_outputs_that_are_kept_arrive_by_number() -> None:
     kept = m.Kept("0-1", {0: ([1, "a"], 0.5), 7: (None, 1.0)})
-    (arrived,) = Frames().feed(wire.encode(Answer("0", 0, kept)))
+    (arrived,) = fed(Frames(), wire.encode(Answer("0", 0, kept)))
     assert isinstance(arrived, Answer)
     assert arrived.reply == m.Kept("0-1", {0: [[1, "a"], 0.5], 7: [None, 1.0]})
 
@@ -78,13 +73,13 @@ def test_frames_are_found_however_the_stream_is_cut(size: int) -> None:
     stream = b"".join(map(wire.encode, ENVELOPES))
     frames, arrived = Frames(), list[Any]()
     for start in range(0, len(stream), size):
-        arrived += frames.feed(stream[start : start + size])
+        arrived += fed(frames, stream[start : start + size])
     assert arrived == ENVELOPES
 
 
 def test_a_frame_above_the_limit_is_refused_before_it_is_there() -> None:
     with pytest.raises(RemoteProtocolError, match="above the limit"):
-        list(Frames().feed(HEADER.pack(FRAME_BYTES_MAX + 1)))
+        list(fed(Frames(), HEADER.pack(FRAME_BYTES_MAX + 1)))
 
 
 def test_a_frame_above_the_limit_is_not_sent() -> None:

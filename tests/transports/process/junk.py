@@ -15,6 +15,8 @@ from core import Shape
 from core import messages as m
 from core.messages import Value
 from transports.net import wire
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER
 from transports.process import soundness
 
 INTEGERS = (0, 1, 2, 3, 5, 27, -1, 2**20, 2**31, 2**53, 2**63 - 1, -(2**63), 2**64 - 1)
@@ -58,7 +60,7 @@ class Junk:
             cls = self.random.choice(classes or (*CLASSES, *[wire.Call] * len(CLASSES)))
             data = msgspec.msgpack.encode(self.array(cls, tagged=True))
             if self.chance(0.02) or _decodes(data):  # the others do not get far
-                return wire.HEADER.pack(len(data)) + data
+                return HEADER.pack(len(data)) + data
 
     def array(self, cls: Any, tagged: bool) -> list[Any]:
         hints = _hints(cls)
@@ -289,7 +291,7 @@ class Junk:
 
     def broken(self, frame: bytes) -> bytes:
         """A real frame that something has happened to on the way; the header is good."""
-        data = bytearray(frame[wire.HEADER.size :])
+        data = bytearray(frame[HEADER.size :])
         for _ in range(self.pick(1, 1, 2, 5)):
             at = self.random.randrange(len(data)) if data else 0
             match self.random.randrange(5):
@@ -303,18 +305,18 @@ class Junk:
                     data += self.random.randbytes(self.pick(1, 30))
                 case _ if data:
                     data[at] = self.random.randrange(256)
-        return wire.HEADER.pack(len(data)) + bytes(data)
+        return HEADER.pack(len(data)) + bytes(data)
 
     def noise(self) -> bytes:
         """Random bytes in a good frame."""
         data = self.random.randbytes(self.random.randrange(60))
-        return wire.HEADER.pack(len(data)) + data
+        return HEADER.pack(len(data)) + data
 
 
 def _decodes(data: bytes) -> bool:
     try:
         wire.decode(data)
-    except wire.RemoteProtocolError:
+    except RemoteProtocolError:
         return False
     return True
 

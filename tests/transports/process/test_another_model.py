@@ -17,6 +17,8 @@ from tests.transports.living import OPEN, Pieces
 from tests.transports.talking import until
 from transports.net import wire
 from transports.net.connection import Me
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER
 from transports.process.keys import NO_KEYS, Keys, digest_of
 from transports.process.process import Process, nodes_of
 from transports.process.trust import Trust
@@ -46,13 +48,17 @@ class Believing(Trust):
 class Counters(Process):
     """Its nodes count to the goal, wherever they are seated."""
 
-    goal = GOAL
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        port: Any = self.port
+        port.goal, port.heard = GOAL, _ignore
 
     def judge(self, begin: wire.Begin) -> Trust:
         return Believing(Shape.root(1, 2), self.host)
 
-    def heard(self, view: Counting, count: int) -> None:
-        pass
+
+def _ignore(view: Counting, count: int) -> None:
+    pass
 
 
 async def opened(nursery: trio.Nursery, folder: Path, number: int, keys: Keys) -> Counters:
@@ -92,10 +98,12 @@ async def test_a_counter_is_kept_by_all_and_ended_by_the_submitter(tmp_path: Pat
             assert {f"0-{i}" for i in range(FANOUT)} == {
                 session for process in others for session in process.host.reflectors
             }
-            replicas = [replica for process in others for replica in process.replicas.values()]
+            replicas = [
+                replica for process in others for replica in process.following.replicas.values()
+            ]
             assert {replica.state.name for replica in replicas} > {"0"}
             assert any(replica.seal for replica in replicas)
-            host.living[submitter].end(root.model.value, None)
+            host.views.living[submitter].end(root.model.value, None)
             await until(lambda: all(process.over.is_set() for process in others))
             assert host.outcome == m.Ended(2 * NODES * GOAL, None, keys.end)
             assert [process.offences for process in (host, *others)] == [0, 0, 0]
@@ -118,10 +126,10 @@ def test_what_another_model_says_is_said_nowhere_else(monkeypatch: pytest.Monkey
     with monkeypatch.context() as patched:
         patched.setattr(wire, "_DECODER", wire.decoder(Counted))
         for envelope in (said, ordered, usual):
-            assert wire.decode(wire.encode(envelope)[wire.HEADER.size :]) == envelope
+            assert wire.decode(wire.encode(envelope)[HEADER.size :]) == envelope
         wrong = wire.encode(attrs.evolve(said, call=Counted(1, "x")))  # type: ignore[arg-type]
-        with pytest.raises(wire.RemoteProtocolError, match="malformed"):
-            wire.decode(wrong[wire.HEADER.size :])
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            wire.decode(wrong[HEADER.size :])
     for envelope in (said, ordered):
-        with pytest.raises(wire.RemoteProtocolError, match="malformed"):
-            wire.decode(wire.encode(envelope)[wire.HEADER.size :])
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            wire.decode(wire.encode(envelope)[HEADER.size :])

@@ -22,7 +22,7 @@ from tests.transports.living import HELPER, HOST, Intruder, Life, life, settled
 from tests.transports.process.junk import CALLS, CLASSES, Junk
 from tests.transports.talking import Stranger
 from transports.net import wire
-from transports.net.wire import HEADER
+from transports.net.frames import HEADER
 from transports.process.process import Process, nodes_of
 
 NUMBER, NODES = 77, 50
@@ -78,13 +78,13 @@ def kept(process: Process) -> dict[str, int]:
     host, strangers = process.host, process.connections.peers.keys() - {HOST, HELPER, EVIL, "#3"}
     return {
         "strangers": len(strangers),
-        "held": len(process._held) + len(process._held_bytes),
-        "queue": len(process._queue),
-        "transfers": len(process.transfers._coming),
+        "held": len(process.bringing.held) + len(process.bringing.held_bytes),
+        "queue": len(process.queue),
+        "transfers": len(process.values.transfers._coming),
         "waiting": max(0, len(host.waiting) - SESSIONS),
         "kept": max(0, len(host.backups.kept) - SESSIONS),
         "reflectors": max(0, len(host.reflectors) - SESSIONS),
-        "replicas": max(0, len(process.replicas) - 2 * SESSIONS),
+        "replicas": max(0, len(process.following.replicas) - 2 * SESSIONS),
         "tries": max(0, len(process.connections._meeting.backoff.tries) - 1000),
     }
 

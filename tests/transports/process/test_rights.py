@@ -287,13 +287,13 @@ async def test_who_follows_has_the_seal_of_its_process(tmp_path: Path) -> None:
             assert not await member.is_cut()
             (follow,) = [said for said in member.heard if isinstance(said, wire.Follow)]
             assert follow.seal == seal(lived.host.host.root_key, (1000,), NUMBER)
-        replica = lived.helper.replicas[HOST, "0"]
+        replica = lived.helper.following.replicas[HOST, "0"]
         sealed = replica.seal
         assert sealed == seal(lived.host.host.root_key, (1000,), HELPER_NUMBER)
         reflector = lived.host.host.reflectors["0"]
-        lived.host.repair(reflector, (HELPER, OTHER), OTHER)
+        lived.host.carrier.repair(reflector, (HELPER, OTHER), OTHER)
         assert await lived.finish() == lived.right
-        assert lived.helper.replicas[HOST, "0"] is replica
+        assert lived.helper.following.replicas[HOST, "0"] is replica
         assert replica.seal == sealed
 
 
@@ -306,7 +306,7 @@ def begin(root: str) -> wire.Begin:
 
 def ordered_end(lived: Life, ended: m.Ended) -> list[wire.Envelope]:
     """By one of whom a node there has asked for a place."""
-    lived.helper._asked.add((EVIL, "0"))
+    lived.helper.views.asked.add((EVIL, "0"))
     snapshot = lived.host.host.reflectors["0"].state.snapshot()
     follow = wire.Follow(Place("0", (EVIL,)), snapshot, b"")
     return [follow, wire.Ordered("0", snapshot["seq"] + 1, 1.0, ended)]
@@ -345,7 +345,7 @@ async def test_only_the_submitter_begins_and_ends(
         assert line.startswith(f"cut peer={EVIL} ")
         assert f'reason="{what} ' in line
         assert (begun, lived.helper.over.is_set()) == ([], False)
-        assert len(lived.helper.living) == 6
+        assert len(lived.helper.views.living) == 6
         assert HOST in lived.helper.connections.peers
         assert await lived.finish() == lived.right
 
@@ -502,7 +502,7 @@ async def test_what_fails_is_told_once_and_all_else_goes_on(
     async with life(tmp_path) as lived:
         for _ in range(3):
             lived.host.post(fails)
-            lived.host.call_later(0.1, fails_elsewhere)
+            lived.host.queue.call_later(0.1, fails_elsewhere)
             await trio.sleep(1)
         lived.host.post(partial(illegal, lived.helper))
         await settled(lived.host)
@@ -517,11 +517,11 @@ async def test_what_fails_is_told_once_and_all_else_goes_on(
 
 def illegal(process: Process) -> None:
     """A step that no view in that state takes."""
-    view = next(iter(process.living.values()))
+    view = next(iter(process.views.living.values()))
     raise IllegalStep(view.place.session, 1, view.state, APPOINT)
 
 
-@pytest.mark.parametrize("where", ["_lost", "_tidy_up", "_seated", "_on", "_answered"])
+@pytest.mark.parametrize("where", ["_lost", "_tidy_up", "seated", "on", "answered"])
 async def test_whatever_fails_in_a_process_does_not_end_it(
     where: str, autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -535,13 +535,14 @@ async def test_whatever_fails_in_a_process_does_not_end_it(
 
         await settled(lived.host)
         with monkeypatch.context() as patched:
-            patched.setattr(lived.host, where, breaks)
+            room: Any = lived.host if where[0] == "_" else lived.host.views
+            patched.setattr(room, where, breaks)
             intruder = Intruder(lived, lived.host, NUMBER, EVIL)
             await intruder.say([wire.encode(wire.Call("0", NODE, m.Leave()))])
             await intruder.leave()
-            lived.host.post(lived.host._on, 1, lived.host.host.reflectors["0"], m.Rest())
-            lived.host.post(lived.host._seated, 1, lived.host.host.reflectors["0"], [])
-            lived.host.post(lived.host._answered, 1, Place("0", (HOST,)), m.Wait())
+            lived.host.post(lived.host.views.on, 1, lived.host.host.reflectors["0"], m.Rest())
+            lived.host.post(lived.host.views.seated, 1, lived.host.host.reflectors["0"], [])
+            lived.host.post(lived.host.views.answered, 1, Place("0", (HOST,)), m.Wait())
             lived.host.post(lived.host._tidy_up)
             await trio.sleep(20)
             assert failed
@@ -557,7 +558,9 @@ async def test_what_is_to_end_a_process_ends_it(
         async with life(tmp_path, seconds_max=SECONDS_MAX) as lived:
             if heard:
                 monkeypatch.setattr(Host, "receive", lambda *_: fails(error))
-                lived.helper.send(next(iter(lived.helper.living.values())), place("0"), m.Leave())
+                lived.helper.port.send(
+                    next(iter(lived.helper.views.living.values())), place("0"), m.Leave()
+                )
             else:
                 lived.host.post(fails, error)
             await trio.sleep_forever()

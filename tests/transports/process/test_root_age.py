@@ -54,9 +54,9 @@ class Three:
     async def connect(self) -> None:
         """Each is below the one before it."""
         await self.near.reach(ROOT)
-        self.near._asked.add((ROOT, "0"))
+        self.near.views.asked.add((ROOT, "0"))
         await self.far.connections.connect(NEAR)
-        self.far._asked.add((NEAR, "0-1"))
+        self.far.views.asked.add((NEAR, "0-1"))
 
     def end_root(self) -> None:
         """Its connections end, and nobody listens there any more."""
@@ -89,7 +89,7 @@ async def test_processes_without_the_root_do_not_go_on_believing_each_other(
     """Each is a host of the other: two sessions, the other way round."""
     three = Three(nursery, tmp_path)
     await three.connect()
-    three.near._asked.add((FAR, "0-2"))
+    three.near.views.asked.add((FAR, "0-2"))
     await trio.sleep(3600)
     three.end_root()
     await trio.sleep(3600)
@@ -116,6 +116,6 @@ async def test_only_who_hosts_something_for_it_is_believed(
 ) -> None:
     three = Three(nursery, tmp_path)
     await three.connect()
-    three.far._asked.clear()
+    three.far.views.asked.clear()
     await trio.sleep(600)
     assert three.far.root_age() == pytest.approx(600)

@@ -18,7 +18,9 @@ from core.sessions.messages import NODE_BITS
 from plugins.jobs.values import NESTING_MAX, plain
 from tests.wired import wired
 from transports.net import wire
-from transports.net.wire import HEADER, NONCE_BYTES, Hello, RemoteProtocolError
+from transports.net.errors import RemoteProtocolError
+from transports.net.frames import HEADER
+from transports.net.wire import NONCE_BYTES, Hello
 from transports.process import soundness
 from transports.process.trust import Trust
 

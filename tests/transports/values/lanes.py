@@ -16,7 +16,8 @@ import trio
 import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
-from transports.net.wire import Chunk, Fetch, Missing, RemoteProtocolError
+from transports.net.errors import RemoteProtocolError
+from transports.net.wire import Chunk, Fetch, Missing
 from transports.values.blobs import Blobs
 from transports.values.files import BlobMissing, stored
 from transports.values.handles import KEY, Handle

@@ -22,8 +22,9 @@ from tests.transports.values.lanes import (
     put,
     two_owners,
 )
+from transports.net.errors import RemoteProtocolError
 from transports.net.limits import CHUNK_BYTES
-from transports.net.wire import Chunk, Fetch, Missing, RemoteProtocolError
+from transports.net.wire import Chunk, Fetch, Missing
 from transports.values.asked import FLYING_MAX
 from transports.values.bringing import SILENT_SECONDS, WINDOW
 from transports.values.giving import HELD_MAX
