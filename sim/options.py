@@ -65,7 +65,7 @@ def _faults(text: str) -> str | tuple[Fault, ...]:
     return text if text in plans.LEVELS else plans.read(text)
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, eq=False, repr=False)
 class Tree:
     """How many."""
 
@@ -97,7 +97,7 @@ class Tree:
     )
 
 
-@attrs.frozen(slots=False, kw_only=True)
+@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
 class Job:
     """What they compute. A job may be an object that has the functions."""
 
@@ -109,7 +109,7 @@ class Job:
     keep_going: bool = shared.keep_going()
 
 
-@attrs.frozen(slots=False, kw_only=True)
+@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
 class Times:
     """How long things take, in simulated seconds. A number, or what `distributions.parse` reads."""
 
@@ -176,7 +176,7 @@ class Times:
     )
 
 
-@attrs.frozen(slots=False, kw_only=True)
+@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
 class Trouble:
     """What goes wrong."""
 
@@ -199,7 +199,7 @@ class Trouble:
     )
 
 
-@attrs.frozen(slots=False, kw_only=True)
+@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
 class Trace:
     """What is kept of it."""
 
@@ -210,7 +210,7 @@ class Trace:
     sample: int = shared.sample()
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, eq=False)
 class WorldOptions(Trace, Trouble, Times, Job, Tree):  # attrs has the last one's fields first
     """All that a world is asked for. Raises ValueError with one clear line for what cannot be."""
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins import tracing
 from plugins.console import ending
 from plugins.console import streams as console
 from plugins.console.checks import FILE
@@ -43,10 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     began = time.perf_counter()
-    with ending.asking("interrupted, nothing was written", (BadOption, tracing.TraceError)):
+    interrupted = "interrupted, nothing was written"
+    with ending.asking(interrupted):
         named = _parser().read(arguments)
+        from plugins import tracing  # what reads tables takes a while to load
+    with ending.asking(interrupted, (BadOption, tracing.TraceError)):
         out = named.get("out", OUT.default)
-        traces = _traces(named["traces"])
+        folders = named["traces"]
+        _require_apart(folders)
+        traces = {_name(folder, folders): tracing.read(folder) for folder in folders}
         _require_writable(out)
         from plugins.tracing.page import page  # loads what draws, which takes a while
 
@@ -64,14 +68,13 @@ def _main(arguments: Sequence[str]) -> int:
     )
 
 
-def _traces(folders: list[str]) -> dict[str, tracing.Trace]:
+def _require_apart(folders: list[str]) -> None:
     if len(folders) > TRACES_MAX:
         raise BadOption(
             f"{len(folders)} traces are too many side by side: give {TRACES_MAX} at most"
         )
     if len({os.path.abspath(folder) for folder in folders}) < len(folders):
         raise BadOption(f"{' '.join(folders)}: one is named twice, give each once")
-    return {_name(folder, folders): tracing.read(folder) for folder in folders}
 
 
 def _require_writable(out: Path) -> None:

@@ -25,7 +25,7 @@ class BadOption(ValueError):
     """An option that cannot be. The message is one line: the option, its value, the remedy."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Option:
     """How a command line shows a field. What it does not name keeps the field's default."""
 
@@ -47,7 +47,7 @@ class Option:
         return f"{self.help} (default: {value if self.said is None else self.said})"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Must:
     """What a value given in Python must be; the default always may be."""
 
