@@ -163,7 +163,7 @@ class Connections:
             link.scope.deadline = trio.current_time() + PARTING_SECONDS
         if peer.links:
             self._writing.write_soon(peer)
-        elif not peer.links and not peer.waiting:
+        elif not peer.waiting:
             peer.cancel()
 
     async def close(self) -> None:
