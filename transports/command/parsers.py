@@ -1,4 +1,4 @@
-"""The parsers of the command lines: what the options are called, and what their help says."""
+"""The parsers of the command lines: which options each has, in which groups, under which words."""
 
 from __future__ import annotations
 
@@ -45,6 +45,10 @@ WORK = [
     *of(JobOptions, "job", "prepare", "compute", "collect", "input"),
     *of(JobOptions, "delay", "seed", "piece_timeout", "keep_going"),
 ]
+HOSTING = (
+    *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
+    *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE, Exit.INCOMPLETE),
+)
 LASTING = of(HostOptions, "store", "heartbeat", "values_max")
 SHOWN = ("verbose", "trace", "sample")
 
@@ -62,13 +66,7 @@ def alone() -> Parser:
         + "\n\n  host               the root of a job; it waits for nodes"
         "\n  join HOST:PORT     a process with nodes for the job of that host"
         "\n  status HOST:PORT   how that job stands",
-        epilog=paragraphs(
-            *DISTRIBUTIONS,
-            _exits(
-                *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
-                *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE, Exit.INCOMPLETE),
-            ),
-        ),
+        epilog=paragraphs(*DISTRIBUTIONS, _exits(*HOSTING)),
     )
     parser.group(
         "how many",
@@ -93,15 +91,7 @@ def host() -> Parser:
             "The root of a job: it waits for nodes, gives them the job, prints the result and "
             f"ends. Nodes come by '{PROGRAM} join', or as bots that it starts."
         ),
-        epilog=paragraphs(
-            ADDRESSES,
-            TOKEN,
-            *DISTRIBUTIONS,
-            _exits(
-                *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
-                *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE, Exit.INCOMPLETE),
-            ),
-        ),
+        epilog=paragraphs(ADDRESSES, TOKEN, *DISTRIBUTIONS, _exits(*HOSTING)),
     )
     parser.group("where it is reached", *of(HostOptions, "listen", "advertise"))
     parser.group("when it begins", *of(HostOptions, "wait_nodes", "wait_seconds"))
