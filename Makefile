@@ -27,7 +27,7 @@ test: lint  ## all checks and the whole test suite, on two cores
 
 test-fast: $(STAMP)  ## the most telling tests, on two cores
 	$(RUN) pytest -q -n 2 tests/test_rooms.py tests/core tests/sessions tests/sim/test_world.py \
-		tests/sim/test_replicas.py tests/sim/search/test_seeds.py
+		tests/sim/links/test_replicas.py tests/sim/search/test_seeds.py
 
 lint: $(STAMP)  ## ruff and mypy only
 	$(RUN) ruff check $(ROOMS) tests notebooks README.md

@@ -6,6 +6,16 @@ world = World(nodes=10_000, fanout=100, job="plugins.primes", input=10**7, seed=
 world.run(until=3.0)          # stop anywhere, look at anything, go on
 world.session("0-3").model    # real objects
 report = world.run()
+
+In the order in which to read it:
+
+- `options.py`: what a world can be asked for: every option once, with its default and its check.
+- `blueprint.py`: what follows from that before anything runs. `world.py`: what then happens.
+- `clock.py`, `links/`, `work.py`, `store.py`: time, messages on their way, the job, the disk.
+- `faults/`: what goes wrong, and in which words. `measured/`: times that somebody has measured.
+- `record.py`, `tracing.py`: what is counted of a run, and what is written down of it.
+- `command/`, `sweep/`, `search/`, `report.py`: the four command lines. They use a world; it knows
+  of none of them.
 """
 
 import sys
@@ -16,6 +26,7 @@ if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is st
 
     early.hear()
 
-from sim.world import Report, World
+from sim.record import Report
+from sim.world import World
 
 __all__ = ["Report", "World"]

@@ -8,52 +8,40 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 
+from plugins.console import ending, telling
 from plugins.console import streams as console
-from plugins.console import telling
+from plugins.console.ending import Ended
+from plugins.console.exits import Exit
 from plugins.jobs import loading
 from sim.command import options, progress, summary
 from sim.command.follow import FollowedWorld
-from sim.command.options import INCOMPLETE, PROGRAM, Options
-from sim.world import Report, World
-
-FINISHED, UNFINISHED, MISUSED = 0, 1, 2
-INTERRUPTED = 130  # as of a process that SIGINT has ended
+from sim.command.options import PROGRAM, Options
+from sim.record import Report
+from sim.world import World
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as the arguments say. Returns the exit code."""
     try:
-        return _main(sys.argv[1:] if arguments is None else arguments)
-    except BrokenPipeError:  # whoever was reading has read enough
-        return console.silenced(console.UNREAD)
+        return ending.run(PROGRAM, _main, arguments)
     except MemoryError:
         console.complain(PROGRAM, "there is not enough memory: give fewer --nodes")
-        return UNFINISHED
+        return Exit.FAILED
 
 
 def _main(arguments: Sequence[str]) -> int:
-    try:
+    with ending.asking("interrupted before the run began"):
         wanted = options.read(arguments)
         world = _build(wanted)
-    except SystemExit:  # the help was asked for
-        return FINISHED
-    except KeyboardInterrupt:
-        _complain("interrupted before the run began")
-        return INTERRUPTED
-    except ValueError as error:
-        _complain(str(error))
-        return MISUSED
     _keep(world)
     try:
         report = summary.with_cause(_run(world, wanted))
     except KeyboardInterrupt:
-        _complain(_how_far(world))
-        return INTERRUPTED
+        raise Ended(Exit.INTERRUPTED, _how_far(world)) from None
     code = _tell(report, wanted)
     if world.trace_error is None:
         return code
-    _complain(world.trace_error)
-    return UNFINISHED
+    raise Ended(Exit.FAILED, world.trace_error)
 
 
 def _build(wanted: Options) -> World:
@@ -97,27 +85,10 @@ def _teller(wanted: Options) -> Callable[[str], None]:
 
 def _tell(report: Report, wanted: Options) -> int:
     """Print how it went. Returns the exit code."""
-    failure = report.failure
     text = telling.as_json(report) if wanted.json else summary.table(report)
     if wanted.follow is not None and not wanted.json:
         text = f"\n{text}"
-    code = console.answer(PROGRAM, text)
-    if code:
-        return code
-    if failure is None:
-        return FINISHED if report.lost is None else _tell_lost(report.lost, report.partitions)
-    if "\n" in failure.error.strip() and sys.stderr:
-        print(failure.error.rstrip(), file=sys.stderr)
-    _complain(telling.failure_line(failure))
-    return UNFINISHED
-
-
-def _tell_lost(lost: telling.Lost, partitions: int) -> int:
-    """Say what is missing from the result. Returns the exit code."""
-    if lost.tracebacks and sys.stderr:
-        print(lost.tracebacks, file=sys.stderr)
-    _complain(lost.line(partitions))
-    return INCOMPLETE
+    return ending.told(PROGRAM, report, text)
 
 
 def _how_far(world: World) -> str:
@@ -127,10 +98,6 @@ def _how_far(world: World) -> str:
         f"{record.arrived:,} of {world.nodes:,} nodes had arrived, "
         f"{record.accepted:,} of {world.shape.partitions:,} partitions were accepted"
     )
-
-
-def _complain(line: str) -> None:
-    console.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":

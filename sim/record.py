@@ -1,4 +1,4 @@
-"""What happened in a world, counted while it runs."""
+"""What happened in a world: counted while it runs, and told when somebody asks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core import messages as m
 from core.messages import Message, Node
 from core.sessions.digest import canonical
 from core.worker import Worker
+from plugins.console.telling import Lost
 from sim.clock import Clock
 from sim.faults.actions import SUBMITTER
 
@@ -35,6 +36,40 @@ class Offence:
     session: str
     node: Node
     said: Any
+
+
+@attrs.frozen
+class Report:
+    """How a run went. Times in simulated seconds, except `wall_seconds`; sizes in bytes."""
+
+    result: Any
+    failure: m.Failure | None
+    nodes: int
+    partitions: int
+    fanout: int
+    levels: int
+    sessions: int
+    control_nodes: int
+    computation_nodes: int
+    arrived: int
+    left: int
+    crashed: int
+    formed_seconds: float
+    finished_seconds: float | None
+    messages: int
+    root_messages: int
+    connections_max: int
+    accepted: int
+    repeated: int  # partitions given out again after they had been accepted
+    faults: int  # that happened
+    faults_in_vain: list[str]  # of these, the lines of those that concerned nobody
+    faults_left: int  # that were to come after the end
+    divergences: int  # replicas that differed, and were repaired
+    digest: str
+    seed: int
+    wall_seconds: float
+    peak_rss_bytes: int
+    lost: Lost | None = None  # partitions that failed for good, where the others were to go on
 
 
 class Record:
@@ -130,6 +165,17 @@ class Record:
     def digest(self) -> str:
         self.flush()
         return self._hash.hexdigest()
+
+    def figures(self) -> dict[str, Any]:
+        """Of a report, by its names."""
+        counted = ("arrived", "left", "crashed", "connections_max", "accepted", "repeated")
+        return {name: getattr(self, name) for name in counted} | {
+            "sessions": len(self.sessions),
+            "control_nodes": len(self.leaders),
+            "computation_nodes": self.computed.count(1),
+            "divergences": len(self.divergences),
+            "digest": self.digest(),
+        }
 
 
 def connections(host: Host) -> set[Node]:

@@ -8,60 +8,88 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins import tracing
+from plugins.console import ending
 from plugins.console import streams as console
-from plugins.console.options import BadOption, Parser, paragraphs, wrong
+from plugins.console.checks import FILE
+from plugins.console.ending import Ended
+from plugins.console.exits import Exit
+from plugins.console.options import BadOption, Option
+from plugins.console.parser import Parser, paragraphs
 
 PROGRAM = "python -m sim.report"
-WRITTEN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 TRACES_MAX = 4
+TRACES = Option(
+    "TRACE",
+    str,
+    f"the folder of a trace; up to {TRACES_MAX}",
+    more={"nargs": "+"},
+    name="traces",
+)
+OUT = Option(
+    "FILE.html",
+    FILE,
+    "where the page is written; an older page is replaced",
+    name="out",
+    default=Path("report.html"),
+)
 MARK = b'content="Million Nodes"'  # at the beginning of each page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page. Returns the exit code."""
-    try:
-        return _main(sys.argv[1:] if arguments is None else arguments)
-    except SystemExit:  # the help was asked for
-        return WRITTEN
-    except (BadOption, tracing.TraceError) as error:
-        return _complain(str(error), MISUSED)
-    except KeyboardInterrupt:
-        return _complain("interrupted, nothing was written", INTERRUPTED)
+    return ending.run(PROGRAM, _main, arguments)
 
 
 def _main(arguments: Sequence[str]) -> int:
     began = time.perf_counter()
-    named = _parser().read(arguments)
-    folders, out = named["traces"], Path(named["out"])
+    interrupted = "interrupted, nothing was written"
+    with ending.asking(interrupted):
+        named = _parser().read(arguments)
+        from plugins import tracing  # what reads tables takes a while to load
+    with ending.asking(interrupted, (BadOption, tracing.TraceError)):
+        out = named.get("out", OUT.default)
+        folders = named["traces"]
+        _require_apart(folders)
+        traces = {_name(folder, folders): tracing.read(folder) for folder in folders}
+        _require_writable(out)
+        from plugins.tracing.page import page  # loads what draws, which takes a while
+
+        text = page(traces)
+    try:
+        _write(out, text)
+    except OSError as error:
+        reason = error.strerror or error
+        why = f"{out} cannot be written ({reason}): give another --out"
+        raise Ended(Exit.FAILED, why) from None
+    size = os.path.getsize(out) / 1e6
+    seconds = time.perf_counter() - began
+    return console.answer(
+        PROGRAM, f"{out}: {size:.1f} MB, in {seconds:.1f} s; open it in a browser"
+    )
+
+
+def _require_apart(folders: list[str]) -> None:
     if len(folders) > TRACES_MAX:
         raise BadOption(
             f"{len(folders)} traces are too many side by side: give {TRACES_MAX} at most"
         )
     if len({os.path.abspath(folder) for folder in folders}) < len(folders):
         raise BadOption(f"{' '.join(folders)}: one is named twice, give each once")
-    traces = {_name(folder, folders): tracing.read(folder) for folder in folders}
+
+
+def _require_writable(out: Path) -> None:
     if not out.absolute().parent.is_dir():
         raise BadOption(f"--out {out}: there is no folder {out.parent}, make it first")
     if os.path.isdir(out):  # a name may be too long
         raise BadOption(f"--out {out} is a folder: give the name of a file")
     if os.path.exists(out) and not _is_page(out):
         raise BadOption(f"--out {out} is there and no page of a run: give another name")
-    from plugins.tracing.page import page  # loads what draws, which takes a while
 
-    text = page(traces)
+
+def _write(out: Path, text: str) -> None:
     part = out.with_name(f"{out.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(out)
-    except OSError as error:
-        reason = error.strerror or error
-        return _complain(f"{out} cannot be written ({reason}): give another --out", FAILED)
-    size = os.path.getsize(out) / 1e6
-    seconds = time.perf_counter() - began
-    return console.answer(
-        PROGRAM, f"{out}: {size:.1f} MB, in {seconds:.1f} s; open it in a browser"
-    )
+    part.write_text(text, encoding="utf-8")
+    part.replace(out)
 
 
 def _is_page(out: Path) -> bool:
@@ -95,28 +123,8 @@ def _parser() -> Parser:
             "no trace; 130 interrupted; 141 nobody reads the output any more."
         ),
     )
-    parser.add_argument(
-        "traces", metavar="TRACE", nargs="+", help=f"the folder of a trace; up to {TRACES_MAX}"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FILE.html",
-        type=_file,
-        default="report.html",
-        help="where the page is written; an older page is replaced (default: report.html)",
-    )
+    parser.apart(TRACES, OUT)
     return parser
-
-
-def _file(text: str) -> str:
-    if not text or "\0" in text:
-        raise wrong(text, "names no file, give its path")
-    return text
-
-
-def _complain(line: str, code: int) -> int:
-    console.complain(PROGRAM, line)
-    return code
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -15,8 +14,10 @@ from core.messages import Address, Place
 from plugins.tracing.recorder import Recorder
 from plugins.tracing.schema import Run, TraceError
 from plugins.tracing.writing import Writer, begin, describe
+from sim.blueprint import Blueprint
+from sim.links.network import Network
+from sim.options import WorldOptions
 from sim.record import connections
-from sim.world import World
 
 Action = Callable[[Any, Any, Any], None]
 TOLD_APART = {"nodes", "partitions", "fanout", "seed", "trace", "sample", "job"}
@@ -25,16 +26,13 @@ CONNECTIONS_SECONDS = 1.0  # simulated; how often connections are counted, of ho
 
 
 class Tracing:
-    """Tells a recorder what happens in a world. Raises TraceError if it cannot begin.
+    """Tells a recorder what happens in a network. Raises TraceError if it cannot begin."""
 
-    `given`: the arguments of the world.
-    """
-
-    def __init__(self, world: World, folder: Path, given: dict[str, Any]) -> None:
-        self.network = network = world.network
-        self.folder = begin(folder)
-        self.recorder = recorder = Recorder(Writer(folder, WHO), given["sample"])
-        self._run = _run(world, given)
+    def __init__(self, network: Network, blueprint: Blueprint) -> None:
+        self.network = network
+        self.folder = folder = begin(Path(blueprint.options.trace or ""))
+        self._run = _run(network.work.job.name, blueprint)
+        self.recorder = recorder = Recorder(Writer(folder, WHO), self._run.sample)
         describe(folder, self._run)
         self.error: str | None = None  # why it breaks off
         self._more: dict[Address, Host] = {}  # hosts that have more connections than when counted
@@ -120,19 +118,23 @@ class Tracing:
         self._more.clear()
 
 
-def _run(world: World, given: dict[str, Any]) -> Run:
+def _run(job: str, blueprint: Blueprint) -> Run:
     """What is run; of the options, those that are not the defaults."""
-    defaults = {n: p.default for n, p in inspect.signature(type(world).__init__).parameters.items()}
-    options = {n: v for n, v in given.items() if v != defaults.get(n) and n not in TOLD_APART}
+    options, shape = blueprint.options, blueprint.shape
     return Run(
         transport="simulator",
-        job=world.work.job.name,
-        nodes=world.nodes,
-        partitions=world.shape.partitions,
-        fanout=world.shape.fanout,
-        levels=world.shape.levels,
-        seed=world.seed,
-        sample=given["sample"],
+        job=job,
+        nodes=blueprint.nodes,
+        partitions=shape.partitions,
+        fanout=shape.fanout,
+        levels=shape.levels,
+        seed=options.seed,
+        sample=options.sample,
         pieces=WHO,
-        options=options,
+        options={
+            field.name: value
+            for field in attrs.fields(WorldOptions)
+            if (value := getattr(options, field.name)) != field.default
+            and field.name not in TOLD_APART
+        },
     )

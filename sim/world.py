@@ -11,227 +11,94 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
-from math import inf
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from core import Host, Reflector, Shape
+from core import Host, Reflector
 from core import messages as m
 from core.messages import Node, Place
-from plugins.console.distributions import DRAWS, parse
 from plugins.console.memory import peak_rss_bytes
 from plugins.console.telling import Lost
-from plugins.fanout import choose_fanout
 from plugins.jobs import values
-from plugins.jobs.loading import load
+from sim.blueprint import Blueprint
 from sim.clock import Clock
 from sim.faults import script
 from sim.faults.actions import SUBMITTER, Action, Fault
 from sim.faults.injection import Faults
-from sim.faults.plans import planned
-from sim.links import places
-from sim.links.each import EachNetwork
 from sim.links.network import Network
-from sim.measured import arrivals as arriving
-from sim.measured import tables as recorded
-from sim.record import Record
+from sim.options import WorldOptions, asked_for
+from sim.record import Record, Report
 from sim.store import MemoryStore
-from sim.work import Work, exits_caught
+from sim.work import exits_caught
 
 if TYPE_CHECKING:
     from sim.tracing import Tracing
 
 ROOT = Place("0", (SUBMITTER,))
-NODES = 1000  # by default
-ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
-SETTLING_SECONDS = 2.0  # for the last to find its place
 STANDSTILL_SECONDS = 600.0  # at least, in which nothing changes: then no more will come
 STANDSTILL_TIMES = 20  # as long as whatever is on its way then
-FANOUT_MAX = 1000
-NETWORKS: dict[str, type[Network]] = {"shared": Network, "each": EachNetwork}
-PLACED_NETWORKS: dict[str, type[places.PlacedNetwork]] = {
-    "shared": places.PlacedNetwork,
-    "each": places.PlacedEachNetwork,
-}
-
-
-@attrs.frozen
-class Report:
-    """How a run went. Times in simulated seconds, except `wall_seconds`; sizes in bytes."""
-
-    result: Any
-    failure: m.Failure | None
-    nodes: int
-    partitions: int
-    fanout: int
-    levels: int
-    sessions: int
-    control_nodes: int
-    computation_nodes: int
-    arrived: int
-    left: int
-    crashed: int
-    formed_seconds: float
-    finished_seconds: float | None
-    messages: int
-    root_messages: int
-    connections_max: int
-    accepted: int
-    repeated: int  # partitions given out again after they had been accepted
-    faults: int  # that happened
-    faults_in_vain: list[str]  # of these, the lines of those that concerned nobody
-    faults_left: int  # that were to come after the end
-    divergences: int  # replicas that differed, and were repaired
-    digest: str
-    seed: int
-    wall_seconds: float
-    peak_rss_bytes: int
-    lost: Lost | None = None  # partitions that failed for good, where the others were to go on
 
 
 class World:
-    """A simulated deployment. Raises ValueError with one clear line for a bad option."""
+    """A simulated deployment, of the options that `sim.options` explains, each by its name.
+
+    Raises ValueError with one clear line for what cannot be.
+    """
 
     submitter: Node = SUBMITTER  # its number; whoever would have that one has 0 instead
 
-    def __init__(
-        self,
-        nodes: int | None = None,
-        partitions: int | None = None,
-        fanout: int | None = None,
-        job: Any = "plugins.demo",
-        prepare: str | None = None,
-        compute: str | None = None,
-        collect: str | None = None,
-        input: Any = None,
-        seed: int = 0,
-        latency: str | float = "uniform:0.02,0.08",
-        arrival_rate: float | None = None,
-        lifetime: str | float | None = None,
-        service_time: float = 0.0,
-        delay: str | float | None = None,
-        piece_timeout: float | None = None,
-        keep_going: bool = False,
-        tick: float = 0.001,
-        replicas: str = "shared",
-        listening: float = 1.0,
-        arrivals: str | None = None,
-        faults: str | Iterable[Fault] | None = None,
-        heartbeat: float = 5.0,
-        trace: str | Path | None = None,
-        sample: int = 1,
-    ) -> None:
-        given = {name: value for name, value in locals().items() if name != "self"}
-        for name in ("prepare", "compute", "collect", "arrivals", "trace"):
-            good = isinstance(given[name], str | PathLike | None)
-            _require(name, given[name], good, "text, or left out")
-        replayed = None if arrivals is None else recorded.trace(arrivals)
-        self.nodes = nodes = _nodes(nodes, replayed)
-        self.shape = _shape(nodes if partitions is None else partitions, fanout, keep_going)
-        rate = nodes / ARRIVAL_SECONDS if arrival_rate is None else arrival_rate
-        _require_in_range(rate, service_time, tick, listening, heartbeat, replicas)
-        _require("sample", sample, _whole(sample) and sample >= 1, "a whole number, 1 or more")
-        if replayed is not None:
-            _require_fit(replayed, nodes, arrival_rate, lifetime)
-        _require("seed", seed, values.is_seed(seed), f"a whole number {values.SEEDS}")
-        if piece_timeout is not None:
-            _require_number("piece_timeout", piece_timeout, lambda x: x > 0, "above 0 seconds")
-        try:
-            self.input = values.plain(input)
-        except TypeError as error:
-            raise ValueError(f"input: {error}") from None
-        self.seed = seed
-        self.service_seconds = service_time
-        self.listening = listening
-        self.heartbeat = heartbeat
+    @asked_for(WorldOptions)
+    def __init__(self, options: WorldOptions) -> None:
+        self.blueprint = blueprint = Blueprint(options)
+        self.nodes, self.shape = blueprint.nodes, blueprint.shape
+        self.seed, self.input = options.seed, blueprint.input
+        self.service_seconds = options.service_time
+        self.listening, self.heartbeat = options.listening, options.heartbeat
 
-        self.clock = Clock(tick)
-        self.record = Record(nodes, self.shape, self.clock)
-        self._mask = _draws(nodes, self.shape.partitions) - 1
-        self._arriving = arriving.arrivals(nodes, rate, replayed, tick)
-        delays = None if delay is None else self._table("delay", delay)
-        piece_seconds = self._piece_seconds(one_each=partitions is None)
-        loaded = load(job, prepare, compute, collect)
-        self.work = Work(loaded, self.clock, delays, piece_seconds, piece_timeout)
-        self.network = self._network(replicas, latency, service_time)
+        self.clock = Clock(options.tick)
+        self.record = Record(self.nodes, self.shape, self.clock)
+        self.work = blueprint.work(self.clock)
+        self.network = self._network()
         self.network.submitter = self.record.submitter = self.submitter
         self.root = Place(ROOT.session, (self.submitter,))
-        self._lifetimes = self._stays(lifetime, replayed)
-        self._listening = round(listening / tick)
-        self._listens = self._table("listens", "uniform:0,1")
         # Where few nodes listen it would hold most of all messages: only if it may be needed.
-        stores = listening == 1 or faults is not None
+        stores = options.listening == 1 or blueprint.faults is not None
         self._store = MemoryStore() if stores else None
-        self._key = blake2b(f"{seed}/key".encode(), digest_size=16).digest()  # of the root
 
         self.calm = False  # from now on nobody's lifetime ends, and no planned fault happens
         self._faults: Faults | None = None
         self._planned = 0  # faults that are still to happen
         self._leaving = 0  # nodes whose time is still to end
         self._longest = 0  # ticks that anything took, as far as it was seen
-        wanted = None if faults is None else self._wanted(faults)
         self._wall_seconds = 0.0
         self._until = 0.0
-        self._tracing = None if trace is None else self._traced(Path(trace), given)
-        self._begin(wanted)
+        self._tracing = None if options.trace is None else self._traced()
+        self._begin()
 
-    # -- what it consists of ---------------------------------------------------------------
+    def _network(self) -> Network:
+        return self.blueprint.network(self.clock, self.work, self.record)
 
-    def _table(self, what: str, distribution: str | float) -> list[int]:
-        tick, draws = self.clock.tick_seconds, self._mask + 1
-        return parse(distribution).ticks(f"{self.seed}/{what}", tick, draws)
-
-    def _piece_seconds(self, one_each: bool) -> float:
-        """What a piece takes unless it is said.
-
-        One partition each is for watching all of them take part: then nobody is done before the
-        last has arrived.
-        """
-        return self._arriving.last_seconds + SETTLING_SECONDS if one_each else 0.0
-
-    def _stays(
-        self, lifetime: str | float | None, trace: recorded.Trace | None
-    ) -> Sequence[int | None] | None:
-        """How many ticks each node stays; None where all do to the end."""
-        if lifetime is not None:
-            return self._table("lifetime", lifetime)
-        return None if trace is None else arriving.stays(trace, self.clock.tick_seconds)
-
-    def _network(self, replicas: str, latency: str | float, service_time: float) -> Network:
-        others = (service_time, self.work, self.record)
-        if not str(latency).startswith(places.PREFIX):
-            ticks = self._table("latency", latency)
-            return NETWORKS[replicas](self.nodes, self.clock, ticks, *others)
-        table = places.read(str(latency).removeprefix(places.PREFIX))
-        seed, tick = f"{self.seed}/places", self.clock.tick_seconds
-        links = places.Links(table, self.nodes, seed, tick)
-        return PLACED_NETWORKS[replicas](self.nodes, self.clock, links, *others)
-
-    def _traced(self, folder: Path, given: dict[str, Any]) -> Tracing:
+    def _traced(self) -> Tracing:
         from sim.tracing import Tracing  # what writes tables takes a while to load
 
-        return Tracing(self, folder, given)
+        return Tracing(self.network, self.blueprint)
 
     # -- who comes and goes ----------------------------------------------------------------
 
-    def _begin(self, faults: tuple[Fault, ...] | None) -> None:
-        if self._lifetimes is not None:
+    def _begin(self) -> None:
+        if self.blueprint.lifetimes is not None:
             self.network.count_repeated()
         self._submit((1,))
         self.clock.at(0, (self._arrivals, None, None, None))
-        if faults is not None:
-            self._plan(faults)
+        if self.blueprint.faults is not None:
+            self._plan(self.blueprint.faults)
 
     def _submit(self, epoch: m.Epoch, again: bool = False) -> None:
         """The submitter opens the root on its own host, joins and leads it, and gives the input."""
-        network, node, root = self.network, self.submitter, self.root
+        network, node, root, key = self.network, self.submitter, self.root, self.blueprint.key
         network.alive[node] = 1
-        network.hosts[node] = host = Host(node, network, network.kind, self._store, self._key)
+        network.hosts[node] = host = Host(node, network, network.kind, self._store, key)
         host.open(node, m.Open(root, epoch, self.shape.plain(), again))
         submitter = network.arrive(node, root, listens=True, observes=True)
         network.send(submitter, root, m.Given(self.input))
@@ -239,18 +106,19 @@ class World:
     def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
         """Let those arrive who are due in this tick, in the order of their numbers."""
         clock, network, arrived = self.clock, self.network, self.record.arrived
-        due = self._arriving.due(clock.tick)
+        blueprint, submitter, root = self.blueprint, self.submitter, self.root
+        due = blueprint.arriving.due(clock.tick)
         self.record.arrived = max(arrived, due)
-        lifetimes, submitter, root = self._lifetimes, self.submitter, self.root
+        lifetimes = blueprint.lifetimes
         for number in range(arrived + 1, due + 1):
             node = SUBMITTER if number == submitter else number
-            network.arrive(node, root, self._listens[node & self._mask] < self._listening)
+            network.arrive(node, root, blueprint.listens(node))
             stay = None if lifetimes is None else lifetimes[node % len(lifetimes)]
             if stay is not None:
                 self._leaving += 1
                 clock.at(clock.tick + stay, (self._leave, node, None, None))
         if due < self.nodes:
-            upcoming = max(clock.tick + 1, self._arriving.tick(due + 1))
+            upcoming = max(clock.tick + 1, blueprint.arriving.tick(due + 1))
             clock.at(upcoming, (self._arrivals, None, None, None))
 
     def _leave(self, node: int, _b: None, _c: None) -> None:
@@ -291,16 +159,6 @@ class World:
     def _act(self, action: Action) -> list[int]:
         return self.faults.do(action)
 
-    def _wanted(self, faults: str | Iterable[Fault]) -> tuple[Fault, ...]:
-        given: Any = faults
-        if isinstance(given, str):
-            given = planned(given, self.nodes, self.shape, self.seed)
-        given = tuple(given) if isinstance(given, Iterable) else (given,)
-        if not all(isinstance(fault, Fault) for fault in given):
-            wanted = "'light', 'heavy', the path of a file, or what sim.faults.script.read gives"
-            raise ValueError(f"faults must be {wanted}, not {faults!r:.60}")
-        return tuple(given)
-
     def _plan(self, faults: tuple[Fault, ...]) -> None:
         self._faults = self._begin_faults()
         for fault in faults:
@@ -337,8 +195,7 @@ class World:
                 self._store = MemoryStore()
             self._submit((self.clock.tick + 1,), again=True)
         else:
-            listens = self._listens[node & self._mask] < self._listening
-            self.network.arrive(node, self.root, listens)
+            self.network.arrive(node, self.root, self.blueprint.listens(node))
 
     # -- running and looking ---------------------------------------------------------------
 
@@ -399,98 +256,24 @@ class World:
     def report(self) -> Report:
         """How things stand now."""
         done = [] if self._faults is None else self._faults.done
-        record, outcome, root = self.record, self.network.outcome, self.network.newest("0")
+        outcome, root, shape = self.network.outcome, self.network.newest("0"), self.shape
         return Report(
             result=values.given(outcome.result) if outcome else None,
             failure=m.Failure.of(outcome.failure) if outcome else None,
+            lost=Lost.of(outcome.lost) if outcome else None,
             nodes=self.nodes,
-            partitions=self.shape.partitions,
-            fanout=self.shape.fanout,
-            levels=self.shape.levels,
-            sessions=len(record.sessions),
-            control_nodes=len(record.leaders),
-            computation_nodes=record.computed.count(1),
-            arrived=record.arrived,
-            left=record.left,
-            crashed=record.crashed,
-            formed_seconds=self._seconds(min(record.formed_tick, self.clock.tick)),
+            partitions=shape.partitions,
+            fanout=shape.fanout,
+            levels=shape.levels,
+            formed_seconds=self._seconds(min(self.record.formed_tick, self.clock.tick)),
             finished_seconds=self._seconds(self.clock.tick) if outcome else None,
             messages=self.clock.entries - self.clock.timers,
             root_messages=root.state.seq if root else 0,
-            connections_max=record.connections_max,
-            accepted=record.accepted,
-            repeated=record.repeated,
             faults=len(done),
             faults_in_vain=[script.line(Fault(d.at, d.action)) for d in done if d.in_vain],
             faults_left=self._planned,
-            divergences=len(record.divergences),
-            digest=record.digest(),
             seed=self.seed,
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=peak_rss_bytes(),
-            lost=Lost.of(outcome.lost) if outcome else None,
+            **self.record.figures(),
         )
-
-
-def _nodes(nodes: int | None, trace: recorded.Trace | None) -> int:
-    if nodes is None:
-        nodes = NODES if trace is None else len(trace.arrivals_seconds)
-    _require("nodes", nodes, _whole(nodes) and nodes >= 1, "a whole number, 1 or more")
-    return nodes
-
-
-def _draws(nodes: int, partitions: int) -> int:
-    """How many each table has: few for a small world, which would wait for them."""
-    return min(DRAWS, 1 << (4 * max(nodes, partitions)).bit_length())
-
-
-def _shape(partitions: int, fanout: int | None, keep_going: bool) -> Shape:
-    good = _whole(partitions) and partitions >= 1
-    _require("partitions", partitions, good, "a whole number, 1 or more")
-    fanout = choose_fanout(partitions) if fanout is None else fanout
-    good = _whole(fanout) and 2 <= fanout <= FANOUT_MAX
-    _require("fanout", fanout, good, f"a whole number from 2 to {FANOUT_MAX}")
-    _require("keep_going", keep_going, isinstance(keep_going, bool), "True or False")
-    return Shape.root(partitions, fanout, keep_going)
-
-
-def _require_in_range(
-    rate: float,
-    service_time: float,
-    tick: float,
-    listening: float,
-    heartbeat: float,
-    replicas: str,
-) -> None:
-    _require_number("arrival_rate", rate, lambda x: 0 < x < inf, "above 0, and finite")
-    _require_number("service_time", service_time, lambda x: 0 <= x < inf, "0 or more seconds")
-    _require_number("tick", tick, lambda x: 0 < x < inf, "above 0 seconds, and finite")
-    _require_number("listening", listening, lambda x: 0 <= x <= 1, "from 0 to 1")
-    _require_number("heartbeat", heartbeat, lambda x: 0 < x < inf, "above 0 seconds, and finite")
-    _require("replicas", replicas, replicas in ("shared", "each"), "shared or each")
-
-
-def _require_fit(
-    trace: recorded.Trace, nodes: int, arrival_rate: float | None, lifetime: str | float | None
-) -> None:
-    rows = len(trace.arrivals_seconds)
-    _require("nodes", nodes, nodes <= rows, f"{rows} or less, as arrivals has no more")
-    rate, known = arrival_rate, trace.tells_lifetimes
-    _require("arrival_rate", rate, rate is None, "left out, as arrivals tells when nodes arrive")
-    good = lifetime is None or not known
-    _require("lifetime", lifetime, good, "left out, as arrivals tells how long nodes stay")
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _require_number(
-    name: str, value: object, allowed: Callable[[float], bool], wanted: str
-) -> None:
-    _require(name, value, isinstance(value, int | float) and allowed(value), wanted)
-
-
-def _require(name: str, value: object, good: bool, wanted: str) -> None:
-    if not good:
-        raise ValueError(f"{name} must be {wanted}, not {value!r}")

@@ -14,11 +14,12 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests import TOP
+
 with warnings.catch_warnings():  # Python 3.13 minds what jupyter_client does while it is imported
     warnings.filterwarnings("ignore", "Parsing dates involving a day", DeprecationWarning)
     from nbclient import NotebookClient
 
-TOP = Path(__file__).parents[1]
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 NODES = {"simulated_and_real": 40}  # else 300
 PATIENCE_SECONDS = 120  # of a cell

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).parents[1]
+from tests import TOP
+
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (TOP / "README.md").read_text(), re.M | re.S)
 COMMANDS = [
     line.removeprefix("$ ")

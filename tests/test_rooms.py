@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import TOP
+
 # Lines of code: no blank lines, comments or docstrings.
 TOGETHER_LINES_MAX = 250
 TOGETHER = ("computation.py", "worker.py")
@@ -20,7 +22,6 @@ COMPUTATION_LINES_MAX = 1020  # of the core, without its sessions
 SESSIONS_LINES_MAX = 1663
 FILE_LINES_MAX = 250
 
-TOP = Path(__file__).parent.parent
 ROOMS = ("core", "sim", "transports", "plugins")
 BARRED = {  # for each room those that it must not import
     "core": {"sim", "transports", "plugins", "tests"},
@@ -165,6 +166,34 @@ def test_the_core_does_without_the_other_rooms_at_run_time() -> None:
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
     assert {"core", "attr"} <= loaded
     assert not loaded & {*BARRED["core"], "simpy", "trio", "msgspec", "asyncio", "socket"}
+
+
+# -- no circles ----------------------------------------------------------------------------
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """Those of `known` that the file names, also where it does so for types only."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found.update(name if name in known else f"{node.module}" for name in names)
+    return (found & known) - {module(path)}
+
+
+def test_outside_the_core_nobody_imports_who_imports_them() -> None:
+    paths = {module(path): path for room in ROOMS if room != "core" for path in files(room)}
+    left = {name: imported_modules(path, set(paths)) for name, path in paths.items()}
+    while free := [name for name, others in left.items() if not others & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left, sorted(left)
 
 
 # -- the two layers of the core ------------------------------------------------------------

@@ -14,8 +14,10 @@ from typing import Any
 
 import trio
 
-from plugins.console import signals, telling
+from plugins.console import ending, signals, telling
 from plugins.console import streams as console
+from plugins.console.ending import Ended
+from plugins.console.exits import Exit
 from plugins.console.options import BadOption
 from plugins.jobs.loading import JobError
 from plugins.launching import BotsError
@@ -27,8 +29,8 @@ from transports.command.progress import teller
 from transports.command.root import Root
 from transports.command.wanted import (
     PROGRAM,
-    Exit,
     HostOptions,
+    JobOptions,
     JoinOptions,
     SecurityOptions,
     StatusOptions,
@@ -37,7 +39,8 @@ from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError
-from transports.values.blobs import BlobError, Blobs
+from transports.values.blobs import Blobs
+from transports.values.files import BlobError
 from transports.work import jobs
 
 EXITS: list[tuple[type[Exception], Exit]] = [
@@ -56,18 +59,22 @@ EXPECTED = tuple(kind for kind, _ in EXITS)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as the arguments say. Returns the exit code."""
+    return ending.run(PROGRAM, _main, arguments)
+
+
+def _main(arguments: Sequence[str]) -> int:
     try:
-        return _main(sys.argv[1:] if arguments is None else arguments)
+        return _commanded(arguments)
     except SystemExit:  # the help was asked for
         return Exit.FINISHED
-    except BrokenPipeError:  # whoever was reading has read enough
-        return console.silenced(Exit.UNREAD)
+    except BrokenPipeError:  # an OSError that is no failure
+        raise
     except KeyboardInterrupt:
-        return _complain("interrupted", Exit.INTERRUPTED)
+        raise Ended(Exit.INTERRUPTED, "interrupted") from None
     except EXPECTED as error:
         code = next(code for kind, code in EXITS if isinstance(error, kind))
         refused = isinstance(error, ConnectError) and error.final
-        return _complain(_line(error), Exit.REFUSED if refused else code)
+        raise Ended(Exit.REFUSED if refused else code, _line(error)) from None
 
 
 def _line(error: Exception) -> str:
@@ -78,7 +85,7 @@ def _line(error: Exception) -> str:
     return f"{error.strerror}{': raise the limit (ulimit -n)' if few else ''}"
 
 
-def _main(arguments: Sequence[str]) -> int:
+def _commanded(arguments: Sequence[str]) -> int:
     wanted = options.read(arguments)
     logs.set_up(getattr(wanted, "verbose", 0))
     security = _security(wanted.security)
@@ -135,11 +142,7 @@ def _security(wanted: SecurityOptions) -> Security:
 
 
 async def _host(wanted: HostOptions, security: Security) -> int:
-    work = wanted.work
-    named = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
-    parts = {part: name for part, name in named.items() if name is not None}
-    with redirect_stdout(sys.stderr):  # a job may print while it is loaded
-        chosen = jobs.own(work.job, parts)
+    chosen = _chosen(wanted.work)
     with ExitStack() as stack:
         stack.enter_context(trace_folder(wanted.trace))
         tell = stack.enter_context(teller(sys.stderr, live=not wanted.json))
@@ -156,24 +159,38 @@ async def _host(wanted: HostOptions, security: Security) -> int:
                 keys=store.keys if store else Keys.drawn(),
                 values_max=wanted.values_max,
             ) as process,
-            traced(process, wanted.trace, wanted.sample),
+            traced(process, wanted.trace, wanted.sample) as trace,
         ):
             if not wanted.alone:
                 tell.note(
                     f"host at {process.me.name}; others come with "
                     f"'{PROGRAM} join {process.me.name}'"
                 )
-            ended = await Root(process, wanted, chosen, store, tell).run()
+            ended = await Root(process, wanted, chosen, store, tell, trace).run()
             report = summary.with_cause(ended) if ended else None
-            if report is not None and process.trace is not None:
-                process.trace.conclude(report)
+            if report is not None and trace is not None:
+                trace.conclude(report)
             missing = "" if store is None else _unstored(store, blobs)
+    return _told(wanted, report, missing)
+
+
+def _told(wanted: HostOptions, report: summary.Report | None, missing: str) -> int:
+    """Print how it went; `missing`: why the store is not complete. Returns the exit code."""
     if report is None:
-        return _complain("interrupted", Exit.INTERRUPTED)
-    code = _tell(report, wanted.json)
+        _note("interrupted")
+        return Exit.INTERRUPTED
+    text = telling.as_json(report) if wanted.json else summary.table(report)
+    code = ending.told(PROGRAM, report, text)
     if missing and report.failure is None:
-        _complain(f"{wanted.store} is not complete: {missing}", Exit.FAILED)
+        _note(f"{wanted.store} is not complete: {missing}")
     return code or (Exit.FAILED if missing else Exit.FINISHED)
+
+
+def _chosen(work: JobOptions) -> jobs.Chosen:
+    named = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
+    parts = {part: name for part, name in named.items() if name is not None}
+    with redirect_stdout(sys.stderr):  # a job may print while it is loaded
+        return jobs.own(work.job, parts)
 
 
 def _kept(
@@ -215,34 +232,6 @@ async def _status(wanted: StatusOptions, security: Security) -> int:
     told = await status.tree(str(wanted.address), security)
     text = json.dumps(told) if wanted.json else status.table(told)
     return console.answer(PROGRAM, text)
-
-
-# -- what is said --------------------------------------------------------------------------
-
-
-def _tell(report: summary.Report, as_json: bool) -> int:
-    """Print how it went. Returns the exit code."""
-    failure = report.failure
-    code = console.answer(PROGRAM, telling.as_json(report) if as_json else summary.table(report))
-    if code:
-        return code
-    if failure is None:
-        return Exit.FINISHED if report.lost is None else _tell_lost(report.lost, report.partitions)
-    if "\n" in failure.error.strip():
-        print(failure.error.rstrip(), file=sys.stderr)
-    return _complain(telling.failure_line(failure), Exit.FAILED)
-
-
-def _tell_lost(lost: telling.Lost, partitions: int) -> Exit:
-    """Say what is missing from the result. Returns the exit code."""
-    if lost.tracebacks:
-        print(lost.tracebacks, file=sys.stderr)
-    return _complain(lost.line(partitions), Exit.INCOMPLETE)
-
-
-def _complain(line: str, code: Exit) -> Exit:
-    _note(line)
-    return code
 
 
 def _note(line: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from random import Random
-from statistics import NormalDist
 
 import attrs
 
@@ -41,6 +40,8 @@ class Distribution:
             case "exponential", (mean,):
                 return lambda u: -mean * math.log1p(-u)
             case "lognormal", (median, sigma):
+                from statistics import NormalDist  # which takes a while to load
+
                 normal = NormalDist()
                 return lambda u: median * math.exp(sigma * normal.inv_cdf(u or 1e-9))
             case "recorded", values:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 REFRESH_SECONDS = 0.2  # of wall time
+SHARE_MIN = 0.01  # done before an end is estimated
 
 
 class Progress:
@@ -55,6 +56,12 @@ def progress(stream: TextIO | None) -> Iterator[Progress]:
         yield shown
     finally:
         shown.clear()
+
+
+def line(share: float, parts: Sequence[str], seconds_left: float | None) -> str:
+    """What share is done, what there is to say of it, and when it may be over, if that is known."""
+    last = [] if seconds_left is None or share < SHARE_MIN else [left(seconds_left)]
+    return "  ".join([f"{int(100 * share):3} %", *parts, *last])
 
 
 def left(seconds: float) -> str:

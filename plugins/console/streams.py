@@ -17,9 +17,9 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from plugins.console import signals
+from plugins.console.exits import Exit
 
 FILES = 2**16  # descriptors; with many more some programs that a job starts take long
-UNWRITTEN, UNREAD = 1, 141  # no room for the answer; nobody reads it, as of SIGPIPE
 
 
 class _Dropping(io.RawIOBase):
@@ -95,10 +95,10 @@ def answer(program: str, text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:  # whoever was reading has read enough
-        return silenced(UNREAD)
+        return silenced(Exit.UNREAD)
     except OSError as error:  # a full disk, say
         complain(program, f"the result cannot be written: {error.strerror or error}")
-        return silenced(UNWRITTEN)
+        return silenced(Exit.FAILED)
     return 0
 
 
@@ -112,5 +112,10 @@ def silenced(code: int) -> int:
 
 def complain(program: str, line: str) -> None:
     """One line on standard error."""
+    aside(f"{program}: {line}")
+
+
+def aside(text: str) -> None:
+    """On standard error, as it is."""
     if sys.stderr:  # where nobody has called `start`, it may have been closed
-        print(f"{program}: {line}", file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)

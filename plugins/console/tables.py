@@ -8,7 +8,6 @@ one line: the file, the line, the value, and what would be right.
 from __future__ import annotations
 
 import csv
-import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -68,6 +67,8 @@ def _index(path: str, line: int, names: Sequence[str], name: str | None) -> int:
 
 def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
     """Each line that is not blank, cut into cells, with its number from 1."""
+    import gzip  # which takes a while to load
+
     line = 0
     try:
         unpack = gzip.open if path.endswith(".gz") else open

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from plugins.tracing.reading import POINTS, Trace, count_until
+from plugins.tracing.reading import POINTS, Trace
 from plugins.tracing.schema import TRAFFIC_SECONDS
+from plugins.tracing.timeline import count_until
 
 SESSIONS_MAX = 12_000  # that a picture of the tree draws one by one
 PLACES_MAX = 2_000  # partitions, or groups of them, the same

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from plugins.console.progress import left, progress
+from plugins.console import progress
 from sim.world import World
 
 ARRIVAL_WEIGHT = 1.5  # what an arrival costs, in partitions: measured for as many as nodes
-FRACTION_MIN = 0.01  # done before an end is estimated
 
 
 @contextmanager
 def shown(world: World, stream: TextIO | None) -> Iterator[None]:
     """Show how far `world` is on `stream`, if that is a terminal, for as long as this lasts."""
-    with progress(stream) as live:
+    with progress.progress(stream) as live:
         if not live.on_terminal:
             yield
             return
@@ -38,15 +37,12 @@ def line(world: World, wall_seconds: float) -> str:
     arrived, accepted = world.record.arrived, world.record.accepted
     done = fraction(world)
     parts = [
-        f"{int(100 * done):3} %",
         f"at {world.now:.1f} s",
         f"{arrived:,} nodes",
         f"{accepted:,} partitions",
         f"{(world.clock.entries - world.clock.timers) / 1e6:.1f} M messages",
     ]
-    if done >= FRACTION_MIN:
-        parts.append(left(wall_seconds * (1 - done) / done))
-    return "  ".join(parts)
+    return progress.line(done, parts, wall_seconds * (1 - done) / done if done else None)
 
 
 def fraction(world: World) -> float:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import attrs
 
-from core.messages import Failure
-from plugins.console.telling import aligned, counted, duration, short
-from sim.world import Report
+from plugins.console import summary
+from plugins.console.summary import BLANK, Row
+from plugins.console.telling import aligned, counted, duration
+from sim.record import Report
 
 
 def with_cause(report: Report) -> Report:
     """The report, with what was missing as its failure where the run could not finish."""
-    if report.failure or report.finished_seconds is not None:
+    if summary.is_over(report):
         return report
-    return attrs.evolve(report, failure=Failure("0", None, _missing(report)))
+    return attrs.evolve(report, failure=summary.unfinished(_missing(report)))
 
 
 def _missing(report: Report) -> str:
-    done = f"{report.accepted:,} of {report.partitions:,} partitions were accepted"
+    done = summary.done(report)
     if report.accepted == report.partitions:
         done += ", but not all outputs combined"
     if not report.root_messages:  # nobody has the root
@@ -45,22 +46,20 @@ def table(report: Report) -> str:
     """Aligned names and values, with thousands separated and units."""
     r = report
     rows = [
-        ("result", short(r.result) if r.failure is None else "none"),
-        ("", ""),
-        ("tree", f"{counted(r.levels, 'level')}, at most {r.fanout:,} slots a session"),
+        *summary.head(r),
         ("sessions", f"{r.sessions:,}"),
         ("control nodes", f"{r.control_nodes:,}"),
         ("computation nodes", f"{r.computation_nodes:,}"),
-        ("", ""),
+        BLANK,
         ("nodes", _nodes(r)),
         ("tree formed", f"after {r.formed_seconds:,.3f} s simulated"),
-        ("finished", _finished(r)),
-        ("partitions", _partitions(r)),
-        *([("lost", f"{r.lost.count:,}: {r.lost.which}")] if r.lost else []),
-        ("messages", f"{r.messages:,}, of which {r.root_messages:,} changed the root session"),
+        summary.finished(r, " simulated"),
+        *summary.partitions(r),
+        summary.messages(r),
         ("connections", f"at most {r.connections_max:,} at any node"),
         *_faults(r),
-        ("", ""),
+        *summary.replicas(r),
+        BLANK,
         ("wall time", f"{duration(r.wall_seconds)}, {_rate(r)}"),
         ("peak memory", f"{r.peak_rss_bytes / 2**20:,.1f} MiB"),
         ("seed", f"{r.seed}"),
@@ -69,39 +68,23 @@ def table(report: Report) -> str:
     return aligned(rows)
 
 
-def _faults(report: Report) -> list[tuple[str, str]]:
+def _faults(report: Report) -> list[Row]:
     """What there is to say only where something went wrong, or was to."""
-    rows, vain = [], report.faults_in_vain
-    if report.faults or report.faults_left:
-        text = f"{report.faults:,} happened"
-        if vain:
-            text += f", {len(vain):,} of which concerned nobody: {', '.join(vain[:3])}"
-            text += ", ..." * (len(vain) > 3)
-        if report.faults_left:
-            text += f"; {report.faults_left:,} were to come after the end"
-        rows.append(("faults", text))
-    if report.divergences:
-        rows.append(("replicas", f"{report.divergences:,} differed, and were repaired"))
-    return rows
+    vain = report.faults_in_vain
+    if not (report.faults or report.faults_left):
+        return []
+    text = f"{report.faults:,} happened"
+    if vain:
+        text += f", {len(vain):,} of which concerned nobody: {', '.join(vain[:3])}"
+        text += ", ..." * (len(vain) > 3)
+    if report.faults_left:
+        text += f"; {report.faults_left:,} were to come after the end"
+    return [("faults", text)]
 
 
 def _nodes(report: Report) -> str:
     text = f"{report.arrived:,} of {report.nodes:,} arrived, {report.left:,} left"
     return f"{text}, {counted(report.crashed, 'crash')}" if report.crashed else text
-
-
-def _partitions(report: Report) -> str:
-    text = f"{report.accepted:,} of {report.partitions:,} accepted"
-    if not report.repeated:
-        return text
-    return f"{text}; {report.repeated:,} computed again ({report.repeated / report.partitions:.2%})"
-
-
-def _finished(report: Report) -> str:
-    if report.finished_seconds is None:
-        return "never"
-    verb = "failed " if report.failure else ""
-    return f"{verb}after {report.finished_seconds:,.3f} s simulated"
 
 
 def _rate(report: Report) -> str:

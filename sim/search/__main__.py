@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
+from plugins.console import ending
 from plugins.console import streams as console
+from plugins.console.ending import Ended
+from plugins.console.exits import Exit
 from plugins.console.progress import progress
 from sim.search import options
 from sim.search.options import PROGRAM, Options
 from sim.search.pool import TRIALS, Pool
 from sim.search.searching import Search
-
-CLEAN, FOUND, MISUSED = 0, 1, 2
-INTERRUPTED = 130  # as of a process that SIGINT has ended
 
 
 def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
@@ -21,22 +22,19 @@ def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
 
     Returns the exit code.
     """
-    try:
-        wanted = options.read(sys.argv[1:] if arguments is None else arguments)
-    except SystemExit:  # the help was asked for
-        return CLEAN
-    except ValueError as error:
-        _complain(str(error))
-        return MISUSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return ending.run(PROGRAM, partial(_main, trials), arguments)
+
+
+def _main(trials: str, arguments: Sequence[str]) -> int:
+    with ending.asking():
+        wanted = options.read(arguments)
     try:
         return _search(wanted, trials)
-    except BrokenPipeError:  # whoever was reading has read enough
-        return console.silenced(console.UNREAD)
+    except BrokenPipeError:
+        raise
     except OSError as error:  # a full disk, say
-        _complain(f"the search cannot go on: {error}")
-        return console.silenced(FOUND)
+        console.complain(PROGRAM, f"the search cannot go on: {error}")
+        return console.silenced(Exit.FAILED)
 
 
 def _search(wanted: Options, trials: str) -> int:
@@ -46,13 +44,8 @@ def _search(wanted: Options, trials: str) -> int:
     ):
         search = Search(wanted, pool, live)
         if search.search():
-            _complain(f"interrupted after {search.tally.seeds:,} seeds")
-            return INTERRUPTED
-        return FOUND if search.tally.failed else CLEAN
-
-
-def _complain(line: str) -> None:
-    console.complain(PROGRAM, line)
+            raise Ended(Exit.INTERRUPTED, f"interrupted after {search.tally.seeds:,} seeds")
+        return Exit.FAILED if search.tally.failed else Exit.FINISHED
 
 
 if __name__ == "__main__":

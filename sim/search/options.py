@@ -1,8 +1,7 @@
-"""The options of the search: what they are called, what they mean, what they may be."""
+"""The command line of the search: its options, and which of them go together."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
@@ -11,35 +10,85 @@ from typing import Any
 
 import attrs
 
-from plugins.console.options import COUNT, SHARE, BadOption, Parser, add_json, number, paragraphs
+from plugins.console import checks, shared
+from plugins.console.options import BadOption, of, option, switch
+from plugins.console.parser import Parser, paragraphs
 from sim.search import report
 from sim.search.results import Source
 from sim.search.shrink import SECONDS_MAX
 from sim.search.trial import Trial
 
 PROGRAM = "python -m sim.search"
-SEEDS, STOP_AFTER, LIMIT_SECONDS, SHARE_TWICE = 1000, 3, 60.0, 0.05
+SEEDS, SHARE_TWICE = 1000, 0.05  # of many
+ALWAYS = 1.0  # a single one is run twice
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+_SEED = checks.number(int, "a whole number", lambda n: abs(n) < 10**18)
+_TIME = checks.number(float, "a number above 0, up to 1e+06", lambda x: 0 < x <= 1e6)
+
+
+def _hash_seed_list(text: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        seeds = ()
+    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
+        wanted = "give different whole numbers from 0 to 4294967295, such as 1,2"
+        raise checks.wrong(text, f"is wrong, {wanted}")
+    return seeds
 
 
 @attrs.frozen
 class Options:
     """What the command line says."""
 
-    seeds: int | None  # None: until the minutes are over
-    first: int
-    seed: int | None
-    replay: Path | None
-    trial: Trial | None  # of the file to replay
-    jobs: int
-    share_twice: float
-    hash_seeds: tuple[int, ...]
-    minutes: float | None
-    limit: float
-    stop_after: int
-    shrink: bool
-    out: Path
-    verbose: bool
-    json: bool
+    seeds: int | None = option(  # None: until the minutes are over
+        SEEDS, "N", checks.COUNT, "how many seeds are run", f"{SEEDS}; with --minutes no end"
+    )
+    first: int = option(0, "S", _SEED, "the first of them")
+    seed: int | None = option(None, "S", _SEED, "run only this one, as it was run before", "")
+    replay: Path | None = option(None, "FILE", Path, "run only a saved trial", "")
+    trial: Trial | None = None  # of the file to replay
+    jobs: int = option(
+        CORES,
+        "J",
+        checks.between(1, 500),
+        "how many are run at the same time, each in a process of its own",
+        "as many as there are processors",
+    )
+    minutes: float | None = option(None, "M", _TIME, "start none after so many minutes", "no limit")
+    limit: float = option(
+        60.0, "SECONDS", _TIME, "a run that takes longer has failed, in seconds of wall time"
+    )
+    share_twice: float = option(
+        SHARE_TWICE,
+        "SHARE",
+        checks.SHARE,
+        "the share of the seeds, 0 to 1, that is run twice, in two processes with different "
+        "hash seeds, and must be the same; those that fail are always run twice",
+        f"{SHARE_TWICE:g}; for a single one {ALWAYS:g}",
+    )
+    hash_seeds: tuple[int, ...] = option(
+        (), "A,B,...", _hash_seed_list, "PYTHONHASHSEED of each process", "1,2,..."
+    )
+    stop_after: int = option(3, "K", checks.COUNT, "stop after so many failing seeds")
+    shrink: bool = switch(
+        "do not make them smaller",
+        f"{SECONDS_MAX:g} s for each; a saved one never",
+        default=True,
+        flags=("--no-shrink",),
+    )
+    out: Path = option(
+        Path(),
+        "FOLDER",
+        Path,
+        "where they are saved, as failure-SEED.json",
+        "the present folder",
+    )
+    verbose: bool = switch(
+        "with --seed or --replay: tell every event; with --json on standard error", ""
+    )
+    json: bool = shared.json("a report for people")
 
     @property
     def how_many(self) -> int | None:
@@ -62,23 +111,20 @@ def read(arguments: Sequence[str]) -> Options:
     if len(single) == 2 or (single and several):
         one, other = (*single, *several)[:2]
         raise BadOption(f"--{other} does not go with --{one}, give one of them")
-    if named["verbose"] and not single:
+    options = Options(**_otherwise(named, single=bool(single)) | named)
+    if options.verbose and not single:
         raise BadOption("--verbose tells the events of one run, name it with --seed or --replay")
-    out = named["out"]
-    if not out.is_dir():
-        raise BadOption(f"--out: there is no folder {str(out)!r}, make it or name another")
-    replay = named.get("replay")
-    defaults: dict[str, Any] = {
-        "seeds": None if "minutes" in named else SEEDS,
-        "first": 0,
-        "seed": None,
-        "replay": None,
-        "trial": replay and _saved(replay),
-        "share_twice": 1.0 if single else SHARE_TWICE,
-        "minutes": None,
-    }
-    named["shrink"] = named["shrink"] and replay is None
-    return Options(**{**defaults, **named})
+    if not options.out.is_dir():
+        raise BadOption(f"--out: there is no folder {str(options.out)!r}, make it or name another")
+    if options.replay is None:
+        return options
+    return attrs.evolve(options, trial=_saved(options.replay), shrink=False)
+
+
+def _otherwise(named: dict[str, Any], single: bool) -> dict[str, Any]:
+    """What is not the default any more, as something else was named."""
+    changed: dict[str, Any] = {"share_twice": ALWAYS} if single else {}
+    return changed | ({"seeds": None} if "minutes" in named else {})
 
 
 def _saved(path: Path) -> Trial:
@@ -88,22 +134,6 @@ def _saved(path: Path) -> Trial:
         raise BadOption(f"--replay: {str(path)!r} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise BadOption(f"--replay: {str(path)!r} is wrong: {error}") from None
-
-
-def _hash_seed_list(text: str) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        seeds = ()
-    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
-        wanted = "give different whole numbers from 0 to 4294967295, such as 1,2"
-        raise argparse.ArgumentTypeError(f"{text!r:.60} is wrong, {wanted}")
-    return seeds
-
-
-_JOBS = number(int, "a whole number from 1 to 500", lambda n: 1 <= n <= 500)
-_SEED = number(int, "a whole number", lambda n: abs(n) < 10**18)
-_TIME = number(float, "a number above 0, up to 1e+06", lambda x: 0 < x <= 1e6)
 
 
 def _parser() -> Parser:
@@ -121,96 +151,8 @@ def _parser() -> Parser:
             "output any more."
         ),
     )
-    _add_what(parser.add_argument_group("what is run"))
-    _add_how(parser.add_argument_group("how"))
-    _add_failures(parser.add_argument_group("what is done about failures"))
-    _add_output(parser.add_argument_group("what is shown"))
+    parser.group("what is run", *of(Options, "seeds", "first", "seed", "replay"))
+    parser.group("how", *of(Options, "jobs", "minutes", "limit", "share_twice", "hash_seeds"))
+    parser.group("what is done about failures", *of(Options, "stop_after", "shrink", "out"))
+    parser.group("what is shown", *of(Options, "verbose", "json"))
     return parser
-
-
-def _add_what(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--seeds",
-        metavar="N",
-        type=COUNT,
-        help=f"how many seeds are run (default: {SEEDS}; with --minutes no end)",
-    )
-    group.add_argument("--first", metavar="S", type=_SEED, help="the first of them (default: 0)")
-    group.add_argument(
-        "--seed", metavar="S", type=_SEED, help="run only this one, as it was run before"
-    )
-    group.add_argument("--replay", metavar="FILE", type=Path, help="run only a saved trial")
-
-
-def _add_how(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--jobs",
-        metavar="J",
-        type=_JOBS,
-        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
-        help="how many are run at the same time, each in a process of its own "
-        "(default: as many as there are processors)",
-    )
-    group.add_argument(
-        "--minutes",
-        metavar="M",
-        type=_TIME,
-        help="start none after so many minutes (default: no limit)",
-    )
-    group.add_argument(
-        "--limit",
-        metavar="SECONDS",
-        type=_TIME,
-        default=LIMIT_SECONDS,
-        help="a run that takes longer has failed, in seconds of wall time "
-        f"(default: {LIMIT_SECONDS:g})",
-    )
-    group.add_argument(
-        "--share-twice",
-        metavar="SHARE",
-        type=SHARE,
-        help="the share of the seeds, 0 to 1, that is run twice, in two processes with different "
-        "hash seeds, and must be the same; those that fail are always run twice "
-        f"(default: {SHARE_TWICE:g}; for a single one 1)",
-    )
-    group.add_argument(
-        "--hash-seeds",
-        metavar="A,B,...",
-        type=_hash_seed_list,
-        default=(),
-        help="PYTHONHASHSEED of each process (default: 1,2,...)",
-    )
-
-
-def _add_failures(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--stop-after",
-        metavar="K",
-        type=COUNT,
-        default=STOP_AFTER,
-        help=f"stop after so many failing seeds (default: {STOP_AFTER})",
-    )
-    group.add_argument(
-        "--no-shrink",
-        dest="shrink",
-        action="store_false",
-        default=True,
-        help=f"do not make them smaller (default: {SECONDS_MAX:g} s for each; a saved one never)",
-    )
-    group.add_argument(
-        "--out",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
-        help="where they are saved, as failure-SEED.json (default: the present folder)",
-    )
-
-
-def _add_output(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--verbose",
-        action="store_true",
-        default=False,
-        help="with --seed or --replay: tell every event; with --json on standard error",
-    )
-    add_json(group, "a report for people")

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from plugins.console import signals
+from plugins.console import ending, signals
 from plugins.console import streams as console
+from plugins.console.exits import Exit
 from plugins.console.progress import left, progress
 from sim.sweep import file, options, points, table
 from sim.sweep.options import PROGRAM, VARIED, Options
@@ -17,40 +18,26 @@ from sim.sweep.outcome import Outcome
 from sim.sweep.overview import overview
 from sim.sweep.running import run
 
-FINISHED, FAILED, MISUSED = 0, 1, 2
-INTERRUPTED = 130  # as of a process that SIGINT has ended
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep as the arguments say. Returns the exit code."""
-    try:
-        return _main(sys.argv[1:] if arguments is None else arguments)
-    except BrokenPipeError:  # whoever was reading has read enough
-        return console.silenced(console.UNREAD)
+    return ending.run(PROGRAM, _main, arguments)
 
 
 def _main(arguments: Sequence[str]) -> int:
-    try:
+    with ending.asking("interrupted before the first run"):
         wanted = options.read(arguments)
-    except SystemExit:  # the help was asked for
-        return FINISHED
-    except ValueError as error:
-        _complain(str(error))
-        return MISUSED
-    except KeyboardInterrupt:
-        _complain("interrupted before the first run")
-        return INTERRUPTED
     outcomes: dict[int, Outcome] = {}
     try:
         _run(wanted, outcomes)
     except KeyboardInterrupt:
         with _undisturbed():
             _keep(wanted, outcomes, "interrupted")
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     except (OSError, EOFError) as error:  # no process can be started, say
         with _undisturbed():
             _keep(wanted, outcomes, f"the sweep cannot go on ({error})")
-        return FAILED
+        return Exit.FAILED
     with _undisturbed():
         return _finished(wanted, outcomes)
 
@@ -101,22 +88,22 @@ def _keep(wanted: Options, outcomes: dict[int, Outcome], why: str) -> None:
 
 def _finished(wanted: Options, outcomes: dict[int, Outcome]) -> int:
     if not _saved(wanted, outcomes):
-        return FAILED
+        return Exit.FAILED
     try:
         print(overview(table.rows(wanted.points, outcomes)), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:  # a full disk, say
         _complain(f"the table is in {_name(wanted)}, its medians cannot be written: {error}")
-        return FAILED
+        return Exit.FAILED
     failed = [place for place in sorted(outcomes) if outcomes[place].error is not None]
     if not failed:
-        return FINISHED
+        return Exit.FINISHED
     point = wanted.points[failed[0]]
     varied = points.words({name: point[name] for name in (*VARIED, "seed") if name in point})
     first = f"the first with {varied}: {outcomes[failed[0]].error}"
     _complain(f"{len(failed):,} of {len(outcomes):,} runs failed, {first}")
-    return FAILED
+    return Exit.FAILED
 
 
 def _saved(wanted: Options, outcomes: dict[int, Outcome]) -> bool:

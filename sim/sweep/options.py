@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
-from plugins.console.options import (
-    COUNT,
-    DISTRIBUTIONS,
-    BadOption,
-    Parser,
-    add_job,
-    number,
-    paragraphs,
-)
-from sim.command import options as simulator
-from sim.command.options import DEFAULTS
-from sim.faults import script
+from plugins.console import checks
+from plugins.console.options import BadOption, Option, of, one, option
+from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
+from sim.command.options import SCRIPT
 from sim.links import places
+from sim.options import Job, Times, Tree, Trouble
 from sim.sweep import file
 from sim.sweep.points import Point, grid
 from sim.sweep.running import cores
-from sim.world import FANOUT_MAX, NODES
 
 PROGRAM = "python -m sim.sweep"
 VARIED: tuple[str, ...] = ("nodes", "fanout", "latency")  # and the seed
+ALIKE = [name for name in attrs.fields_dict(Times) if name not in VARIED]
 
 
 @attrs.frozen
@@ -35,40 +28,38 @@ class Options:
     """What the command line says."""
 
     points: list[Point]
-    jobs: int
-    out: Path
+    seeds: int = option(1, "N", checks.between(1, 1_000_000), "how many seeds, from 0")
+    jobs: int = option(
+        cores(),
+        "J",
+        checks.between(1, 500),
+        "how many runs there are at the same time; the memory has to do for so many",
+        "as many as there are processors",
+    )
+    out: Path = option(
+        None,
+        "FILE",
+        Path,
+        "the table, in .csv or .parquet; one that a sweep has written before is replaced at the "
+        "end",
+        "",
+    )
 
 
 def read(arguments: Sequence[str]) -> Options:
     """Raises ValueError with one line; SystemExit(0) after printing the help, if asked for."""
     named = _parser().read(arguments)
-    jobs, out, seeds = named.pop("jobs"), named.pop("out", None), named.pop("seeds")
-    if out is None:
+    own = {name: named.pop(name) for name in ("seeds", "jobs", "out") if name in named}
+    if "out" not in own:
         raise BadOption("--out is missing, name the file of the table, in .csv or .parquet")
     varied = {name: named.pop(name) for name in VARIED if name in named}
-    points = grid(varied | {"seed": range(seeds)}, **named)
+    options = Options([], **own)
+    points = grid(varied | {"seed": range(options.seeds)}, **named)
     try:
-        file.check(out)
+        file.check(options.out)
     except ValueError as error:
         raise BadOption(f"--out: {error}") from None
-    return Options(points, jobs, out)
-
-
-# -- values --------------------------------------------------------------------------------
-
-
-_FANOUT = number(
-    int, f"a whole number from 2 to {FANOUT_MAX}", lambda fanout: 2 <= fanout <= FANOUT_MAX
-)
-_JOBS = number(int, "a whole number from 1 to 500", lambda n: 1 <= n <= 500)
-_SEEDS = number(int, "a whole number from 1 to 1000000", lambda n: 1 <= n <= 1_000_000)
-
-
-def _list(convert: Callable[[str], int]) -> Callable[[str], list[int]]:
-    return lambda text: [convert(part) for part in text.split(",")]
-
-
-# -- the options ---------------------------------------------------------------------------
+    return attrs.evolve(options, points=points)
 
 
 def _parser() -> Parser:
@@ -88,78 +79,37 @@ def _parser() -> Parser:
             "not be written; 2 an option is wrong; 130 interrupted, and the table has what was "
             "finished; 141 nobody reads the output any more.",
         )
-        + f"\n\nA FILE of faults:\n\n{script.HELP}",
+        + SCRIPT,
     )
-    _add_varied(parser.add_argument_group("what differs from run to run"))
-    _add_alike(parser)
-    _add_how(parser.add_argument_group("how, and where to"))
+    parser.group("what differs from run to run", *_varied(), one(Options, "seeds"))
+    parser.group("how many, in every run", *of(Tree, "partitions", "listening"))
+    parser.group("what they compute", *of(Job, "job", "prepare", "compute", "collect", "input"))
+    parser.group("how long things take (simulated seconds)", *of(Times, *ALIKE))
+    parser.group("what goes wrong", *of(Trouble))
+    parser.group("how, and where to", *of(Options, "jobs", "out"))
     return parser
 
 
-def _add_varied(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--nodes",
-        metavar="N,...",
-        type=_list(COUNT),
-        help=f"how many nodes arrive (default: {NODES}, or all of --arrivals)",
-    )
-    group.add_argument(
-        "--fanout",
-        metavar="F,...",
-        type=_list(_FANOUT),
-        help=f"the most slots of a session, 2 to {FANOUT_MAX} (default: chosen for the number of "
-        "partitions)",
-    )
-    group.add_argument(
-        "--latency",
-        metavar="DIST",
-        type=simulator.latency,
-        nargs="+",
-        action="extend",
-        help="seconds that a message takes one way, blanks between one DIST and the next; "
-        f"{places.PREFIX}FILE.csv as for python -m sim (default: {DEFAULTS['latency']})",
-    )
-    group.add_argument(
-        "--seeds",
-        metavar="N",
-        type=_SEEDS,
-        default=1,
-        help="how many seeds, from 0 (default: 1)",
-    )
+def _varied() -> list[Option]:
+    """Those of which there may be several values."""
+    nodes, fanout, latency = *of(Tree, "nodes", "fanout"), one(Times, "latency")
+    return [
+        _several(nodes),
+        _several(attrs.evolve(fanout, said="chosen for the number of partitions")),
+        attrs.evolve(
+            latency,
+            help="seconds that a message takes one way, blanks between one DIST and the next; "
+            f"{places.PREFIX}FILE.csv as for python -m sim",
+            more={"nargs": "+", "action": "extend"},
+        ),
+    ]
 
 
-def _add_alike(parser: Parser) -> None:
-    """As `python -m sim` has them."""
-    tree = parser.add_argument_group("how many, in every run")
-    tree.add_argument(
-        "--partitions",
-        metavar="P",
-        type=COUNT,
-        help="how many pieces the job is cut into (default: as many as there are nodes)",
-    )
-    simulator.add_listening(tree)
-    add_job(
-        parser.add_argument_group("what they compute"),
-        "prepare, compute and collect, and maybe cost, the seconds that a piece takes",
-        DEFAULTS["job"],
-    )
-    simulator.add_times(parser.add_argument_group("how long things take (simulated seconds)"))
-    simulator.add_faults(parser.add_argument_group("what goes wrong"))
+def _several(option: Option) -> Option:
+    """The same, with commas between the values."""
+    assert option.read is not None
+    return attrs.evolve(option, metavar=f"{option.metavar},...", read=_each(option.read))
 
 
-def _add_how(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--jobs",
-        metavar="J",
-        type=_JOBS,
-        default=cores(),
-        help="how many runs there are at the same time; the memory has to do for so many "
-        "(default: as many as there are processors)",
-    )
-    group.add_argument(
-        "--out",
-        metavar="FILE",
-        type=Path,
-        help="the table, in .csv or .parquet; one that a sweep has written before is replaced at "
-        "the end",
-    )
+def _each(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    return lambda text: [read(part) for part in text.split(",")]

@@ -8,8 +8,9 @@ import attrs
 
 from plugins.console.telling import failure_line
 from sim.command.summary import with_cause
+from sim.record import Report
 from sim.sweep.points import Point
-from sim.world import Report, World
+from sim.world import World
 
 SCALARS = ("int", "float", "float | None", "str")  # what a cell can hold
 

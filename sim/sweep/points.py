@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -12,15 +11,16 @@ from math import prod
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from sim.world import NODES, World
+import attrs
+
+from sim.options import NODES, WorldOptions
+from sim.world import World
 
 Point = dict[str, Any]  # the arguments of World that were given
 
 NOT_SWEPT = ("trace", "sample")  # a trace is of one run
 PARAMETERS = {
-    name: parameter
-    for name, parameter in inspect.signature(World).parameters.items()
-    if name not in NOT_SWEPT
+    name: field for name, field in attrs.fields_dict(WorldOptions).items() if name not in NOT_SWEPT
 }
 LEADING = ("nodes", "partitions", "fanout", "latency")  # in this order, then any others, the seed
 RUNS_MAX = 1_000_000

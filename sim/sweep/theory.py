@@ -20,8 +20,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plugins.console.distributions import parse
+from sim.options import ARRIVAL_SECONDS, SETTLING_SECONDS
 from sim.sweep.points import LEADING
-from sim.world import ARRIVAL_SECONDS, SETTLING_SECONDS
 
 if TYPE_CHECKING:
     import polars

@@ -11,8 +11,9 @@ from types import ModuleType
 
 import pytest
 
+from tests import TOP
+
 HERE = Path(__file__).parent
-TOP = HERE.parents[1]
 
 
 @pytest.fixture(scope="module")

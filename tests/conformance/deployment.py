@@ -182,6 +182,11 @@ class Deployment(ABC):
         assert worker is not None
         return worker
 
+    def slot(self, session: str, worker: Node) -> int:
+        """The one that a worker has."""
+        found: int = self.session(session).model.slots.worker.index(worker)
+        return found
+
     def computing(self, node: Node) -> bool:
         """Whether the node has a piece, and knows it."""
         views = self.chain(node)
@@ -208,6 +213,14 @@ class Deployment(ABC):
         await self.until(self.formed)
         await self.until(lambda: all(self.agree(r.session) for r in self.reflectors()))
         return started
+
+    async def form_with_standby(self, nodes: int) -> tuple[Node, str]:
+        """The same with one more than there are slots. Returns it, and the session it waits in."""
+        started = await self.form(nodes)
+        (standby,) = (node for node in started if not self.computing(node))
+        found = (r.session for r in self.reflectors() if standby in r.admission.standbys)
+        (session,) = found
+        return standby, session
 
     async def finish(self) -> None:
         """Let all pieces be done; the answer is that which one alone would come to."""

@@ -31,7 +31,7 @@ async def test_of_a_worker(opened: Opener, autojump_clock: MockClock, lost: str)
     async with opened(partitions=9, fanout=3) as there:
         await there.form(9)
         node, host = there.followers("0-1")[0], there.host_of("0-1")
-        (slot,) = (i for i in range(3) if there.worker("0-1", i) == node)
+        slot = there.slot("0-1", node)
         break_at(there, lost, node, host)
         there.hands.finish(node)
         await there.until(lambda: m.Left(node) in there.record.of("0-1").messages)
@@ -68,12 +68,9 @@ async def test_of_a_worker_whose_place_was_taken(
     opened: Opener, autojump_clock: MockClock, lost: str
 ) -> None:
     async with opened(partitions=9, fanout=3) as there:
-        nodes = await there.form(10)
-        (standby,) = (node for node in nodes if not there.computing(node))
-        found = (r.session for r in there.reflectors() if standby in r.admission.standbys)
-        (session,) = found
+        standby, session = await there.form_with_standby(10)
         node = there.followers(session)[0]
-        (slot,) = (i for i in range(3) if there.worker(session, i) == node)
+        slot = there.slot(session, node)
         break_at(there, lost, node, there.host_of(session))
         there.hands.finish(node)
         if lost == "publication":

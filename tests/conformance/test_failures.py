@@ -6,16 +6,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.losses import PIECES_MAX
+from core.messages import Failure
 from plugins.console.telling import as_json
 from plugins.jobs.failing import LINE_MAX, TEXT_MAX
 from plugins.jobs.loading import load
 from sim import World
-from tests.processes import TOP
-from tests.transports.running import programs
+from tests import TOP
+from tests.running import programs
 from transports.work.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
 
 RAISING = """
@@ -107,6 +109,15 @@ def test_what_is_raised_is_told_alike(tmp_path: Path, do: str, where: int) -> No
     assert len(line) < LINE_MAX + 100
 
 
+def simulated(folder: Path, text: str, where: int, **options: Any) -> Failure:
+    """That of a job with this text, in the simulator."""
+    job = folder / "job.py"
+    job.write_text(text)
+    report = World(nodes=1, job=str(job), input={"do": "", "where": where}, **options).run()
+    assert report.failure is not None
+    return report.failure
+
+
 @pytest.mark.parametrize(
     ("prepared", "told"),
     [
@@ -118,12 +129,9 @@ def test_what_is_raised_is_told_alike(tmp_path: Path, do: str, where: int) -> No
     ],
 )
 def test_what_prepare_returns_is_looked_at(tmp_path: Path, prepared: str, told: str) -> None:
-    job = tmp_path / "job.py"
-    job.write_text(RAISING.replace("PREPARED = None", f"PREPARED = {prepared}"))
-    given = {"do": "", "where": PREPARE}
-    report = World(nodes=1, job=str(job), input=given, delay=1.0).run()
-    assert report.failure is not None
-    assert report.failure.error.rstrip().splitlines()[-1].startswith(told)
+    text = RAISING.replace("PREPARED = None", f"PREPARED = {prepared}")
+    failure = simulated(tmp_path, text, PREPARE, delay=1.0)
+    assert failure.error.rstrip().splitlines()[-1].startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +146,10 @@ def test_what_prepare_returns_is_looked_at(tmp_path: Path, prepared: str, told: 
     ],
 )
 def test_a_cost_that_is_no_time_is_the_jobs_failure(tmp_path: Path, cost: str, told: str) -> None:
-    job = tmp_path / "job.py"
-    job.write_text(f"{RAISING}\ndef cost(input, index):\n    return {cost}\n")
-    report = World(nodes=1, job=str(job), input={"do": "", "where": 9}).run()
-    assert report.failure is not None
-    assert (report.failure.session, report.failure.partition) == ("0", 0)
-    assert report.failure.error.rstrip().splitlines()[-1].startswith(told)
+    text = f"{RAISING}\ndef cost(input, index):\n    return {cost}\n"
+    failure = simulated(tmp_path, text, where=9)
+    assert (failure.session, failure.partition) == ("0", 0)
+    assert failure.error.rstrip().splitlines()[-1].startswith(told)
 
 
 @pytest.mark.parametrize("do", ["raise KeyboardInterrupt", "os._exit(0)", "sys.exit(3)"])

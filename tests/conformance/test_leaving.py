@@ -13,12 +13,9 @@ async def test_a_closed_connection_is_noticed_at_once(
     opened: Opener, autojump_clock: MockClock
 ) -> None:
     async with opened(partitions=9, fanout=3) as there:
-        nodes = await there.form(10)
-        (standby,) = (node for node in nodes if not there.computing(node))
-        found = (r.session for r in there.reflectors() if standby in r.admission.standbys)
-        (session,) = found
+        standby, session = await there.form_with_standby(10)
         gone = there.followers(session)[0]
-        (slot,) = (i for i in range(3) if there.worker(session, i) == gone)
+        slot = there.slot(session, gone)
         crashed = there.now
         assert there.crash(gone) == [gone]
         await there.until(lambda: gone not in there.people(session))

@@ -12,7 +12,7 @@ import pytest
 from plugins.console import telling
 from plugins.jobs.loading import load
 from sim import World
-from tests.transports.running import programs
+from tests.running import programs
 from transports.work.computing import COLLECT, COMPUTE, PAGE_BYTES, PREPARE, Computing
 
 VALUES = """

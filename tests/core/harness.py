@@ -1,20 +1,15 @@
-"""Processes, hosts and lanes between them, in memory: the test says what is delivered next.
+"""Processes and hosts, with lanes between them, in memory: the test says what is delivered next.
 
-A lane leads from one process to another and keeps its order, as a connection does; a process
-does the work of a job in a lane of its own. Every participant has a replica of its own.
+A process does the work of a job in a lane of its own. Every participant has a replica of its own.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Callable, Container, Hashable, Iterable
-from itertools import count
-from random import Random
+from collections.abc import Callable
 from typing import Any
 
 import attrs
-import msgspec
 
 from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
@@ -22,39 +17,15 @@ from core.messages import Call, Command, Message, Node, Place, Reply, Value
 from core.sessions import Store
 from core.sessions.digest import digest
 from core.sessions.states import GONE, STANDBY, Event
+from tests.core.lanes import Action, Lane, Lanes
+from tests.core.spans import Spans
+from tests.wired import wired
 
 SUBMITTER = 0
 ROOT = Place("0", (SUBMITTER,))
 PIECE_SECONDS = 0.03
-STEPS_MAX = 10_000  # several times what the slowest of these trees takes
 ROOT_KEY = b"the root's key"
 END_KEY = b"the end"
-
-Action = Callable[[], None]
-Lane = tuple[Any, Node]  # from whom, or what of a job, and to whom
-
-
-class Spans:
-    """A job whose output shows which partitions were computed, in which order combined."""
-
-    def prepare(self, input: Value, sizes: list[int]) -> list[Value]:
-        firsts = [input[0] + sum(sizes[:i]) for i in range(len(sizes))]
-        return [[first, size] for first, size in zip(firsts, sizes, strict=True)]
-
-    def compute(self, input: Value, index: int) -> Value:
-        return [[*input, index]]
-
-    def collect(self, outputs: list[Value]) -> Value:
-        return [item for output in outputs for item in output]
-
-
-def sequential(partitions: int, first: int = 0) -> Value:
-    """What `Spans` gives for the input [first, partitions]."""
-    return [[first + index, 1, index] for index in range(partitions)]
-
-
-def wired(value: Value) -> Value:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
 @attrs.define(eq=False)
@@ -69,7 +40,7 @@ class Process:
     alive: bool = True
 
 
-class Net:
+class Net(Lanes):
     """The port of every view and the carrier of every reflector."""
 
     def __init__(
@@ -80,7 +51,7 @@ class Net:
         vote_every: int = 0,
         store: Store | None = None,
     ) -> None:
-        self.now = 0.0
+        super().__init__()
         self.shape = shape
         self.job = job or Spans()
         self.compare = compare  # the digests of all replicas, after every message
@@ -93,11 +64,8 @@ class Net:
         self.broken: set[Node] = set()  # of whom every function raises
         self.hung: set[tuple[str, Node]] = set()  # functions of nodes that never end
         self.end_key = END_KEY
-        self.lanes: dict[Lane, deque[tuple[Action, Action | None]]] = {}
-        self.timers: list[tuple[float, int, Action]] = []
         self.processes: dict[Node, Process] = {}
         self.connected: dict[tuple[Node, Node], None] = {}
-        self.cut: set[Lane] = set()  # until their sender has noticed
         self.computed: list[tuple[Node, int]] = []  # who computed which partition, in order
         self.known: set[int] = set()  # partitions of which an output was accepted
         self.repeated: list[int] = []  # partitions given out after that
@@ -105,8 +73,6 @@ class Net:
         self.ordered: list[tuple[str, Message]] = []
         self.accepted: dict[tuple[Reflector, int], Value] = {}
         self.piece_seconds = PIECE_SECONDS
-        self.steps = 0
-        self._count = count()
 
     # -- nodes come and go -----------------------------------------------------------------
 
@@ -180,6 +146,9 @@ class Net:
 
     def live(self) -> list[Process]:
         return [process for process in self.processes.values() if process.alive]
+
+    def lives(self, node: Node) -> bool:
+        return self.processes[node].alive
 
     @property
     def outcome(self) -> m.Ended | None:
@@ -270,9 +239,6 @@ class Net:
             raise ArithmeticError(f"node {node} is broken")
 
     # -- the carrier of the reflectors -----------------------------------------------------
-
-    def call_later(self, seconds: float, action: Action) -> None:
-        heapq.heappush(self.timers, (self.now + max(0.0, seconds), next(self._count), action))
 
     def reply(self, host: Host, link: Worker, place: Place, reply: Reply) -> None:
         process = self.processes[host.address]
@@ -365,64 +331,6 @@ class Net:
             assert not standbys
         assert len(standbys) <= shape.fanout
         assert not standbys.keys() & state.people.keys()
-
-    # -- deliveries ------------------------------------------------------------------------
-
-    def _put(self, lane: Lane, action: Action, otherwise: Action | None = None) -> None:
-        if lane not in self.cut:
-            self.lanes.setdefault(lane, deque()).append((action, otherwise))
-
-    def busy(self, hold: Container[Hashable] = ()) -> list[Lane]:
-        """The lanes with something on its way, but those in `hold`, or from somebody in it."""
-        return [lane for lane in self.lanes if lane not in hold and lane[0] not in hold]
-
-    def step(self, lane: Lane) -> None:
-        """Deliver what comes next on a lane."""
-        self.steps += 1
-        self.now += 0.001
-        action, otherwise = self.lanes[lane].popleft()
-        if not self.lanes[lane]:
-            del self.lanes[lane]
-        if self.processes[lane[1]].alive:
-            action()
-        elif otherwise is not None:
-            otherwise()
-
-    def tick(self) -> None:
-        """Let the time pass until the next timer is due."""
-        self.steps += 1
-        due, _, action = heapq.heappop(self.timers)
-        self.now = max(self.now, due)
-        action()
-
-    def settle(self, hold: Container[Hashable] = ()) -> None:
-        """Deliver all that is on its way, and what comes of it, before any timer is due."""
-        while lanes := self.busy(hold):
-            assert self.steps < STEPS_MAX, f"no end after {self.steps} steps"
-            for lane in lanes:
-                if lane in self.lanes:
-                    self.step(lane)
-
-    def run(
-        self, random: Random, events: Iterable[Action] = (), steps_max: int = STEPS_MAX
-    ) -> None:
-        """Deliver in random order, with a timer and one of `events` now and then.
-
-        To the answer, or where there is one already until nothing is on its way.
-        """
-        over, upcoming = self.outcome is not None, deque(events)
-        while over or not self.outcome:
-            assert self.steps < steps_max, f"no end after {self.steps} steps"
-            lanes = self.busy()
-            if upcoming and (random.random() < 0.1 or not (lanes or self.timers)):
-                upcoming.popleft()()
-            elif lanes and not (self.timers and random.random() < 0.02):
-                self.step(lanes[int(random.random() * len(lanes))])
-            elif self.timers:
-                self.tick()
-            else:
-                assert over, "nothing is on its way, and nobody will ask again"
-                return
 
     # -- what can be seen ------------------------------------------------------------------
 

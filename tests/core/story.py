@@ -1,12 +1,6 @@
-"""A session's model with people around it, who do what they are told, in any order.
-
-An event is three integers: what happens, to whom, and how. So hypothesis can draw and shrink
-a story, and a seed can repeat one anywhere.
-"""
+"""A session's model with people around it, who do what they are told, in any order."""
 
 from __future__ import annotations
-
-from random import Random
 
 from hypothesis import strategies as st
 
@@ -14,9 +8,9 @@ from core import Computation, Session, Shape
 from core import messages as m
 from core.messages import Command, Epoch, Message, Node, Value
 from core.sessions.digest import digest
+from tests.core.events import Event, Played, histories, history
 
 OBSERVER = 0
-Event = tuple[int, int, int]
 
 KINDS = (  # as often as they stand here
     *("finish",) * 16,
@@ -32,10 +26,7 @@ shapes = st.builds(  # of leaf and interior sessions, here and there in a tree
     st.builds(Shape.root, st.integers(1, 40), st.integers(2, 20)),
     st.none() | st.integers(0, 19),
 )
-events = st.lists(
-    st.tuples(st.integers(0, len(KINDS) - 1), st.integers(0, 99), st.integers(0, 99)),
-    max_size=60,
-)
+events = histories(KINDS)
 
 
 def session(shape: Shape, epoch: Epoch = (1,)) -> Session:
@@ -43,15 +34,11 @@ def session(shape: Shape, epoch: Epoch = (1,)) -> Session:
     return Session(shape.session, epoch, Computation, shape.plain())
 
 
-def drawn(seed: int, length: int = 150) -> list[Event]:
-    random = Random(seed)
-    return [
-        (int(random.random() * len(KINDS)), int(random.random() * 100), int(random.random() * 100))
-        for _ in range(length)
-    ]
+def drawn(seed: int) -> list[Event]:
+    return history(KINDS, seed)
 
 
-class Story:
+class Story(Played):
     """What was ordered, and what a model has to show for it."""
 
     def __init__(self, shape: Shape, observed: bool = False) -> None:
@@ -69,12 +56,7 @@ class Story:
         if observed:
             self._join(OBSERVER, observes=True)
 
-    def play(self, events: list[Event]) -> None:
-        for event in events:
-            self.happen(event)
-
     def happen(self, event: Event) -> None:
-        """Have one thing happen, if it can."""
         kind, a, b = event
         self.now += b / 100
         match KINDS[kind]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,17 +14,10 @@ from core import messages as m
 from core.sessions.digest import differing, digest
 from core.slots import Slots
 from core.steps import Steps
-from tests.core.story import Event, Story, digests, drawn, events, session, shapes
+from tests.core.events import Event
+from tests.core.story import Story, digests, drawn, events, session, shapes
 from tests.processes import printed
-
-untimed = settings(deadline=None)  # that a machine is busy is no failure
-
-
-def through_msgpack(value: Any) -> Any:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
-
-
-TRAVELS = [through_msgpack]
+from tests.wired import wired
 
 
 def told(story: Story) -> Story:
@@ -36,18 +27,17 @@ def told(story: Story) -> Story:
     return story
 
 
-@pytest.mark.parametrize("travel", TRAVELS)
-@settings(untimed, max_examples=60)
+@settings(max_examples=60)
 @given(shape=shapes, observed=st.booleans(), events=events)
 def test_whoever_joins_late_is_like_those_who_came_early(
-    travel: Callable[[Any], Any], shape: Shape, observed: bool, events: list[Event]
+    shape: Shape, observed: bool, events: list[Event]
 ) -> None:
     story = Story(shape, observed)
     story.play(events)
     whole = digests(told(story))
     state = session(shape)
     for seq, (now, message) in enumerate(story.log):
-        late = Session.restore(Computation, travel(state.snapshot()))
+        late = Session.restore(Computation, wired(state.snapshot()))
         assert digest(late.snapshot()) == digest(state.snapshot())
         commands = []
         for later_now, later in story.log[seq:]:
@@ -57,18 +47,18 @@ def test_whoever_joins_late_is_like_those_who_came_early(
         state.apply(now, message)
 
 
-@settings(untimed, max_examples=100)
+@settings(max_examples=100)
 @given(shapes, events)
 def test_a_copy_of_a_copy_is_the_same(shape: Shape, events: list[Event]) -> None:
     story = Story(shape)
     story.play(events)
     snapshot = story.state.snapshot()
-    copy = Session.restore(Computation, through_msgpack(snapshot))
-    assert through_msgpack(copy.snapshot()) == through_msgpack(snapshot)
+    copy = Session.restore(Computation, wired(snapshot))
+    assert wired(copy.snapshot()) == wired(snapshot)
     assert differing(copy.snapshot(), snapshot) == []
 
 
-@settings(untimed, max_examples=100)
+@settings(max_examples=100)
 @given(shapes, events, events)
 def test_a_snapshot_does_not_change_with_its_model(
     shape: Shape, events: list[Event], later: list[Event]
@@ -97,9 +87,9 @@ def test_a_session_that_moved_or_failed_travels_too() -> None:
     ended = m.Ended(None, state.model.steps.failure.plain(), b"key")
     over = state.copy()
     over.apply(1.0, ended)
-    assert Session.restore(Computation, through_msgpack(over.snapshot())).ended == ended
+    assert Session.restore(Computation, wired(over.snapshot())).ended == ended
     state.apply(0.0, m.Moved(1, m.Place("0-1", ("host", "other"))))
-    copy = Session.restore(Computation, through_msgpack(state.snapshot()))
+    copy = Session.restore(Computation, wired(state.snapshot()))
     assert copy.model.steps.failure == m.Failure("0-0", None, "error")
     assert copy.moved == m.Place("0-1", ("host", "other"))
     assert digest(copy.snapshot()) == digest(state.snapshot())
@@ -179,7 +169,7 @@ def test_every_field_of_the_steps_is_read_and_taken_on(busy: Session, name: str)
     before = busy.snapshot()
     setattr(busy.model.steps, name, other)
     assert differing(before, busy.snapshot()) == ["steps"]
-    copy = Session.restore(Computation, through_msgpack(busy.snapshot()))
+    copy = Session.restore(Computation, wired(busy.snapshot()))
     assert getattr(copy.model.steps, name) == other
 
 

@@ -6,21 +6,21 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Computation, Host, Reflector, Shape
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Value
 from core.sessions.roles import seal
-from tests.core.harness import END_KEY, ROOT, ROOT_KEY, SUBMITTER, Net, Spans
+from tests.core.harness import END_KEY, ROOT, ROOT_KEY, SUBMITTER, Net
 from tests.core.liars import forged, made, names, pasts, replies, said_by
+from tests.core.spans import Spans
 
 LIAR = 6
 NOW = (2,)  # the incarnation of the root that it follows
 SEAL = seal(ROOT_KEY, NOW, LIAR)
 HONEST = (1, 2, 3, 4)
-untimed = settings(deadline=None, phases=set(Phase) - {Phase.explain})
 
 honest = st.tuples(
     st.sampled_from(["join", "leave", "finish", "finish", "finish", "fail", "given", "prepared"]),
@@ -177,7 +177,7 @@ class OneSession:
 
 
 @pytest.mark.parametrize("shape", [Shape.root(3, 3), Shape.root(9, 3)], ids=["leaf", "interior"])
-@settings(untimed, max_examples=300)
+@settings(max_examples=300)
 @given(leads=st.booleans(), events=events)
 def test_one_who_lies_spoils_no_slot_that_it_was_never_given(
     shape: Shape, leads: bool, events: list[Any]
@@ -189,7 +189,7 @@ def test_one_who_lies_spoils_no_slot_that_it_was_never_given(
 
 
 @pytest.mark.parametrize("shape", [Shape.root(3, 3), Shape.root(9, 3)], ids=["leaf", "interior"])
-@settings(untimed, max_examples=100)
+@settings(max_examples=100)
 @given(events=events)
 def test_others_can_complete_the_session_all_the_same(shape: Shape, events: list[Any]) -> None:
     one = OneSession(shape)
@@ -345,7 +345,7 @@ def right(first: int, size: int, leaf: bool) -> Value:
     return [[first + i, 1, first + i] for i in range(size)]
 
 
-@settings(untimed, max_examples=150)
+@settings(max_examples=150)
 @given(
     partitions=st.integers(1, 27),
     seed=st.integers(0, 2**32 - 1),

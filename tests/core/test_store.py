@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import Shape
-from core.sessions import Store
 from sim.store import MemoryStore
-from tests.core import test_sessions
-from tests.core.harness import SUBMITTER, Action, Net, Process
-from tests.core.test_sessions import WORK, again, compute, finish, wait
-from tests.core.test_trees import (
+from tests.core import restarting, stepping
+from tests.core.growing import (
     FANOUTS,
     NODES,
     PARTITIONS,
     SEEDS,
-    Life,
-    busy_machine,
     check_result,
+    restarted,
 )
+from tests.core.harness import SUBMITTER, Net
+from tests.core.stepping import WORK, again, back, compute, crash, finish, restart, wait
 
 both = pytest.mark.parametrize("stored", [True, False])
 
 
 def tree(partitions: int, fanout: int, nodes: int, stored: bool, listens: bool = True) -> Net:
     store = MemoryStore() if stored else None
-    return test_sessions.tree(partitions, fanout, nodes, listens, store)
-
-
-def crash(net: Net) -> None:
-    net.leave(SUBMITTER)
-    net.settle(WORK)
-
-
-def restart(net: Net) -> Process:
-    process = net.restart()
-    net.settle(WORK)
-    return process
-
-
-def back(net: Net, *nodes: int) -> Callable[[], bool]:
-    return lambda: net.reflector("0").members.keys() >= {*nodes}
+    return stepping.tree(partitions, fanout, nodes, listens, store)
 
 
 @both
@@ -127,15 +108,7 @@ def test_who_is_given_the_slot_of_one_who_comes_back_late_gets_its_team_and_work
 
 
 def test_what_only_the_store_knows_is_not_computed_again() -> None:
-    net = tree(8, 2, 2, stored=True, listens=False)
-    compute(net, 1, 1, 1, 2)  # 0-0-0 is complete, 0-0-1 and 0-1-0 are half done
-    for node in (SUBMITTER, 1, 2):  # and with them every replica
-        net.leave(node)
-    net.settle(WORK)
-    restart(net)
-    net.arrive(3, listens=False)
-    finish(net)
-    assert net.repeated == []
+    restarting.with_what_only_the_store_knows(MemoryStore())
 
 
 def test_what_only_the_store_knows_is_handed_to_who_leads_elsewhere() -> None:
@@ -177,55 +150,12 @@ def test_the_answer_is_given_again_after_a_restart(stored: bool) -> None:
 @both
 @pytest.mark.parametrize("times", [2, 3])
 def test_it_may_be_restarted_again_and_again(stored: bool, times: int) -> None:
-    net = tree(27, 3, 9, stored)
-    for time in range(times):
-        compute(net, 1, 2, 3, 4)
-        crash(net)
-        compute(net, 5, 6)
-        restart(net)
-        wait(net, back(net, 1, 2, 3))
-        assert net.reflector("0").state.epoch == (time + 2,)
-    finish(net)
-    assert net.repeated == []
+    restarting.again_and_again(MemoryStore() if stored else None, times)
 
 
 # -- at any time ---------------------------------------------------------------------------
 
 
-def restarted(
-    nodes: int,
-    partitions: int,
-    fanout: int,
-    seed: int,
-    store: Store | None,
-    listening: float = 1.0,
-    **troubles: float,
-) -> Net:
-    """A tree that ran to its answer, the submitter being lost and restarted now and then."""
-    random = Random(seed)
-    net = Net(Shape.root(partitions, fanout), store=store)
-    net.submit()
-
-    def lose() -> None:
-        if net.processes[SUBMITTER].alive:
-            net.leave(SUBMITTER, random.choice([lambda sent: sent, lambda sent: 0]))
-
-    def begin() -> None:
-        if not net.processes[SUBMITTER].alive:
-            net.restart()
-
-    events: list[Action] = []
-    for event in Life(net, random, listening).events(nodes, **troubles):
-        events.append(event)
-        if random.random() < 0.3:
-            events.append(random.choice([lose, begin]))
-    net.run(random, [*events, begin])
-    begin()
-    net.run(random)
-    return net
-
-
-@busy_machine
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, st.booleans(), st.sampled_from([1.0, 0.5]))
 def test_the_submitter_may_be_lost_and_restarted_at_any_time(
     nodes: int, partitions: int, fanout: int, seed: int, stored: bool, listening: float
@@ -235,7 +165,6 @@ def test_the_submitter_may_be_lost_and_restarted_at_any_time(
     check_result(net)
 
 
-@busy_machine
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, st.booleans())
 def test_others_may_leave_meanwhile(
     nodes: int, partitions: int, fanout: int, seed: int, stored: bool

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from core import Shape
 from core import messages as m
-from tests.core.story import Event, Story, drawn, events, shapes
-
-untimed = settings(deadline=None)  # that a machine is busy is no failure
+from tests.core.events import Event
+from tests.core.story import Story, drawn, events, shapes
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -27,7 +26,7 @@ def test_a_long_story_is_sound_all_the_way_and_ends_well(seed: int) -> None:
     assert story.model.slots.remaining == 0
 
 
-@settings(untimed, max_examples=400)
+@settings(max_examples=400)
 @given(shapes, st.booleans(), events)
 def test_the_model_is_sound_after_every_message(
     shape: Shape, observed: bool, events: list[Event]
@@ -38,7 +37,7 @@ def test_the_model_is_sound_after_every_message(
         story.check()
 
 
-@settings(untimed, max_examples=200)
+@settings(max_examples=200)
 @given(shapes, st.booleans(), events)
 def test_whoever_is_left_completes_the_session(
     shape: Shape, observed: bool, events: list[Event]
@@ -55,7 +54,7 @@ def test_whoever_is_left_completes_the_session(
         assert leader == story.people[0]
 
 
-@settings(untimed, max_examples=100)
+@settings(max_examples=100)
 @given(shapes, st.booleans(), events)
 def test_a_model_without_anybody_keeps_what_was_done(
     shape: Shape, observed: bool, events: list[Event]
@@ -71,7 +70,7 @@ def test_a_model_without_anybody_keeps_what_was_done(
     assert not slots.idle
 
 
-@settings(untimed, max_examples=200)
+@settings(max_examples=200)
 @given(shapes, st.booleans(), events)
 def test_a_slot_is_computed_by_at_most_two_at_once(
     shape: Shape, observed: bool, events: list[Event]

@@ -5,148 +5,54 @@ A failing example names the nodes, partitions, fanout and seed that repeat it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import Shape
 from core import messages as m
 from core.losses import PIECES_MAX
-from tests.core.harness import SUBMITTER, Action, Net, Spans, sequential
-
-NODES = st.integers(1, 20)
-PARTITIONS = st.integers(1, 40)
-FANOUTS = st.integers(2, 5)
-SEEDS = st.integers(0, 2**32 - 1)
-busy_machine = settings(deadline=None, phases=set(Phase) - {Phase.explain})
-
-
-class Life:
-    """Nodes that arrive, leave and lose connections at random."""
-
-    def __init__(self, net: Net, random: Random, listening: float = 1.0) -> None:
-        self.net = net
-        self.random = random
-        self.listening = listening
-
-    def events(self, nodes: int, leaving: float = 0.0, breaking: float = 0.0) -> Iterator[Action]:
-        for node in range(1, nodes + 1):
-            yield lambda node=node: self._arrive(node)
-            if self.random.random() < leaving:
-                yield self._leave
-            if self.random.random() < breaking:
-                yield self._break
-
-    def _arrive(self, node: int) -> None:
-        self.net.arrive(node, listens=self.random.random() < self.listening)
-
-    def _leave(self) -> None:
-        """Somebody goes, but never the submitter nor the last; what it had sent may be lost."""
-        nodes = [process.node for process in self.net.live() if process.node != SUBMITTER]
-        keep: Callable[[int], int] = self.random.choice(
-            [lambda sent: sent, lambda sent: 0, lambda sent: self.random.randint(0, sent)]
-        )
-        if len(nodes) > 1:
-            self.net.leave(self.random.choice(nodes), keep)
-
-    def _break(self) -> None:
-        live = {process.node for process in self.net.live()}
-        pairs = [pair for pair in self.net.connected if live >= {*pair}]
-        if pairs:
-            self.net.disconnect(*self.random.choice(pairs))
-
-
-def grown(
-    nodes: int,
-    partitions: int,
-    fanout: int,
-    seed: int,
-    job: Any = None,
-    compare: bool = False,
-    listening: float = 1.0,
-    keep_going: bool = False,
-    **troubles: float,
-) -> Net:
-    """A tree that ran to its answer, and until everyone had heard of it."""
-    random = Random(seed)
-    net = Net(Shape.root(partitions, fanout, keep_going), job, compare)
-    net.submit()
-    net.run(random, list(Life(net, random, listening).events(nodes, **troubles)))
-    net.run(random)
-    return net
-
-
-def check_result(net: Net) -> None:
-    assert net.outcome == m.Ended(sequential(net.shape.partitions), None)
-    assert {index for _, index in net.computed} >= set(range(net.shape.partitions))
-
-
-def check_released(net: Net) -> None:
-    """Everyone alive has been told that it is over, and nobody dead has a seat."""
-    live = {process.node for process in net.live()}
-    assert {process.node for process in net.live() if process.ended} == live
-    assert all(ended == net.outcome for process in net.live() for ended in process.ended)
-    for reflector in net.open_reflectors():
-        assert reflector.members.keys() <= live
-        assert reflector.admission.standbys.keys() <= live
-
+from tests.core.growing import (
+    FANOUTS,
+    NODES,
+    PARTITIONS,
+    SEEDS,
+    Life,
+    check_released,
+    check_result,
+    grown,
+)
+from tests.core.harness import SUBMITTER, Net
+from tests.core.spans import Spans, sequential
 
 # -- any order of deliveries ---------------------------------------------------------------
 
 
-@settings(busy_machine, max_examples=150)
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"listening": 0.3}, id="most do not listen"),
+        pytest.param({"leaving": 0.5}, id="nodes leave"),
+        pytest.param({"listening": 0.5, "leaving": 0.5}, id="who does not listen may leave too"),
+        pytest.param({"breaking": 0.5}, id="connections break"),
+    ],
+)
+@settings(max_examples=200)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS)
 def test_the_result_is_the_sequential_one_in_any_order_of_deliveries(
-    nodes: int, partitions: int, fanout: int, seed: int
+    troubles: dict[str, float], nodes: int, partitions: int, fanout: int, seed: int
 ) -> None:
-    net = grown(nodes, partitions, fanout, seed)
+    net = grown(nodes, partitions, fanout, seed, **troubles)
     check_result(net)
     check_released(net)
 
 
-@settings(busy_machine, max_examples=150)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nodes_that_do_not_listen_lead_on_their_parents_host(
-    nodes: int, partitions: int, fanout: int, seed: int
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, listening=0.3)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nodes_may_leave_at_any_time(nodes: int, partitions: int, fanout: int, seed: int) -> None:
-    net = grown(nodes, partitions, fanout, seed, leaving=0.5)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_nodes_that_do_not_listen_may_leave_too(
-    nodes: int, partitions: int, fanout: int, seed: int
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, listening=0.5, leaving=0.5)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS)
-def test_connections_may_break_at_any_time(
-    nodes: int, partitions: int, fanout: int, seed: int
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, breaking=0.5)
-    check_result(net)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=30)
+@settings(max_examples=30)
 @given(NODES, st.integers(1, 16), FANOUTS, SEEDS, st.sampled_from([0.0, 0.4]))
 def test_all_replicas_are_the_same_after_every_message(
     nodes: int, partitions: int, fanout: int, seed: int, leaving: float
@@ -171,7 +77,7 @@ def test_the_same_seed_gives_the_same_history() -> None:
     assert one.now == other.now
 
 
-@settings(busy_machine, max_examples=100)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS)
 def test_nobody_is_connected_to_more_than_fanout_times_levels_and_as_many_standbys(
     nodes: int, partitions: int, fanout: int, seed: int
@@ -220,7 +126,7 @@ class Faulty(Spans):
 PARTS = st.sampled_from(["prepare", "compute", "collect"])
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
 def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
     nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
@@ -236,7 +142,7 @@ def test_a_job_that_always_fails_ends_with_its_error_and_everyone_is_released(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=100)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
 def test_a_job_that_always_fails_ends_while_nodes_leave_too(
     nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
@@ -250,7 +156,7 @@ def test_a_job_that_always_fails_ends_while_nodes_leave_too(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=100)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, PARTS, st.integers(0, 39))
 def test_what_fails_once_or_twice_is_tried_again(
     nodes: int, partitions: int, fanout: int, seed: int, part: str, at: int
@@ -260,7 +166,7 @@ def test_what_fails_once_or_twice_is_tried_again(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.integers(1, 4), st.booleans())
 def test_broken_machines_cost_no_more_than_their_share(
     nodes: int, partitions: int, fanout: int, seed: int, broken: int, keep_going: bool
@@ -281,7 +187,7 @@ def test_broken_machines_cost_no_more_than_their_share(
     check_released(net)
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(2, 12), PARTITIONS, FANOUTS, SEEDS, st.sampled_from(["prepare", "collect"]))
 def test_a_step_that_never_ends_on_one_machine_is_taken_on_another(
     nodes: int, partitions: int, fanout: int, seed: int, step: str
@@ -333,35 +239,28 @@ def check_loss(net: Net, lost: Iterable[int]) -> None:
     assert all(error == f"ArithmeticError('compute met {p}')" for _, p, error in pieces)
 
 
-@settings(busy_machine, max_examples=200)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST, st.sampled_from([1.0, 0.3]))
-def test_what_always_fails_is_lost_and_nothing_else(
-    nodes: int, partitions: int, fanout: int, seed: int, lost: set[int], listening: float
-) -> None:
-    job, keep = Lossy(lost), True
-    net = grown(nodes, partitions, fanout, seed, job, listening=listening, keep_going=keep)
-    check_loss(net, lost)
-    check_released(net)
-
-
-@settings(busy_machine, max_examples=200)
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"listening": 0.3}, id="most do not listen"),
+        pytest.param({"leaving": 0.4, "breaking": 0.2}, id="nodes leave and connections break"),
+        pytest.param({"compare": True}, id="replicas are compared"),
+    ],
+)
+@settings(max_examples=100)
 @given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST)
-def test_the_same_is_lost_while_nodes_leave_and_connections_break(
-    nodes: int, partitions: int, fanout: int, seed: int, lost: set[int]
+def test_what_always_fails_is_lost_and_nothing_else(
+    troubles: dict[str, float],
+    nodes: int,
+    partitions: int,
+    fanout: int,
+    seed: int,
+    lost: set[int],
 ) -> None:
-    troubles = {"leaving": 0.4, "breaking": 0.2}
     net = grown(nodes, partitions, fanout, seed, Lossy(lost), keep_going=True, **troubles)
     check_loss(net, lost)
     check_released(net)
-
-
-@settings(busy_machine, max_examples=50)
-@given(NODES, PARTITIONS, FANOUTS, SEEDS, LOST)
-def test_replicas_agree_on_what_is_lost(
-    nodes: int, partitions: int, fanout: int, seed: int, lost: set[int]
-) -> None:
-    net = grown(nodes, partitions, fanout, seed, Lossy(lost), True, keep_going=True)
-    check_loss(net, lost)
 
 
 class Step(Spans):
@@ -382,7 +281,7 @@ class Step(Spans):
         return output
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(NODES, st.integers(3, 40), st.integers(2, 3), SEEDS, st.sampled_from(["prepare", "collect"]))
 def test_what_lies_under_a_session_that_cannot_be_cut_or_combined_is_lost(
     nodes: int, partitions: int, fanout: int, seed: int, step: str
@@ -461,7 +360,7 @@ def exposed(net: Net, node: int) -> set[int]:
     return found
 
 
-@settings(busy_machine, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(2, 12), st.integers(1, 40), FANOUTS, SEEDS, st.sampled_from([1.0, 0.5]))
 def test_a_death_costs_no_more_than_the_leaf_sessions_that_one_process_held(
     nodes: int, partitions: int, fanout: int, seed: int, listening: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +12,8 @@ from typing import Any
 import trio
 
 from plugins.launching import HERE, PYTHON, Command
+from tests import TOP
 
-TOP = Path(__file__).parents[2]
 STANDIN = Path(__file__).with_name("standin.py")
 SECONDS_MAX = 60.0
 
@@ -39,18 +38,6 @@ async def standing(folder: Path, number: int) -> list[dict[str, Any]]:
 
 def ended_kindly(folder: Path, number: int) -> bool:
     return all((folder / f"{i}.end").exists() for i in range(number))
-
-
-def lives(pid: int) -> bool:
-    """Whether it runs; one that ended and was not waited for does not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:  # ended between the two, or a system without /proc
-        return not Path("/proc/self").exists()
-    return state not in "ZX"
 
 
 HOLDER = """

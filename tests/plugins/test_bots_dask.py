@@ -14,16 +14,9 @@ import trio
 
 from plugins.bots_dask import bots
 from plugins.launching import BotsError
-from tests.plugins.processes import (
-    SECONDS_MAX,
-    TOP,
-    command,
-    ended_kindly,
-    holder,
-    lives,
-    standing,
-    until,
-)
+from tests import TOP
+from tests.plugins.processes import SECONDS_MAX, command, ended_kindly, holder, standing, until
+from tests.processes import lives
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None,

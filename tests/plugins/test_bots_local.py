@@ -11,15 +11,8 @@ import trio
 from plugins import launching
 from plugins.bots_local import bots
 from plugins.launching import BotsError, launcher
-from tests.plugins.processes import (
-    SECONDS_MAX,
-    command,
-    ended_kindly,
-    holder,
-    lives,
-    standing,
-    until,
-)
+from tests.plugins.processes import SECONDS_MAX, command, ended_kindly, holder, standing, until
+from tests.processes import lives
 
 
 async def test_each_has_its_command_its_environment_and_a_session_of_its_own(

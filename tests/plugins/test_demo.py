@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.jobs.loading import load
-from tests.plugins.trees import Shape, balanced, partitions, run, shapes, untimed
+from tests.plugins.trees import Shape, balanced, partitions, run, shapes
 
 demo = load("plugins.demo")
 
 
-@untimed
 @given(shape=shapes(), input=st.integers(-(2**50), 2**50))
 def test_the_answer_is_input_times_partitions(shape: Shape, input: int) -> None:
     assert run(demo, input, shape) == input * partitions(shape)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from plugins import primes as module
 from plugins.jobs.loading import load
-from tests.plugins.trees import Shape, balanced, run, shapes, untimed
+from tests.plugins.trees import Shape, balanced, run, shapes
 
 primes = load("plugins.primes")
 SPAN = module.SPAN
@@ -33,7 +33,6 @@ def counted(low: int, high: int) -> int:
     return sum(map(is_prime, range(low, high)))
 
 
-@untimed
 @given(shape=shapes(), n=st.integers(0, 2000))
 @example(shape=[1], n=0)
 @example(shape=[1, [1, 1]], n=1)
@@ -49,7 +48,6 @@ near_a_border = st.builds(
 )
 
 
-@untimed
 @given(shape=shapes(), low=near_a_border, length=st.integers(0, 300))
 def test_a_range_may_lie_anywhere(shape: Shape, low: int, length: int) -> None:
     assert run(primes, [low, low + length], shape) == counted(low, low + length)
@@ -82,7 +80,6 @@ def test_without_an_input_it_is_a_million() -> None:
     assert run(primes, None, balanced(100, 10)) == 78_498
 
 
-@untimed
 @given(
     sizes=st.lists(st.integers(1, 10**6), min_size=1),
     bounds=st.tuples(*[st.integers(0, 10**12)] * 2),

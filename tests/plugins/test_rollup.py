@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from plugins import rollup as module
 from plugins.jobs.loading import load
-from tests.plugins.trees import Shape, balanced, run, shapes, untimed
+from tests.plugins.trees import Shape, balanced, run, shapes
 
 rollup = load("plugins.rollup")
 Write = Callable[[bytes], Path]
@@ -49,7 +49,6 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
     return make
 
 
-@untimed
 @given(shape=shapes(), text=texts)
 @example(shape=[1, [1, 1], 1], text=b"")
 @example(shape=[1, [1, 1], 1], text=b"one line, not ended")
@@ -94,7 +93,6 @@ def test_an_output_holds_the_largest_aligned_subtrees(write: Write) -> None:
     assert [subtree[:2] for subtree in output["subtrees"]] == [[0, 3], [2, 1], [2, 2], [1, 6]]
 
 
-@untimed
 @given(
     text=texts,
     sizes=st.lists(st.integers(1, 100), min_size=9, max_size=9),
@@ -107,7 +105,6 @@ def test_collect_is_associative(write: Write, text: bytes, sizes: list[int], spl
     assert rollup.collect(halves) == rollup.collect(outputs)
 
 
-@untimed
 @given(text=texts, sizes=st.lists(st.integers(1, 9), min_size=1), chunk=st.integers(1, 5))
 def test_slots_begin_where_lines_begin(
     write: Write, text: bytes, sizes: list[int], chunk: int

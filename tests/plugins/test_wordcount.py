@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from plugins import wordcount as module
 from plugins.jobs.loading import load
-from tests.plugins.trees import Shape, balanced, run, shapes, untimed
+from tests.plugins.trees import Shape, balanced, run, shapes
 
 wordcount = load("plugins.wordcount")
 Folder = Callable[[dict[str, bytes]], Path]
@@ -44,7 +44,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return make
 
 
-@untimed
 @given(shape=shapes(), text=texts)
 @example(shape=[1, 1, 1], text=b"one-long-word")
 @example(shape=[[1, 1], 1], text=b" a bc ")
@@ -54,7 +53,6 @@ def test_a_file_cut_anywhere(folder: Folder, shape: Shape, text: bytes) -> None:
     assert run(wordcount, str(place), shape) == expected(text)
 
 
-@untimed
 @given(shape=shapes(), files=st.lists(texts, min_size=1, max_size=6))
 def test_words_end_where_a_file_ends(folder: Folder, shape: Shape, files: list[bytes]) -> None:
     place = folder({f"{number}.txt": text for number, text in enumerate(files)})
@@ -63,7 +61,6 @@ def test_words_end_where_a_file_ends(folder: Folder, shape: Shape, files: list[b
     assert list(counts) == list(expected(*files))  # in the order of first use
 
 
-@untimed
 @given(text=texts, chunk=st.integers(1, 8), ahead=st.integers(1, 8))
 def test_a_piece_is_read_in_chunks(folder: Folder, text: bytes, chunk: int, ahead: int) -> None:
     place = folder({"book": text}) / "book"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from hypothesis import settings
 from hypothesis import strategies as st
+
+from tests.wired import wired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 Shape = Any  # int | list["Shape"]
 
-untimed = settings(deadline=None)  # that a machine is busy is no failure
-
 
 def run(job: Job, input: Any, shape: Shape) -> Any:
     """The job's output. All that goes from one session to another is packed and unpacked."""
-    return _session(job, _wired(input), shape, count())
+    return _session(job, wired(input), shape, count())
 
 
 def balanced(partitions: int, fanout: int) -> Shape:
@@ -50,18 +48,14 @@ def _session(job: Job, input: Any, shape: Shape, indices: Iterator[int]) -> Any:
     inputs = job.prepare(input, sizes)
     assert len(inputs) == len(sizes)
     outputs = [
-        _wired(
-            job.compute(_wired(slot_input), next(indices))
+        wired(
+            job.compute(wired(slot_input), next(indices))
             if slot == 1
-            else _session(job, _wired(slot_input), slot, indices)
+            else _session(job, wired(slot_input), slot, indices)
         )
         for slot, slot_input in zip(shape, inputs, strict=True)
     ]
     return job.collect(outputs)
-
-
-def _wired(value: Any) -> Any:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
 def _balanced(size: int, fanout: int, levels: int) -> Shape:

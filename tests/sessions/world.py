@@ -96,12 +96,13 @@ class Counters(World):
     @property
     def key(self) -> bytes:
         """Of the root; nobody knows it any more when the submitter came back without its store."""
-        return self._key
+        return self.blueprint.key
 
-    def _network(self, replicas: str, latency: str | float, service_time: float) -> Network:
-        ticks = self._table("latency", latency)
-        kind = EachCounters if replicas == "each" else SharedCounters
-        return kind(self.nodes, self.clock, ticks, service_time, self.work, self.record)
+    def _network(self) -> Network:
+        options = self.blueprint.options
+        ticks = self.blueprint.table("latency", options.latency)
+        kind = EachCounters if options.replicas == "each" else SharedCounters
+        return kind(self.nodes, self.clock, ticks, options.service_time, self.work, self.record)
 
     def _begin_faults(self) -> Faults:
         faults = CounterFaults(self.network, self.seed, self.heartbeat, self._restart)
@@ -111,7 +112,7 @@ class Counters(World):
     def _submit(self, epoch: m.Epoch, again: bool = False) -> None:
         network = self.network
         network.alive[SUBMITTER] = 1
-        host = Host(SUBMITTER, network, network.kind, self._store, self._key)
+        host = Host(SUBMITTER, network, network.kind, self._store, self.key)
         network.hosts[SUBMITTER] = host
         host.open(SUBMITTER, m.Open(ROOT, epoch, self.plan, again))
         network.arrive(SUBMITTER, ROOT, listens=True, observes=True)

@@ -16,9 +16,9 @@ from plugins.tracing.pictures import PICTURES
 from plugins.tracing.schema import TABLES, VERSION
 from sim import World
 from sim.report import TRACES_MAX, main
-from tests.browser import probed
+from tests import TOP
+from tests.sim.browser import probed
 
-ROOT = Path(__file__).parents[2]
 NO_DATA = "Infinite extent"  # a chart that is empty
 MARKUP = "<img src=x onerror=alert(1)></script><script>alert(2)</script><!--<script>"
 
@@ -303,7 +303,7 @@ def test_what_a_user_wrote_does_not_become_markup(
 ) -> None:
     """A job's name, an option, a fault, the name of a folder."""
     job = here / f"{MARKUP.replace('/', '')}.py"
-    shutil.copy(ROOT / "plugins" / "demo.py", job)
+    shutil.copy(TOP / "plugins" / "demo.py", job)
     World(nodes=5, input=MARKUP.replace("5", "6"), trace=here / "other").run()
     trace = here / MARKUP.replace("/", "_")
     try:

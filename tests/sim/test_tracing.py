@@ -26,8 +26,8 @@ from plugins.tracing.schema import TABLES
 from plugins.tracing.writing import Writer
 from sim import World
 from sim.__main__ import main
+from tests import TOP
 
-ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60.0  # of a slow machine
 SLEEPY = """
 import time
@@ -102,7 +102,7 @@ def test_a_trace_is_written_and_nothing_else_changes(
 def test_without_it_nothing_is_written_and_nothing_is_loaded(tmp_path: Path) -> None:
     code = "import sys; from sim.__main__ import main; main(['--nodes', '9']); " \
            "sys.exit('polars' in sys.modules)"  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -288,7 +288,7 @@ def test_whatever_ends_a_run_its_trace_is_complete_up_to_then(
     job, trace = written(tmp_path, SLEEPY), tmp_path / "trace"
     words = ["-m", "sim", "--job", job, "--nodes", "3000", "--trace", str(trace)]
     command = [sys.executable, "-c", HEARING, sys.executable, *words]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, cwd=TOP, stderr=subprocess.PIPE, text=True) as run:
         try:
             deadline = time.monotonic() + DEADLINE_SECONDS
             while not any(trace.glob("events-*")):
@@ -314,7 +314,7 @@ def killed(folder: Path, wanted: str, *arguments: str) -> Iterator[Path]:
     trace = folder / "trace"
     job = written(folder, SLEEPY)
     command = [sys.executable, "-m", "sim", "--job", job, "--trace", str(trace), *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.DEVNULL) as run:
         try:
             deadline = time.monotonic() + DEADLINE_SECONDS
             while not any(trace.glob(wanted)):
@@ -343,7 +343,7 @@ def test_a_killed_run_leaves_all_pieces_whole(tmp_path: Path) -> None:
 
         page = tmp_path / "page.html"
         command = [sys.executable, "-W", "error", "-m", "sim.report", trace, "--out", page]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(command, cwd=TOP, check=True, capture_output=True)
         assert "broken off" in page.read_text()
 
 

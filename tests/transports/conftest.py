@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transports.running import Programs, programs
+from tests.running import Programs, programs
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_rooms import TOP, files, imports
+from tests import TOP
+from tests.test_rooms import files, imports
 
 FACE = "transports.process.process"
 FOR_COMMANDS = {FACE, "transports.process.store", "transports.process.keys"}

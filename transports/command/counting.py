@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import attrs
 
 from core import Host
-from transports.command.wanted import Exit
+from plugins.console.exits import Exit
 from transports.net.connection import Peer
 
 WELL_ENDED = (Exit.FINISHED, Exit.REFUSED)  # who refuses has never come

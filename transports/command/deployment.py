@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -21,9 +22,12 @@ from transports.net.security import Security, check_listen
 from transports.process.keys import NO_KEYS, Keys
 from transports.process.process import Process
 from transports.values.blobs import Blobs
-from transports.work.crew import start
 from transports.work.functions import Work
 from transports.work.jobs import Chosen
+from transports.work.starting import start
+
+if TYPE_CHECKING:  # what writes tables takes a while to load
+    from transports.command.tracing import Tracing
 
 
 class CannotListen(Exception):
@@ -112,10 +116,12 @@ def trace_folder(folder: Path | None, shared: bool = False) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def traced(process: Process, folder: Path | None, sample: int) -> AsyncIterator[None]:
+async def traced(
+    process: Process, folder: Path | None, sample: int
+) -> AsyncIterator[Tracing | None]:
     """Write down what happens in the process meanwhile, where that is wanted."""
     if folder is None:
-        yield
+        yield None
         return
     from transports.command.tracing import Tracing
 
@@ -123,7 +129,7 @@ async def traced(process: Process, folder: Path | None, sample: int) -> AsyncIte
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trace.run)
         try:
-            yield
+            yield trace
         finally:
             process.untrace()
             with trio.CancelScope(shield=True):

@@ -19,10 +19,11 @@ from functools import partial
 import trio
 
 from plugins.console import signals
+from plugins.console.exits import Exit
 from plugins.console.telling import counted, failure_line
 from transports.command.deployment import opened, traced, working
 from transports.command.status import status_of
-from transports.command.wanted import Exit, JoinOptions
+from transports.command.wanted import JoinOptions
 from transports.logs import event
 from transports.net import wire
 from transports.net.connection import ConnectError

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 import attrs
 
-from plugins.console.options import BadOption, Parser, require_trace
+from plugins.console.options import BadOption
+from plugins.console.parser import Parser
+from plugins.console.shared import require_trace
 from transports.command import parsers
 from transports.command.wanted import (
     CORES,
@@ -128,7 +130,7 @@ def _bots(named: dict[str, Any], launcher: str) -> BotsOptions:
 
 def _join(named: dict[str, Any]) -> JoinOptions:
     security = _security(named)
-    options = JoinOptions(security=security, **{**named, "allow": tuple(named.get("allow", ()))})
+    options = JoinOptions(security=security, **named)
     if options.advertise and not options.listen:
         raise BadOption("--advertise tells where this process listens, give --listen too")
     if options.listen:

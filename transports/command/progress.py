@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from plugins.console.progress import Progress, left
+from plugins.console.progress import Progress, left, line
 from plugins.console.telling import counted
 from transports.command.wanted import PROGRAM
-
-FRACTION_MIN = 0.01  # done before an end is estimated
 
 
 class Teller:
@@ -82,14 +80,10 @@ def waiting_line(processes: int, nodes: int, wanted: int | None, seconds_left: f
 def working_line(nodes: int, accepted: int, partitions: int, before: int, seconds: float) -> str:
     """Partitions done, `before` of them before these `seconds`, how fast, when it may be over."""
     rate = (accepted - before) / max(seconds, 1e-9)
-    done = accepted / partitions
     parts = [
-        f"{int(100 * done):3} %",
         f"at {seconds:.1f} s",
         f"{nodes:,} nodes",
         f"{accepted:,} of {partitions:,} partitions",
         f"{rate:,.0f} a second",
     ]
-    if done >= FRACTION_MIN and rate > 0:
-        parts.append(left((partitions - accepted) / rate))
-    return "  ".join(parts)
+    return line(accepted / partitions, parts, (partitions - accepted) / rate if rate > 0 else None)

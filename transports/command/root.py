@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -44,8 +45,11 @@ from transports.net.connection import Peer
 from transports.process.keys import digest_of
 from transports.process.process import Process, nodes_of
 from transports.process.store import SqliteStore
-from transports.values.blobs import stored
+from transports.values.files import stored
 from transports.work import jobs
+
+if TYPE_CHECKING:  # what writes tables takes a while to load
+    from transports.command.tracing import Tracing
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 2.0  # for bots to end by themselves
@@ -62,8 +66,10 @@ class Root:
         chosen: jobs.Chosen,
         store: SqliteStore | None,
         teller: Teller,
+        trace: Tracing | None,
     ) -> None:
         self.process = process
+        self.trace = trace
         self.options = options
         self.chosen = chosen
         self.store = store
@@ -197,8 +203,8 @@ class Root:
             shape.keep_going,
         )
         process.begin(begin, working(process, begin, self.chosen, cores=1))
-        if process.trace is not None:
-            process.trace.describe(self.options, shape, nodes)
+        if self.trace is not None:
+            self.trace.describe(self.options, shape, nodes)
         epoch = (int(now * 1000),)  # newer than that of any host before
         (submitter,) = nodes_of(process.me.number, 1)
         value = stored(process.blobs.folder, work.input)

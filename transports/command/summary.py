@@ -11,7 +11,9 @@ from typing import Any
 import attrs
 
 from core.messages import Failure
-from plugins.console.telling import Lost, aligned, counted, duration, short
+from plugins.console import summary
+from plugins.console.summary import BLANK, Row
+from plugins.console.telling import Lost, aligned, counted, duration
 
 
 @attrs.frozen
@@ -50,13 +52,13 @@ class Report:
 
 def with_cause(report: Report) -> Report:
     """The report, with what was missing as its failure where it could not finish."""
-    if report.failure or report.finished_seconds is not None:
+    if summary.is_over(report):
         return report
-    return attrs.evolve(report, failure=Failure("0", None, _missing(report)))
+    return attrs.evolve(report, failure=summary.unfinished(_missing(report)))
 
 
 def _missing(report: Report) -> str:
-    done = f"{report.accepted:,} of {report.partitions:,} partitions were accepted"
+    done = summary.done(report)
     if report.left is not None and report.left < report.arrived:
         return f"ended before the result was there: {done}"
     if not report.arrived:
@@ -68,24 +70,22 @@ def _missing(report: Report) -> str:
 def table(report: Report) -> str:
     """Aligned names and values, with thousands separated and units."""
     r = report
+    since = ", since the root was opened again" if r.resumed else ""
     rows = [
-        ("result", short(r.result) if r.failure is None else "none"),
-        ("", ""),
-        ("tree", f"{counted(r.levels, 'level')}, at most {r.fanout:,} slots a session"),
+        *summary.head(r),
         *_known("sessions", r.sessions),
         *_known("control nodes", r.control_nodes),
         *_known("computation nodes", r.computation_nodes),
-        ("", ""),
+        BLANK,
         ("nodes", _nodes(r)),
         ("processes", _processes(r)),
         *([("tree formed", f"after {r.formed_seconds:,.3f} s")] if r.formed_seconds else []),
-        ("finished", _finished(r)),
-        ("partitions", _partitions(r)),
-        *([("lost", f"{r.lost.count:,}: {r.lost.which}")] if r.lost else []),
-        ("messages", f"{r.messages:,}, of which {r.root_messages:,} changed the root session"),
+        summary.finished(r, since),
+        *summary.partitions(r),
+        summary.messages(r),
         ("connections", f"at most {r.connections_max:,} at the root's process"),
-        *([("replicas", _replicas(r))] if r.divergences else []),
-        ("", ""),
+        *summary.replicas(r),
+        BLANK,
         ("wall time", f"{duration(r.wall_seconds)}, {_rate(r)}"),
         ("sent", f"{r.bytes_sent / 2**20:,.1f} MiB by the root's process"),
         ("peak memory", f"{r.peak_rss_bytes / 2**20:,.1f} MiB of the root's process"),
@@ -94,7 +94,7 @@ def table(report: Report) -> str:
     return aligned(rows)
 
 
-def _known(name: str, number: int | None) -> list[tuple[str, str]]:
+def _known(name: str, number: int | None) -> list[Row]:
     return [] if number is None else [(name, f"{number:,}")]
 
 
@@ -106,25 +106,6 @@ def _nodes(report: Report) -> str:
 def _processes(report: Report) -> str:
     lost = f", of which {report.lost_processes:,} lost" if report.lost_processes else ""
     return f"{report.processes:,}{lost}"
-
-
-def _partitions(report: Report) -> str:
-    text = f"{report.accepted:,} of {report.partitions:,} accepted"
-    if not report.repeated:
-        return text
-    return f"{text}; {report.repeated:,} computed again ({report.repeated / report.partitions:.2%})"
-
-
-def _finished(report: Report) -> str:
-    if report.finished_seconds is None:
-        return "never"
-    verb = "failed " if report.failure else ""
-    since = ", since the root was opened again" if report.resumed else ""
-    return f"{verb}after {report.finished_seconds:,.3f} s{since}"
-
-
-def _replicas(report: Report) -> str:
-    return f"{report.divergences:,} differed, and were repaired"
 
 
 def _rate(report: Report) -> str:

@@ -34,14 +34,15 @@ from transports.command.summary import Report
 from transports.command.wanted import HostOptions
 from transports.logs import event
 from transports.net.connection import Me
+from transports.watching import Watcher
 from transports.work import jobs
-from transports.work.crew import Call
+from transports.work.calls import Call
 
 LOOK_SECONDS = 0.5  # whether it is time to write
 CLOCK_READINGS = 5
 
 
-class Tracing:
+class Tracing(Watcher):
     """The trace of one process. `now` is the loop's time; `forsaken` is called if it ends early."""
 
     def __init__(self, me: Me, folder: Path, sample: int, forsaken: Callable[[], None]) -> None:
@@ -59,7 +60,6 @@ class Tracing:
         self._connections_max = 0  # before it began
 
     def begin(self, now: float, began: float) -> None:
-        """The root was opened at that wall time. Before that there is nothing to tell."""
         self._begun = True
         self._offset -= began
         self._pieces = f"{round(began * 1000):x}."  # of all processes of this run
@@ -73,15 +73,12 @@ class Tracing:
     # -- what happens ----------------------------------------------------------------------
 
     def arrived(self, now: float, node: Node, session: str) -> None:
-        """`node` is there, and asks for a place."""
         self.recorder.arrived(self._time(now), node, session)
 
     def said(self, now: float, session: str) -> None:
-        """Something about `session` was sent, or handed on within the process."""
         self.recorder.messages(self._time(now), session.count("-"))
 
     def replied(self, now: float, session: str, node: Node, reply: Reply) -> None:
-        """The same, by the host of `session` to a node that arrived."""
         self.said(now, session)
         self.recorder.replied(self._time(now), session, node, reply)
 
@@ -93,7 +90,6 @@ class Tracing:
         commands: list[tuple[Node, Command]],
         followers: int,
     ) -> None:
-        """A message has changed the session, and goes to so many processes that follow it."""
         at, members, name = self._time(now), reflector.members, self._me.name
         if type(message) is not m.Left or not reflector.state.ended:  # who goes when all is over
             self.recorder.ordered(at, reflector, message, commands)
@@ -103,26 +99,21 @@ class Tracing:
             self.recorder.messages(at, reflector.session.count("-"), count)
 
     def started(self, call: Call) -> None:
-        """A computing process begins with that."""
         self.recorder.started(self._time(trio.current_time()), call.worker.node, _compute(call))
 
     def finished(self, call: Call, seconds: float) -> None:
-        """Its outputs are here, and count as so many seconds of work."""
         at = self._time(trio.current_time())
         self.recorder.finished(at, call.worker.node, _compute(call), seconds)
 
     def gone(self, now: float, node: Node) -> None:
-        """`node` leaves, as its process was told to go."""
         self.recorder.gone(self._time(now), node)
 
     def lost(self, now: float, node: Node, reflector: Reflector) -> None:
-        """The process of `node` is not connected any more, nor is the node."""
         over = reflector.closed or reflector.state.ended
         if node in reflector.members and not over:
             self.recorder.lost(self._time(now), node, reflector.session)
 
     def met(self, connections: int) -> None:
-        """This process has so many connections."""
         if self._begun:
             self._connected(trio.current_time(), connections)
         else:

@@ -1,18 +1,22 @@
-"""What a command line asks for, as objects with plain fields, and what it ends with.
+"""What a command line asks for: all options, each once, and the objects that come of them.
 
-Defaults stand here, or where they depend on other options in `transports.command.options`. Of
-files there are only paths.
+A field has its default, its unit, its check and its help. Defaults that depend on other options
+stand in `transports.command.options`; which command has which options, `transports.command.parsers`
+says. Of files there are only paths.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from plugins.console import checks, shared
+from plugins.console.options import OPTION, Option, option, switch
+from transports.net import addresses
 from transports.net.addresses import Address
 
 PROGRAM = "python -m transports.tcp"
@@ -25,49 +29,138 @@ PROCESSES_MAX = 10_000
 GATHERING_SECONDS = 10.0  # for those who come after the first, where nothing else is said
 STARTING_SECONDS = 60.0  # for the last of the bots, after the first
 LOCAL_BOTS = "plugins.bots_local"
+READER = "read it with python -m sim.report"
+TRACED = (
+    "write down what happened to whom when, in a new folder of Parquet files, while the run goes "
+    "on; "
+)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Exit(IntEnum):
-    """The exit codes."""
+# -- values --------------------------------------------------------------------------------
 
-    FINISHED = 0
-    FAILED = 1
-    MISUSED = 2
-    NOT_LISTENING = 3
-    UNREACHED = 4
-    REFUSED = 5
-    STORE_UNUSABLE = 6
-    INCOMPLETE = 7
-    INTERRUPTED = 130
-    UNREAD = 141
+_MANY = checks.number(int, "a whole number, 0 or more, below 10^10", lambda n: 0 <= n < 10**10)
+
+
+def _to_dial(text: str) -> Address:
+    return addresses.parse(text, port_min=1)
+
+
+def _launcher(text: str) -> str:
+    if not all(text.partition(":")[0].split(".")):
+        raise checks.wrong(
+            text, f"names no module, give {LOCAL_BOTS} or plugins.bots_dask:SCHEDULER"
+        )
+    return text
+
+
+def _allowed(text: str) -> str:
+    if not text:
+        raise checks.wrong(
+            text, "names no job, give a dotted module name, or the path of a .py file"
+        )
+    return text
+
+
+# -- what several commands have ------------------------------------------------------------
+
+
+def _address(what: str) -> dict[str, Option]:
+    """Of the process that is asked: the metadata of a field that has to be there."""
+    return {OPTION: Option("HOST:PORT", _to_dial, what)}
+
+
+def _listen(default: Address | None, said: str) -> Any:
+    return option(default, "HOST:PORT", addresses.parse, "where others can connect", said)
+
+
+def _advertise() -> Any:
+    return option(
+        None,
+        "HOST:PORT",
+        addresses.parse,
+        "by which address they are to connect, where that is another: behind a translation "
+        "of addresses, or when listening on all, as with 0.0.0.0; port 0: that of --listen",
+        "that of --listen",
+    )
+
+
+def _heartbeat() -> Any:
+    return option(
+        15.0,
+        "SECONDS",
+        checks.DURATION,
+        "after how long a silence a connection counts as lost; the same for all who take part",
+    )
+
+
+def _values_max() -> Any:
+    return option(
+        None,
+        "BYTES",
+        checks.COUNT,
+        "how much the large values (above 2 KB) may take here that any one other process "
+        "brings; one that brings more is cut off",
+        "half of what the disk could hold, and 64 MB; 5 %% of the disk, 1 GB at most, are left "
+        "free in any case",
+    )
+
+
+def _verbose() -> Any:
+    return switch(
+        "log more on standard error, a line an event: connections; -vv: what passes on them too",
+        "what is wrong",
+        default=0,
+        flags=("-v", "--verbose"),
+        action="count",
+    )
+
+
+def _file(what: str, said: str) -> Any:
+    return option(None, "FILE", checks.FILE, what, said)
+
+
+# -- what is asked for ---------------------------------------------------------------------
 
 
 @attrs.frozen
 class JobOptions:
     """What is computed. What is None is chosen by the job, or from the number of nodes."""
 
-    job: str = "plugins.demo"
-    prepare: str | None = None
-    compute: str | None = None
-    collect: str | None = None
-    input: Any = None
-    partitions: int | None = None
-    fanout: int | None = None
-    delay: str | None = None  # what plugins.console.distributions.parse reads
-    seed: int = 0
-    piece_timeout: float | None = None
-    keep_going: bool = False
+    job: str = shared.job("prepare, compute and collect")
+    prepare: str | None = shared.prepare()
+    compute: str | None = shared.compute()
+    collect: str | None = shared.collect()
+    input: Any = shared.input()
+    partitions: int | None = shared.partitions()
+    fanout: int | None = shared.fanout(FANOUT_MAX)
+    delay: str | None = option(
+        None,
+        "DIST",
+        checks.distribution,
+        "seconds that each prepare, compute and collect is made to take, without occupying a core",
+        "as long as they take",
+    )
+    seed: int = shared.seed("what --delay takes is")
+    piece_timeout: float | None = shared.piece_timeout()
+    keep_going: bool = shared.keep_going()
 
 
 @attrs.frozen
 class SecurityOptions:
     """Where the token and the certificates are."""
 
-    token_file: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    tls_ca: Path | None = None
+    token_file: Path | None = _file(
+        "the token, a secret of at least 16 characters that all have",
+        "what MILLION_NODES_TOKEN says, else none",
+    )
+    tls_cert: Path | None = _file("the certificate of this process, in PEM", "none, no TLS")
+    tls_key: Path | None = _file("the key of the certificate, in PEM", "none")
+    tls_ca: Path | None = _file(
+        "the certificates of those who may sign the others', in PEM; connections are then by "
+        "TLS only",
+        "none",
+    )
 
 
 @attrs.frozen
@@ -76,8 +169,16 @@ class BotsOptions:
 
     module: str = LOCAL_BOTS
     where: str = ""
-    nodes: int = NODES
-    processes: int | None = None
+    nodes: int = option(
+        NODES, "N", checks.between(1, NODES_MAX * PROCESSES_MAX), "how many nodes in all"
+    )
+    processes: int | None = option(
+        None,
+        "N",
+        checks.between(1, PROCESSES_MAX),
+        "in how many processes they are, never more than there are nodes",
+        f"the cores, {CORES}; with Dask as many as there are workers",
+    )
 
 
 @attrs.frozen
@@ -91,46 +192,108 @@ class HostOptions:
     alone: bool
     work: JobOptions
     security: SecurityOptions
-    bots: BotsOptions | None
-    wait_nodes: int | None
-    wait_seconds: float | None
-    listen: Address = LISTEN
-    advertise: Address | None = None  # port 0: the one that is listened on
-    store: Path | None = None
-    heartbeat: float = 15.0  # seconds
-    values_max: int | None = (
-        None  # bytes of one other process; None: half of what there is room for
+    bots: BotsOptions | None = option(
+        None,
+        "MODULE[:WHERE]",
+        _launcher,
+        f"what starts them: {LOCAL_BOTS}, on this machine, or plugins.bots_dask:SCHEDULER, "
+        "one process on each worker of the Dask cluster with the scheduler at that address, such "
+        "as plugins.bots_dask:tcp://10.0.0.1:8786",
+        "none are started",
     )
-    trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
-    sample: int = 1  # with a trace: every so many-th node
-    verbose: int = 0
-    json: bool = False
+    wait_nodes: int | None = option(
+        None,
+        "N",
+        _MANY,
+        "when so many nodes are connected",
+        "with --bots when all of them are; where --partitions is given at once, and nodes come "
+        "while it runs",
+    )
+    wait_seconds: float | None = option(
+        None,
+        "SECONDS",
+        checks.SECONDS,
+        "so long after the first node is connected; of the two what is first",
+        f"{GATHERING_SECONDS:g}, where nothing else says when; with --bots {STARTING_SECONDS:g}",
+    )
+    listen: Address = _listen(LISTEN, f"{LISTEN}, for this machine only; port 0: any")
+    advertise: Address | None = _advertise()
+    store: Path | None = _file(
+        "where the state of the job is kept: after a crash the same command goes on where it was",
+        "nowhere, and it begins anew",
+    )
+    heartbeat: float = _heartbeat()
+    values_max: int | None = _values_max()
+    trace: Path | None = shared.trace(
+        f"{TRACED}bots of {LOCAL_BOTS} write into it, too, those of others do not, as they may be "
+        f"on other machines, and whoever joins if told so there; {READER}"
+    )
+    sample: int = shared.sample()
+    verbose: int = _verbose()
+    json: bool = shared.json("a summary for people", "; times in seconds, memory in bytes")
 
 
 @attrs.frozen
 class JoinOptions:
     """A process with nodes."""
 
-    address: Address
+    address: Address = attrs.field(
+        metadata=_address("where the host of the job listens, as it says when it begins")
+    )
     security: SecurityOptions
-    nodes: int = CORES
-    cores: int = CORES
-    listen: Address | None = None
-    advertise: Address | None = None
-    allow: tuple[str, ...] = ()
-    patience: float = 600.0  # seconds
-    heartbeat: float = 15.0  # seconds
-    values_max: int | None = None
-    while_stdin: bool = False
-    trace: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
-    sample: int = 1
-    verbose: int = 0
+    nodes: int = option(
+        CORES,
+        "N",
+        checks.between(1, NODES_MAX),
+        "how many nodes this process has",
+        f"the cores, {CORES}",
+    )
+    cores: int = option(
+        CORES,
+        "N",
+        checks.between(1, 1000),
+        "in how many processes of their own its nodes compute at the same time",
+        f"the cores, {CORES}",
+    )
+    listen: Address | None = _listen(
+        None, "nowhere: others are then led by processes that listen, or by the host"
+    )
+    advertise: Address | None = _advertise()
+    allow: tuple[str, ...] = option(
+        (),
+        "NAME",
+        _allowed,
+        "a job it may compute beside those in plugins: the module's name or the path of the "
+        "file, just as the host names it; once for each. Only jobs that are installed here are "
+        "computed, no code travels",
+        "plugins.* only",
+        convert=tuple,
+        action="append",
+    )
+    patience: float = option(
+        600.0,
+        "SECONDS",
+        checks.SECONDS,
+        "how long it goes on trying to reach the host, at first and whenever it is lost",
+    )
+    heartbeat: float = _heartbeat()
+    values_max: int | None = _values_max()
+    while_stdin: bool = switch(argparse.SUPPRESS, "")  # for launchers: leave when stdin ends
+    trace: Path | None = shared.trace(
+        "write down what happens in this process, as Parquet files in a folder that may be "
+        "there: that of the host's --trace, on this machine or a shared disk; from other "
+        "machines, copy the files of all into one folder afterwards"
+    )
+    sample: int = shared.sample("happens", "; the same for all who take part")
+    verbose: int = _verbose()
 
 
 @attrs.frozen
 class StatusOptions:
     """Who is to be asked."""
 
-    address: Address
+    address: Address = attrs.field(
+        metadata=_address("a process that listens: the host, or one that joined with --listen")
+    )
     security: SecurityOptions
-    json: bool = False
+    json: bool = shared.json("a table for people")

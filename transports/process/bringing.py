@@ -25,7 +25,8 @@ from transports.process.incoming import Incoming
 from transports.process.needed import of_call
 from transports.process.queue import Queue
 from transports.process.values import Values
-from transports.values.blobs import KEY, BlobMissing, Handle, NoRoom
+from transports.values.files import BlobMissing, NoRoom
+from transports.values.handles import KEY, Handle
 
 HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
 HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on

@@ -11,7 +11,6 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import trio
 
@@ -24,9 +23,7 @@ from transports.process.incoming import not_meant
 from transports.process.keys import Keys, shows
 from transports.process.trust import Trust
 from transports.process.wellformed import check_failure
-
-if TYPE_CHECKING:
-    from transports.command.tracing import Tracing
+from transports.watching import Watcher
 
 
 class Member:
@@ -41,7 +38,7 @@ class Member:
         self.over = trio.Event()
         self.roots: set[str] = set()  # addresses at which this process dials the root
         self.root_seen = trio.current_time()  # when it was last there, where it is not connected
-        self.trace: Tracing | None = None  # what is written down of it
+        self.trace: Watcher | None = None  # what is written down of it
         self.on_begin: Callable[[wire.Begin], None] | None = None  # of a process that joins
         self.on_doubt: Callable[[], None] | None = None  # of a process that joins
         self.on_declined: Callable[[Peer, str], None] | None = None  # of the root's process

@@ -16,7 +16,7 @@ from core import Reflector, Session
 from core import messages as m
 from core.messages import Node, Value
 from core.sessions.roles import COUNTS, SAYS, of_message
-from transports.values.blobs import KEY, Handle, among, handles
+from transports.values.handles import KEY, Handle, among, handles
 
 
 def of_call(reflector: Reflector | None, node: Node, call: Any) -> list[Handle]:

@@ -39,8 +39,8 @@ from transports.process.trust import Trust
 from transports.process.values import Values
 from transports.process.views import Views
 from transports.values.blobs import Blobs
-from transports.work.crew import Started
 from transports.work.functions import Work
+from transports.work.starting import Started
 
 STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
 IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long

@@ -35,7 +35,7 @@ from transports.net.errors import LocalProtocolError
 from transports.net.frames import HEADER
 from transports.process.keys import Keys
 from transports.process.storefile import StoreError, StoreFile, reason, sealed
-from transports.values.blobs import Handle, among
+from transports.values.handles import Handle, among
 
 __all__ = ["Found", "SqliteStore", "StoreError", "found"]
 

@@ -20,7 +20,8 @@ from transports.process.following import Following
 from transports.process.needed import names
 from transports.process.outgoing import Outgoing
 from transports.process.views import Views
-from transports.values.blobs import KEY, Blobs
+from transports.values.blobs import Blobs
+from transports.values.handles import KEY
 from transports.values.transfer import Transfers
 
 

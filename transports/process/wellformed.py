@@ -19,7 +19,7 @@ from core.messages import Facts, Message, Reply, Value
 from transports.net.errors import RemoteProtocolError
 from transports.net.wire import Said
 from transports.process import soundness
-from transports.values.blobs import LARGE_BYTES
+from transports.values.handles import LARGE_BYTES
 
 TRIED_MAX = 1000  # who tried in a child session that gave up
 LOST_MAX = 1000  # pieces that were lost, of which is told beside what is known of one session

@@ -34,7 +34,7 @@ from core.messages import Value
 from plugins.console import streams as console
 from plugins.jobs.failing import is_local, told
 from plugins.jobs.loading import Job, cut, load
-from transports.values.blobs import BlobError, NoRoom, loaded, stored
+from transports.values.files import BlobError, NoRoom, loaded, stored
 
 COMPUTE, PREPARE, COLLECT = range(3)
 OF_THE_JOB, OF_THE_MACHINE, MISSING, NO_ROOM = range(4)  # faults

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import attrs
 
 from tests.benchmarks.tcp.measuring import LAST_WORDS, TCP, TOP, Report
+from tests.processes import free_port
 
 STARTING_SECONDS = 30.0
 FILES = 20_000  # that a process may have open: connections are files
@@ -27,9 +28,7 @@ Popen = subprocess.Popen[bytes]
 
 def free_address() -> str:
     """Of loopback, with a port that nobody has at the moment."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{found.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def allow_many_files() -> None:

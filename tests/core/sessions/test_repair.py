@@ -8,7 +8,7 @@ from core import messages as m
 from core.messages import Node
 from core.sessions import repair
 from core.sessions.votes import HOST, digests
-from tests.core.sessions.test_roles import HOLDER, LEADER, LEAF, OTHER, Setup
+from tests.core.sessions.setup import HOLDER, LEADER, LEAF, OTHER, Setup
 
 PEOPLE = (LEADER, HOLDER, OTHER)
 

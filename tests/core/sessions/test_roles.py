@@ -6,81 +6,33 @@ from typing import Any
 
 import pytest
 
-from core import Computation, Host, Reflector, Session, Shape
+from core import Computation, Host, Shape
 from core import messages as m
 from core.messages import Node, Place
 from core.rights import SAYS as OWN
 from core.sessions.roles import SAYS, child_key, seal
 from tests.core.harness import ROOT_KEY, SUBMITTER, Net
-
-KEY = b"of the root"
-LEADER, HOLDER, OTHER, STRANGER = 1, 2, 3, 99
-INTERIOR = Shape.root(9, 3)
-LEAF = Shape.root(3, 3)
-DEEP = Shape.root(27, 3)  # whose child sessions are interior, too
-OF_OTHER_PROCESS = 50  # the host is of no node's process but those from here on
-
-
-class Carrier:
-    """Notes what is answered, and who offended."""
-
-    vote_every = 0
-    now = 0.0
-
-    def __init__(self) -> None:
-        self.replies: list[tuple[Node, m.Reply]] = []
-        self.offences: list[tuple[Node, Any]] = []
-
-    def reply(self, host: Host, link: Node, place: Place, reply: m.Reply) -> None:
-        self.replies.append((link, reply))
-
-    def offended(self, host: Host, link: Node, place: Place, call: Any) -> None:
-        self.offences.append((link, call))
-
-    def party(self, node: Node) -> Node:
-        return node
-
-    def owns(self, host: Host, node: Node) -> bool:
-        return node >= OF_OTHER_PROCESS
-
-    def is_end(self, ended: m.Ended) -> bool:
-        return ended.key == b"the end"
-
-    def welcome(self, *_: object) -> None:
-        pass
-
-    broadcast = call_later = welcome
-
-
-class Setup:
-    """A session with a leader, one who holds slot 1 and one who holds nothing that is named."""
-
-    def __init__(self, shape: Shape, key: bytes = KEY) -> None:
-        self.carrier = Carrier()
-        self.host = Host(0, self.carrier, Computation, None, key)
-        place = Place("0", (0,))
-        self.host.open(LEADER, m.Open(place, (5,), shape.plain()))
-        self.reflector: Reflector = self.host.reflectors["0"]
-        for node in (LEADER, HOLDER, OTHER):
-            self.arrive(node)
-        self.say(LEADER, m.Given("all"))
-        self.say(LEADER, m.Prepared([f"in {i}" for i in range(shape.slots)]))
-
-    def arrive(self, node: Node, past: m.Past | None = None) -> None:
-        self.host.receive(node, node, "0", m.Arrive(node, node, None, past))
-
-    def say(self, node: Node, call: Any) -> str:
-        """What becomes of it: whether it counts, is passed over, or is an offence."""
-        before, offences = self.reflector.state.seq, len(self.carrier.offences)
-        self.host.receive(node, node, "0", call)
-        if len(self.carrier.offences) > offences:
-            assert self.carrier.offences[-1] == (node, call)
-            return "offence"
-        return "counts" if self.reflector.state.seq > before else "passed over"
-
-
-def finished(node: Node, slot: int) -> m.Finished:
-    return m.Finished(node, (slot,), ["out"], 0.1)
+from tests.core.sessions.setup import (
+    COUNTS,
+    DEEP,
+    HOLDER,
+    INTERIOR,
+    KEY,
+    LATE,
+    LEADER,
+    LEAF,
+    OF_OTHER_PROCESS,
+    OFFENDS,
+    OTHER,
+    RETURNED,
+    STRANGER,
+    WIDE,
+    Carrier,
+    Setup,
+    finished,
+    open_child,
+    with_one_who_was_away,
+)
 
 
 def failed(node: Node, slot: int | None, partition: int | None, final: bool = False) -> m.Failed:
@@ -139,9 +91,8 @@ def test_every_message_has_a_role() -> None:
 
 # Whoever says it: the leader, the holder of slot 1, somebody who has slot 2, one who was away
 # and has slot 3, and one who is not there. What each says is in its own name, if in any.
-RETURNED = 4
 SPEAKERS = (LEADER, HOLDER, OTHER, RETURNED, STRANGER)
-COUNTS, LATE, OFFENDS = "counts", "passed over", "offence"
+
 TABLE: dict[type, tuple[Any, tuple[str, ...]]] = {
     m.Finished: (lambda node: finished(node, 1), (OFFENDS, COUNTS, OFFENDS, LATE, LATE)),
     m.Failed: (lambda node: child_failed(node, 1), (OFFENDS, COUNTS, OFFENDS, LATE, LATE)),
@@ -158,20 +109,12 @@ TABLE: dict[type, tuple[Any, tuple[str, ...]]] = {
     m.Restored: (lambda node: m.Restored({0: ("out", 0.1)}, None), (*[OFFENDS] * 4, LATE)),
     m.Late: (lambda node: m.Late(), (*[OFFENDS] * 4, LATE)),
 }
+
 ELSEWHERE = Place("0-1", (0, 7))
-WIDE = Shape.root(25, 5)
 
 
 def child_failed(node: Node, slot: int) -> m.Failed:
     return m.Failed(node, slot, m.Failure(f"0-{slot}", None, "error"), final=True)
-
-
-def with_one_who_was_away() -> Setup:
-    setup = Setup(WIDE)
-    setup.arrive(RETURNED, m.Past("", (), (4,), 1, seal(KEY, (4,), RETURNED)))
-    setup.say(RETURNED, m.Brought(Session("0", (4,), Computation, WIDE.plain()).snapshot()))
-    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, RETURNED, None]
-    return setup
 
 
 @pytest.mark.parametrize(
@@ -251,10 +194,10 @@ def test_a_key_is_taken_from_nodes_of_the_hosts_own_process() -> None:
     setup = Setup(INTERIOR)
     before = dict(setup.host.keys)
     for node in (LEADER, HOLDER, STRANGER - 60):
-        setup.host.receive(node, node, "0-1", m.Key("0-1", b"another"))
+        setup.give_key(node, b"another")
     assert setup.host.keys == before
     assert len(setup.carrier.offences) == 3
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", b"another"))
+    setup.give_key(MINE, b"another")
     assert setup.host.key(MINE, Place("0-1", (0, 0))) == b"another"
     assert setup.host.key(MINE, Place("0-1-2", (0, 0, 0))) == child_key(b"another", 2)
     assert setup.host.key(STRANGER, Place("0-1", (0, 0))) == b""  # another was given it
@@ -265,19 +208,16 @@ def test_a_key_is_taken_from_nodes_of_the_hosts_own_process() -> None:
 def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
     setup = Setup(INTERIOR)
     other = MINE + 1
-    setup.host.receive(other, other, "0-1", m.Key("0-1", child_key(KEY, 1)))
-    setup.host.receive(other, other, "0-1", open_child(other, (5, 1)))
-    here = setup.host.reflectors["0-1"]
+    setup.give_key(other, child_key(KEY, 1))
+    here = setup.open_child(other, (5, 1))
     assert here.key == child_key(KEY, 1)
     for key in (None, b"", b"another"):
         if key is not None:
-            setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", key))
-        setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 2**40)))
-        assert setup.host.reflectors["0-1"] is here
+            setup.give_key(MINE, key)
+        assert setup.open_child(MINE, (1000, 2**40)) is here
         assert not here.closed
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", here.key))
-    setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 2**40)))
-    assert setup.host.reflectors["0-1"].state.epoch == (1000, 2**40)
+    setup.give_key(MINE, here.key)
+    assert setup.open_child(MINE, (1000, 2**40)).state.epoch == (1000, 2**40)
     assert here.closed
     assert not setup.carrier.offences
 
@@ -285,17 +225,15 @@ def test_a_session_with_a_key_is_opened_anew_by_who_has_it() -> None:
 def test_whoever_has_a_key_of_a_root_that_was_opened_anew_opens_what_is_open_since_before() -> None:
     setup = Setup(INTERIOR)
     other = MINE + 1
-    setup.host.receive(other, other, "0-1", m.Key("0-1", child_key(KEY, 1)))
-    setup.host.receive(other, other, "0-1", open_child(other, (5, 1)))
-    here = setup.host.reflectors["0-1"]
+    setup.give_key(other, child_key(KEY, 1))
+    here = setup.open_child(other, (5, 1))
     setup.host.unlock()
     new = child_key(b"of another root", 1)
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", new))
-    setup.host.receive(MINE, MINE, "0-1", open_child(MINE, (1000, 1)))
+    setup.give_key(MINE, new)
+    assert setup.open_child(MINE, (1000, 1)).key == new
     assert here.closed
-    assert setup.host.reflectors["0-1"].key == new
-    setup.host.receive(other, other, "0-1", open_child(other, (2000, 1)))  # it has the key before
-    assert setup.host.reflectors["0-1"].state.epoch == (1000, 1)
+    reopened = setup.open_child(other, (2000, 1))  # it has the key before
+    assert reopened.state.epoch == (1000, 1)
 
 
 @pytest.mark.parametrize("told", ["0-1", "0-1-2"])
@@ -307,10 +245,10 @@ def test_what_a_node_here_is_told_of_a_session_counts_by_its_key(
     setup, other, plan = Setup(INTERIOR), MINE + 1, DEEP.child(1).plain()
     opening, facts = open_child(other, (5, 1), plan=plan), {0: ("out", 0.1)}
     key = child_key(KEY, 1)
-    setup.host.receive(other, other, "0-1", m.Key("0-1", key))
+    setup.give_key(other, key)
     if opened:
         setup.host.open(other, opening)
-    setup.host.receive(MINE, MINE, "0-1", m.Key("0-1", key if right else b"another"))
+    setup.give_key(MINE, key if right else b"another")
     del setup.host.reflectors["0"]  # it is elsewhere
     setup.host.receive(MINE, MINE, told, m.Kept(told, facts))
     if not opened:
@@ -320,12 +258,6 @@ def test_what_a_node_here_is_told_of_a_session_counts_by_its_key(
     known |= setup.host.backups.kept
     assert known == ({told: facts} if right else {})
     assert not setup.host.backups.claimed
-
-
-def open_child(node: Node, epoch: m.Epoch, child: int = 1, **other: Any) -> m.Open:
-    plan = INTERIOR.child(child).plain()
-    fields = {"place": Place(f"0-{child}", (0, 0)), "epoch": epoch, "plan": plan, **other}
-    return m.Open(**fields)
 
 
 @pytest.mark.parametrize(
@@ -363,144 +295,6 @@ def test_facts_are_kept_for_who_holds_what_they_are_about(
     assert (session in setup.host.backups.kept) == kept
     assert not setup.carrier.offences
     assert setup.say(node, m.Kept("7", {0: ("out", 0.1)})) == "offence"
-
-
-# -- what is late, and honest --------------------------------------------------------------
-
-
-def test_an_output_of_who_was_away_counts() -> None:
-    setup = Setup(LEAF)
-    setup.reflector.lose(HOLDER)
-    setup.arrive(HOLDER, m.Past("", (), (5,), 7, seal(KEY, (5,), HOLDER)))
-    assert setup.reflector.model.slots.gave(1, HOLDER)
-    assert setup.say(HOLDER, finished(HOLDER, 1)) == "counts"
-    assert setup.reflector.model.slots.outputs[1] == "out"
-
-
-def reopened(key: bytes = KEY) -> Setup:
-    """The session was opened under an older epoch elsewhere; 7 was there and had slot 1."""
-    setup = Setup(LEAF, key)
-    for node in (HOLDER, OTHER):
-        setup.reflector.lose(node)
-    return setup
-
-
-def past(claims: tuple[int, ...], mark: bytes) -> m.Past:
-    return m.Past("", claims, (4,), 9, mark)
-
-
-def test_who_shows_the_seal_of_an_older_incarnation_is_asked_for_its_replica() -> None:
-    setup = reopened()
-    setup.arrive(7, past((1,), seal(KEY, (4,), 7)))
-    assert setup.carrier.replies[-1] == (7, m.Bring())
-    older = Session("0", (4,), Computation, LEAF.plain())
-    older.apply(0.0, m.Given("all"))
-    older.apply(0.0, m.Prepared(["a", "b", "c"]))
-    older.apply(0.0, m.Joined(8, 8, None, (), False))  # has slot 0
-    setup.say(7, m.Brought(older.snapshot()))
-    assert setup.reflector.model.slots.worker[1] == 7  # it keeps what it claims
-    setup.arrive(8)
-    assert setup.say(8, finished(8, 0)) == "counts"  # as a replica that was brought shows
-
-
-@pytest.mark.parametrize("mark", [b"", b"made up", seal(KEY, (4,), 8), seal(KEY, (3,), 7)])
-def test_who_has_no_seal_is_not_believed(mark: bytes) -> None:
-    setup = reopened()
-    setup.arrive(7, past((1,), mark))
-    assert (7, m.Bring()) not in setup.carrier.replies
-    assert setup.reflector.model.slots.worker[1] != 7
-    before = setup.reflector.state.snapshot()
-    setup.say(7, m.Brought(before))
-    assert setup.reflector.state.snapshot() == before
-
-
-def test_without_a_key_whoever_comes_is_believed() -> None:
-    setup = reopened(key=b"")
-    setup.arrive(7, past((1,), b""))
-    assert setup.carrier.replies[-1] == (7, m.Bring())
-
-
-def test_the_key_of_a_child_session_goes_to_whoever_is_given_it() -> None:
-    setup = Setup(INTERIOR)
-    keys = [(node, reply) for node, reply in setup.carrier.replies if isinstance(reply, m.Key)]
-    children = enumerate((LEADER, HOLDER, OTHER))
-    assert keys == [(node, m.Key(f"0-{i}", child_key(KEY, i))) for i, node in children]
-    assert len({child_key(KEY, 0), child_key(KEY, 1), KEY}) == 3
-    assert child_key(b"", 0) == b""
-
-
-def test_a_replica_of_other_people_is_not_gone_on_with() -> None:
-    setup = Setup(LEAF)
-    reflector = setup.reflector
-    reflector.repair._mender = OTHER
-    forged = reflector.state.copy()
-    forged.people[77] = None
-    setup.say(OTHER, m.Brought(forged.snapshot()))
-    assert list(reflector.members) == [LEADER, HOLDER, OTHER]
-
-
-# -- what is late, and honest, in a session that was opened anew ---------------------------
-
-
-def test_who_never_was_away_offends_where_one_who_was_is_late() -> None:
-    setup = with_one_who_was_away()
-    assert setup.say(RETURNED, finished(RETURNED, 1)) == LATE
-    setup.reflector.lose(RETURNED)
-    setup.arrive(RETURNED)  # and does not say that it was here
-    assert setup.say(RETURNED, finished(RETURNED, 3)) == COUNTS  # its own, from before or now
-    assert setup.say(RETURNED, finished(RETURNED, 1)) == OFFENDS
-
-
-def test_what_comes_twice_counts_and_changes_nothing() -> None:
-    setup = Setup(LEAF)
-    assert setup.say(HOLDER, finished(HOLDER, 1)) == COUNTS
-    assert setup.say(HOLDER, m.Finished(HOLDER, (1,), ["another"], 0.1)) == COUNTS
-    assert setup.say(OTHER, m.Finished(OTHER, (1,), ["another"], 0.1)) == COUNTS  # it is done
-    assert setup.reflector.model.slots.outputs[1] == "out"
-
-
-def test_an_output_counts_when_a_replica_that_is_brought_shows_the_assignment() -> None:
-    setup = Setup(Shape.root(5, 5))
-    older = Session("0", (4,), Computation, Shape.root(5, 5).plain())
-    for message in (m.Given("all"), m.Prepared(["in"] * 5)):
-        older.apply(0.0, message)
-    for node in (RETURNED, 7, 8):  # they have slots 0, 1 and 2
-        older.apply(0.0, m.Joined(node, node, None, (), False))
-    for node in (7, RETURNED):
-        setup.arrive(node, m.Past("", (), (4,), 2, seal(KEY, (4,), node)))
-        setup.say(node, m.Brought(Session("0", (4,), Computation, older.model.plan).snapshot()))
-    assert setup.say(7, finished(7, 1)) == LATE  # nobody here has heard of it
-    setup.arrive(8, past((), seal(KEY, (4,), 8)))  # its replica came further
-    setup.say(8, m.Brought(older.snapshot()))
-    assert setup.say(7, finished(7, 2)) == LATE
-    assert setup.say(7, finished(7, 1)) == COUNTS
-    assert setup.say(RETURNED, finished(RETURNED, 0)) == COUNTS
-
-
-def test_a_claim_of_the_same_incarnation_is_believed_if_it_was_given_here() -> None:
-    setup = Setup(Shape.root(5, 5))
-    setup.reflector.lose(HOLDER)
-    mark = setup.reflector.seal_of(HOLDER)
-    setup.arrive(HOLDER, m.Past("", (1, 3), (5,), 9, mark))
-    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, None, None]
-    setup.reflector.lose(OTHER)
-    setup.arrive(OTHER, m.Past("", (3, 4), (5,), 9, b""))  # what it never had
-    assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, None, None]
-
-
-def test_a_claim_counts_with_a_seal_only() -> None:
-    for mark, worker in ((seal(KEY, (4,), 7), 7), (seal(KEY, (4,), 8), None), (b"", None)):
-        setup = Setup(Shape.root(5, 5))
-        setup.reflector.recovery.known[4,] = 9  # somebody has brought that replica by now
-        setup.arrive(7, past((4,), mark))
-        assert setup.reflector.model.slots.worker[4] == worker
-
-
-def test_a_replica_that_is_not_newer_is_not_asked_for() -> None:
-    setup = Setup(Shape.root(5, 5))
-    for node, seq, asked in ((6, 9, True), (7, 9, False), (8, 10, True)):
-        setup.arrive(node, m.Past("", (), (4,), seq, seal(KEY, (4,), node)))
-        assert ((node, m.Bring()) in setup.carrier.replies) == asked
 
 
 # -- keys go down the tree -----------------------------------------------------------------

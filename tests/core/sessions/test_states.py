@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +22,7 @@ from core.sessions.states import (
     IllegalStep,
     State,
 )
+from tests import TOP
 
 ALL = list(product(State, Event))
 LEGAL = [(state, event) for state, event in ALL if state in STEPS[event][0]]
@@ -124,7 +124,7 @@ def test_who_is_seated_or_leads_takes_part_and_nobody_else(state: State) -> None
 
 # -- the diagram in ARCHITECTURE.md --------------------------------------------------------
 
-ARCHITECTURE = Path(__file__).parents[3] / "ARCHITECTURE.md"
+ARCHITECTURE = TOP / "ARCHITECTURE.md"
 
 
 def diagram() -> str:

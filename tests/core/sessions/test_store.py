@@ -7,9 +7,9 @@ from core import messages as m
 from core.messages import Message
 from core.sessions.digest import digest
 from sim.store import MemoryStore
+from tests.core import restarting
 from tests.core.harness import SUBMITTER, Net
-from tests.core.test_sessions import WORK, compute, finish
-from tests.core.test_store import crash, restart
+from tests.core.stepping import WORK, compute, crash
 
 
 def test_a_new_incarnation_takes_the_place_of_the_older_one_with_its_first_message() -> None:
@@ -39,12 +39,4 @@ class Watched(MemoryStore):
 
 
 def test_what_is_loaded_is_the_session_after_each_message() -> None:
-    net = Net(Shape.root(9, 3), store=Watched())
-    net.submit()
-    for node in range(1, 6):
-        net.arrive(node, listens=node % 2 == 0)
-    net.settle(WORK)
-    compute(net, 1, 2, 3)
-    crash(net)
-    restart(net)
-    finish(net)
+    restarting.once(Watched())

@@ -10,7 +10,8 @@ from core import Session, Shape
 from core import messages as m
 from core.sessions.digest import digest
 from core.sessions.votes import HOST, Ballot
-from tests.core.harness import Net, sequential
+from tests.core.harness import Net
+from tests.core.spans import sequential
 
 WORK = {"compute"}
 RIGHT = {"free": "1", "slots": "2"}

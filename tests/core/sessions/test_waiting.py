@@ -9,7 +9,7 @@ import pytest
 from core import Computation, Host, Shape
 from core import messages as m
 from core.messages import Node, Place
-from tests.core.sessions.test_roles import Carrier
+from tests.core.sessions.setup import Carrier
 
 CROWD = 20_000
 SECONDS_MAX = (

@@ -1,8 +1,8 @@
-from pathlib import Path
-
 import pytest
+
+from tests import TOP
 
 
 @pytest.fixture(autouse=True)
 def _workers_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.setenv("PYTHONPATH", str(TOP))

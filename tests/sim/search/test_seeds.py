@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sim.search import report, trial
+from tests import TOP
 
-TOP = Path(__file__).parents[3]
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 FRESH, BATCH = 300, 20
 

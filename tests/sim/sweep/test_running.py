@@ -12,10 +12,10 @@ import attrs
 import pytest
 
 from sim import Report, World
-from sim.command.options import DEFAULTS
+from sim.options import WorldOptions
 from sim.sweep import grid, run, sweep
+from tests import TOP
 
-TOP = Path(__file__).parents[3]
 OWN = {"wall_seconds", "peak_rss_bytes"}  # of the process
 
 DYING = """
@@ -53,7 +53,7 @@ def test_a_row_is_what_a_world_reports() -> None:
 def test_the_fanout_that_a_world_chooses_is_told() -> None:
     (row,) = sweep({}, nodes=200, delay="1").to_dicts()
     assert row["fanout"] == World(nodes=200).shape.fanout
-    assert (row["seed"], row["latency"]) == (DEFAULTS["seed"], DEFAULTS["latency"])
+    assert (row["seed"], row["latency"]) == (WorldOptions().seed, WorldOptions().latency)
 
 
 def test_everything_a_report_counts_has_a_column() -> None:

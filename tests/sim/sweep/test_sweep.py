@@ -18,8 +18,8 @@ import pytest
 
 from sim import World
 from sim.sweep.__main__ import main
+from tests import TOP
 
-TOP = Path(__file__).parents[3]
 OPTIONS = """
 nodes fanout latency seeds partitions listening job prepare compute collect input
 service-time arrival-rate arrivals lifetime delay tick faults heartbeat jobs out

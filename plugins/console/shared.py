@@ -1,0 +1,169 @@
+"""The options that mean the same in the simulator and on TCP, each to be a field of both.
+
+What differs between the two, a default in words or what comes from a seed, is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from plugins.console import checks
+from plugins.console.exits import Exit
+from plugins.console.options import BadOption, Must, option, switch
+from plugins.jobs.values import SEEDS, is_seed
+
+JOB = "plugins.demo"  # by default
+
+# -- what Python may give ------------------------------------------------------------------
+
+
+def whole(low: int, high: float = inf) -> Must:
+    """A whole number from `low` to `high`."""
+    wanted = f", {low} or more" if high == inf else f" from {low} to {high}"
+    return Must(lambda n: _is_whole(n) and low <= n <= high, f"a whole number{wanted}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def real(wanted: str, allowed: Callable[[float], bool]) -> Must:
+    """A number of any kind; not-a-number is never allowed, as it compares false."""
+    return Must(lambda x: isinstance(x, int | float) and allowed(x), wanted)
+
+
+TEXT = Must(lambda value: isinstance(value, str | PathLike), "text, or left out")
+TRUE_OR_FALSE = Must(lambda value: isinstance(value, bool), "True or False")
+
+
+# -- what is computed ----------------------------------------------------------------------
+
+
+def job(parts: str) -> Any:
+    """What has the functions: `parts` says which."""
+    return option(JOB, "MODULE_OR_FILE", checks.job, f"what has {parts}")
+
+
+def function(part: str, what: str) -> Any:
+    """One function of the job from elsewhere, which does `what`."""
+    return option(
+        None,
+        "MODULE_OR_FILE[:NAME]",
+        checks.job,
+        f"the function that {what}",
+        f"the job's own; NAME: {part}",
+        TEXT,
+    )
+
+
+def prepare() -> Any:
+    return function("prepare", "cuts an input")
+
+
+def compute() -> Any:
+    return function("compute", "computes a piece")
+
+
+def collect() -> Any:
+    return function("collect", "combines outputs")
+
+
+def input() -> Any:
+    return option(
+        None,
+        "VALUE",
+        checks.plain_data,
+        "the job's input, read as JSON, else taken as text",
+        "none, and the job chooses",
+    )
+
+
+def partitions() -> Any:
+    return option(
+        None,
+        "P",
+        checks.COUNT,
+        "how many pieces the job is cut into",
+        "as many as there are nodes",
+        whole(1),
+    )
+
+
+def fanout(high: int) -> Any:
+    return option(
+        None,
+        "F",
+        checks.between(2, high),
+        f"the most slots of a session, 2 to {high}",
+        "chosen for the number of partitions, as few levels as need no more than 100 slots, then "
+        "the fewest slots for so many levels: 32 for a thousand, 100 for a million",
+        whole(2, high),
+    )
+
+
+def piece_timeout() -> Any:
+    """Of any call of a job's function."""
+    return option(
+        None,
+        "SECONDS",
+        checks.DURATION,
+        "a call of a function of the job that takes longer is ended, and has failed: it is "
+        "tried again, elsewhere if there is anybody else",
+        "it may take for ever",
+        real("above 0 seconds", lambda x: x > 0),
+    )
+
+
+def keep_going() -> Any:
+    return switch(
+        "a piece that fails for good is left out: the rest is collected, without it, what is "
+        f"missing is told, and the exit code is {Exit.INCOMPLETE}",
+        "the job fails",
+        TRUE_OR_FALSE,
+    )
+
+
+def seed(drawn: str) -> Any:
+    """`drawn` is what comes from it."""
+    must = Must(is_seed, f"a whole number {SEEDS}")
+    return option(0, "S", checks.SEED, f"a whole number; {drawn} drawn from it", must=must)
+
+
+# -- what is shown -------------------------------------------------------------------------
+
+
+def trace(how: str) -> Any:
+    """What is to be kept of a run for looking at it."""
+    return option(None, "FOLDER", checks.FOLDER, how, "nowhere", TEXT, _path)
+
+
+def _path(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) else value
+
+
+def sample(happened: str = "happened", alike: str = "") -> Any:
+    """Of a trace."""
+    return option(
+        1,
+        "K",
+        checks.COUNT,
+        f"with --trace: what {happened} to one in K nodes, and to control nodes, to those "
+        f"from when they lead{alike}",
+        "1, to all",
+        whole(1),
+    )
+
+
+def require_trace(named: dict[str, Any]) -> None:
+    """Raises BadOption for a sample of no trace."""
+    if "sample" in named and "trace" not in named:
+        raise BadOption("--sample says nothing without a trace: give --trace FOLDER, too")
+
+
+def json(shown: str, units: str = "") -> Any:
+    """`shown` is what is printed for people."""
+    return switch(f"one JSON object on standard output, and nothing else there{units}", shown)

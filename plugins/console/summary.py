@@ -1,0 +1,97 @@
+"""How a run went, as a table for people: the rows that mean the same in the simulator and on TCP.
+
+A row is a name and a value; where there is nothing to say there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from core.messages import Failure
+from plugins.console.telling import Lost, counted, short
+
+Row = tuple[str, str]
+
+BLANK: Row = ("", "")
+
+
+class Report(Protocol):
+    """What both reports have."""
+
+    @property
+    def result(self) -> Any: ...
+    @property
+    def failure(self) -> Failure | None: ...
+    @property
+    def lost(self) -> Lost | None: ...
+    @property
+    def partitions(self) -> int: ...
+    @property
+    def fanout(self) -> int: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def repeated(self) -> int | None: ...
+    @property
+    def finished_seconds(self) -> float | None: ...
+    @property
+    def messages(self) -> int: ...
+    @property
+    def root_messages(self) -> int: ...
+    @property
+    def divergences(self) -> int: ...
+
+
+def is_over(report: Report) -> bool:
+    """Whether there is a result, or a failure in its place."""
+    return report.failure is not None or report.finished_seconds is not None
+
+
+def unfinished(missing: str) -> Failure:
+    """What is a run's failure that could not finish."""
+    return Failure("0", None, missing)
+
+
+def done(report: Report) -> str:
+    return f"{report.accepted:,} of {report.partitions:,} partitions were accepted"
+
+
+def head(report: Report) -> list[Row]:
+    """The result, and the shape of the tree."""
+    return [
+        ("result", short(report.result) if report.failure is None else "none"),
+        BLANK,
+        ("tree", f"{counted(report.levels, 'level')}, at most {report.fanout:,} slots a session"),
+    ]
+
+
+def finished(report: Report, since: str) -> Row:
+    """When; `since` says in which time."""
+    if report.finished_seconds is None:
+        return "finished", "never"
+    verb = "failed " if report.failure else ""
+    return "finished", f"{verb}after {report.finished_seconds:,.3f} s{since}"
+
+
+def partitions(report: Report) -> list[Row]:
+    """How many of them, how many again, how many are lost."""
+    text = f"{report.accepted:,} of {report.partitions:,} accepted"
+    if again := report.repeated:
+        text += f"; {again:,} computed again ({again / report.partitions:.2%})"
+    rows = [("partitions", text)]
+    if (lost := report.lost) is not None:
+        rows.append(("lost", f"{lost.count:,}: {lost.which}"))
+    return rows
+
+
+def messages(report: Report) -> Row:
+    changed = f"{report.root_messages:,} changed the root session"
+    return "messages", f"{report.messages:,}, of which {changed}"
+
+
+def replicas(report: Report) -> list[Row]:
+    if not report.divergences:
+        return []
+    return [("replicas", f"{report.divergences:,} differed, and were repaired")]

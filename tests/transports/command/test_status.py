@@ -1,0 +1,130 @@
+"""How a job stands, asked from outside while it goes on in several processes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from tests.processes import free_port, until
+from tests.running import Program, Programs
+from tests.transports.command.jobs_for_tests import SLEEPING
+
+PROGRAM = "python -m transports.tcp"
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def host(run: Programs) -> Program:
+    """Of a job on three processes, which will not end by itself soon; token included."""
+    job = ("--job", run.job(SLEEPING), "--input", 0.2, "--partitions", 400, "--fanout", 8)
+    bots = ("--bots", "plugins.bots_local", "--nodes", 30, "--processes", 3)
+    return run.host(*job, *bots, env={"MILLION_NODES_TOKEN": TOKEN})
+
+
+def asked(run: Programs, address: str, *options: object) -> Program:
+    return run.start("status", address, *options, env={"MILLION_NODES_TOKEN": TOKEN})
+
+
+def test_the_tree_as_it_stands(run: Programs, host: Program) -> None:
+    def grown() -> dict[str, Any]:
+        told = asked(run, host.address, "--json").report()
+        done = any(session["accepted"] for session in told["sessions"])
+        return told if done and len(told["sessions"]) > 20 else {}
+
+    told = until(grown)
+    sessions = {session["session"]: session for session in told["sessions"]}
+    assert (told["address"], told["job"]) == (host.address, "job.py")
+    assert (told["processes"], told["nodes"], told["unreached"]) == (3, 30, [])
+    assert len({session["address"] for session in told["sessions"]}) > 2  # it is a real tree
+    root = sessions["0"]
+    assert (root["slots"], root["partitions"], root["address"]) == (7, 400, host.address)
+    for name, session in sessions.items():
+        parent = sessions.get(name.rpartition("-")[0])
+        assert name == "0" or parent is not None
+        assert session["participants"] <= 2 * session["slots"] + 1
+    check_the_table(run, host)
+    check_another_process(run, told, host)
+    host.interrupt()
+    host.ended(130)
+    run.see_that_none_is_left()
+
+
+def check_the_table(run: Programs, host: Program) -> None:
+    table = asked(run, host.address).ended().stdout.splitlines()
+    assert table[0] == f"host              {host.address}"
+    assert table[1] == "job               job.py"
+    assert table[2] == "connected         3 processes, 30 nodes"
+    assert table[3].endswith(" of 400 accepted")
+    assert table[5].startswith("0                     0 of 7 slots done  8 participants")
+    assert table[6].startswith("  0-0 ")
+
+
+def check_another_process(run: Programs, told: dict[str, Any], host: Program) -> None:
+    """One that joined can be asked as well: what it says begins at its own sessions."""
+    other = next(s["address"] for s in told["sessions"] if s["address"] != host.address)
+    done = asked(run, other).ended()
+    assert done.stdout.startswith(f"host              {other}\njob               job.py\n")
+    assert " of 400 accepted" not in done.stdout
+    assert "  0-" in done.stdout
+
+
+def test_nothing_has_begun_yet(run: Programs) -> None:
+    host = run.host("--wait-nodes", 5)
+    host.says("host at")
+    told = asked(run, host.address, "--json").ended(5)
+    assert "it has no token, this process requires one" in told.stderr
+    told = run.start("status", host.address).ended()
+    assert told.stdout == (
+        f"host              {host.address}\n"
+        "job               none yet, it waits for nodes\n"
+        "connected         0 processes, 0 nodes\n"
+    )
+    host.interrupt()
+    host.ended(130)
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        ("", "it requires a token, this process has none: give --token-file"),
+        (TOKEN[::-1], "it does not know the token of this process"),
+    ],
+    ids=["none", "another"],
+)
+def test_the_token_is_needed_to_ask(run: Programs, token: str, why: str) -> None:
+    host = run.host(env={"MILLION_NODES_TOKEN": TOKEN})
+    address = host.address
+    refused = run.start("status", address, env={"MILLION_NODES_TOKEN": token}).ended(5)
+    assert refused.stderr == f"{PROGRAM}: {address}: {why}\n"
+    host.interrupt()
+    host.ended(130)
+
+
+def test_nobody_is_there(run: Programs) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    done = run.start("status", address).ended(4)
+    line = f"{PROGRAM}: {address}: nobody listens there: see whether it runs\n"
+    assert (done.stderr, done.stdout) == (line, "")
+
+
+def test_something_else_is_there(run: Programs) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        done = run.start("status", address, "--json").ended(5)
+        thread.join()
+    assert (done.stderr, done.stdout) == (f"{PROGRAM}: {address}: it speaks HTTP\n", "")
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(done.stdout)

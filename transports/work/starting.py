@@ -1,0 +1,91 @@
+"""Computing processes are started here, maybe before it is known what for: it takes longer than
+most calls.
+
+It is done by the thread that the loop runs in, as the kernel ends a computing process together with
+the thread that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from mmap import mmap
+from pathlib import Path
+from typing import BinaryIO
+
+import attrs
+
+from transports.work.computing import PAGE_BYTES, words
+
+STDERR = 2
+TOP = Path(__file__).parents[2]
+BUFFER_BYTES = 2**20  # of calls that wait in the connection
+BOOT = (
+    "import json, sys; options = json.loads(sys.argv[1]); sys.path[:] = options.pop('path'); "
+    "from transports.work.computing import serve; serve(**options)"
+)
+
+
+@attrs.define(eq=False)
+class Started:
+    """A computing process that has yet to be told which job it is for."""
+
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    page: memoryview[int]
+
+    def end(self) -> None:
+        """It is not needed."""
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def start() -> Started:
+    """Start one. Raises OSError."""
+    with _memory() as memory, ExitStack() as stack:
+        page = words(mmap(memory.fileno(), PAGE_BYTES))
+        ours, theirs = socket.socketpair()
+        stack.callback(ours.close)
+        with theirs:
+            process = _process(theirs.fileno(), memory.fileno())
+        stack.pop_all()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    return Started(process, ours, page)
+
+
+def _memory() -> BinaryIO:
+    """A page that both can map. Raises OSError.
+
+    Not one of a disk, if possible: where that turns out to be full whoever writes to it dies.
+    """
+    if sys.platform == "linux":
+        memory: BinaryIO = os.fdopen(os.memfd_create("page"), "w+b")
+    else:
+        memory = tempfile.TemporaryFile()  # noqa: SIM115  whoever asks closes it
+    memory.write(bytes(PAGE_BYTES))
+    memory.flush()
+    return memory
+
+
+def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:
+    own_first = [str(TOP), *sys.path]  # a job's folder may have something that is called like ours
+    options = {"fd": fd, "memory": memory, "parent": os.getpid(), "path": own_first}
+    # An interruption is for this process to deal with, also while the other one starts.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", BOOT, json.dumps(options)],
+            stdin=subprocess.DEVNULL,
+            stdout=STDERR,
+            pass_fds=(fd, memory),
+            process_group=0,  # a job that sends a signal to its own does not send it to ours
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
