@@ -38,7 +38,7 @@ class Lasting:
             yield from self._unkept()
             yield from self._unrepaired()
             if not self.taint.nodes:  # who lies has others sent about, and what is untrue kept
-                yield from self.places.wrong(self._chains)
+                yield from self.places.wrong(self._chains, self._wrong_unheard())
                 yield from self.memory.wrong()
 
     def reflectors(self) -> Iterator[Reflector]:
@@ -156,6 +156,13 @@ class Lasting:
             up = above.place.parent()
             above = None if up is None else self.current(up.session)
         return None if above is None else above.host
+
+    def _wrong_unheard(self) -> set[str]:
+        """The sessions of which a replica is wrong, and nothing was ordered since to show it."""
+        return {
+            reflector.session for reflector, seq in self.corrupted.items()
+            if reflector.state.seq - seq <= self.network.vote_every
+        }  # fmt: skip
 
     def _unrepaired(self) -> Iterator[Wrong]:
         """Replicas that differ from their host's though much was ordered since they were wrong."""

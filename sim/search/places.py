@@ -29,16 +29,19 @@ class Places:
             self._turned_away[link.node] = self.network.now
         self._reply(host, link, place, reply)
 
-    def wrong(self, chains: dict[Node, list[Worker]]) -> Iterator[Wrong]:
+    def wrong(self, chains: dict[Node, list[Worker]], misled: set[str]) -> Iterator[Wrong]:
         """Nodes that are without a place now, though somebody is there to give them one.
 
-        `chains`: the views of each node that is there.
+        `chains`: the views of each node that is there. `misled`: sessions in which somebody may
+        not have heard what it is to do; who is sent from there may find nothing.
         """
         network = self.network
         if not network.alive[network.submitter] or network.outcome is not None:
             return
         for node, chain in chains.items():
-            if not self._has_place(node, chain):
+            misled_here = any(f"{view.place.session}-".startswith(f"{name}-")
+                              for view in chain for name in misled)  # fmt: skip
+            if not (misled_here or self._has_place(node, chain)):
                 what = f"node {node} has no place, nor was it told when to ask again"
                 yield Wrong(ANSWERED, what, "", node)
 

@@ -177,7 +177,7 @@ MUTANTS = (
     Mutant(
         "a job that fails is tried for ever",
         Steps._give_up,
-        "final or (len(tried) >= TRIES and not others)",
+        "final or (len(tried) >= tries.TRIES and not others)",
         "False",
         135,
         (ENDS,),
@@ -250,8 +250,8 @@ MUTANTS = (
     Mutant(
         "three nodes of one broken process are enough",
         Steps._give_up,
-        "failed_for_good(tried) and not",
-        "len(tried) >= TRIES and not",
+        "tries.failed_for_good(tried) and not",
+        "len(tried) >= tries.TRIES and not",
         50,
         (SOUND,),
     ),
@@ -266,10 +266,18 @@ MUTANTS = (
     Mutant(
         "a slot that fails has one try",
         Steps._give_up,
-        "len(tried) >= TRIES and not others",
+        "len(tried) >= tries.TRIES and not others",
         "True",
         57,
         (RESULT, SOUND),
+    ),
+    Mutant(
+        "who had a piece for too long has nothing when it answers",
+        Slots.answered,
+        "node in self.aside and self.aside.pop(node) is None",
+        "self.aside.pop(node, self) is self and False",
+        2000,
+        (SOUND,),
     ),
     Mutant(
         "a failure counts twice",
@@ -625,7 +633,7 @@ MUTANTS = (
         Admission.waiting,
         "(*waiting, *self.standbys.values())",
         "waiting",
-        850,
+        2000,
         (ANSWERED, RELEASED),
     ),
     # -- memory ---------------------------------------------------------------------------

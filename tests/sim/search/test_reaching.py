@@ -52,7 +52,7 @@ sessions/repair.py: elif outvoted == HOST: -> for outvoted, fields in wrong.item
 slots.py: if node not in self.idle: -> the end
 
 # Two things at the same time, of which the first leaves nothing to do for the second
-lateness.py: if node is None or worker is None: -> return
+lateness.py: if node is None or worker is None or i in slots.helpers: -> return
 sessions/admission.py: if child not in self._redirects: -> self._locate(child)
 sessions/chain.py: if self.below: -> if self.above:
 sessions/chain.py: if self.lead is not None and self.lead.child == supply.child: -> the end
@@ -65,10 +65,11 @@ sessions/participant.py: elif way is OUTSIDE: -> self.step(states.SENT_OUTSIDE)
 sessions/participant.py: if not above.place.leads_to(place.session): -> return OUTSIDE
 sessions/participant.py: if self.address is not None and place.leads_to(reply.session): -> the end
 sessions/participant.py: if self.below.state is states.LEADING and self.hops > YIELD_TRIES: -> self.hops = 0
+lateness.py: if other is None: -> slots.rest(node)  # behind the other one, whose turn comes when it is late again
 sessions/recovery.py: if node not in reflector.members: -> the end
+sessions/recovery.py: if not reflector.state.moved:  # else it brings that there -> if node not in reflector.members:
 sessions/reflector.py: if self.closed: -> return
 sessions/roles.py: if above is None: -> return PASSED_OVER
-slots.py: if until <= now:  # else another of its nodes has failed meanwhile, and it pauses already -> the end
 steps.py: if slots.done[i]: -> return True  # in vain: others have done it
 """  # noqa: E501 - lines of the core as they are
 
