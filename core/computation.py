@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from core import lateness
 from core import messages as m
+from core import stragglers
 from core.cutting import Shape
 from core.messages import Facts, Node, Value
 from core.rights import RIGHTS, SAYS
-from core.sessions.model import Handler, Model, People, Right
+from core.sessions.model import Handler, Membership, Model, Right
 from core.sessions.roles import Role
 from core.slots import Slots
 from core.steps import Steps
@@ -31,7 +31,7 @@ class Computation(Model):
 
     __slots__ = ("given", "input", "leaf", "shape", "slots", "steps")
 
-    def __init__(self, plan: Value, people: People) -> None:
+    def __init__(self, plan: Value, people: Membership) -> None:
         self.shape = shape = Shape(*plan)
         self.leaf = shape.leaf
         self.slots = slots = Slots(shape, people.epoch)
@@ -130,7 +130,7 @@ class Computation(Model):
         were_open, pace = slots.remaining, slots.paces.get(node)
         for i, output in zip(numbers, finished.outputs, strict=True):
             held = slots.finish(i, node, output, now, finished.lost) or held
-        if (slots.pauses and slots.pauses.cancel(m.process_of(node))) or not self.leaf:
+        if (slots.backoffs and slots.backoffs.cancel(m.process_of(node))) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
         if not self.leaf:
             self.people.note(numbers)
@@ -166,12 +166,12 @@ class Computation(Model):
         self.steps.late(now)
         slots.resume(now)
         self._employ_idle(now)
-        for i, node, worker in lateness.helped(slots, now):
+        for i, node, worker in stragglers.helped(slots, now):
             if self.leaf:
                 self._compute(node, (i,))
             else:
                 self._visit(i, node, worker)
-        for i, leader in lateness.led_anew(slots, now):
+        for i, leader in stragglers.led_anew(slots, now):
             self._lead(i, leader)
         self.steps.watch()
 

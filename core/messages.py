@@ -98,9 +98,9 @@ class Failed:
 
 Message = (
     s.Joined | s.Left | Given | Prepared | Collected | Finished | Failed | s.Restored
-    | s.Late | s.Moved | s.Ended
+    | s.Alarm | s.Moved | s.Ended
 )  # fmt: skip
-Call = s.Arrive | s.Leave | s.Brought | s.Vote | s.Kept | s.Key | s.Open | Message
+Call = s.Arrive | s.Leave | s.StateTransfer | s.Vote | s.Backup | s.Key | s.Open | Message
 
 
 # -- commands ------------------------------------------------------------------------------
@@ -156,5 +156,5 @@ class Abort:
 
 Command = (
     Compute | s.Lead | s.Supply | s.Visit | s.Rest | s.TakeOver | Prepare | Collect | HandUp
-    | s.Keep | Abort | s.Go | s.Stop
+    | s.KeepBackup | Abort | s.Go | s.Stop
 )  # fmt: skip

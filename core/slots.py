@@ -14,13 +14,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
-from core import columns, lateness
+from core import columns, stragglers
 from core.cutting import Shape
 from core.losses import loss_by, shortened
 from core.messages import Failure, Loss
 from core.sessions.messages import Epoch, Facts, Node, Value, process_of
-from core.sessions.model import People, Room
-from core.tries import SECONDS_MAX, TRIES_ALONE, Pauses, processes_of, who_may_try
+from core.sessions.model import Membership, Room
+from core.tries import SECONDS_MAX, TRIES_ALONE, Backoffs, processes_of, who_may_try
 
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
@@ -29,9 +29,28 @@ class Slots(Room):
     """The slots of one session, and who is idle in it."""
 
     __slots__ = (
-        "anew", "aside", "assigned", "claimed", "done", "failed", "former", "free", "fresh",
-        "helpers", "inputs", "lost", "outputs", "paces", "pauses", "queue", "remaining", "seconds",
-        "shape", "short", "started", "worker",
+        "anew",
+        "aside",
+        "assigned",
+        "backoffs",
+        "claimed",
+        "done",
+        "failed",
+        "former",
+        "free",
+        "fresh",
+        "helpers",
+        "inputs",
+        "lost",
+        "outputs",
+        "paces",
+        "queue",
+        "remaining",
+        "seconds",
+        "shape",
+        "short",
+        "started",
+        "worker",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, epoch: Epoch = ()) -> None:
@@ -50,7 +69,7 @@ class Slots(Room):
         self.aside: dict[Node, None] = {}  # who had one for too long, and may be at it for ever
         self.failed: dict[int, tuple[Node, ...]] = {}  # who has, once for each time
         self.lost: dict[int, Loss] = {}  # of those done, what is missing from their outputs
-        self.pauses = Pauses()
+        self.backoffs = Backoffs()
         self.former: dict[int, tuple[Node, ...]] = {}  # who had it, of those that are not done
         self.paces: dict[Node, float] = {}  # seconds a piece, of those who get several at once
         self.free = self.remaining = count
@@ -64,10 +83,10 @@ class Slots(Room):
 
     # -- given and given back --------------------------------------------------------------
 
-    def take(self, node: Node, people: People, now: float) -> list[int]:
+    def take(self, node: Node, people: Membership, now: float) -> list[int]:
         """Give `node` the next free slots, but none that it failed if others may try it."""
         taken: list[int] = []
-        if self.pauses and process_of(node) in self.pauses.present():
+        if self.backoffs and process_of(node) in self.backoffs.present():
             return taken
         refused: dict[int, None] = {}
         done, worker = self.done, self.worker
@@ -88,12 +107,12 @@ class Slots(Room):
             self.queue += reversed(refused)
         return taken
 
-    def _others_may_try(self, i: int, node: Node, people: People) -> bool:
+    def _others_may_try(self, i: int, node: Node, people: Membership) -> bool:
         failed = self.failed[i]
         others = self.untried(failed, people)
         return process_of(node) in processes_of(failed) and bool({*others} - {*self.aside})
 
-    def untried(self, tried: Sequence[Node], people: People) -> list[Node]:
+    def untried(self, tried: Sequence[Node], people: Membership) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
         at_it = [n for n, done in zip(self.worker, self.done, strict=True) if done]
         if len(tried) >= TRIES_ALONE:
@@ -105,14 +124,14 @@ class Slots(Room):
         tried = below if node in below else (node, *below)
         self.failed[i] = (*self.failed.get(i, ()), *tried)
         if not (below and self.shape.keep_going):  # else it has paused in the session below
-            self.pauses.begin(process_of(node), now)
+            self.backoffs.begin(process_of(node), now)
 
     def resume(self, now: float) -> None:
         """Those whose pause is over may have something again, and what others had for too long."""
-        self.pauses.end(now)
-        lateness.set_aside(self, now)
+        self.backoffs.end(now)
+        stragglers.set_aside(self, now)
 
-    def share(self, node: Node, people: People) -> int:
+    def share(self, node: Node, people: Membership) -> int:
         """How many slots `node` may have at once, where there are any (guided self-scheduling)."""
         if not self.shape.leaf:
             return 1
@@ -227,7 +246,7 @@ class Slots(Room):
     def lose(self, i: int, failure: Failure, now: float) -> None:
         """Slot `i` has failed for good, which is not the fault of those who tried."""
         for process in processes_of(self.failed.pop(i, ())):
-            self.pauses.pop(process, None)
+            self.backoffs.pop(process, None)
         self.accept(i, None, now - self.started[i], loss_by(failure, self.shape.sizes()[i]))
 
     def accept(self, i: int, output: Value, seconds: float, lost: Loss | None = None) -> None:
@@ -273,21 +292,21 @@ class Slots(Room):
     def watch(self, due: float | None, short: bool) -> None:
         """Look then (None: no step is due), where a leader is to go, or when a pause is over."""
         self.short = short
-        times = [until for _, until in self.pauses.values() if until]
-        if unled := lateness.unled(self):
+        times = [until for _, until in self.backoffs.values() if until]
+        if unled := stragglers.unled(self):
             times.append(unled[0])
         self.look = min(times if due is None else [*times, due], default=None)
 
     def due(self) -> float | None:
-        some_fail = self.failed or self.pauses
+        some_fail = self.failed or self.backoffs
         if (self.free and not some_fail) or not self.remaining:
             return None
-        overdue = lateness.overdue(self)
+        overdue = stragglers.overdue(self)
         return overdue and overdue[0]
 
     def wanted(self) -> bool:
         """Somebody is wanted, too, where those who are there may not have what is to be done."""
-        if not (self.short or (self.free and (self.failed or self.pauses))):
+        if not (self.short or (self.free and (self.failed or self.backoffs))):
             return self.free > len(self.idle)
         people = {*self.idle, *self.worker, *self.helpers.values()} - {None}
         return self.free > len(self.idle) or len(people) < 2 * self.shape.fanout

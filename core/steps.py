@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from core import messages as m
 from core import tries
-from core.lateness import LEAD_SECONDS
 from core.losses import united
 from core.messages import Loss, Node, Value
+from core.stragglers import LEAD_SECONDS
 
 if TYPE_CHECKING:
     from core.computation import Computation
@@ -182,7 +182,7 @@ class Steps:
             if self._give_up(failed, tried, others, now) or (self.asked and not self._again()):
                 return
             if not self._ask_another(now):
-                self._set(now + tries.pause_seconds(len(tried)))
+                self._set(now + tries.backoff_seconds(len(tried)))
 
     def _give_up(
         self, failed: m.Failed, tried: Sequence[Node], others: list[Node], now: float

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.sessions.messages import Node, process_of
-from core.sessions.model import People
+from core.sessions.model import Membership
 
 TRIES = 3
 TRIES_ALONE = 10  # where somebody who has not failed may be at it for ever
 SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
-PAUSE_SECONDS = 0.5
-PAUSES_MAX = 12  # times that a pause is doubled
+BACKOFF_SECONDS = 0.5
+BACKOFFS_MAX = 12  # times that a pause is doubled
 
 
 def processes_of(nodes: Iterable[Node]) -> set[int]:
@@ -29,19 +29,19 @@ def processes_of(nodes: Iterable[Node]) -> set[int]:
 
 
 def who_may_try(
-    tried: Iterable[Node], people: People, busy: Iterable[Node | None] = ()
+    tried: Iterable[Node], people: Membership, busy: Iterable[Node | None] = ()
 ) -> list[Node]:
     """Whose turn it is: in join order, of no process that has tried, and not busy for ever."""
     been, barred = processes_of(tried), {*people.observers, *busy}
     return [n for n in people.people if process_of(n) not in been and n not in barred]
 
 
-def pause_seconds(times: int) -> float:
+def backoff_seconds(times: int) -> float:
     """For how many seconds who has failed so often is to have nothing."""
-    return PAUSE_SECONDS * 2.0 ** min(times - 1, PAUSES_MAX)
+    return BACKOFF_SECONDS * 2.0 ** min(times - 1, BACKOFFS_MAX)
 
 
-class Pauses(dict[int, tuple[int, float]]):
+class Backoffs(dict[int, tuple[int, float]]):
     """Of processes that fail: how often they have, and until when they are to have nothing."""
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class Pauses(dict[int, tuple[int, float]]):
         """It has failed; where it pauses already, that was another of its nodes meanwhile."""
         times, until = self.get(process, (0, 0.0))
         if until <= now:
-            self[process] = times + 1, now + pause_seconds(times + 1)
+            self[process] = times + 1, now + backoff_seconds(times + 1)
 
     def cancel(self, process: int) -> bool:
         """It has succeeded, and need not pause any more; whether it had failed."""

@@ -8,9 +8,9 @@ everyone who comes. What is asked of a model and of a view stands in `model.py` 
 from core.sessions.host import Host
 from core.sessions.model import Model, Room
 from core.sessions.participant import Participant, Port
-from core.sessions.people import Session
 from core.sessions.reflector import Carrier, Reflector
 from core.sessions.replica import Replica
+from core.sessions.session import Session
 from core.sessions.store import Store
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from core.sessions import messages as m
 from core.sessions.alarms import Alarms
 from core.sessions.messages import Node, Reply
-from core.sessions.people import Told
+from core.sessions.session import Told
 
 if TYPE_CHECKING:
     from core.sessions.model import Room
@@ -203,17 +203,17 @@ class Admission:
 
     def waiting(self) -> list[tuple[Node, Any]]:
         """Those who bring a replica, came early or stand by, with what leads to them."""
-        waiting = [*self.reflector.recovery.bringing.values(), *(self.early or {}).values()]
+        waiting = [*self.reflector.recovery.transferring.values(), *(self.early or {}).values()]
         return [(arrival.node, link) for link, arrival in (*waiting, *self.standbys.values())]
 
     def lose(self, node: Node) -> bool:
         """`node` has gone. Whether it stood by."""
         if self.early is not None:
-            bringing = self.reflector.recovery.bringing
+            transferring = self.reflector.recovery.transferring
             if node == self.reflector.opener:
-                for link, _ in [*self.early.values(), *bringing.values()]:
+                for link, _ in [*self.early.values(), *transferring.values()]:
                     self.reflector.reply(link, m.Absent())
                 self.early, self.reflector.opener = {}, NOBODY
-                bringing.clear()
+                transferring.clear()
             self.early.pop(node, None)
         return self.standbys.pop(node, None) is not None

@@ -46,7 +46,7 @@ class Alarms:
         if due is not None and due <= reflector.carrier.now:
             if not door.room.idle:
                 door.call_standby()
-            reflector.order(m.Late())
+            reflector.order(m.Alarm())
         self.watch()
 
     def look(self, when: float) -> None:
@@ -60,6 +60,6 @@ class Alarms:
         if not reflector.live or self.door.room.look != when:
             return
         if when <= reflector.carrier.now:
-            reflector.order(m.Late())
+            reflector.order(m.Alarm())
         else:  # by a hair
             self.look(when)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.sessions import messages as m
 from core.sessions.messages import Facts, Node
-from core.sessions.people import Told
 from core.sessions.roles import child_key, key_below
+from core.sessions.session import Told
 
 if TYPE_CHECKING:
     from core.sessions.host import Host
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 class Backups:
     """What one host keeps for others."""
 
-    __slots__ = ("claimed", "host", "kept")
+    __slots__ = ("claimed", "facts", "host")
 
-    def __init__(self, host: Host, kept: dict[str, Facts]) -> None:
+    def __init__(self, host: Host, facts: dict[str, Facts]) -> None:
         self.host = host
-        self.kept = kept  # by session
+        self.facts = facts  # by session
         self.claimed: dict[str, tuple[bytes, Facts]] = {}  # not open here yet; and by which key
 
-    def keep(self, session: str, facts: Facts) -> None:
+    def add(self, session: str, facts: Facts) -> None:
         """Keep these; where that session is open here by now, it learns them."""
         for number in facts:
             self.forget(f"{session}-{number}")
@@ -41,7 +41,7 @@ class Backups:
                 return  # it is over, which whoever told it did not know yet
         reflector = self.host.reflectors.get(session)
         if reflector is None or reflector.state.moved:
-            self.kept[session] = {**self.kept.get(session, {}), **facts}
+            self.facts[session] = {**self.facts.get(session, {}), **facts}
         else:
             reflector.recovery.learn(facts)
 
@@ -53,7 +53,7 @@ class Backups:
         if not top:
             self.claimed[session] = key, facts
         elif key == key_below(self.host.reflectors[top].key, top, session):
-            self.keep(session, facts)
+            self.add(session, facts)
 
     def confirm(self, reflector: Reflector) -> None:
         """That session is open here now: of what was claimed, keep what was told by its key."""
@@ -61,24 +61,24 @@ class Backups:
         for session in within(self.claimed, top):
             key, facts = self.claimed.pop(session)
             if key == key_below(reflector.key, top, session):
-                self.kept[session] = {**self.kept.get(session, {}), **facts}
+                self.facts[session] = {**self.facts.get(session, {}), **facts}
 
-    def known(self, top: str) -> list[m.Kept]:
+    def known(self, top: str) -> list[m.Backup]:
         """All facts that are known here of the session `top` and of those below it."""
         reflectors = self.host.reflectors
-        found = [m.Kept(session, self.kept[session]) for session in within(self.kept, top)]
-        found += [m.Kept(s, reflectors[s].state.model.facts()) for s in within(reflectors, top)]
+        found = [m.Backup(session, self.facts[session]) for session in within(self.facts, top)]
+        found += [m.Backup(s, reflectors[s].state.model.facts()) for s in within(reflectors, top)]
         return [kept for kept in found if kept.facts]
 
     def forget(self, top: str) -> None:
         """Nobody will ask for the session `top` again, nor for those below it."""
-        for session in within(self.kept, top):
-            del self.kept[session]
+        for session in within(self.facts, top):
+            del self.facts[session]
 
     def hand_over(self, reflector: Reflector, message: Any, told: Told) -> None:
         """Give what is kept here of child sessions to who leads them now; forget the rest."""
         state, address = reflector.state, self.host.address
-        if self.kept:
+        if self.facts:
             for number in state.noted:
                 self.forget(f"{reflector.session}-{number}")
         for node, command in told:
@@ -96,7 +96,7 @@ class Backups:
 
     def _pass_on(self, reflector: Reflector, node: Node, top: str) -> None:
         """Tell `node` what is known here of the session `top` and below, if anything is."""
-        if self.kept or top in self.host.reflectors:
+        if self.facts or top in self.host.reflectors:
             for kept in self.known(top):
                 reflector.reply(reflector.members[node], kept)
 

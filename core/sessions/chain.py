@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from core.sessions import messages as m
 from core.sessions import states
 from core.sessions.messages import Address, Node, Place, Value
-from core.sessions.people import Session
+from core.sessions.session import Session
 
 NOTHING: m.Facts = {}
 
@@ -35,7 +35,7 @@ class View:
     """One of the views of a node: its place in the chain, and what it knows."""
 
     __slots__ = (
-        "about", "above", "address", "below", "claims", "hops", "kept", "lead", "node",
+        "about", "above", "address", "backed_up", "below", "claims", "hops", "lead", "node",
         "observes", "outcome", "place", "port", "seat", "spent", "state", "unacknowledged",
     )  # fmt: skip
 
@@ -58,7 +58,7 @@ class View:
         self.unacknowledged: Any = None
         self.outcome: Any = None  # of this session, for its parent
         self.spent = False  # nothing more comes of it, unless it is opened anew
-        self.kept = NOTHING  # of this session, in another process: so far as it was told
+        self.backed_up = NOTHING  # of this session, in another process: so far as it was told
         self.above: Any = None
         self.below: Any = None
 
@@ -184,7 +184,8 @@ class View:
                 self.say(below.outcome)
                 below = None
             while below is not None and below.place.address == self.address:
-                below._keep(m.Kept(below.place.session, below.kept))  # who hosts above may be new
+                # who hosts above may be new
+                below._back_up(m.Backup(below.place.session, below.backed_up))
                 below = below.below
         self.say_first()
 
@@ -218,18 +219,18 @@ class View:
             below.above = view
         view.enter(place)
 
-    def _remember(self, command: m.Keep) -> None:
-        self.kept = {**self.kept, **command.facts}
-        self._keep(m.Kept(self.place.session, command.facts))
+    def _keep_backup(self, command: m.KeepBackup) -> None:
+        self.backed_up = {**self.backed_up, **command.facts}
+        self._back_up(m.Backup(self.place.session, command.facts))
 
-    def _keep(self, kept: m.Kept) -> None:
+    def _back_up(self, backup: m.Backup) -> None:
         """Have the nearest process above that is another one keep these, too."""
         above: Any = self
         while above is not None and above.place.address == self.address:
             above = above.above
         there = above is not None and above is not self and above.takes_part
-        if kept.facts and there and above.place.leads_to(kept.session):  # it may be elsewhere
-            above.say(kept)
+        if backup.facts and there and above.place.leads_to(backup.session):  # it may be elsewhere
+            above.say(backup)
 
     def _seek_above(self, place: Place) -> None:
         seeker = type(self)(self.port, self.node, self.address, place)

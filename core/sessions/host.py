@@ -67,8 +67,8 @@ class Host:
         if old is not None:
             old.close(opener)
         self.backups.confirm(reflector)
-        if session in self.backups.kept:
-            reflector.recovery.learn(self.backups.kept.pop(session))
+        if session in self.backups.facts:
+            reflector.recovery.learn(self.backups.facts.pop(session))
         for link, arrival in self.waiting.pop(session, {}).values():
             reflector.arrive(link, arrival)
 
@@ -97,10 +97,10 @@ class Host:
         elif verdict is COUNTS:
             if kind is m.Open:
                 self.open(node, call)
-            elif kind is m.Kept and self.carrier.owns(self, node):
+            elif kind is m.Backup and self.carrier.owns(self, node):
                 self.backups.claim(node, call.session, call.facts)
-            elif kind is m.Kept:
-                self.backups.keep(call.session, call.facts)
+            elif kind is m.Backup:
+                self.backups.add(call.session, call.facts)
             elif kind is m.Key:
                 self.keys[node, call.session] = call.key
             elif reflector is not None:

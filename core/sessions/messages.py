@@ -18,10 +18,10 @@ else:  # mypy keeps them frozen; at run time that check would double the cost of
 
 __all__ = [  # noqa: RUF022  in the order in which they stand here
     "Node", "Address", "Epoch", "Value", "Facts", "Place",
-    "Past", "Arrive", "Redirect", "Wait", "TurnedAway", "Absent", "Bring", "Brought", "Vote",
-    "Kept", "Key", "Open", "Leave",
-    "Joined", "Left", "Restored", "Late", "Moved", "Ended",
-    "Lead", "Supply", "Visit", "Rest", "TakeOver", "Keep", "Go", "Stop",
+    "Past", "Arrive", "Redirect", "Wait", "TurnedAway", "Absent", "SendState", "StateTransfer",
+    "Vote", "Backup", "Key", "Open", "Leave",
+    "Joined", "Left", "Restored", "Alarm", "Moved", "Ended",
+    "Lead", "Supply", "Visit", "Rest", "TakeOver", "KeepBackup", "Go", "Stop",
     "Reply", "process_of",
 ]  # fmt: skip
 
@@ -125,12 +125,12 @@ class Absent:
 
 
 @frozen
-class Bring:
+class SendState:
     """Reflector -> arrival: your replica knows more than mine, send it."""
 
 
 @frozen
-class Brought:
+class StateTransfer:
     """Arrival -> reflector: the replica asked for, as a snapshot."""
 
     snapshot: dict[str, Value]
@@ -146,7 +146,7 @@ class Vote:
 
 
 @frozen
-class Kept:
+class Backup:
     """Leader of a session that is in one process only -> host of one above it: keep these.
 
     Host -> whom it has lead that session, or one above it, and that node -> its own host: the same.
@@ -212,7 +212,7 @@ class Restored:
 
 
 @frozen
-class Late:
+class Alarm:
     """Reflector, when somebody is idle and something has become late."""
 
 
@@ -273,7 +273,7 @@ class TakeOver:
 
 
 @frozen
-class Keep:
+class KeepBackup:
     """To the leader: nobody here is in another process, have one know these facts, too."""
 
     facts: Facts
@@ -293,4 +293,4 @@ class Stop:
     ended: Ended
 
 
-Reply = Redirect | Wait | TurnedAway | Absent | Bring | Kept | Key | Stop
+Reply = Redirect | Wait | TurnedAway | Absent | SendState | Backup | Key | Stop

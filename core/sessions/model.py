@@ -16,7 +16,7 @@ Handler = Callable[[Any, Any, float], None]  # of a model, a message, and its ti
 Right = Callable[[Any, Node, Any], Verdict]  # of a model, of whoever says it, and the message
 
 
-class People(Protocol):
+class Membership(Protocol):
     """The people of a session, as its model sees them: `people` in join order."""
 
     name: str
@@ -102,7 +102,7 @@ class Model:
     rights: ClassVar[dict[type, Right]] = {}  # whether who has that role was given what it names
 
     def __init__(
-        self, plan: Value, people: People, room: Room, children: int = 0, bound: int = 100
+        self, plan: Value, people: Membership, room: Room, children: int = 0, bound: int = 100
     ) -> None:
         self.plan = plan  # plain data
         self.people = people
@@ -148,4 +148,4 @@ class Model:
         return None
 
 
-Kind = Callable[[Value, People], Model]  # makes the model of a session, of a plan
+Kind = Callable[[Value, Membership], Model]  # makes the model of a session, of a plan

@@ -100,7 +100,7 @@ class Participant(View):
         """Ask for a place in the session at `place`, and forget what belongs to another."""
         if self.seat is not None and place.session != self.place.session:
             self.seat, self.claims, self.unacknowledged, self.outcome = None, (), None, None
-            self.kept, self.lead = NOTHING, None
+            self.backed_up, self.lead = NOTHING, None
         self.place, self.spent = place, False
         if self.state is not states.ASKING:
             self.step(states.ASK)
@@ -135,12 +135,12 @@ class Participant(View):
                 self._look_further_up()
             case m.Stop() if self.port.is_end(reply.ended):
                 self._stop(reply.ended)
-            case m.Bring():
+            case m.SendState():
                 if self.seat is not None:
-                    self.say(m.Brought(self.seat.state.snapshot()))
-            case m.Kept() if place.address == self.address:
-                self._keep(reply)
-            case m.Kept() | m.Key():  # before this node opens that session, or one above it
+                    self.say(m.StateTransfer(self.seat.state.snapshot()))
+            case m.Backup() if place.address == self.address:
+                self._back_up(reply)
+            case m.Backup() | m.Key():  # before this node opens that session, or one above it
                 if self.address is not None and place.leads_to(reply.session):
                     self.port.send(self, Place(reply.session, (self.address,)), reply)
 
@@ -278,7 +278,7 @@ Participant.actions = {
     m.Visit: Participant._visit,
     m.Rest: Participant._rest,
     m.TakeOver: Participant._take_over,
-    m.Keep: Participant._remember,
+    m.KeepBackup: Participant._keep_backup,
     m.Go: lambda view, command: view._go(command.place),
     m.Stop: Participant._stopped,
 }

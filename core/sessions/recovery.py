@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.sessions import messages as m
 from core.sessions.messages import Epoch, Facts, Node
-from core.sessions.people import Session
+from core.sessions.session import Session
 
 if TYPE_CHECKING:
     from core.sessions.admission import Waiting
@@ -26,12 +26,12 @@ ASKS_MAX = 20  # times that somebody is asked who each time is lost instead
 class Recovery:
     """What one session takes in of its earlier incarnations."""
 
-    __slots__ = ("asked", "bringing", "known", "reflector", "returned")
+    __slots__ = ("asked", "known", "reflector", "returned", "transferring")
 
     def __init__(self, reflector: Reflector) -> None:
         self.reflector = reflector
         self.asked: dict[Node, int] = {}  # how often
-        self.bringing: dict[Node, Waiting] = {}
+        self.transferring: dict[Node, Waiting] = {}
         self.returned: dict[Node, None] = {}  # who takes part, and says that it did so before
         self.known: dict[Epoch, int] = {}  # how much of each incarnation's replica was brought
 
@@ -61,13 +61,13 @@ class Recovery:
         assert arrival.past is not None
         self.asked[arrival.node] = self.asked.get(arrival.node, 0) + 1
         self.known[arrival.past.epoch] = arrival.past.seq
-        self.bringing[arrival.node] = link, arrival
-        self.reflector.reply(link, m.Bring())
+        self.transferring[arrival.node] = link, arrival
+        self.reflector.reply(link, m.SendState())
 
-    def brought(self, node: Node, state: Session) -> None:
+    def transferred(self, node: Node, state: Session) -> None:
         """The replica that was asked for is here."""
         reflector = self.reflector
-        link, arrival = self.bringing.pop(node)
+        link, arrival = self.transferring.pop(node)
         if not reflector.state.moved:  # else it brings that there
             self._merge(state)
         if node not in reflector.members:
@@ -89,8 +89,8 @@ class Recovery:
     def lose(self, node: Node) -> None:
         """`node` has gone: if it was to bring a replica, ask the next who has it."""
         self.returned.pop(node, None)
-        _, unbrought = self.bringing.pop(node, (None, None))
-        if unbrought and unbrought.past:
-            self.known.pop(unbrought.past.epoch, None)
+        _, unsent = self.transferring.pop(node, (None, None))
+        if unsent and unsent.past:
+            self.known.pop(unsent.past.epoch, None)
             for waiting in [*self.reflector.admission.standbys.values()]:
                 self.reflector.arrive(*waiting)

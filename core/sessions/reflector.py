@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.sessions import messages as m
 from core.sessions.admission import Admission
 from core.sessions.messages import Epoch, Node, Place, Reply, Value
-from core.sessions.people import Session, Told
 from core.sessions.recovery import Recovery
 from core.sessions.repair import Repair
 from core.sessions.roles import COUNTS, OFFENCE, SAYS, of_message, seal
+from core.sessions.session import Session, Told
 
 if TYPE_CHECKING:
     from core.sessions.host import Host
@@ -122,8 +122,8 @@ class Reflector:
                     self.carrier.offended(self.host, link, self.place, call)
         elif kind is m.Leave:
             self.lose(node)
-        elif kind is m.Brought:
-            self._brought(node, call.snapshot)
+        elif kind is m.StateTransfer:
+            self._transferred(node, call.snapshot)
         elif kind is m.Vote:
             self.repair.count(node, call)
 
@@ -135,11 +135,11 @@ class Reflector:
         """What shows that the process of `node` has followed that incarnation."""
         return seal(self.key, epoch, self.carrier.party(node))
 
-    def _brought(self, node: Node, snapshot: dict[str, Value]) -> None:
+    def _transferred(self, node: Node, snapshot: dict[str, Value]) -> None:
         if node in self.members and self.repair.is_mender(node):
             self.repair.mend(Session.restore(self.host.kind, snapshot))
-        elif node in self.recovery.bringing:
-            self.recovery.brought(node, Session.restore(self.host.kind, snapshot))
+        elif node in self.recovery.transferring:
+            self.recovery.transferred(node, Session.restore(self.host.kind, snapshot))
 
     def order(self, message: Any, link: Link = None) -> None:
         """Give `message` its place and time, apply it here, send it out.

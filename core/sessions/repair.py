@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.sessions import messages as m
 from core.sessions.admission import NOBODY
 from core.sessions.messages import Node
-from core.sessions.people import Session
+from core.sessions.session import Session
 from core.sessions.votes import HOST, Ballot, digests
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Repair:
         if self._mender != NOBODY:
             self._menders = {**self._menders, **dict.fromkeys([self._mender])}
             self._right = right
-            self.reflector.reply(self.reflector.members[self._mender], m.Bring())
+            self.reflector.reply(self.reflector.members[self._mender], m.SendState())
 
     def mend(self, state: Session) -> None:
         """Continue from a replica that was right, with all that was ordered since.

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.sessions import messages as m
 from core.sessions.messages import Node, Place
-from core.sessions.people import Session
+from core.sessions.session import Session
 from core.sessions.votes import digests
 
 

@@ -47,7 +47,7 @@ SAYS: dict[type, Role] = {
     m.Joined: REFLECTOR,
     m.Left: REFLECTOR,
     m.Restored: REFLECTOR,
-    m.Late: REFLECTOR,
+    m.Alarm: REFLECTOR,
     m.Moved: LEADER,
     m.Ended: LEADER,
 }
@@ -110,7 +110,7 @@ def of_open(host: Host, own: bool, node: Node, session: str, opening: m.Open) ->
     return PASSED_OVER if had else late(above, node)
 
 
-def of_kept(host: Host, own: bool, node: Node, session: str, kept: m.Kept) -> Verdict:
+def of_backup(host: Host, own: bool, node: Node, session: str, kept: m.Backup) -> Verdict:
     """Of facts that are to be kept: by whoever holds what they are about, or lies above that."""
     if own:
         return COUNTS
@@ -134,7 +134,7 @@ def of_key(host: Host, own: bool, node: Node, session: str, key: m.Key) -> Verdi
 JUDGED: dict[type, Callable[[Host, bool, Node, str, Any], Verdict]] = {
     m.Arrive: of_arrival,
     m.Open: of_open,
-    m.Kept: of_kept,
+    m.Backup: of_backup,
     m.Key: of_key,
 }
 

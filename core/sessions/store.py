@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from core.sessions.model import Kind
-from core.sessions.people import Session
+from core.sessions.session import Session
 
 
 class Store(Protocol):

@@ -229,7 +229,7 @@ def said(place: Place, call: Call) -> str:
             return asked(place) + (f", knows this session up to message {brings}" * bool(brings))
         case m.Leave():
             return "gives its place up"
-        case m.Brought():
+        case m.StateTransfer():
             return "sends what it knows of this session"
         case m.Given():
             return f"passes the input on: {_brief(call.input)}"

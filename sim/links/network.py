@@ -341,7 +341,7 @@ def connected(host: Host) -> list[Any]:
     links: list[Any] = []
     for reflector in host.reflectors.values():
         links += reflector.members.values()
-        for waiting in (reflector.admission.standbys, reflector.recovery.bringing):
+        for waiting in (reflector.admission.standbys, reflector.recovery.transferring):
             links += [link for link, _ in waiting.values()]
         links += [link for link, _ in (reflector.admission.early or {}).values()]
     for arrivals in host.waiting.values():

@@ -118,7 +118,7 @@ class Checker:
             self.probes.ordered(reflector, message)
         self._check_outputs(reflector)
         if type(message) is m.Joined:
-            self._check_brought(reflector, message)
+            self._check_transfer(reflector, message)
         if reflector.state.moved:
             return  # nobody is there any more
         check_sound(reflector.state)
@@ -199,7 +199,7 @@ class Checker:
             elif slots.seconds[i] != done[i] and is_done and session not in corrupted:
                 raise Broken(ONCE, f"slot {i} changed after it was done", session)
 
-    def _check_brought(self, reflector: Reflector, joined: m.Joined) -> None:
+    def _check_transfer(self, reflector: Reflector, joined: m.Joined) -> None:
         """Whoever joins with an older replica has handed over what only that one knew."""
         state, session = reflector.state, reflector.session
         if joined.node in self.taint.nodes or reflector.host.address in self.taint.nodes:
@@ -213,14 +213,14 @@ class Checker:
                 continue
             if not view.at(reflector.place):  # it is not the one that joins: called in vain
                 continue
-            bringing = reflector.recovery.bringing
-            asked = [a.past.epoch for _, a in bringing.values() if a.past]
+            transferring = reflector.recovery.transferring
+            asked = [a.past.epoch for _, a in transferring.values() if a.past]
             if view.seat.state.epoch in asked:  # of another, who may be lost before it brings it
                 continue
             known = view.seat.state.model.facts().keys() - state.model.facts().keys()
             if view.below is not None and isinstance(view.below.outcome, m.Finished):
                 known -= {*view.below.outcome.slots}  # it says so again when it leads that
-            for node in bringing:
+            for node in transferring:
                 for other in self._views(node, session):
                     known -= other.seat.state.model.facts().keys() if other.seat else set()
             if known and self.lasting.current(session) is reflector:
@@ -240,7 +240,7 @@ class Checker:
             elif int(session.split("-")[1]) in done:
                 continue
             else:
-                lost = outputs.keys() - host.backups.kept.get(session, {}).keys()
+                lost = outputs.keys() - host.backups.facts.get(session, {}).keys()
             if lost:
                 raise Broken(NOTHING_LOST, f"slot {min(lost)} is not stored", session)
 

@@ -52,7 +52,7 @@ class Liar:
         """Say something about some session, to its host."""
         place = self._place(view)
         call = self.random.choice(_CALLS)(self, place)
-        if isinstance(call, m.Brought):
+        if isinstance(call, m.StateTransfer):
             self.brought[place.session] = None
         self.network.spoken.setdefault(self.node, {})[place.address] = None
         self.network.send(view, place, call)
@@ -113,7 +113,7 @@ class Liar:
                 m.Joined(self._node(), None, None, self._slots(place), False),
                 m.Left(self._node()),
                 m.Restored(self._facts(), None),
-                m.Late(),
+                m.Alarm(),
             )
         )
 
@@ -127,7 +127,7 @@ class Liar:
         false: dict[str, Any] = {"outputs": [WRONG] * count, "done": bytes([1] * count)}
         if self.random.random() < 0.3:
             false = {"given": True, "inputs": [WRONG] * count}
-        return m.Brought({**snapshot, **false})
+        return m.StateTransfer({**snapshot, **false})
 
     def _arrival(self, place: Place) -> Any:
         past = m.Past(
@@ -186,7 +186,7 @@ _CALLS: tuple[Callable[[Liar, Place], Any], ...] = (
     Liar._reflectors_own,
     Liar._brought,
     lambda liar, place: m.Vote(liar._epoch(place), liar.random.randint(1, 50), {"people": "none"}),
-    lambda liar, place: m.Kept(liar._child(place), liar._facts()),
+    lambda liar, place: m.Backup(liar._child(place), liar._facts()),
     lambda liar, place: m.Key(liar._child(place), b"a key"),
     Liar._arrival,
     Liar._open,
@@ -196,8 +196,8 @@ _REPLIES: tuple[Callable[[Liar, Place], Any], ...] = (
     Liar._redirect,
     lambda liar, place: m.TurnedAway(liar.random.choice((0.0, 1.0, 1e9))),
     lambda liar, place: m.Absent(),
-    lambda liar, place: m.Bring(),
-    lambda liar, place: m.Kept(liar._child(place), liar._facts()),
+    lambda liar, place: m.SendState(),
+    lambda liar, place: m.Backup(liar._child(place), liar._facts()),
     lambda liar, place: m.Key(liar._child(place), b"a key"),
     lambda liar, place: m.Stop(m.Ended(WRONG, None, b"a guess")),
 )

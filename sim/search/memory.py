@@ -33,7 +33,7 @@ class Memory:
 
     def _kept(self, address: Node, host: Host) -> Iterator[Wrong]:
         """Facts of sessions that nobody will ask for."""
-        for session in host.backups.kept:
+        for session in host.backups.facts:
             if _is_over(host, session):
                 yield self._of(
                     f"keeps what session {session} knew, which is over", session, address
@@ -51,8 +51,8 @@ class Memory:
         for session, arrivals in host.waiting.items():
             yield from ((session, link) for link, _ in arrivals.values())
         for session, reflector in host.reflectors.items():
-            admission, bringing = reflector.admission, reflector.recovery.bringing
-            if admission.standbys or admission.early or bringing:
+            admission, transferring = reflector.admission, reflector.recovery.transferring
+            if admission.standbys or admission.early or transferring:
                 yield from ((session, link) for _, link in admission.waiting())
 
     def _logged(self, reflector: Reflector) -> Iterator[Wrong]:

@@ -125,7 +125,7 @@ class Probes:
                 self.hit("a slot was tried again after a failure")
             case m.Ended() if message.failure:
                 self.hit("a job failed for good")
-            case m.Late() if not reflector.model.shape.leaf and now.helpers > before.helpers:
+            case m.Alarm() if not reflector.model.shape.leaf and now.helpers > before.helpers:
                 self.hit("a late child session was reinforced")
         if len(self.world.record.offences) > self._refused:
             self._refused += 1

@@ -60,7 +60,7 @@ def check_sound(state: Session) -> None:
     need(len({*idle}) == len(idle), f"some of {idle} are idle twice")
     for node in idle:
         need(node in people and node not in state.observers, f"{node} is idle and not there")
-    ready = [node for node in idle if process_of(node) not in slots.pauses.present()]
+    ready = [node for node in idle if process_of(node) not in slots.backoffs.present()]
     if free and ready and not model.steps.failure and (slots.inputs is not None or not leaf):
         tried = [i for i in free if i not in slots.failed]
         need(not tried, f"{ready} are idle beside {len(tried)} free slots")

@@ -67,7 +67,7 @@ class Forged:
             "helpers": [],
         }
         changed = {"done": bytes(done), "outputs": outputs, "worker": worker, **counted}
-        return m.Brought({**snapshot, **changed})
+        return m.StateTransfer({**snapshot, **changed})
 
 
 forged = st.builds(Forged, values, st.lists(st.booleans(), min_size=40, max_size=40))
@@ -103,11 +103,11 @@ def said_by(who: int, seal: bytes) -> st.SearchStrategy[Any]:
         st.builds(m.Joined, named, addresses, st.none() | seconds, slots, st.booleans()),
         st.builds(m.Left, named),
         st.builds(m.Restored, facts, contexts),
-        st.builds(m.Late),
+        st.builds(m.Alarm),
         arrivals,
         st.builds(m.Leave),
         st.builds(m.Vote, epochs, numbers, st.dictionaries(st.text(max_size=6), st.text())),
-        st.builds(m.Kept, names, facts),
+        st.builds(m.Backup, names, facts),
         st.builds(m.Key, names, keys),
         st.builds(m.Open, places, epochs, plans, st.booleans()),
         forged,
@@ -124,8 +124,8 @@ replies: st.SearchStrategy[Reply] = st.one_of(
     st.builds(m.Wait),
     st.builds(m.TurnedAway, seconds),
     st.builds(m.Absent),
-    st.builds(m.Bring),
-    st.builds(m.Kept, names, facts),
+    st.builds(m.SendState),
+    st.builds(m.Backup, names, facts),
     st.builds(m.Key, names, keys),
     st.builds(m.Stop, ended),
 )

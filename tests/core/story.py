@@ -77,7 +77,7 @@ class Story(Played):
                 self.order(self.answers[a % len(self.answers)])
             case "late":
                 self.now += a / 10
-                self.order(m.Late())
+                self.order(m.Alarm())
             case "given" if self.people:
                 self.order(m.Given(["all", a]))
             case "prepared" if self.people and self.model.given:
@@ -195,7 +195,7 @@ class Story(Played):
         in_vain = {slots.worker[i] for i, done in enumerate(slots.done) if done}
         if node in failed and others - set(failed) - in_vain:
             return True
-        return node in slots.pauses.present()
+        return node in slots.backoffs.present()
 
     def _check_told(self) -> None:
         slots = self.model.slots

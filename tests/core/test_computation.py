@@ -246,7 +246,7 @@ def test_the_end_is_told_to_all_and_only_once() -> None:
 
 def test_a_result_that_comes_after_the_last_is_not_collected_again() -> None:
     session = late_session()
-    session.order(m.Late(), at=4.1)
+    session.order(m.Alarm(), at=4.1)
     session.finish(5, 4, at=5.0)
     assert commands(session.finish(4, 3, at=5.0), m.Collect) == [(1, m.Collect())]
     assert commands(session.finish(2, 4, at=6.0), m.Collect) == []

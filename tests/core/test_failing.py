@@ -35,7 +35,7 @@ def test_a_node_alone_tries_three_times() -> None:
     for seconds in (0.5, 1.0):
         assert session.fail(1, 0) == [(1, m.Rest())]
         assert session.slots.look == session.now + seconds
-        assert session.order(m.Late(), at=session.now + seconds) == [(1, compute(0))]
+        assert session.order(m.Alarm(), at=session.now + seconds) == [(1, compute(0))]
     failure = m.Failure("0", 0, "error of 1")
     assert session.fail(1, 0) == [(1, m.Abort(failure, False, (1, 1, 1)))]
 
@@ -46,7 +46,7 @@ def test_a_node_tries_again_when_the_others_have_left() -> None:
     session.fail(2, 1)
     assert session.workers() == [1, None]
     session.order(m.Left(1))
-    (told,) = commands(session.order(m.Late(), at=0.5), m.Compute)
+    (told,) = commands(session.order(m.Alarm(), at=0.5), m.Compute)
     assert told[0] == 2
     assert session.workers().count(2) == 1
 
@@ -68,7 +68,7 @@ def test_a_failure_of_a_node_alone_reported_twice_is_one_try() -> None:
     session.join(1)
     for before in (0, 0, 1, 1, 0):
         told = session.order(m.Failed(1, 0, m.Failure("0", 0, "error"), False, before))
-        told = told if commands(told, m.Compute) else session.order(m.Late(), session.now + 1)
+        told = told if commands(told, m.Compute) else session.order(m.Alarm(), session.now + 1)
         assert told == [(1, compute(0))]
     assert session.model.steps.failure is None
     session.fail(1, 0)
@@ -81,7 +81,7 @@ def test_a_failed_prepare_reported_twice_is_one_try() -> None:
     session.order(m.Given("all"))
     failed = m.Failed(1, None, m.Failure("0", None, "error"), final=False)
     assert session.order(failed) == []
-    assert session.order(m.Late(), at=0.5) == [(1, m.Prepare("all"))]
+    assert session.order(m.Alarm(), at=0.5) == [(1, m.Prepare("all"))]
     assert session.order(failed) == []
     assert session.model.steps.failed == [1]
 
@@ -125,7 +125,7 @@ def test_the_rest_of_a_batch_that_failed_is_freed() -> None:
 
 def test_a_failure_after_the_slot_is_done_does_not_count() -> None:
     session = late_session()
-    session.order(m.Late(), at=4.1)
+    session.order(m.Alarm(), at=4.1)
     session.finish(1, 3, at=5.0)
     for _ in range(3):
         session.fail(4, 3)
@@ -148,7 +148,7 @@ def test_prepare_is_tried_three_times() -> None:
     assert session.fail(1, None) == [(2, m.Prepare("all"))]
     assert session.fail(2, None) == []
     assert session.slots.look == 1.0
-    assert session.order(m.Late(), at=1.0) == [(1, m.Prepare("all"))]
+    assert session.order(m.Alarm(), at=1.0) == [(1, m.Prepare("all"))]
     abort = m.Abort(m.Failure("0", None, "error of 1"), False, (1, 2, 1))
     assert session.fail(1, None) == [(1, abort)]
 
@@ -206,13 +206,13 @@ def test_who_fails_gets_nothing_for_a_growing_time() -> None:
         session.fail(1, failed)
         assert 1 not in session.workers()
         assert session.slots.look == session.now + seconds
-        session.order(m.Late(), at=session.now + seconds / 2)
+        session.order(m.Alarm(), at=session.now + seconds / 2)
         assert 1 not in session.workers()
-        session.order(m.Late(), at=session.now + seconds / 2)
+        session.order(m.Alarm(), at=session.now + seconds / 2)
         assert 1 in session.workers()
     session.finish(1, session.workers().index(1))
     session.fail(1, session.workers().index(1))
-    assert session.slots.pauses == {1: (1, session.now + 0.5)}  # it has succeeded meanwhile
+    assert session.slots.backoffs == {1: (1, session.now + 0.5)}  # it has succeeded meanwhile
 
 
 @pytest.mark.parametrize("other", [0, 7])
@@ -220,7 +220,7 @@ def test_whoever_else_is_there_may_try_whatever_its_number(other: Node) -> None:
     session = Session(2, 4)
     session.join(5, other)
     session.fail(5, 0)
-    session.order(m.Late(), at=10.0)
+    session.order(m.Alarm(), at=10.0)
     assert session.workers() == [None, other]  # what 5 has failed is for the other one now
     assert commands(session.finish(other, 1), m.Compute) == [(other, compute(0))]
 

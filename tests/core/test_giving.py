@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import Shape, lateness, steps
+from core import Shape, steps, stragglers
 from core.losses import PIECE_ERROR_MAX, PIECES_MAX
 from core.messages import Failure
 from core.sessions.messages import NODE_BITS, process_of
@@ -84,11 +84,11 @@ def test_nodes_of_one_process_that_fail_at_the_same_time_pause_it_once() -> None
         slots.give(i, first + i, 0.0)
     for i in range(3):
         slots.fail(i, first + i, (), 1.0)
-    ((process, (times, until)),) = slots.pauses.items()
+    ((process, (times, until)),) = slots.backoffs.items()
     assert (process, times, until) == (process_of(first), 1, 1.5)
     slots.resume(1.5)
     slots.fail(0, first, (), 1.5)
-    assert slots.pauses == {process: (2, 2.5)}
+    assert slots.backoffs == {process: (2, 2.5)}
 
 
 def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
@@ -97,11 +97,11 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     slots.finish(1, 5, "out", 1.0)
     slots.give(0, 5, 1.0)
     slots.fail(0, 5, (5, 6), 2.0)
-    assert slots.pauses.present() == set()  # it has paused below
+    assert slots.backoffs.present() == set()  # it has paused below
     slots.fail(0, 5, (), 2.0)
-    assert slots.pauses.present() == {5}
+    assert slots.backoffs.present() == {5}
     slots.lose(0, Failure("0-0-1", 1, "x" * PIECE_ERROR_MAX + "end"), 3.0)
-    assert (slots.remaining, slots.failed, slots.pauses) == (1, {}, {})
+    assert (slots.remaining, slots.failed, slots.backoffs) == (1, {}, {})
     count, ((session, partition, error),) = slots.lost[0]
     assert (count, session, partition) == (3, "0-0-1", 1)
     assert (len(error), error[-4:]) == (PIECE_ERROR_MAX, "xend")
@@ -214,9 +214,9 @@ def test_a_helper_that_goes_leaves_the_worker_at_it(partitions: int) -> None:
 @pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
 def test_what_is_helped_is_not_late_any_more(partitions: int) -> None:
     slots = helped(partitions)
-    assert lateness.overdue(slots) == (2.0, 2)
+    assert stragglers.overdue(slots) == (2.0, 2)
     slots.helpers[2] = 4
-    assert lateness.overdue(slots) == (None if partitions == INTERIOR else (30.0, 1))
+    assert stragglers.overdue(slots) == (None if partitions == INTERIOR else (30.0, 1))
 
 
 @pytest.mark.parametrize("partitions", [LEAF, INTERIOR])
@@ -225,7 +225,7 @@ def test_where_none_is_done_a_slot_is_late_after_30_s_and_is_not_led_anew(partit
     slots.done[0], slots.remaining = False, 3
     slots.worker[0], slots.helpers[0] = 5, 6
     assert slots.due() == 30.0
-    assert [i for i, _, _ in lateness.helped(slots, 30.0)] == [2]
+    assert [i for i, _, _ in stragglers.helped(slots, 30.0)] == [2]
     slots.watch(None, False)
     assert slots.look is None
 

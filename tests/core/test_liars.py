@@ -163,7 +163,7 @@ class OneSession:
         assert slots.remaining == len(slots) - sum(slots.done)
         assert {session for _, session in self.host.keys} <= {f"0-{i}" for i in range(len(slots))}
         assert b"a guess" not in self.host.keys.values()
-        for session in [*self.host.backups.kept, *self.host.reflectors]:
+        for session in [*self.host.backups.facts, *self.host.reflectors]:
             if session != "0":  # it may keep and open what it holds
                 assert self.reflector.place.towards(session) in self.given
 

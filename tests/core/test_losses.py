@@ -20,7 +20,7 @@ def kept(net: Net, address: Node) -> dict[str, list[int]]:
     """What the host there keeps for others: slots of sessions."""
     host = net.processes[address].host
     assert host is not None
-    return {session: sorted(facts) for session, facts in host.backups.kept.items()}
+    return {session: sorted(facts) for session, facts in host.backups.facts.items()}
 
 
 @pytest.mark.parametrize("listens", [True, False])
@@ -100,9 +100,9 @@ def test_what_is_over_is_not_kept_though_somebody_tells_of_it_late() -> None:
     assert kept(net, SUBMITTER) == {}
     host = net.processes[SUBMITTER].host
     assert host is not None
-    host.backups.keep("0-0", {0: ("an output", 1.0)})
-    host.backups.keep("0-0-1", {0: ("an output", 1.0)})
-    host.backups.keep("0-1", {0: ("an output", 1.0)})
+    host.backups.add("0-0", {0: ("an output", 1.0)})
+    host.backups.add("0-0-1", {0: ("an output", 1.0)})
+    host.backups.add("0-1", {0: ("an output", 1.0)})
     assert kept(net, SUBMITTER) == {"0-1": [0]}
 
 
@@ -119,7 +119,7 @@ def test_a_copy_is_made_only_where_nobody_is_in_another_process() -> None:
     net = tree(8, 2, 4)
     compute(net, 1, 1)
     assert net.reflector("0-0").model.slots.done[0]
-    assert not [call for _, _, call in net.calls if isinstance(call, m.Kept)]
+    assert not [call for _, _, call in net.calls if isinstance(call, m.Backup)]
     net.leave(3)
     net.settle(WORK)
     assert kept(net, SUBMITTER) == {"0-0": [0]}
@@ -287,4 +287,4 @@ def test_a_replica_that_was_asked_for_but_never_came_is_asked_of_the_next() -> N
     reflector.arrive(2, m.Arrive(2, None, None, past))
     reflector.lose(2)
     reflector.arrive(3, m.Arrive(3, None, None, past))
-    assert carrier.replies == [(2, m.Bring()), (3, m.Bring())]
+    assert carrier.replies == [(2, m.SendState()), (3, m.SendState())]

@@ -66,10 +66,10 @@ def older(done: int) -> Session:
 def test_who_brings_a_replica_is_answered_when_the_opener_is_lost() -> None:
     _, reflector, carrier = opened()
     arrive(reflector, 2, m.Past("", (), (1,), 3))
-    assert carrier.replies == [(2, m.Bring())]
+    assert carrier.replies == [(2, m.SendState())]
     reflector.lose(1)
     assert carrier.replies[1:] == [(2, m.Absent())]
-    reflector.receive(2, 2, m.Brought(older(3).snapshot()))
+    reflector.receive(2, 2, m.StateTransfer(older(3).snapshot()))
     assert not reflector.members
     assert reflector.state.seq == 0
 
@@ -81,7 +81,7 @@ def test_a_mender_that_was_away_does_not_mend() -> None:
     reflector.repair._mender = 2
     before = reflector.state
     reflector.lose(2)
-    reflector.receive(2, 2, m.Brought(older(1).snapshot()))
+    reflector.receive(2, 2, m.StateTransfer(older(1).snapshot()))
     assert reflector.state is before
 
 
@@ -91,7 +91,7 @@ def test_a_replica_of_other_people_mends_nothing() -> None:
         arrive(reflector, node)
     before = reflector.state
     reflector.repair._mender = 2
-    reflector.receive(2, 2, m.Brought(older(1).snapshot()))
+    reflector.receive(2, 2, m.StateTransfer(older(1).snapshot()))
     assert reflector.state is before
     assert carrier.repaired == []
     assert not reflector.repair.is_mender(2)
@@ -114,7 +114,7 @@ def test_everyone_has_a_copy_of_what_was_mended() -> None:
     right = Session.restore(Computation, reflector.state.snapshot())
     reflector.model.slots.seconds[0] += 1.0
     reflector.repair._mender = 2
-    reflector.receive(2, 2, m.Brought(right.snapshot()))
+    reflector.receive(2, 2, m.StateTransfer(right.snapshot()))
     assert reflector.model.slots.seconds[0] == 0.0
     assert carrier.repaired == [1, 2, 3]
 
@@ -129,10 +129,10 @@ def test_who_was_to_lead_what_turns_out_to_be_done_leads_nothing() -> None:
     carrier.now = 1.0
     reflector.receive(1, 1, m.Finished(1, (0,), ["out 0"], 0.0))
     carrier.now = 3.0
-    reflector.order(m.Late())  # 1 helps in 0-1
+    reflector.order(m.Alarm())  # 1 helps in 0-1
     reflector.lose(3)  # so that 0-2 is free
-    host.receive(9, 9, "0", m.Kept("0", {1: ("out 1", 1.0), 2: ("out 2", 1.0)}))
-    told = [(node, command) for node, command in carrier.told if not isinstance(command, m.Keep)]
+    host.receive(9, 9, "0", m.Backup("0", {1: ("out 1", 1.0), 2: ("out 2", 1.0)}))
+    told = [one for one in carrier.told if not isinstance(one[1], m.KeepBackup)]
     assert told == [(2, m.Rest())]
     assert reflector.model.slots.outputs == ["out 0", "out 1", "out 2"]
     assert sorted(reflector.model.slots.idle) == [1, 2]
@@ -195,7 +195,7 @@ def test_who_is_lost_whenever_it_is_asked_takes_part_without_in_the_end() -> Non
     past = m.Past("", (), (1,), 5)
     for _ in range(ASKS_MAX):
         arrive(reflector, 2, past)
-        assert carrier.replies.pop() == (2, m.Bring())
+        assert carrier.replies.pop() == (2, m.SendState())
         reflector.lose(2)
     arrive(reflector, 2, past)
     assert carrier.replies == []

@@ -143,7 +143,7 @@ def test_who_helps_has_the_slot_too() -> None:
     state = at_work(LEAF)
     state.apply(1.0, finished(FIRST, 3))
     assert verdict(state, FIRST, finished(FIRST, 1)) is PASSED_OVER
-    state.apply(9.0, m.Late())  # FIRST, who is idle, helps
+    state.apply(9.0, m.Alarm())  # FIRST, who is idle, helps
     assert state.model.slots.holders(1) == (SECOND, FIRST)
     assert verdict(state, FIRST, finished(FIRST, 1)) is COUNTS
     assert verdict(state, SECOND, finished(SECOND, 1)) is COUNTS
@@ -263,7 +263,7 @@ def test_a_step_is_taken_by_who_was_asked_until_there_is_an_outcome() -> None:
     assert verdict(state, FIRST, prepared) is PASSED_OVER  # nothing was given yet
     state.apply(0.0, m.Given("all"))
     assert verdict(state, SECOND, prepared) is PASSED_OVER
-    state.apply(5.0, m.Late())
+    state.apply(5.0, m.Alarm())
     assert verdict(state, SECOND, prepared) is verdict(state, FIRST, prepared) is COUNTS
     state.apply(5.0, prepared)
     assert verdict(state, FIRST, prepared) is PASSED_OVER

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import Shape, lateness
+from core import Shape, stragglers
 from core.messages import Node, Value
 from core.sessions.digest import differing
 from core.slots import Slots
@@ -254,7 +254,7 @@ class Both(Played):
         done = {i: (slot.output, slot.seconds) for i, slot in enumerate(plain.slots) if slot.done}
         assert slots.known() == done
         assert slots.known([0, 0]) == {i: done[i] for i in done if i == 0}
-        assert lateness.overdue(slots) == plain.overdue()
+        assert stragglers.overdue(slots) == plain.overdue()
         failed = any(slot.failed for slot in plain.slots)
         waits = (slots.free and not failed) or not slots.remaining
         overdue = None if waits else plain.overdue()

@@ -78,7 +78,7 @@ def test_a_slot_is_computed_by_at_most_two_at_once(
     story = Story(shape, observed)
     for event in events:
         story.happen(event)
-        late = isinstance(story.log[-1][1], m.Late) if story.log else False
+        late = isinstance(story.log[-1][1], m.Alarm) if story.log else False
         for node, command in story.told if late else ():
             slots = story.model.slots
             if isinstance(command, m.Prepare | m.Collect | m.Lead):

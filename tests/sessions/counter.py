@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from core.sessions.messages import Facts, Lead, Node, Value
-from core.sessions.model import Handler, Model, People, Right, Room
+from core.sessions.model import Handler, Membership, Model, Right, Room
 from core.sessions.participant import Participant
 from core.sessions.roles import COUNTS, HOLDER, OFFENCE, PASSED_OVER, Role, Verdict
 
@@ -72,7 +72,7 @@ class Counter(Model):
 
     __slots__ = ("counts", "seats")
 
-    def __init__(self, plan: Value, people: People) -> None:
+    def __init__(self, plan: Value, people: Membership) -> None:
         depth, fanout = plan
         self.seats = seats = Seats(fanout if depth > 1 else 0)
         super().__init__(plan, people, seats, len(seats.leaders))

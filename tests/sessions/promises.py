@@ -55,11 +55,11 @@ class Promises:
         offences = self.world.record.offences
         self._need(not offences, reflector, f"{offences} though all are honest")
         if type(message) is Joined and self.network.alive[message.node]:
-            self._check_brought(reflector, message.node)
+            self._check_transfer(reflector, message.node)
 
-    def _check_brought(self, reflector: Reflector, node: Node) -> None:
+    def _check_transfer(self, reflector: Reflector, node: Node) -> None:
         """Who is seated has brought what it heard before, or somebody else is to bring it."""
-        known, waits = reflector.model.counts.get(node, 0), reflector.recovery.bringing
+        known, waits = reflector.model.counts.get(node, 0), reflector.recovery.transferring
         if waits or reflector.model.children or self.current(reflector.session) is not reflector:
             return
         if reflector.key and not self.world.key:

@@ -273,7 +273,7 @@ class Root:
         """How many partitions of a session are done, as far as this process knows."""
         host, session = self.process.host, shape.session
         reflector = host.reflectors.get(session)
-        done = reflector.model.facts() if reflector else host.backups.kept.get(session, {})
+        done = reflector.model.facts() if reflector else host.backups.facts.get(session, {})
         if not (done or reflector):
             return 0
         found = 0

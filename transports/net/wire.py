@@ -20,7 +20,7 @@ from transports.net.forms import as_array, as_object, form
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
 
-VERSION = 5
+VERSION = 6
 NUMBER_BITS = 43  # of a process's number
 NONCE_BYTES = 32
 REASON_LENGTH_MAX = 1000
@@ -41,7 +41,7 @@ def random_number() -> int:
 
 # What a participant may say; what else is ordered, only a reflector says.
 Said = (
-    m.Arrive | m.Leave | m.Brought | m.Vote | m.Kept | m.Key | m.Open | m.Given | m.Prepared
+    m.Arrive | m.Leave | m.StateTransfer | m.Vote | m.Backup | m.Key | m.Open | m.Given | m.Prepared
     | m.Collected | m.Finished | m.Failed | m.Moved | m.Ended
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ A message goes one way, and enters each room once:
       for the process         member.py      something begins, or all is over
       for its large values    values.py      bytes are asked for, or come
     is it allowed             trust.py       with wellformed.py; of whole replicas, soundness.py
-    are its values here       bringing.py    a call waits until they are; needed.py says which
+    are its values here       held.py        a call waits until they are; needed.py says which
     the core                  core.Host, core.Replica; views.py finds the view of a node
     what the core says        port.py        a node here speaks to a host
                               carrier.py     the host here speaks to a node
@@ -26,9 +26,9 @@ the core is to hear, in `member.py` for what begins and that all is over. Both r
 RemoteProtocolError where it is not, and `incoming.py` has the connection cut. Whether a node may
 say that is the core's to judge (`core/sessions/roles.py`), which tells `carrier.py` of an offence.
 
-In which order to read it: `queue.py`, `incoming.py`, `calls.py` with `trust.py` and `bringing.py`,
+In which order to read it: `queue.py`, `incoming.py`, `calls.py` with `trust.py` and `held.py`,
 `following.py`, `views.py`, `port.py`, `carrier.py`, `outgoing.py`, `member.py`; then `process.py`,
-which makes all of these and joins them. `keeping.py`, `keys.py`, `timers.py` and `values.py` can
+which makes all of these and joins them. `backups.py`, `keys.py`, `timers.py` and `values.py` can
 wait until you meet them. `store.py` is the disk below the host, and `storefile.py` the file on it.
 
 Who may call whom: a room calls those after it on the way, the queue, the views and the member; what

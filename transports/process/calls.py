@@ -19,8 +19,8 @@ from plugins.console.memory import memory_bytes
 from transports.net import wire
 from transports.net.connection import Connections
 from transports.net.peer import Link, Peer
-from transports.process.bringing import Bringing
-from transports.process.keeping import Keeping
+from transports.process.backups import BackupBudget
+from transports.process.held import HeldCalls
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
 from transports.process.queue import Queue
@@ -39,8 +39,8 @@ class Calls:
         connections: Connections,
         outgoing: Outgoing,
         host: Host,
-        keeping: Keeping,
-        bringing: Bringing,
+        backup_budget: BackupBudget,
+        held: HeldCalls,
     ) -> None:
         self.waiting_max = memory_bytes() // WAITING_SHARE // ARRIVAL_BYTES
         self._waiting = 0  # arrivals, or a few more
@@ -49,8 +49,8 @@ class Calls:
         self._connections = connections
         self._outgoing = outgoing
         self._host = host
-        self._keeping = keeping
-        self._bringing = bringing
+        self._backup_budget = backup_budget
+        self._held = held
 
     def said(self, peer: Peer, said: wire.Call, link: Link) -> None:
         """A node of `peer` says that."""
@@ -64,9 +64,9 @@ class Calls:
         elif arrives and not self._may_wait(said.session):
             # Were it sent back, it would be back at once.
             self._answer(peer, said, m.TurnedAway(ASK_AGAIN_SECONDS))
-        elif type(call) is m.Kept and not self._keeping.takes(call, self._queue.now):
+        elif type(call) is m.Backup and not self._backup_budget.takes(call, self._queue.now):
             pass
-        elif not self._bringing.holds(peer, said, self._pass_on):
+        elif not self._held.holds(peer, said, self._pass_on):
             self._pass_on(peer, said)
 
     def _answer(self, peer: Peer, said: wire.Call, reply: m.Reply) -> None:
@@ -122,6 +122,6 @@ class Calls:
 
 def _links(reflector: Reflector) -> list[tuple[Node, tuple[str, Node]]]:
     """Who has, or waits for, a place there."""
-    door, bringing = reflector.admission, reflector.recovery.bringing
-    arrivals = [*door.standbys.values(), *bringing.values(), *(door.early or {}).values()]
+    door, transferring = reflector.admission, reflector.recovery.transferring
+    arrivals = [*door.standbys.values(), *transferring.values(), *(door.early or {}).values()]
     return [*reflector.members.items(), *((arrival.node, link) for link, arrival in arrivals)]

@@ -14,7 +14,7 @@ from core.messages import Place
 from transports.net import wire
 from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link, Peer
-from transports.process.keeping import Keeping
+from transports.process.backups import BackupBudget
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
 from transports.process.queue import Queue
@@ -30,7 +30,7 @@ class Following:
         queue: Queue,
         outgoing: Outgoing,
         views: Views,
-        keeping: Keeping,
+        backup_budget: BackupBudget,
         vote_every: int,
     ) -> None:
         self.replicas: dict[tuple[str, str], Replica] = {}
@@ -38,7 +38,7 @@ class Following:
         self._queue = queue
         self._outgoing = outgoing
         self._views = views
-        self._keeping = keeping
+        self._backup_budget = backup_budget
         self._vote_every = vote_every
 
     def answered(self, peer: Peer, said: wire.Answer, link: Link) -> None:
@@ -47,7 +47,7 @@ class Following:
         if member.doubts(reply):
             return
         member.rules.check_answer(session, reply, member.me.address is not None)
-        if type(reply) is not m.Kept or self._keeping.takes(reply, self._queue.now):
+        if type(reply) is not m.Backup or self._backup_budget.takes(reply, self._queue.now):
             self._views.answered(said.node, Place(session, (peer.name,)), reply)
 
     def told_to_follow(self, peer: Peer, said: wire.Follow, link: Link) -> None:

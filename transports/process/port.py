@@ -94,4 +94,4 @@ class Port:
         if reflector is None or up is None or reflector.state.moved or view.state is not LEADING:
             return
         if up.address != self._name and (facts := reflector.model.facts()):
-            self.send(view, up, m.Kept(reflector.session, facts))
+            self.send(view, up, m.Backup(reflector.session, facts))

@@ -24,12 +24,12 @@ from transports.net import wire
 from transports.net.connection import Connections, Me
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
-from transports.process.bringing import Bringing
+from transports.process.backups import BackupBudget
 from transports.process.calls import Calls
 from transports.process.carrier import Carrier
 from transports.process.following import Following
+from transports.process.held import HeldCalls
 from transports.process.incoming import Handler, Incoming
-from transports.process.keeping import Keeping
 from transports.process.keys import NO_KEYS, Keys
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
@@ -109,8 +109,8 @@ class Process(Member):
     def _make_way(self, values_max: int) -> None:
         """What is said to them from elsewhere."""
         queue, outgoing, host, views = self.queue, self.outgoing, self.host, self.views
-        self.keeping = keeping = Keeping(host.backups)
-        self.following = Following(self, queue, outgoing, views, keeping, self.vote_every)
+        self.backup_budget = backup_budget = BackupBudget(host.backups)
+        self.following = Following(self, queue, outgoing, views, backup_budget, self.vote_every)
         self.values = Values(
             self.me.name,
             self._nursery,
@@ -121,8 +121,9 @@ class Process(Member):
             self.following,
             views,
         )
-        self.bringing = Bringing(queue, self.incoming, self._nursery, host, self.values, values_max)
-        self.calls = Calls(self, queue, self.connections, outgoing, host, keeping, self.bringing)
+        held = HeldCalls(queue, self.incoming, self._nursery, host, self.values, values_max)
+        self.held_calls = held
+        self.calls = Calls(self, queue, self.connections, outgoing, host, backup_budget, held)
         self.incoming.handlers = self._handlers()
 
     def _handlers(self) -> dict[type, Handler]:

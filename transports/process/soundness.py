@@ -107,7 +107,7 @@ class _Snapshot(_Plain):
     former: Had
     idle: list[Node]
     paces: list[tuple[Node, float]]
-    pauses: list[tuple[int, tuple[_Count, float]]]  # of processes
+    backoffs: list[tuple[int, tuple[_Count, float]]]  # of processes
     look: float | None
     free: int
     remaining: int
@@ -128,7 +128,7 @@ class Most(NamedTuple):
 
 
 # Who follows goes on from there, and what it has then is to be taken from it elsewhere.
-FOLLOWED, BROUGHT = Most(2**52, 2**30), Most(2**53, 2**31)
+FOLLOWED, TRANSFERRED = Most(2**52, 2**30), Most(2**53, 2**31)
 FAILED_MAX = 1000  # times that a slot failed, if the job itself has not by then
 
 
@@ -137,7 +137,7 @@ def is_within(session: str, top: str) -> bool:
     return f"{session}-".startswith(f"{top}-")
 
 
-def restored(snapshot: dict[str, Value], shape: Shape, most: Most = BROUGHT) -> Session:
+def restored(snapshot: dict[str, Value], shape: Shape, most: Most = TRANSFERRED) -> Session:
     """The state of a session of that shape. Raises ValueError with one line."""
     try:
         seen = msgspec.convert(snapshot, _Snapshot)
@@ -162,13 +162,13 @@ def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
         (len(seen.epoch) != shape.session.count("-") + 1, "such an epoch"),
         (seen.seq >= most.seq, "such a number of messages"),
         (max(seen.assigned) >= most.often, "such counts"),
-        (any(times >= most.often for _, (times, _) in seen.pauses), "such counts"),
+        (any(times >= most.often for _, (times, _) in seen.backoffs), "such counts"),
         (any(len(nodes) > FAILED_MAX for _, nodes in seen.failed), "such counts"),
         (max(len(raised), len(abort[2]) if abort else 0) > FAILED_MAX, "such counts"),
         (len(collected) > 1, "several outputs"),
         (abort and not is_within(abort[0].session, shape.session), "another's failure"),
         (not all(map(isfinite, (due or 0.0, seen.look or 0.0))), "such times"),
-        (not all(0 <= until < inf for _, (_, until) in seen.pauses), "such times"),
+        (not all(0 <= until < inf for _, (_, until) in seen.backoffs), "such times"),
         (not 0 < wait <= SECONDS_MAX, "such times"),
         (not all(map(isfinite, seen.started)), "such times"),
         (not all(0 <= seconds < inf for seconds in seen.seconds), "such times"),

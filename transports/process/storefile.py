@@ -25,7 +25,7 @@ from transports.net.errors import ProtocolError
 from transports.process.keys import KEY_BYTES, Keys
 
 APPLICATION = 0x4D4E6F64  # "MNod", at the beginning of the file
-VERSION = 3
+VERSION = 4
 HEADER_BYTES = 100  # of any SQLite file
 CHECK_BYTES = 8
 

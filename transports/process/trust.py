@@ -72,13 +72,13 @@ class Trust:
                 return self._may_arrive(hello, session, shape, call)
             case m.Open():
                 return self._may_open(session, call)
-            case m.Kept():
+            case m.Backup():
                 self._check_kept(call)
                 return self._may_keep(call)
             case m.Key():
                 self._check_key(call)
-            case m.Brought():
-                self._check_brought(session, shape, node, call)
+            case m.StateTransfer():
+                self._check_transfer(session, shape, node, call)
             case m.Vote():
                 return self._may_vote(session, node, call)
             case m.Leave():
@@ -146,23 +146,25 @@ class Trust:
         if past.bound:
             self.shape(past.bound)
 
-    def _check_kept(self, kept: m.Kept) -> None:
+    def _check_kept(self, kept: m.Backup) -> None:
         check_facts(self.shape(kept.session), kept.facts, kept)
 
-    def _may_keep(self, kept: m.Kept) -> bool:
+    def _may_keep(self, kept: m.Backup) -> bool:
         """What is kept of a session has to fit into one frame again."""
-        before = self._host.backups.kept.get(kept.session, {})
+        before = self._host.backups.facts.get(kept.session, {})
         return pieces({**before, **kept.facts}) <= LOST_MAX
 
     def _check_key(self, key: m.Key) -> None:
         self.shape(key.session)
         insist(len(key.key) in (0, KEY_BYTES), key, "of such a length")
 
-    def _check_brought(self, session: str, shape: Shape, node: Node, brought: m.Brought) -> None:
-        state = self._state(session, shape, brought.snapshot, soundness.BROUGHT, brought)
+    def _check_transfer(
+        self, session: str, shape: Shape, node: Node, sent: m.StateTransfer
+    ) -> None:
+        state = self._state(session, shape, sent.snapshot, soundness.TRANSFERRED, sent)
         reflector = self._host.reflectors.get(session)
         if reflector is not None and node in reflector.members:  # it may become the host's own
-            insist(state.moved is None, brought, "of a session that is elsewhere")
+            insist(state.moved is None, sent, "of a session that is elsewhere")
 
     def _state(
         self,
@@ -212,7 +214,7 @@ class Trust:
                 self._check_place(reply.place, reply)
             case m.TurnedAway():
                 insist(0 <= reply.seconds < math.inf, reply, "for such a time")
-            case m.Kept():
+            case m.Backup():
                 insist(listens, reply, "to one that hosts nothing")
                 self._check_kept(reply)
             case m.Key():
@@ -221,7 +223,7 @@ class Trust:
             case m.Stop():
                 check_ended(reply.ended, reply)
                 self._check_end(reply.ended, reply)
-            case m.Wait() | m.Absent() | m.Bring():
+            case m.Wait() | m.Absent() | m.SendState():
                 pass
             case _:
                 assert_never(reply)

@@ -69,7 +69,7 @@ def check_fits(shape: Shape, message: Message) -> None:
         case m.Restored():
             check_facts(shape, message.facts, message)
             _check_context(shape, message.context, message)
-        case m.Given() | m.Collected() | m.Moved() | m.Ended() | m.Left() | m.Late():
+        case m.Given() | m.Collected() | m.Moved() | m.Ended() | m.Left() | m.Alarm():
             pass
         case _:
             assert_never(message)

@@ -8,14 +8,14 @@ order in which to read it:
   under another name until they are complete. `folder.py`: whose a folder is.
 - `blobs.py`: **`Blobs`**, all that one process has, also what there is no room for on its disk now.
 - `transfer.py`: **`Transfers`**, the way in for the rest of the process: `fetch` what is wanted,
-  `received` what others say of blobs, `lost` who is gone. It has one `Bringing` for each blob that
+  `received` what others say of blobs, `lost` who is gone. It has one `Fetching` for each blob that
   is on its way here.
-- `bringing.py`: **`Bringing`**, from asking the first source to the last byte. Below it stand
+- `fetching.py`: **`Fetching`**, from asking the first source to the last byte. Below it stand
   `sources.py` (whom to ask next), `content.py` (what has come so far) and `asked.py` (what is asked
   of each process, for all blobs together).
 - `giving.py`: **`Giving`**, what others ask for: answered, or held until it is here.
 
-Who calls whom: `Transfers` calls `Bringing` and `Giving`; `Bringing` calls the three below it, and
+Who calls whom: `Transfers` calls `Fetching` and `Giving`; `Fetching` calls the three below it, and
 `Giving` to tell those who wait; `Giving` and `Content` call `Blobs`; that calls files, a folder,
 handles. Nobody calls back, but that `Content` asks how much is to come of all blobs. Computing
 processes use `files.py` and nothing above it. Nothing here knows of sessions: who may ask for what,

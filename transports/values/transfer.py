@@ -15,8 +15,8 @@ import trio
 from transports.net.wire import Chunk, Envelope, Fetch, Missing
 from transports.values.asked import Asked
 from transports.values.blobs import Blobs
-from transports.values.bringing import Bringing
 from transports.values.content import Content
+from transports.values.fetching import Fetching
 from transports.values.files import BlobMissing
 from transports.values.giving import Giving
 from transports.values.handles import KEY, Handle
@@ -45,7 +45,7 @@ class Transfers:
         self._up = up
         self._near = near
         self._named = named
-        self._coming: dict[str, Bringing] = {}  # by SHA-256
+        self._coming: dict[str, Fetching] = {}  # by SHA-256
         self._asked = Asked(send)
         self._giving = Giving(blobs, send)
         self._threads = trio.CapacityLimiter(4)
@@ -55,7 +55,7 @@ class Transfers:
         cannot be kept."""
         sha, size = handle[KEY], handle["size"]
         if not await self._stands(sha, size):
-            one = self._bringing(sha, session)
+            one = self._fetching(sha, session)
             one.sizes.add(size)
             for name in sources:
                 one.sources.add(name, deep=True, again=True)
@@ -102,7 +102,7 @@ class Transfers:
         if not fetch.deep or not known or not giving.may_wait(name):
             giving.refuse(name, sha)
             return
-        one = self._bringing(sha, fetch.session)
+        one = self._fetching(sha, fetch.session)
         for other in self._up(fetch.session, name):
             one.sources.add(other, deep=True)
         for other in self._near(fetch.session):
@@ -110,18 +110,18 @@ class Transfers:
         giving.hold(name, fetch)
         one.wanted_by(name)
 
-    def _bringing(self, sha: str, session: str) -> Bringing:
+    def _fetching(self, sha: str, session: str) -> Fetching:
         """The transfer of that blob, begun if it was not."""
         if sha not in self._coming:
             content = Content(sha, self.blobs, self._threads, self._bytes_coming)
-            self._coming[sha] = Bringing(sha, session, content, self._asked, self._giving)
-            self._nursery.start_soon(self._bring, self._coming[sha])
+            self._coming[sha] = Fetching(sha, session, content, self._asked, self._giving)
+            self._nursery.start_soon(self._fetch, self._coming[sha])
         return self._coming[sha]
 
     def _bytes_coming(self) -> int:
         return sum([one.content.coming for one in self._coming.values()])
 
-    async def _bring(self, one: Bringing) -> None:
+    async def _fetch(self, one: Fetching) -> None:
         try:
             await one.run()
         finally:

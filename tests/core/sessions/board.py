@@ -10,7 +10,7 @@ import attrs
 from core.sessions import Model, Room, Session
 from core.sessions import messages as m
 from core.sessions.messages import Address, Facts, Node, Value
-from core.sessions.model import Handler, People
+from core.sessions.model import Handler, Membership
 
 THERE = m.Place("0-1", (0, 5))
 
@@ -41,7 +41,7 @@ class Board(Model):
 
     __slots__ = ("lines", "title", "writers")
 
-    def __init__(self, plan: Value, people: People) -> None:
+    def __init__(self, plan: Value, people: Membership) -> None:
         super().__init__(plan, people, Room(), children=plan["children"])
         self.lines: dict[int, str] = {}
         self.title: Value = None

@@ -100,7 +100,7 @@ def with_one_who_was_away() -> Setup:
     """It has slot 3, and OTHER has slot 2."""
     setup = Setup(WIDE)
     setup.arrive(RETURNED, m.Past("", (), (4,), 1, seal(KEY, (4,), RETURNED)))
-    setup.say(RETURNED, m.Brought(Session("0", (4,), Computation, WIDE.plain()).snapshot()))
+    setup.say(RETURNED, m.StateTransfer(Session("0", (4,), Computation, WIDE.plain()).snapshot()))
     assert setup.reflector.model.slots.worker == [LEADER, HOLDER, OTHER, RETURNED, None]
     return setup
 

@@ -147,9 +147,9 @@ def test_what_is_to_be_kept_is_not_said_in_another_branch() -> None:
     above = view.above
     above.answered(above.place, m.Redirect(Place("0-1", (0, 4))))
     seated(above, TREE.child(1))  # and was sent to 0-1 by now
-    view.answered(view.place, m.Kept("0-0-0", {0: ("out", 0.1)}))
-    view.on(view.seat, m.Keep({0: ("out", 0.1)}))
-    assert [(place.session, call) for place, call in port.said if isinstance(call, m.Kept)] == []
+    view.answered(view.place, m.Backup("0-0-0", {0: ("out", 0.1)}))
+    view.on(view.seat, m.KeepBackup({0: ("out", 0.1)}))
+    assert [(place.session, call) for place, call in port.said if isinstance(call, m.Backup)] == []
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,12 @@ def past(claims: tuple[int, ...], mark: bytes) -> m.Past:
 def test_who_shows_the_seal_of_an_older_incarnation_is_asked_for_its_replica() -> None:
     setup = reopened()
     setup.arrive(7, past((1,), seal(KEY, (4,), 7)))
-    assert setup.carrier.replies[-1] == (7, m.Bring())
+    assert setup.carrier.replies[-1] == (7, m.SendState())
     older = Session("0", (4,), Computation, LEAF.plain())
     older.apply(0.0, m.Given("all"))
     older.apply(0.0, m.Prepared(["a", "b", "c"]))
     older.apply(0.0, m.Joined(8, 8, None, (), False))  # has slot 0
-    setup.say(7, m.Brought(older.snapshot()))
+    setup.say(7, m.StateTransfer(older.snapshot()))
     assert setup.reflector.model.slots.worker[1] == 7  # it keeps what it claims
     setup.arrive(8)
     assert setup.say(8, finished(8, 0)) == "counts"  # as a replica that was brought shows
@@ -58,17 +58,17 @@ def test_who_shows_the_seal_of_an_older_incarnation_is_asked_for_its_replica() -
 def test_who_has_no_seal_is_not_believed(mark: bytes) -> None:
     setup = reopened()
     setup.arrive(7, past((1,), mark))
-    assert (7, m.Bring()) not in setup.carrier.replies
+    assert (7, m.SendState()) not in setup.carrier.replies
     assert setup.reflector.model.slots.worker[1] != 7
     before = setup.reflector.state.snapshot()
-    setup.say(7, m.Brought(before))
+    setup.say(7, m.StateTransfer(before))
     assert setup.reflector.state.snapshot() == before
 
 
 def test_without_a_key_whoever_comes_is_believed() -> None:
     setup = reopened(key=b"")
     setup.arrive(7, past((1,), b""))
-    assert setup.carrier.replies[-1] == (7, m.Bring())
+    assert setup.carrier.replies[-1] == (7, m.SendState())
 
 
 def test_the_key_of_a_child_session_goes_to_whoever_is_given_it() -> None:
@@ -86,7 +86,7 @@ def test_a_replica_of_other_people_is_not_gone_on_with() -> None:
     reflector.repair._mender = OTHER
     forged = reflector.state.copy()
     forged.people[77] = None
-    setup.say(OTHER, m.Brought(forged.snapshot()))
+    setup.say(OTHER, m.StateTransfer(forged.snapshot()))
     assert list(reflector.members) == [LEADER, HOLDER, OTHER]
 
 
@@ -119,10 +119,11 @@ def test_an_output_counts_when_a_replica_that_is_brought_shows_the_assignment() 
         older.apply(0.0, m.Joined(node, node, None, (), False))
     for node in (7, RETURNED):
         setup.arrive(node, m.Past("", (), (4,), 2, seal(KEY, (4,), node)))
-        setup.say(node, m.Brought(Session("0", (4,), Computation, older.model.plan).snapshot()))
+        empty = Session("0", (4,), Computation, older.model.plan)
+        setup.say(node, m.StateTransfer(empty.snapshot()))
     assert setup.say(7, finished(7, 1)) == LATE  # nobody here has heard of it
     setup.arrive(8, past((), seal(KEY, (4,), 8)))  # its replica came further
-    setup.say(8, m.Brought(older.snapshot()))
+    setup.say(8, m.StateTransfer(older.snapshot()))
     assert setup.say(7, finished(7, 2)) == LATE
     assert setup.say(7, finished(7, 1)) == COUNTS
     assert setup.say(RETURNED, finished(RETURNED, 0)) == COUNTS
@@ -151,4 +152,4 @@ def test_a_replica_that_is_not_newer_is_not_asked_for() -> None:
     setup = Setup(Shape.root(5, 5))
     for node, seq, asked in ((6, 9, True), (7, 9, False), (8, 10, True)):
         setup.arrive(node, m.Past("", (), (4,), seq, seal(KEY, (4,), node)))
-        assert ((node, m.Bring()) in setup.carrier.replies) == asked
+        assert ((node, m.SendState()) in setup.carrier.replies) == asked

@@ -8,7 +8,7 @@ from core.sessions import Model, Room, Session
 from core.sessions import messages as m
 from core.sessions.digest import differing
 from core.sessions.messages import Address, Facts, Node
-from core.sessions.people import Told
+from core.sessions.session import Told
 from tests.core.sessions.board import THERE, Read, Written, board, joined, with_people
 
 # -- who leads -----------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def test_what_a_stranger_leaves_is_nothing() -> None:
     state = with_people(1, children=2, address=7)
     state.apply(0.0, Written(1, 0, "zero"))
     before = state.snapshot()
-    assert state.apply(0.0, m.Left(7)) == [(1, m.Keep({0: "zero"}))]  # said again, no harm
+    assert state.apply(0.0, m.Left(7)) == [(1, m.KeepBackup({0: "zero"}))]  # said again, no harm
     assert differing(before, state.snapshot()) == ["seq"]
 
 
@@ -95,7 +95,7 @@ def test_who_leaves_when_all_is_over_is_still_missed() -> None:
 
 
 def keeps(told: Told) -> list[tuple[Node, Facts]]:
-    return [(node, command.facts) for node, command in told if isinstance(command, m.Keep)]
+    return [(node, command.facts) for node, command in told if isinstance(command, m.KeepBackup)]
 
 
 def test_what_becomes_known_is_kept_where_everyone_is_in_the_leaders_process() -> None:
@@ -165,7 +165,7 @@ def test_nothing_is_kept_where_nothing_is_known_or_nobody_leads() -> None:
 def test_a_model_that_says_nothing_is_never_late_and_gives_nothing_out() -> None:
     state = Session("0", (1,), lambda plan, people: Model(plan, people, Room()), None)
     assert state.apply(0.0, joined(1)) == [(1, m.TakeOver())]
-    assert state.apply(0.0, m.Late()) == []
+    assert state.apply(0.0, m.Alarm()) == []
     assert state.apply(0.0, m.Restored({1: "one"}, None)) == []
     assert state.apply(0.0, m.Left(1)) == []
     room = state.model.room

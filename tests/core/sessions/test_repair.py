@@ -27,7 +27,7 @@ class Voting(Setup):
     def vote(self, *people: Node) -> None:
         """All of them vote alike, on what the host's state was before it went wrong."""
         self.reflector.model.slots.inputs = ["wrong", "b", "c"]
-        self.reflector.order(m.Late())
+        self.reflector.order(m.Alarm())
         right = self.reflector.state.copy()
         right.model.slots.inputs = ["a", "b", "c"]  # type: ignore[attr-defined]
         self.right = right
@@ -35,14 +35,14 @@ class Voting(Setup):
             self.say(node, m.Vote((5,), right.seq, digests(right.snapshot())))
 
     def asked(self) -> list[Node]:
-        return [node for node, reply in self.carrier.replies if isinstance(reply, m.Bring)]
+        return [node for node, reply in self.carrier.replies if isinstance(reply, m.SendState)]
 
 
 def test_one_who_is_right_mends_the_host_and_those_who_are_right_keep_what_they_have() -> None:
     setup = Voting()
     setup.vote(*PEOPLE)
     assert setup.asked() == [LEADER]
-    setup.say(LEADER, m.Brought(setup.right.snapshot()))
+    setup.say(LEADER, m.StateTransfer(setup.right.snapshot()))
     assert setup.reflector.model.slots.inputs == ["a", "b", "c"]
     assert setup.repaired == []
 
@@ -51,7 +51,7 @@ def test_who_brings_a_replica_of_another_time_or_incarnation_mends_nothing() -> 
     for field, value in (("epoch", [10**9]), ("seq", 10**9), ("session", "0-1")):
         setup = Voting()
         setup.vote(*PEOPLE)
-        setup.say(LEADER, m.Brought({**setup.right.snapshot(), field: value}))
+        setup.say(LEADER, m.StateTransfer({**setup.right.snapshot(), field: value}))
         assert setup.reflector.model.slots.inputs == ["wrong", "b", "c"]
         assert setup.reflector.state.epoch == (5,)
 
@@ -65,9 +65,9 @@ def test_what_is_kept_to_mend_with_is_bounded_and_what_is_older_mends_nothing(
         setup = Voting()
         setup.vote(*PEOPLE)
         for _ in range(later):
-            setup.reflector.order(m.Late())
+            setup.reflector.order(m.Alarm())
         assert len(setup.reflector.repair._log) <= 21
-        setup.say(LEADER, m.Brought(setup.right.snapshot()))
+        setup.say(LEADER, m.StateTransfer(setup.right.snapshot()))
         assert setup.reflector.model.slots.inputs == [mended, "b", "c"]
 
 
@@ -76,13 +76,13 @@ def test_another_one_is_asked_each_time() -> None:
     for _ in PEOPLE:
         setup.vote(*PEOPLE)
         lie = {**setup.right.snapshot(), "inputs": ["a lie", "b", "c"]}
-        setup.say(setup.asked()[-1], m.Brought(lie))
+        setup.say(setup.asked()[-1], m.StateTransfer(lie))
     assert setup.asked() == list(PEOPLE)
 
 
 def test_who_joined_later_does_not_vote() -> None:
     setup = Voting()
-    setup.reflector.order(m.Late())
+    setup.reflector.order(m.Alarm())
     seq = setup.reflector.state.seq
     ballot = setup.reflector.repair.ballots[seq]
     for node in (7, 8, 9):

@@ -57,5 +57,5 @@ def test_a_replica_refuses_a_gap() -> None:
     one, _ = replica()
     one.apply(1, 0.0, m.Given("all"))
     with pytest.raises(ValueError, match="session 0: message 3 came after 1"):
-        one.apply(3, 0.0, m.Late())
+        one.apply(3, 0.0, m.Alarm())
     assert one.state.seq == 1

@@ -69,7 +69,7 @@ def failed(node: Node, slot: int | None, partition: int | None, final: bool = Fa
         (LEADER, m.Joined(9, None, None, (), False), "offence"),
         (LEADER, m.Left(OTHER), "offence"),
         (LEADER, m.Restored({0: ("out", 0.1)}, None), "offence"),
-        (LEADER, m.Late(), "offence"),
+        (LEADER, m.Alarm(), "offence"),
         (STRANGER, finished(STRANGER, 1), "passed over"),  # who is not there
         (HOLDER, m.Key("0-1", b"key"), "offence"),
         (HOLDER, m.Arrive(OTHER, OTHER, None), "offence"),
@@ -107,7 +107,7 @@ TABLE: dict[type, tuple[Any, tuple[str, ...]]] = {
     m.Joined: (lambda node: m.Joined(node, 5, None, (), False), (*[OFFENDS] * 4, LATE)),
     m.Left: (m.Left, (*[OFFENDS] * 4, LATE)),
     m.Restored: (lambda node: m.Restored({0: ("out", 0.1)}, None), (*[OFFENDS] * 4, LATE)),
-    m.Late: (lambda node: m.Late(), (*[OFFENDS] * 4, LATE)),
+    m.Alarm: (lambda node: m.Alarm(), (*[OFFENDS] * 4, LATE)),
 }
 
 ELSEWHERE = Place("0-1", (0, 7))
@@ -153,14 +153,14 @@ def test_before_anybody_has_joined_nothing_counts() -> None:
 def test_what_is_said_of_a_session_that_is_not_here_is_passed_over(session: str) -> None:
     carrier = Carrier()
     host = Host(0, carrier, Computation)
-    for message in (finished(HOLDER, 1), m.Ended("out"), m.Late(), m.Leave(), m.Brought({})):
+    for message in (finished(HOLDER, 1), m.Ended("out"), m.Alarm(), m.Leave(), m.StateTransfer({})):
         host.receive(HOLDER, HOLDER, session, message)
-    host.receive(HOLDER, HOLDER, session, m.Kept(f"{session}-1", {0: ("out", 0.1)}))
+    host.receive(HOLDER, HOLDER, session, m.Backup(f"{session}-1", {0: ("out", 0.1)}))
     child = Place(f"{session}-1", (0, 0, 0)[: session.count("-") + 2])
     host.receive(HOLDER, HOLDER, child.session, m.Open(child, (5, 1), LEAF.plain()))
     assert not carrier.offences
     assert not host.reflectors
-    assert not host.backups.kept
+    assert not host.backups.facts
 
 
 # -- arrivals and keys ---------------------------------------------------------------------
@@ -250,12 +250,12 @@ def test_what_a_node_here_is_told_of_a_session_counts_by_its_key(
         setup.host.open(other, opening)
     setup.give_key(MINE, key if right else b"another")
     del setup.host.reflectors["0"]  # it is elsewhere
-    setup.host.receive(MINE, MINE, told, m.Kept(told, facts))
+    setup.host.receive(MINE, MINE, told, m.Backup(told, facts))
     if not opened:
-        assert not setup.host.backups.kept
+        assert not setup.host.backups.facts
         setup.host.open(other, opening)
     known = {s: r.model.facts() for s, r in setup.host.reflectors.items() if r.model.facts()}
-    known |= setup.host.backups.kept
+    known |= setup.host.backups.facts
     assert known == ({told: facts} if right else {})
     assert not setup.host.backups.claimed
 
@@ -291,10 +291,10 @@ def test_facts_are_kept_for_who_holds_what_they_are_about(
     node: Node, session: str, kept: bool
 ) -> None:
     setup = Setup(INTERIOR)
-    setup.say(node, m.Kept(session, {0: ("out", 0.1)}))
-    assert (session in setup.host.backups.kept) == kept
+    setup.say(node, m.Backup(session, {0: ("out", 0.1)}))
+    assert (session in setup.host.backups.facts) == kept
     assert not setup.carrier.offences
-    assert setup.say(node, m.Kept("7", {0: ("out", 0.1)})) == "offence"
+    assert setup.say(node, m.Backup("7", {0: ("out", 0.1)})) == "offence"
 
 
 # -- keys go down the tree -----------------------------------------------------------------

@@ -24,8 +24,8 @@ from core import (
     Shape,
     Worker,
     columns,
-    lateness,
     rights,
+    stragglers,
     tries,
 )
 from core.sessions import people, roles
@@ -241,7 +241,7 @@ MUTANTS = (
     ),
     Mutant(
         "a helper is sent without a word to the model",
-        lateness.helped,
+        stragglers.helped,
         "slots.helpers[i] = node",
         "pass",
         9,
@@ -422,14 +422,14 @@ MUTANTS = (
     Mutant(
         "who is to bring a replica is not told",
         Recovery.ask,
-        "self.reflector.reply(link, m.Bring())",
+        "self.reflector.reply(link, m.SendState())",
         "pass",
         69,
         (RELEASED, ENDS, NOTHING_LOST, ANSWERED),
     ),
     Mutant(
         "a replica that is brought is not taken in",
-        Recovery.brought,
+        Recovery.transferred,
         "self._merge(state)",
         "pass",
         111,
@@ -640,7 +640,7 @@ MUTANTS = (
     Mutant(
         "what is kept of sessions below is never forgotten",
         Backups.forget,
-        "del self.kept[session]",
+        "del self.facts[session]",
         "pass",
         5,
         (FORGOTTEN,),
@@ -705,7 +705,7 @@ MUTANTS = (
     Mutant(
         "of what is kept only the last is",
         Backups.keep,
-        "{**self.kept.get(session, {}), **facts}",
+        "{**self.facts.get(session, {}), **facts}",
         "dict(facts)",
         69,
         (NOTHING_LOST,),
@@ -767,7 +767,7 @@ MUTANTS = (
     ),
     Mutant(
         "whoever says so has outputs kept",
-        roles.of_kept,
+        roles.of_backup,
         "COUNTS if model.room.holder(child) == node else PASSED_OVER",
         "COUNTS",
         750,

@@ -32,7 +32,7 @@ worker.py: if len(inputs) == wanted: -> self.raised(session, None, f"prepare ret
 rights.py: if finished.lost is not None and not _may_lose(model, finished.lost, *numbers): -> return OFFENCE
 rights.py: if not (0 < len(numbers) == len(finished.outputs) and 0 <= finished.seconds < SECONDS_MAX): -> return OFFENCE
 sessions/participant.py: if self.port.is_end(command.ended): -> the end
-sessions/people.py: if moved.node != self.leader: -> return
+sessions/session.py: if moved.node != self.leader: -> return
 sessions/reflector.py: elif kind is m.Vote: -> the end
 sessions/repair.py: if (state.name, state.epoch) != (before.name, before.epoch) or state.seq > before.seq: -> return
 sessions/repair.py: if state.seq != before.seq or state.people.keys() != reflector.members.keys(): -> return  # it is too old; or no replica of this session: the host knows who is here
@@ -44,7 +44,7 @@ steps.py: if not self.collected: -> the end
 
 # The simulated network never does it: all votes arrive, nothing is said to who has gone
 sessions/host.py: elif reflector is not None: -> self.wait(link, session, call)
-sessions/people.py: if self.moved is not None: -> pass  # nobody is here any more
+sessions/session.py: if self.moved is not None: -> pass  # nobody is here any more
 sessions/repair.py: if len(self.ballots) > BALLOTS_MAX:  # somebody left without a vote -> del self.ballots[next(iter(self.ballots))]
 sessions/repair.py: if state.seq % carrier.vote_every == 0: -> the end
 sessions/repair.py: if self._mender != NOBODY: -> the end
@@ -52,7 +52,7 @@ sessions/repair.py: elif outvoted == HOST: -> for outvoted, fields in wrong.item
 slots.py: if node not in self.idle: -> the end
 
 # Two things at the same time, of which the first leaves nothing to do for the second
-lateness.py: if node is None or worker is None or i in slots.helpers: -> return
+stragglers.py: if node is None or worker is None or i in slots.helpers: -> return
 sessions/admission.py: if child not in self._redirects: -> self._locate(child)
 sessions/chain.py: if self.below: -> if self.above:
 sessions/chain.py: if self.lead is not None and self.lead.child == supply.child: -> the end
@@ -65,7 +65,7 @@ sessions/participant.py: elif way is OUTSIDE: -> self.step(states.SENT_OUTSIDE)
 sessions/participant.py: if not above.place.leads_to(place.session): -> return OUTSIDE
 sessions/participant.py: if self.address is not None and place.leads_to(reply.session): -> the end
 sessions/participant.py: if self.below.state is states.LEADING and self.hops > YIELD_TRIES: -> self.hops = 0
-lateness.py: if other is None: -> slots.rest(node)  # behind the other one, whose turn comes when it is late again
+stragglers.py: if other is None: -> slots.rest(node)  # behind the other one, whose turn comes when it is late again
 sessions/recovery.py: if node not in reflector.members: -> the end
 sessions/recovery.py: if not reflector.state.moved:  # else it brings that there -> if node not in reflector.members:
 sessions/reflector.py: if self.closed: -> return

@@ -32,7 +32,7 @@ from transports.net.connection import Me
 from transports.net.frames import HEADER
 from transports.net.limits import CHUNK_BYTES
 from transports.net.security import Security
-from transports.process import bringing, incoming
+from transports.process import held, incoming
 from transports.process.process import Process
 from transports.values.blobs import Blobs
 from transports.values.content import Content
@@ -276,7 +276,7 @@ def take_part(lived: Life, *slots: int) -> None:
 async def test_what_waits_for_bytes_is_bounded(
     autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bringing, "HELD_BYTES_MAX", 10 * bringing.HELD_CALL_BYTES)
+    monkeypatch.setattr(held, "HELD_BYTES_MAX", 10 * held.HELD_CALL_BYTES)
     async with life(tmp_path) as lived:
         take_part(lived, 0)
         assert not await cut(lived, lived.host, finished(0))
@@ -285,8 +285,8 @@ async def test_what_waits_for_bytes_is_bounded(
         assert await cut(lived, lived.host, *[finished(1)] * 20)
         lived.host.host.reflectors["0"].members.pop(NODE, None)
         await trio.sleep(100)
-        assert not lived.host.bringing.held
-        assert not lived.host.bringing.held_bytes
+        assert not lived.host.held_calls.held
+        assert not lived.host.held_calls.held_bytes
 
 
 async def test_bytes_are_fetched_only_for_who_takes_part(
@@ -296,7 +296,7 @@ async def test_bytes_are_fetched_only_for_who_takes_part(
         intruder = Intruder(lived, lived.host, NUMBER, EVIL)
         await intruder.say([wire.encode(finished(0))])
         assert not lived.host.values.transfers._coming
-        assert not lived.host.bringing.held
+        assert not lived.host.held_calls.held
         await intruder.leave()
 
 
@@ -375,14 +375,14 @@ async def test_a_value_that_came_too_late_does_not_stay(
         await bringer.say(finished(1, other))
         assert {*bringer.sizes} == {late[KEY], other[KEY]}
         assert blobs_of(lived.host) == {other[KEY]}
-        assert lived.host.bringing.brought == {NUMBER: other["size"]}
+        assert lived.host.held_calls.fetched == {NUMBER: other["size"]}
 
 
 async def test_what_one_process_brings_is_bounded(
     autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with life(tmp_path) as lived:
-        lived.host.bringing.values_max = 12_000
+        lived.host.held_calls.values_max = 12_000
         bringer = Bringer(lived, tmp_path / "bringer")
         values = [bringer.value(seed) for seed in range(3)]
         await bringer.begin(0, 1, 2)
@@ -417,9 +417,9 @@ async def test_what_is_kept_for_others_is_bounded(
     async with life(tmp_path) as lived:
         host, size = lived.host.host, 2000
         host.reflectors = {"0": host.reflectors["0"]}  # the others are elsewhere
-        lived.host.keeping.bytes_max = 5 * size
+        lived.host.backup_budget.bytes_max = 5 * size
         root = host.reflectors["0"]
-        host.backups.kept.clear()
+        host.backups.facts.clear()
         root.members[NODE] = (EVIL, NODE)
         root.model.slots.worker[2] = NODE
         bringer = Bringer(lived, tmp_path / "bringer")
@@ -427,17 +427,17 @@ async def test_what_is_kept_for_others_is_bounded(
 
         def kept(number: int, slot: int) -> wire.Call:
             facts = {slot: (bytes(size), 1.0)}
-            return wire.Call("0", NODE, m.Kept(f"0-2-{number}", facts))
+            return wire.Call("0", NODE, m.Backup(f"0-2-{number}", facts))
 
         for _ in range(3):
             await bringer.say(*[kept(number, slot) for number in range(3) for slot in range(3)])
-        assert 3 <= sum(map(len, host.backups.kept.values())) <= 5
+        assert 3 <= sum(map(len, host.backups.facts.values())) <= 5
         assert "not_kept" in lines(caplog)[0]
         assert EVIL in lived.host.connections.peers
-        host.backups.kept.clear()
+        host.backups.facts.clear()
         await trio.sleep(10)
         await bringer.say(kept(0, 0))
-        assert [*host.backups.kept] == ["0-2-0"]
+        assert [*host.backups.facts] == ["0-2-0"]
 
 
 async def test_who_waits_for_a_session_is_bounded_and_others_are_told_to_ask_later(

@@ -62,10 +62,10 @@ def test_a_session_arrives_as_it_was_sent() -> None:
 
 
 def test_outputs_that_are_kept_arrive_by_number() -> None:
-    kept = m.Kept("0-1", {0: ([1, "a"], 0.5), 7: (None, 1.0)})
+    kept = m.Backup("0-1", {0: ([1, "a"], 0.5), 7: (None, 1.0)})
     (arrived,) = fed(Frames(), wire.encode(Answer("0", 0, kept)))
     assert isinstance(arrived, Answer)
-    assert arrived.reply == m.Kept("0-1", {0: [[1, "a"], 0.5], 7: [None, 1.0]})
+    assert arrived.reply == m.Backup("0-1", {0: [[1, "a"], 0.5], 7: [None, 1.0]})
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
@@ -113,7 +113,7 @@ def test_a_value_is_the_same_here_as_elsewhere() -> None:
         ["Answer", "0", 1, ["Key", "0-1", bytes(65)]],
         ["Call", "0", 1, ["Ended", 1, None, bytes(65)]],
         ["Call", "0", 1, ["Joined", 1, None, None, [], False]],  # for a reflector to say
-        ["Call", "0", 1, ["Late"]],
+        ["Call", "0", 1, ["Alarm"]],
         ["Call", "0", 1, ["Given", 1, 2]],
         ["Call", "0", 1, ["Given"]],
         ["Call", "0", "1", ["Given", 1]],
@@ -121,8 +121,8 @@ def test_a_value_is_the_same_here_as_elsewhere() -> None:
         ["Call", "0", 1, ["Moved", 1, ["0", ["198.51.100.1"]]]],
         ["Call", "0", 1, ["Moved", 1, ["0", []]]],
         ["Call", "0", 1, ["Moved", 1, ["0", [{}]]]],
-        ["Call", "0", 1, ["Kept", "0-1", {"0": [1, 0.5]}]],
-        ["Call", "0", 1, ["Kept", "0-1", [[1, 0.5]]]],
+        ["Call", "0", 1, ["Backup", "0-1", {"0": [1, 0.5]}]],
+        ["Call", "0", 1, ["Backup", "0-1", [[1, 0.5]]]],
         {"type": "Hello"},
         None,
     ],

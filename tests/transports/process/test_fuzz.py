@@ -78,11 +78,11 @@ def kept(process: Process) -> dict[str, int]:
     host, strangers = process.host, process.connections.peers.keys() - {HOST, HELPER, EVIL, "#3"}
     return {
         "strangers": len(strangers),
-        "held": len(process.bringing.held) + len(process.bringing.held_bytes),
+        "held": len(process.held_calls.held) + len(process.held_calls.held_bytes),
         "queue": len(process.queue),
         "transfers": len(process.values.transfers._coming),
         "waiting": max(0, len(host.waiting) - SESSIONS),
-        "kept": max(0, len(host.backups.kept) - SESSIONS),
+        "kept": max(0, len(host.backups.facts) - SESSIONS),
         "reflectors": max(0, len(host.reflectors) - SESSIONS),
         "replicas": max(0, len(process.following.replicas) - 2 * SESSIONS),
         "tries": max(0, len(process.connections._meeting.backoff.tries) - 1000),
@@ -234,4 +234,4 @@ class Host:
 
 def test_all_that_can_be_said_is_drawn() -> None:
     assert {wire.Call, wire.Follow, wire.Ordered, wire.Answer, wire.Chunk} < {*CLASSES}
-    assert {m.Brought, m.Kept, m.Vote, m.Finished} < {*CALLS}
+    assert {m.StateTransfer, m.Backup, m.Vote, m.Finished} < {*CALLS}

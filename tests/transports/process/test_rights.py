@@ -171,7 +171,7 @@ OFFENCES: list[tuple[str, tuple[int, int], Call]] = [
     ("the submitter", LEAF, lambda me: m.Arrive(me.node, None, None, observes=True)),
     ("another", LEAF, lambda me: m.Arrive(OTHER, None, None)),
     ("from elsewhere", LEAF, lambda me: m.Arrive(me.node, HELPER, None)),
-    ("kept above", INTERIOR, lambda me: m.Kept("0", {0: [1, 1.0]})),
+    ("kept above", INTERIOR, lambda me: m.Backup("0", {0: [1, 1.0]})),
 ]
 
 
@@ -181,9 +181,9 @@ TOO_LATE: list[tuple[str, tuple[int, int], Call]] = [
     ("prepared above", INTERIOR, lambda me: m.Prepared([0] * 15)),
     ("given", LEAF, lambda me: m.Given(5)),
     ("moved", LEAF, lambda me: m.Moved(me.node, Place("0", (EVIL,)))),
-    ("kept for another", INTERIOR, lambda me: m.Kept("0-0", {0: [5, 1.0]})),
-    ("kept below another", INTERIOR, lambda me: m.Kept("0-0", {14: [5, 1.0]})),
-    ("not asked", LEAF, lambda me: m.Brought(forged(me, outputs=[5] * 16))),
+    ("kept for another", INTERIOR, lambda me: m.Backup("0-0", {0: [5, 1.0]})),
+    ("kept below another", INTERIOR, lambda me: m.Backup("0-0", {14: [5, 1.0]})),
+    ("not asked", LEAF, lambda me: m.StateTransfer(forged(me, outputs=[5] * 16))),
     ("an old epoch", INTERIOR, lambda me: opening(me, me.slot, epoch=(999, 1))),
 ]
 
@@ -227,7 +227,7 @@ async def test_what_may_be_late_counts_for_nothing(
             assert not await member.is_cut()
             assert member.reflector.state.snapshot() == before
             assert {*lived.host.host.reflectors} == opened
-            assert not lived.host.host.backups.kept
+            assert not lived.host.host.backups.facts
         assert lived.host.offences == 0
         assert lines(caplog) == []
         assert await lived.finish() == lived.right
@@ -246,8 +246,8 @@ async def test_what_a_stranger_says_is_not_heard(
                 m.Given(5),
                 m.Moved(member.node, Place("0", (EVIL,))),
                 m.Ended(0, None, KEY),
-                m.Kept("0-0", {0: [5, 1.0]}),
-                m.Brought(forged(member)),
+                m.Backup("0-0", {0: [5, 1.0]}),
+                m.StateTransfer(forged(member)),
                 m.Vote((1000,), 1, {"outputs": "0" * 32}),
                 m.Leave(),
             ):
@@ -267,15 +267,15 @@ async def test_who_claims_a_past_without_its_seal_is_not_asked_for_it(tmp_path: 
         for number, wrong in enumerate((b"", KEY, good, seal(key, (998,), NUMBER)), NUMBER + 1):
             async with connected(lived, lived.host, number) as member:
                 await member.arrive(past=m.Past("", (0, 1), (999,), 2**40, wrong))
-                await member.call(m.Brought(forged(member, outputs=[5] * 16)))
+                await member.call(m.StateTransfer(forged(member, outputs=[5] * 16)))
                 assert not await member.is_cut()
-                assert m.Bring() not in member.replies()
+                assert m.SendState() not in member.replies()
                 assert member.node in member.reflector.members
                 assert member.slot > 1
         async with connected(lived, lived.host) as member:
             await member.arrive(past=m.Past("", (), (999,), 2**40, good))
             assert not await member.is_cut()
-            assert m.Bring() in member.replies()
+            assert m.SendState() in member.replies()
         assert lived.host.offences == 0
         assert await lived.finish() == lived.right
 
@@ -467,9 +467,9 @@ async def test_who_outvotes_a_host_does_not_end_it(
         vote = m.Vote(state.epoch, state.seq, digests(replica))
         for member in members:
             await member.call(vote)
-        while m.Bring() not in bringer.replies():
+        while m.SendState() not in bringer.replies():
             assert await bringer.next() is not None
-        await bringer.call(m.Brought(replica))
+        await bringer.call(m.StateTransfer(replica))
         assert await bringer.is_cut() == (forge is held_by_a_ghost)
         assert lived.host.divergences >= 1
         assert (bringer.reflector.state is state) == refused

@@ -91,8 +91,8 @@ LONG = m.Failure("0", None, "x" * 200_000)
 GOOD: list[tuple[str, Any]] = [
     ("0", m.Arrive(NODE, None, None)),
     ("0", m.Arrive(NODE, THERE, 0.5, m.Past("0-1", (0, 2), (4,), 9))),
-    ("0", m.Brought(snapshot())),
-    ("0", m.Brought(snapshot(former=[[0, [99]], [1, [NODE, 1]]], seq=2**53 - 1))),
+    ("0", m.StateTransfer(snapshot())),
+    ("0", m.StateTransfer(snapshot(former=[[0, [99]], [1, [NODE, 1]]], seq=2**53 - 1))),
     ("0", m.Key("0-1", bytes(16))),
     ("0", m.Key("0-1", b"")),
     ("0", m.Vote((5,), 1, {"outputs": "0" * 32})),
@@ -128,17 +128,17 @@ BAD: list[tuple[str, Any]] = [
     ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), ["0-1", 9, 9, 2, 3])),
     ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), {"session": "0-1"})),
     ("0-1", m.Open(Place("0-1", (HERE, HERE)), (5, 1), None)),
-    ("0", m.Kept("0-0", {3: (1, 1.0)})),
-    ("0", m.Kept("0-0", {0: (1, NAN)})),
-    ("0", m.Kept("0-0", {0: (1, -1.0)})),
-    ("0", m.Kept("0-0", {0: (1, True)})),
-    ("0", m.Kept("0-0", {0: (1, "1")})),
-    ("0", m.Kept("0-0", {0: (1, 1.0, 1)})),
-    ("0", m.Kept("0-0", {0: (1,)})),
-    ("0", m.Kept("0-0", {0: 1})),
-    ("0", m.Kept("0-0", {0: None})),
-    ("0", m.Kept("0-7", {})),
-    ("0", m.Kept("0-0", {0: ("x" * 3000, 1.0)})),
+    ("0", m.Backup("0-0", {3: (1, 1.0)})),
+    ("0", m.Backup("0-0", {0: (1, NAN)})),
+    ("0", m.Backup("0-0", {0: (1, -1.0)})),
+    ("0", m.Backup("0-0", {0: (1, True)})),
+    ("0", m.Backup("0-0", {0: (1, "1")})),
+    ("0", m.Backup("0-0", {0: (1, 1.0, 1)})),
+    ("0", m.Backup("0-0", {0: (1,)})),
+    ("0", m.Backup("0-0", {0: 1})),
+    ("0", m.Backup("0-0", {0: None})),
+    ("0", m.Backup("0-7", {})),
+    ("0", m.Backup("0-0", {0: ("x" * 3000, 1.0)})),
     ("0", m.Key("0-9", bytes(16))),
     ("0", m.Key("0-1", bytes(15))),
     ("0", m.Key("0-1", bytes(17))),
@@ -260,9 +260,9 @@ SPOILT: list[dict[str, Any]] = [
     {"steps": steps(wait=NAN)},
     {"steps": steps(wait=0.0)},
     {"steps": steps(wait=2e9)},
-    {"pauses": [[1, [1, NAN]]]},
-    {"pauses": [[1, [-1, 1.0]]]},
-    {"pauses": [[1, [2**31, 1.0]]]},
+    {"backoffs": [[1, [1, NAN]]]},
+    {"backoffs": [[1, [-1, 1.0]]]},
+    {"backoffs": [[1, [2**31, 1.0]]]},
     {"look": NAN},
     {"given": 1},
     {"steps": steps(abort=[{}, True, []])},
@@ -314,7 +314,7 @@ def test_a_replica_that_does_not_fit_together_is_refused(
     trust: Trust, changes: dict[str, Any]
 ) -> None:
     for say in (
-        lambda: trust.check(HELLO, "0", NODE, m.Brought(snapshot(**changes))),
+        lambda: trust.check(HELLO, "0", NODE, m.StateTransfer(snapshot(**changes))),
         lambda: trust.followed(Place("0", (HERE,)), snapshot(**changes)),
     ):
         with pytest.raises(RemoteProtocolError) as error:
@@ -326,8 +326,8 @@ def test_a_replica_that_does_not_fit_together_is_refused(
 def test_no_replica_has_what_is_large(trust: Trust, changes: dict[str, Any]) -> None:
     with pytest.raises(RemoteProtocolError, match="Follow with a value above"):
         trust.followed(Place("0", (HERE,)), snapshot(**changes))
-    with pytest.raises(RemoteProtocolError, match="Brought with a value above"):
-        trust.check(HELLO, "0", NODE, m.Brought(snapshot(**changes)))
+    with pytest.raises(RemoteProtocolError, match="StateTransfer with a value above"):
+        trust.check(HELLO, "0", NODE, m.StateTransfer(snapshot(**changes)))
 
 
 # -- what was lost, where the rest goes on -------------------------------------------------
@@ -372,7 +372,7 @@ def refused(say: Callable[[], object]) -> bool:
 def test_what_is_known_to_be_lost_lies_under_its_slot(
     keeping: Trust, trust: Trust, loss: Any, good: bool
 ) -> None:
-    facts, state = m.Kept("0", {0: [None, 0.5, loss]}), opened()
+    facts, state = m.Backup("0", {0: [None, 0.5, loss]}), opened()
     done = {**column("done", 1), "done": b"\1\0\0", "free": 2, "remaining": 2}
     brought = snapshot(**done, lost=[[0, loss]], plan=KEEPING.plain())
     for say in (
@@ -404,13 +404,13 @@ def test_what_one_process_has_another_keep_of_losses_has_a_limit(
     shape = attrs.evolve(KEEPING, partitions=2000, fanout=2000, levels=1)
     trust = Trust(shape, host)
     lost = [None, 0.5, [1, [["0", None, "x" * 2000]] * 20]]
-    assert trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(50), lost)))
+    assert trust.check(HELLO, "0", NODE, m.Backup("0", dict.fromkeys(range(50), lost)))
     assert refused(
-        lambda: trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(51), lost)))
+        lambda: trust.check(HELLO, "0", NODE, m.Backup("0", dict.fromkeys(range(51), lost)))
     )
-    host.backups.kept["0"] = dict.fromkeys(range(30), lost)
-    assert trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(10, 50), lost)))
-    assert not trust.check(HELLO, "0", NODE, m.Kept("0", dict.fromkeys(range(50, 80), lost)))
+    host.backups.facts["0"] = dict.fromkeys(range(30), lost)
+    assert trust.check(HELLO, "0", NODE, m.Backup("0", dict.fromkeys(range(10, 50), lost)))
+    assert not trust.check(HELLO, "0", NODE, m.Backup("0", dict.fromkeys(range(50, 80), lost)))
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_whoever_follows_can_bring_what_it_has_then(
     state = trust.followed(place, snapshot(**changes))
     trust.check_ordered(state, 1.0, message)
     state.apply(1.0, message)
-    trust.check(HELLO, "0", NODE, m.Brought(state.snapshot()))
+    trust.check(HELLO, "0", NODE, m.StateTransfer(state.snapshot()))
     name, value = next(iter(changes.items()))
     more = [one + 1 for one in value] if isinstance(value, list) else value + 1
     with pytest.raises(RemoteProtocolError, match="it has such"):
@@ -533,7 +533,7 @@ def test_a_member_brings_no_replica_of_what_is_elsewhere(trust: Trust, host: Hos
     state = opened()
     state.apply(1.0, m.Joined(NODE, None, None, (), False))
     state.apply(1.0, m.Moved(NODE, Place("0", (THERE,))))
-    gone = m.Brought(state.snapshot())
+    gone = m.StateTransfer(state.snapshot())
     assert trust.check(HELLO, "0", NODE, gone)
     host.receive((THERE, NODE), NODE, "0", m.Arrive(NODE, THERE, None))
     with pytest.raises(RemoteProtocolError, match="elsewhere"):
@@ -547,7 +547,7 @@ def test_real_replicas_are_whole(trust: Trust) -> None:
         *[m.Joined(node, HERE, None, (), node == 0) for node in range(6)],
         m.Finished(1, (0,), [1], 0.1),
         m.Failed(2, 1, FAILURE, False),
-        m.Late(),
+        m.Alarm(),
         m.Left(3),
         m.Given(5),
         m.Prepared([1, 2, 3]),
@@ -570,7 +570,7 @@ def test_real_replicas_of_a_leaf_are_whole(trust: Trust) -> None:
         m.Prepared([1, 2, 3]),
         *[m.Joined(node, HERE, None, (), False) for node in (3, 4)],
         m.Finished(1, (0,), [1], 0.001),
-        m.Late(),
+        m.Alarm(),
         m.Failed(2, 2, FAILURE, False),
         m.Left(1),
         m.Restored({1: (5, 0.5)}, None),
@@ -600,8 +600,8 @@ CONTEXT: dict[str, Any] = {"given": True, "input": 5, "inputs": [1, 2, 3], "had"
         m.TurnedAway(NAN),
         m.TurnedAway(INF),
         m.TurnedAway(-1.0),
-        m.Kept("0-0", {3: (1, 1.0)}),
-        m.Kept("0-0", {0: [1]}),
+        m.Backup("0-0", {3: (1, 1.0)}),
+        m.Backup("0-0", {0: [1]}),
         m.Stop(m.Ended(None, "no", END)),
         m.Stop(m.Ended(None, {**FAILURE.plain(), "partition": "x"}, END)),
         m.Stop(m.Ended(None, LONG.plain(), END)),
@@ -618,7 +618,7 @@ def test_an_answer_that_leads_nowhere_is_refused(trust: Trust, reply: Any) -> No
 
 
 def test_who_does_not_listen_is_told_to_keep_nothing(trust: Trust) -> None:
-    for kept in (m.Kept("0-0", {0: (1, 1.0)}), m.Key("0-0", bytes(16))):
+    for kept in (m.Backup("0-0", {0: (1, 1.0)}), m.Key("0-0", bytes(16))):
         trust.check_answer("0", kept, listens=True)
         with pytest.raises(RemoteProtocolError, match="hosts nothing"):
             trust.check_answer("0", kept, listens=False)
@@ -722,7 +722,7 @@ def test_only_plain_data_arrives(value: Any) -> None:
         wire.decode(given)
     for message in (
         ["Prepared", [value]],
-        ["Kept", "0", {0: [value, 1.0]}],
+        ["Backup", "0", {0: [value, 1.0]}],
         ["Arrive", 1, None, value, None, False],
         ["Open", ["0", [HERE]], [1], value, False],
         ["Ended", None, value],
@@ -740,7 +740,7 @@ def test_a_moment_is_no_plain_data() -> None:
 def test_what_can_be_said_can_be_heard() -> None:
     value = deep(NESTING_MAX)
     assert plain(value) == value
-    data = wire.encode(wire.Call("0", 1, m.Brought({"outputs": [value]})))
+    data = wire.encode(wire.Call("0", 1, m.StateTransfer({"outputs": [value]})))
     assert isinstance(wire.decode(data[HEADER.size :]), wire.Call)
     with pytest.raises(TypeError, match="within each other"):
         plain(deep(NESTING_MAX + 1))

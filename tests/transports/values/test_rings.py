@@ -21,7 +21,7 @@ from tests.transports.values.lanes import (
     network,
     put,
 )
-from transports.values.bringing import SILENT_SECONDS
+from transports.values.fetching import SILENT_SECONDS
 from transports.values.files import BlobMissing
 from transports.values.handles import KEY, handle
 

@@ -25,7 +25,7 @@ from tests.transports.values.lanes import (
 from transports.net.limits import CHUNK_BYTES
 from transports.net.wire import Chunk, Missing
 from transports.values.blobs import Blobs
-from transports.values.bringing import SEARCH_SECONDS, SILENT_SECONDS
+from transports.values.fetching import SEARCH_SECONDS, SILENT_SECONDS
 from transports.values.files import BlobMissing, NoRoom, loaded, stored
 from transports.values.handles import KEY, Handle, handle
 

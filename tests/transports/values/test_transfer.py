@@ -26,7 +26,7 @@ from transports.net.errors import RemoteProtocolError
 from transports.net.limits import CHUNK_BYTES
 from transports.net.wire import Chunk, Fetch, Missing
 from transports.values.asked import FLYING_MAX
-from transports.values.bringing import SILENT_SECONDS, WINDOW
+from transports.values.fetching import SILENT_SECONDS, WINDOW
 from transports.values.giving import HELD_MAX
 from transports.values.handles import KEY
 

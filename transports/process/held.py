@@ -3,7 +3,7 @@
 Rules it keeps:
 - The calls of one node count in the order in which they were said. So what comes after one that
   waits, waits as well.
-- Bytes that would change nothing are not brought (`needed.py`), and of one process only so many.
+- Bytes that would change nothing are not fetched (`needed.py`), and of one process only so many.
 - How much waits of one process is bounded.
 """
 
@@ -35,7 +35,7 @@ ROOM_SECONDS_MIN, ROOM_SECONDS_MAX = 1.0, 30.0  # until it is tried again to kee
 Then = Callable[[Peer, wire.Call], None]
 
 
-class Bringing:
+class HeldCalls:
     """`values_max`: bytes of values that one other process may bring."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Bringing:
         self.values_max = values_max
         self.held: dict[tuple[Peer, Node], deque[wire.Call]] = {}  # whose bytes are on their way
         self.held_bytes: Counter[Peer] = Counter()
-        self.brought: Counter[int] = Counter()  # bytes, by the number of each process
+        self.fetched: Counter[int] = Counter()  # bytes, by the number of each process
         self._queue = queue
         self._incoming = incoming
         self._nursery = nursery
@@ -65,7 +65,7 @@ class Bringing:
             return False
         self._hold(peer, said)
         if not waits:
-            self._nursery.start_soon(self._bring, peer, said.node, then)
+            self._nursery.start_soon(self._fetch, peer, said.node, then)
         return True
 
     def _hold(self, peer: Peer, said: wire.Call) -> None:
@@ -76,50 +76,50 @@ class Bringing:
         self.held.setdefault((peer, said.node), deque()).append(said)
         self.held_bytes[peer] += size
 
-    def _to_bring(self, said: wire.Call) -> list[Handle]:
+    def _to_fetch(self, said: wire.Call) -> list[Handle]:
         """The bytes that are to be here before the call counts."""
         return of_call(self._host.reflectors.get(said.session), said.node, said.call)
 
     def _lacking(self, said: wire.Call) -> list[Handle]:
         """Those that are not."""
-        return [handle for handle in self._to_bring(said) if not self._blobs.has(handle[KEY])]
+        return [handle for handle in self._to_fetch(said) if not self._blobs.has(handle[KEY])]
 
-    async def _bring(self, peer: Peer, node: Node, then: Then) -> None:
+    async def _fetch(self, peer: Peer, node: Node, then: Then) -> None:
         """Get the bytes that the calls of `node` name, and then have the calls count."""
         held = self.held[peer, node]
         while held and not peer.gone:
             said = held[0]
-            brought = await self._brought_by(peer, said)
+            fetched = await self._fetched_by(peer, said)
             held.popleft()
             self.held_bytes[peer] -= _held_bytes(said)
             judged = trio.Event()
             self._queue.post(self._incoming.attempt, peer, said, then, peer, said)
             self._queue.post(judged.set)
             await judged.wait()  # whether the next one is needed depends on it
-            self._leave_out(peer, said, brought)
+            self._leave_out(peer, said, fetched)
         del self.held[peer, node]
         if peer.gone or self.held_bytes[peer] <= 0:
             self.held_bytes.pop(peer, None)
 
-    async def _brought_by(self, peer: Peer, said: wire.Call) -> list[Handle]:
+    async def _fetched_by(self, peer: Peer, said: wire.Call) -> list[Handle]:
         """Get the bytes that one call needs. Returns those that were not here before."""
-        brought = []
+        fetched = []
         for handle in self._lacking(said):
-            self.brought[peer.number] += handle["size"]
-            if self.brought[peer.number] > self.values_max:
-                self.brought[peer.number] -= handle["size"]
+            self.fetched[peer.number] += handle["size"]
+            if self.fetched[peer.number] > self.values_max:
+                self.fetched[peer.number] -= handle["size"]
                 limit = f"{self.values_max} bytes, which --values-max is for"
                 self._incoming.cut(peer, f"its values would take more than {limit}")
                 break
             try:
-                await self._bring_one(peer, handle, said.session)
-                brought.append(handle)
+                await self._fetch_one(peer, handle, said.session)
+                fetched.append(handle)
             except BlobMissing as error:  # whoever needs them will fail, and say so
-                self.brought[peer.number] -= handle["size"]
+                self.fetched[peer.number] -= handle["size"]
                 event(logging.WARNING, "missing", peer=peer.name, reason=str(error))
-        return brought
+        return fetched
 
-    async def _bring_one(self, peer: Peer, handle: Handle, session: str) -> None:
+    async def _fetch_one(self, peer: Peer, handle: Handle, session: str) -> None:
         """It is tried until there is room for it, or the peer is gone. Raises BlobMissing."""
         wait = ROOM_SECONDS_MIN
         while not peer.gone:
@@ -130,18 +130,18 @@ class Bringing:
             await trio.sleep(wait)
             wait = min(2 * wait, ROOM_SECONDS_MAX)
 
-    def _leave_out(self, peer: Peer, said: wire.Call, brought: list[Handle]) -> None:
-        """Remove what was brought for a call that did not count, or came too late."""
-        for handle in brought:
+    def _leave_out(self, peer: Peer, said: wire.Call, fetched: list[Handle]) -> None:
+        """Remove what was fetched for a call that did not count, or came too late."""
+        for handle in fetched:
             named = self._values.names(said.session, handle[KEY])
             if not named and not self._is_wanted(handle):
-                self.brought[peer.number] -= handle["size"]
+                self.fetched[peer.number] -= handle["size"]
                 self._blobs.remove(handle[KEY])
 
     def _is_wanted(self, handle: Handle) -> bool:
         """Whether any other session here names that value, or a call that waits for its bytes."""
         held = [said for calls in self.held.values() for said in calls]
-        if any(handle in self._to_bring(said) for said in held):
+        if any(handle in self._to_fetch(said) for said in held):
             return True
         return self._values.names_anywhere(handle[KEY])
 

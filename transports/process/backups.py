@@ -21,7 +21,7 @@ RECOUNT_SECONDS = 5.0  # at most so often all that is kept is counted
 _bytes = msgspec.msgpack.Encoder().encode
 
 
-class Keeping:
+class BackupBudget:
     """What is kept so far, in bytes of msgpack: counted as it comes, and anew when it is much."""
 
     def __init__(self, backups: Backups) -> None:
@@ -30,15 +30,15 @@ class Keeping:
         self._bytes = 0
         self._recounted = float("-inf")
 
-    def takes(self, kept: m.Kept, now: float) -> bool:
+    def takes(self, backup: m.Backup, now: float) -> bool:
         """Whether that is to be kept, too; if it is, it is counted."""
-        size = len(_bytes(kept.facts))
+        size = len(_bytes(backup.facts))
         if self._bytes + size > self.bytes_max and now > self._recounted + RECOUNT_SECONDS:
-            self._bytes = len(_bytes((self._backups.kept, self._backups.claimed)))
+            self._bytes = len(_bytes((self._backups.facts, self._backups.claimed)))
             self._recounted = now
         if self._bytes + size > self.bytes_max:
             reason = f"{self.bytes_max} bytes of other sessions are kept here by now"
-            event(logging.WARNING, "not_kept", session=kept.session, reason=reason)
+            event(logging.WARNING, "not_kept", session=backup.session, reason=reason)
             return False
         self._bytes += size
         return True

@@ -1,4 +1,4 @@
-"""Bringing one blob here: it is asked for piece by piece, of one source after the other.
+"""Fetching one blob here: it is asked for piece by piece, of one source after the other.
 
 Rules it keeps:
 - It has one source at a time. That is asked for one piece until it has sent it; then for a window
@@ -35,7 +35,7 @@ TELL_SECONDS = 10.0
 _log = logging.getLogger("million_nodes.tcp")
 
 
-class Bringing:
+class Fetching:
     """One blob on its way here, whoever wants it and however many."""
 
     def __init__(

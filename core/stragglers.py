@@ -56,7 +56,7 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
     if slots.inputs is None and slots.shape.leaf:
         return None  # nobody could help
     leaf, patience, long = slots.shape.leaf, _patience(slots), _far_too_long(slots)
-    anyone = leaf or not (slots.failed or slots.pauses) or not slots.idle
+    anyone = leaf or not (slots.failed or slots.backoffs) or not slots.idle
     return min(
         [
             (slots.started[i] + (long if i in slots.helpers else patience), i)
@@ -70,7 +70,7 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
 
 def _helper(slots: Slots, i: int) -> Node | None:
     """Who of the idle may help with slot `i`."""
-    failed = processes_of(slots.failed.get(i, ())) | slots.pauses.present()
+    failed = processes_of(slots.failed.get(i, ())) | slots.backoffs.present()
     return next((node for node in slots.idle if process_of(node) not in failed), None)
 
 

@@ -71,7 +71,7 @@ class Session:
             self.observers += (node,)
         if self.leader is None:
             self._appoint(node, now)
-            self._keep()
+            self._back_up()
         if not joined.observes:
             self.model.joined(node, joined.about, joined.claims, now)
 
@@ -85,7 +85,7 @@ class Session:
             self.leader = None
             if self.people:
                 self._appoint(next(iter(self.people)), now)
-        self._keep()
+        self._back_up()
         self.model.left(node, now)
 
     def _appoint(self, node: Node, now: float) -> None:
@@ -106,7 +106,7 @@ class Session:
     def _restored(self, restored: m.Restored, now: float) -> None:
         self.model.merge(restored.facts, restored.context, now)
 
-    def _late(self, late: m.Late, now: float) -> None:
+    def _late(self, late: m.Alarm, now: float) -> None:
         self.model.late(now)
 
     def _ended(self, ended: m.Ended, now: float) -> None:
@@ -128,16 +128,16 @@ class Session:
 
     def note(self, numbers: Iterable[int] | None = None) -> None:
         self.noted = self.model.facts() if numbers is None else numbers
-        self._keep(numbers)
+        self._back_up(numbers)
 
-    def _keep(self, numbers: Iterable[int] | None = None) -> None:
+    def _back_up(self, numbers: Iterable[int] | None = None) -> None:
         """Have those facts, or all, kept in another process, where need be."""
         if not self._interior or self.leader is None:
             return
         address = self.addresses[self.leader]
         together = address is not None and all(a == address for a in self.addresses.values())
         if together and (facts := self.model.facts(numbers)):
-            self.tell(self.leader, m.Keep(facts))
+            self.tell(self.leader, m.KeepBackup(facts))
 
     # -- copies ----------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ _OWN: dict[type, Callable[[Session, Any, float], None]] = {
     m.Joined: Session._joined,
     m.Left: Session._left,
     m.Restored: Session._restored,
-    m.Late: Session._late,
+    m.Alarm: Session._late,
     m.Moved: Session._moved,
     m.Ended: Session._ended,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core import lateness
 from core import messages as m
+from core import stragglers
 from tests.core.byhand import Session, commands, compute, late_session, machine
 
 # -- lateness ------------------------------------------------------------------------------
@@ -15,10 +15,10 @@ def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_i
     session.fail(1, 0)
     session.join(2)
     assert session.workers() == [2]  # and is at it for ever
-    session.order(m.Late(), at=0.5)
+    session.order(m.Alarm(), at=0.5)
     assert not session.slots.wanted()
     assert session.slots.due() == 30.0
-    session.order(m.Late(), at=30.0)
+    session.order(m.Alarm(), at=30.0)
     session.fail(1, 0)
     assert session.slots.wanted()
 
@@ -28,8 +28,8 @@ def test_what_is_late_is_tried_again_by_who_failed_it_and_what_comes_late_counts
     session.join(1)
     session.fail(1, 0)
     session.join(2)
-    session.order(m.Late(), at=0.5)
-    assert session.order(m.Late(), at=30.0) == [(1, compute(0))]
+    session.order(m.Alarm(), at=0.5)
+    assert session.order(m.Alarm(), at=30.0) == [(1, compute(0))]
     assert session.workers() == [1]  # nobody counts on 2
     assert session.finish(2, 0) == [(2, m.Rest()), (1, m.Collect())]
     assert session.slots.idle == [2]
@@ -40,8 +40,8 @@ def test_who_had_it_for_too_long_has_tried_it_when_it_fails() -> None:
     session.join(1)
     session.fail(1, 0)
     session.join(2)
-    session.order(m.Late(), at=0.5)
-    session.order(m.Late(), at=30.0)
+    session.order(m.Alarm(), at=0.5)
+    session.order(m.Alarm(), at=30.0)
     assert session.fail(2, 0) == [(2, m.Rest())]
     assert session.slots.failed == {0: (1, 2)}
     session.fail(1, 0)
@@ -53,12 +53,12 @@ def test_who_may_be_at_it_for_ever_is_waited_for_until_others_have_tried_ten_tim
     session.join(1)
     session.fail(1, 0)
     session.join(2)
-    session.order(m.Late(), at=0.5)
-    session.order(m.Late(), at=30.0)
+    session.order(m.Alarm(), at=0.5)
+    session.order(m.Alarm(), at=30.0)
     for times in range(2, 10):
         session.fail(1, 0)
         assert session.model.steps.failure is None
-        assert session.order(m.Late(), at=session.slots.look) == [(1, compute(0))]
+        assert session.order(m.Alarm(), at=session.slots.look) == [(1, compute(0))]
         assert len(session.slots.failed[0]) == times
     session.fail(1, 0)
     assert session.model.steps.failure is not None
@@ -66,10 +66,10 @@ def test_who_may_be_at_it_for_ever_is_waited_for_until_others_have_tried_ten_tim
 
 def test_two_who_are_at_a_piece_for_far_too_long_are_not_counted_on() -> None:
     session = late_session()
-    session.order(m.Late(), at=4.1)
+    session.order(m.Alarm(), at=4.1)
     assert session.slots.holders(3) == (4, 1)
-    assert session.order(m.Late(), at=30.0) == []
-    assert session.order(m.Late(), at=34.0) == [(3, compute(3))]
+    assert session.order(m.Alarm(), at=30.0) == []
+    assert session.order(m.Alarm(), at=34.0) == [(3, compute(3))]
     assert session.slots.holders(3) == (1, 3)
     assert session.finish(4, 3) == [(4, m.Rest())]
     assert session.outputs()[3] == "out 3 of 4"
@@ -78,27 +78,27 @@ def test_two_who_are_at_a_piece_for_far_too_long_are_not_counted_on() -> None:
 def test_before_something_is_done_a_slot_is_late_after_30_s() -> None:
     session = Session(2, 2)
     session.join(1, 2, 3)
-    assert lateness.overdue(session.slots) == (30.0, 0)
-    assert session.order(m.Late(), at=29.9) == []
+    assert stragglers.overdue(session.slots) == (30.0, 0)
+    assert session.order(m.Alarm(), at=29.9) == []
     assert session.slots.idle == [3]
-    assert session.order(m.Late(), at=30.0) == [(3, compute(0))]
+    assert session.order(m.Alarm(), at=30.0) == [(3, compute(0))]
 
 
 def test_late_is_more_than_twice_the_median_of_those_completed() -> None:
     session = late_session()
-    due = lateness.overdue(session.slots)
+    due = stragglers.overdue(session.slots)
     assert due is not None
     assert due[0] == 4.0
-    assert session.order(m.Late(), at=3.9) == []
+    assert session.order(m.Alarm(), at=3.9) == []
     assert session.slots.idle == [1, 2, 3]
 
 
 def test_the_idle_double_up_one_on_each_late_slot() -> None:
     session = late_session()
-    assert session.order(m.Late(), at=4.1) == [(1, compute(3)), (2, compute(4))]
+    assert session.order(m.Alarm(), at=4.1) == [(1, compute(3)), (2, compute(4))]
     assert session.slots.idle == [3]
-    assert session.order(m.Late(), at=29.9) == []  # at most two on a slot
-    assert lateness.overdue(session.slots) == (30.0, 3)  # for far too long
+    assert session.order(m.Alarm(), at=29.9) == []  # at most two on a slot
+    assert stragglers.overdue(session.slots) == (30.0, 3)  # for far too long
 
 
 def test_the_slot_that_was_begun_first_is_doubled_first() -> None:
@@ -108,12 +108,12 @@ def test_the_slot_that_was_begun_first_is_doubled_first() -> None:
     session.order(m.Left(1), at=1.0)
     assert session.workers() == [3, 2, None]
     session.join(4)
-    assert session.order(m.Late(), at=2.5) == [(4, compute(1))]
+    assert session.order(m.Alarm(), at=2.5) == [(4, compute(1))]
 
 
 def test_whoever_comes_first_of_two_counts_and_both_are_employed_again() -> None:
     session = late_session()
-    session.order(m.Late(), at=4.1)
+    session.order(m.Alarm(), at=4.1)
     assert session.finish(1, 3, at=5.0) == [(1, m.Rest())]
     assert session.finish(4, 3, at=6.0) == [(4, m.Rest())]
     assert session.outputs()[3] == "out 3 of 1"
@@ -122,7 +122,7 @@ def test_whoever_comes_first_of_two_counts_and_both_are_employed_again() -> None
 
 def test_a_helper_carries_on_where_the_worker_leaves_and_the_other_way_round() -> None:
     session = late_session()
-    session.order(m.Late(), at=4.1)
+    session.order(m.Alarm(), at=4.1)
     assert session.order(m.Left(4)) == []
     assert session.workers()[3:] == [1, 5]
     assert session.order(m.Left(2)) == []  # the helper of 4
@@ -134,7 +134,7 @@ def test_a_helper_in_vain_has_other_work_when_it_answers_though_the_worker_has_l
     session = Session(2, 2)
     session.join(1, 2)
     session.finish(2, 1)
-    session.order(m.Late(), at=10.0)
+    session.order(m.Alarm(), at=10.0)
     other = Session(2, 2)
     other.join(1)
     other.finish(1, 0)
@@ -149,7 +149,7 @@ def test_no_one_doubles_up_while_slots_are_free() -> None:
     session.join(1, 2)
     session.finish(1, 0, at=1.0)
     session.order(m.Left(1), at=1.0)
-    assert session.order(m.Late(), at=50.0) == []
+    assert session.order(m.Alarm(), at=50.0) == []
 
 
 def test_the_idle_leader_reinforces_a_late_child_session() -> None:
@@ -157,10 +157,10 @@ def test_the_idle_leader_reinforces_a_late_child_session() -> None:
     session.join(1, 2, 3)
     session.finish(1, 0, at=1.0)
     session.finish(2, 1, at=1.5)
-    due = lateness.overdue(session.slots)
+    due = stragglers.overdue(session.slots)
     assert due is not None
     assert due[1] == 2
-    assert session.order(m.Late(), at=3.1) == [(1, m.Visit(2, 3))]
+    assert session.order(m.Alarm(), at=3.1) == [(1, m.Visit(2, 3))]
     assert session.slots.idle == [2]
     assert session.finish(3, 2, at=4.0) == [(3, m.Rest()), (1, m.Collect())]
     assert session.slots.idle == [2, 1, 3]
@@ -171,7 +171,7 @@ def test_a_reinforcement_leads_the_child_session_when_its_leader_leaves() -> Non
     session.join(1, 2, 3)
     session.finish(1, 0, at=1.0)
     session.finish(2, 1, at=1.0)
-    session.order(m.Late(), at=3.0)
+    session.order(m.Alarm(), at=3.0)
     (told,) = commands(session.order(m.Left(3)), m.Lead)
     assert isinstance(told[1], m.Lead)
     assert told[1].child == 2
@@ -183,7 +183,7 @@ def test_a_helper_that_brings_the_result_is_given_one_slot() -> None:
     session = Session(16, 4)
     session.join(1, 2, 3, 4)
     session.finish(1, 0, at=1.0)
-    session.order(m.Late(), at=3.0)
+    session.order(m.Alarm(), at=3.0)
     helped = next(i for i, helper in session.slots.helpers.items() if helper == 1)
     others = [node for node in (2, 3, 4) if node != session.slots.worker[helped]]
     for node in others:
@@ -202,10 +202,10 @@ def test_a_leader_that_is_late_to_prepare_is_helped_by_more_and_more() -> None:
     session.join(1, 2, 3)
     assert session.order(m.Given("all"), at=1.0) == [(1, m.Prepare("all"))]
     assert session.slots.look == 6.0
-    assert session.order(m.Late(), at=6.0) == [(2, m.Prepare("all"))]
+    assert session.order(m.Alarm(), at=6.0) == [(2, m.Prepare("all"))]
     assert session.slots.look == 16.0
-    assert session.order(m.Late(), at=15.0) == []
-    assert session.order(m.Late(), at=16.0) == [(3, m.Prepare("all"))]
+    assert session.order(m.Alarm(), at=15.0) == []
+    assert session.order(m.Alarm(), at=16.0) == [(3, m.Prepare("all"))]
     told = session.order(m.Prepared(["a", "b", "c", "d"]), at=17.0)
     assert [node for node, _ in commands(told, m.Compute)] == [1, 2, 3]
     assert session.slots.look is None
@@ -217,7 +217,7 @@ def test_another_process_is_asked_before_another_node() -> None:
     session = Session(4, 4, given=False)
     session.join(*here, *there)
     session.order(m.Given("all"))
-    (told,) = session.order(m.Late(), at=5.0)
+    (told,) = session.order(m.Alarm(), at=5.0)
     assert told == (there[0], m.Prepare("all"))
 
 
@@ -226,7 +226,7 @@ def test_what_another_collected_the_leader_hands_up() -> None:
     session.join(1, 2)
     session.finish(1, 0)
     assert commands(session.finish(2, 1, at=1.0), m.Collect) == [(1, m.Collect())]
-    assert session.order(m.Late(), at=6.0) == [(2, m.Collect())]
+    assert session.order(m.Alarm(), at=6.0) == [(2, m.Collect())]
     assert session.order(m.Collected("all of it")) == [(1, m.HandUp("all of it"))]
     assert session.order(m.Collected("late")) == []
     assert session.slots.look is None
@@ -238,14 +238,14 @@ def test_a_newcomer_is_wanted_for_a_step_that_is_late_where_nobody_else_is() -> 
     session.join(1)
     assert commands(session.finish(1, 0, at=1.0), m.Collect) == [(1, m.Collect())]
     assert not session.slots.wanted()
-    assert session.order(m.Late(), at=6.0) == []  # there is nobody to be asked
+    assert session.order(m.Alarm(), at=6.0) == []  # there is nobody to be asked
     assert session.slots.wanted()
     session.join(2)
     assert not session.slots.wanted()  # one at a time
     assert session.slots.look == 6.0
-    assert session.order(m.Late(), at=6.0) == [(2, m.Collect())]
+    assert session.order(m.Alarm(), at=6.0) == [(2, m.Collect())]
     assert session.slots.look == 26.0  # before the next one is wanted
-    session.order(m.Late(), at=26.0)
+    session.order(m.Alarm(), at=26.0)
     assert session.slots.wanted()
     session.order(m.Collected("all of it"))
     assert not session.slots.wanted()
@@ -259,7 +259,7 @@ def test_a_step_is_taken_by_others_when_those_who_were_asked_have_left() -> None
     assert session.order(m.Left(2)) == [(3, m.Prepare("all"))]
     session.order(m.Left(3))
     assert session.slots.look == 5.0
-    assert session.order(m.Late(), at=5.0) == [(1, m.Prepare("all"))]
+    assert session.order(m.Alarm(), at=5.0) == [(1, m.Prepare("all"))]
 
 
 # -- child sessions that are late all the same ---------------------------------------------
@@ -276,14 +276,14 @@ def late_child_session() -> Session:
 
 def test_all_have_their_turn_to_lead_what_is_late() -> None:
     session = late_child_session()
-    session.order(m.Late(), at=3.0)
-    session.order(m.Late(), at=30.0)
+    session.order(m.Alarm(), at=3.0)
+    session.order(m.Alarm(), at=30.0)
     assert session.slots.holders(2) == (1, None)
     assert session.slots.idle == [2, 3]
     assert session.slots.due() == 32.0
-    assert session.order(m.Late(), at=32.0) == [(2, m.Visit(2, 1))]
+    assert session.order(m.Alarm(), at=32.0) == [(2, m.Visit(2, 1))]
     assert session.slots.look == 90.0  # now after twice as long
-    told = session.order(m.Late(), at=90.0)
+    told = session.order(m.Alarm(), at=90.0)
     assert told == [
         (2, m.Lead(2, (1, 3), m.Given("in 2"))),
         (3, m.Visit(2, 2)),
@@ -295,9 +295,9 @@ def test_all_have_their_turn_to_lead_what_is_late() -> None:
 def test_who_helps_in_a_late_child_session_leads_it_at_last() -> None:
     session = late_child_session()
     session.order(m.Left(2), at=1.0)
-    assert session.order(m.Late(), at=3.0) == [(1, m.Visit(2, 3))]
+    assert session.order(m.Alarm(), at=3.0) == [(1, m.Visit(2, 3))]
     assert session.slots.look == 30.0
-    told = session.order(m.Late(), at=30.0)
+    told = session.order(m.Alarm(), at=30.0)
     assert told == [(1, m.Lead(2, (1, 2), m.Given("in 2"))), (3, m.Visit(2, 1))]
     assert session.slots.holders(2) == (1, 3)
     assert session.slots.look == 90.0  # and back, after twice as long

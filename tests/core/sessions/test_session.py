@@ -11,7 +11,7 @@ from core.sessions import Session
 from core.sessions import messages as m
 from core.sessions.digest import differing, digest
 from core.sessions.messages import Address, Node
-from core.sessions.people import Told
+from core.sessions.session import Told
 from tests.core.events import Event, Played, histories
 from tests.core.sessions.board import THERE, Board, Hurry, Read, Written, board, joined, with_people
 from tests.wired import wired
@@ -67,7 +67,7 @@ class Story(Played):
                 self.lines = {**facts, **self.lines}
                 self.order(m.Restored(facts, ["title", a]))
             case "late":
-                self.order(m.Late())
+                self.order(m.Alarm())
             case "moved" if nodes and b % 3 == 0:
                 self.people, self.moved = {}, True
                 self.order(m.Moved(nodes[0], THERE))
@@ -110,10 +110,10 @@ class Story(Played):
                     assert isinstance(message, m.Moved)
                 case m.Stop():
                     assert isinstance(message, m.Ended)
-                case m.TakeOver() | Read() | m.Keep():
+                case m.TakeOver() | Read() | m.KeepBackup():
                     assert node == self.state.leader
                 case Hurry():
-                    assert isinstance(message, m.Late)
+                    assert isinstance(message, m.Alarm)
         told = [node for node, command in self.told if isinstance(command, m.TakeOver)]
         first = next(iter(self.people), None)
         assert told == ([first] if first != next(iter(before), None) and first is not None else [])
@@ -156,7 +156,7 @@ def test_all_is_kept_where_all_people_of_a_session_with_children_are_in_one_proc
     for event in events:
         seq = len(story.log)
         story.happen(event)
-        told = [command for _, command in story.told if isinstance(command, m.Keep)]
+        told = [command for _, command in story.told if isinstance(command, m.KeepBackup)]
         if len(story.log) == seq:
             continue
         if not story.together():
