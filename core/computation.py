@@ -158,7 +158,7 @@ class Computation(Model):
             if node in slots.idle:
                 self.people.tell(node, m.Rest())
 
-    # -- lateness --------------------------------------------------------------------------
+    # -- stragglers ------------------------------------------------------------------------
 
     def late(self, now: float) -> None:
         """Put the idle on late slots, one each; and look after what is late besides."""

@@ -29,28 +29,9 @@ class Slots(Room):
     """The slots of one session, and who is idle in it."""
 
     __slots__ = (
-        "anew",
-        "aside",
-        "assigned",
-        "backoffs",
-        "claimed",
-        "done",
-        "failed",
-        "former",
-        "free",
-        "fresh",
-        "helpers",
-        "inputs",
-        "lost",
-        "outputs",
-        "paces",
-        "queue",
-        "remaining",
-        "seconds",
-        "shape",
-        "short",
-        "started",
-        "worker",
+        "anew", "aside", "assigned", "backoffs", "claimed", "done", "failed", "former", "free",
+        "fresh", "helpers", "inputs", "lost", "outputs", "paces", "queue", "remaining", "seconds",
+        "shape", "short", "started", "worker",
     )  # fmt: skip
 
     def __init__(self, shape: Shape, epoch: Epoch = ()) -> None:

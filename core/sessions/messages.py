@@ -213,7 +213,7 @@ class Restored:
 
 @frozen
 class Alarm:
-    """Reflector, when somebody is idle and something has become late."""
+    """Reflector, when somebody is idle and something has become late, or is to be looked at."""
 
 
 @frozen

@@ -6,7 +6,7 @@ from core import messages as m
 from core import stragglers
 from tests.core.byhand import Session, commands, compute, late_session, machine
 
-# -- lateness ------------------------------------------------------------------------------
+# -- stragglers ----------------------------------------------------------------------------
 
 
 def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_it() -> None:
