@@ -8,8 +8,8 @@ in which to read it:
 - `slots.py`, `cutting.py`: who has which slot, and how many there are. `columns.py`: as plain data.
 - `steps.py`, `stragglers.py`, `tries.py`, `losses.py`: prepare and collect; what is late; what has
   failed, and who tries again; what is given up.
-- `messages.py`, `rights.py`: what is said, and by whom it is believed. `jobs.py`: what a worker asks
-  of a transport.
+- `messages.py`, `rights.py`: what is said, and by whom it is believed. `jobs.py`: what a
+  worker asks of a transport.
 - `sessions/`: what keeps all that alive. It knows nothing of the files above.
 """
 

@@ -4,7 +4,7 @@ One order for all, identical replicas, late joiners, nothing acknowledged lost, 
 everyone who comes. Nothing here knows what is computed. In the order in which to read it:
 
 - `messages.py`: what is said, by whom, when. `model.py`: what is asked of a model.
-- `session.py`, `replica.py`, `digest.py`: the replicated state, a copy of it, what tells copies apart.
+- `session.py`, `replica.py`, `digest.py`: the replicated state, a copy of it, what tells two apart.
 - `reflector.py`: one order for all. Its rooms: `admission.py` with `alarms.py` (who is let in, and
   that stragglers are noticed), `recovery.py` (state transfer after a loss), `repair.py` with
   `votes.py` (replicas that differ).

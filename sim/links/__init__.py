@@ -5,8 +5,8 @@ In the order in which to read it:
 - `network.py`: `Network`, the core's port and carrier: hosts, views, and links with a delay. All
   participants of a session share one copy of its state.
 - `each.py`: `EachNetwork`, where everyone has a copy of its own, and they are compared.
-- `failing.py`: `FailingNetwork` and its links, once a fault may happen: each of two nodes has its
-  end of one connection, which keeps its order and breaks as a whole.
+- `failing.py`: `Links`, once a fault may happen: each of two nodes has its end of one connection,
+  which keeps its order and breaks as a whole.
 - `places.py`: links that are as long as somebody has measured.
 
 A world makes one of these, and calls it; they call the core, the clock and the work.
