@@ -9,13 +9,19 @@ from tests.core.byhand import Session, commands, compute, late_session, machine
 # -- stragglers ----------------------------------------------------------------------------
 
 
-def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_it() -> None:
+def stuck() -> Session:
+    """1 has failed the only slot, and is idle; 2 is at it, maybe for ever."""
     session = Session(1, 2)
     session.join(1)
     session.fail(1, 0)
     session.join(2)
-    assert session.workers() == [2]  # and is at it for ever
     session.order(m.Alarm(), at=0.5)
+    assert session.workers() == [2]
+    return session
+
+
+def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_it() -> None:
+    session = stuck()
     assert not session.slots.wanted()
     assert session.slots.due() == 30.0
     session.order(m.Alarm(), at=30.0)
@@ -24,11 +30,7 @@ def test_others_are_wanted_for_what_is_late_where_all_who_are_idle_have_failed_i
 
 
 def test_what_is_late_is_tried_again_by_who_failed_it_and_what_comes_late_counts() -> None:
-    session = Session(1, 2)
-    session.join(1)
-    session.fail(1, 0)
-    session.join(2)
-    session.order(m.Alarm(), at=0.5)
+    session = stuck()
     assert session.order(m.Alarm(), at=30.0) == [(1, compute(0))]
     assert session.workers() == [1]  # nobody counts on 2
     assert session.finish(2, 0) == [(2, m.Rest()), (1, m.Collect())]
@@ -36,11 +38,7 @@ def test_what_is_late_is_tried_again_by_who_failed_it_and_what_comes_late_counts
 
 
 def test_who_had_it_for_too_long_has_tried_it_when_it_fails() -> None:
-    session = Session(1, 2)
-    session.join(1)
-    session.fail(1, 0)
-    session.join(2)
-    session.order(m.Alarm(), at=0.5)
+    session = stuck()
     session.order(m.Alarm(), at=30.0)
     assert session.fail(2, 0) == [(2, m.Rest())]
     assert session.slots.failed == {0: (1, 2)}
@@ -49,11 +47,7 @@ def test_who_had_it_for_too_long_has_tried_it_when_it_fails() -> None:
 
 
 def test_who_may_be_at_it_for_ever_is_waited_for_until_others_have_tried_ten_times() -> None:
-    session = Session(1, 2)
-    session.join(1)
-    session.fail(1, 0)
-    session.join(2)
-    session.order(m.Alarm(), at=0.5)
+    session = stuck()
     session.order(m.Alarm(), at=30.0)
     for times in range(2, 10):
         session.fail(1, 0)
