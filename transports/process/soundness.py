@@ -102,6 +102,7 @@ class _Snapshot(_Plain):
     started: list[float]
     seconds: list[float]
     helpers: list[tuple[int, Node]]
+    aside: list[tuple[Node, None]]
     failed: Had
     lost: list[tuple[int, Loss]]
     former: Had
@@ -191,6 +192,7 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
     # Of a session that has moved on nobody is left, and who was at what does not matter any more.
     there = people if not seen.moved else people | busy | {*seen.idle}
     asked = [] if seen.moved else seen.steps[0]
+    aside = [] if seen.moved else [node for node, _ in seen.aside]
     for wrong, what in (
         (seen.moved and people, "it has people, and has moved on"),
         (_repeats(seen.people), "somebody is there twice"),
@@ -208,6 +210,7 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
         (not all(may_be_lost(shape, i, loss) for i, loss in seen.lost), "it has such losses"),
         ({*seen.idle} - there, "somebody is idle who is not there"),
         ({*asked} - people or _repeats(asked), "somebody was asked who is not there"),
+        ({*aside} - people or _repeats(aside), "somebody is not counted on who is not there"),
         (_repeats(seen.idle), "somebody is idle twice"),
         ({*seen.observers} - people or _repeats(seen.observers), "it has such observers"),
         ({*seen.observers} & (busy | {*seen.idle}), "an observer takes part"),
