@@ -10,7 +10,7 @@ STAMP := $(VENV)/.complete
 LAB := $(VENV)/.notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help sim notebooks search test test-fast lint bench bench-tcp test-all clean
+.PHONY: help sim notebooks search test test-fast lint pictures bench bench-tcp test-all clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ lint: $(STAMP)  ## ruff and mypy only
 	$(RUN) ruff check $(ROOMS) tests notebooks README.md
 	$(RUN) ruff format --check $(ROOMS) tests notebooks README.md
 	$(RUN) mypy $(ROOMS)
+
+pictures: $(STAMP)  ## draw the pictures in ARCHITECTURE.md anew, from the code
+	$(RUN) tests.pictures
 
 search: $(STAMP)  ## look for failures in a thousand drawn worlds (more: make search SEEDS=10000)
 	$(RUN) sim.search --seeds $(SEEDS)

@@ -1,0 +1,1 @@
+"""The pictures in ARCHITECTURE.md, drawn from the code: `make pictures`."""
