@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
+from tests import TOP
 from tests.pictures import house
 from tests.pictures.page import PAGE, drawn
 
@@ -13,6 +15,13 @@ from tests.pictures.page import PAGE, drawn
 def test_the_pictures_are_those_of_the_code() -> None:
     text = PAGE.read_text()
     assert drawn(text) == text, f"{PAGE.name} shows what was so before: run `make pictures`"
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    there = [f"/{path.relative_to(TOP)}" for path in TOP.glob("[!.]*/**/*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", PAGE.read_text()))
+    assert len(named) > 100
+    assert not {name for name in named if not any(path.endswith(f"/{name}") for path in there)}
 
 
 def test_a_page_without_a_place_for_a_picture_is_refused() -> None:
