@@ -19,7 +19,6 @@ from tests import TOP
 from tests.test_rooms import ROOMS, files, imports
 
 WIDTH = 34  # characters of a line in a box
-
 MANY = 10  # imports for which an arrow is drawn in any case
 
 Arrow = tuple[str, str]  # from who imports to what is imported

@@ -52,6 +52,7 @@ async def _traced(folder: Path) -> list[Way]:
     finally:
         sys.setprofile(None)
     assert not trace.ways, "the message has not come to its end"
+    assert all(way.has_changed for way in ways), "the model is as it was"
     return ways
 
 
