@@ -6,7 +6,8 @@ which to read it:
 - `net/`: bytes and envelopes, and who is there. `process/`: from an envelope to the core, and back.
 - `values/`: what is too large for an envelope. `work/`: the job's functions, in other processes.
 - `command/` and `tcp.py`: the command lines, on top of all these.
-- `logs.py`: what is logged, one line an event. `watching.py`: what a process tells of itself.
+- `timers.py`: many timers, one task. `logs.py`: what is logged, one line an event. `watching.py`:
+  what a process tells of itself.
 
 `command` calls `process`, `work`, `values` and `net`; `process` calls the three after it. Nothing
 is called the other way round.

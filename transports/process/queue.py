@@ -21,7 +21,7 @@ from typing import Any
 import trio
 
 from transports.logs import event, log
-from transports.process.timers import Timers
+from transports.timers import Timers
 
 QUEUE_MAX = 10_000  # things to do; above it nothing is read from the connections
 TURN = 100  # things are done before others on the loop have theirs

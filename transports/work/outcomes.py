@@ -15,7 +15,7 @@ from functools import partial
 import trio
 
 from core.messages import Value
-from transports.process.timers import Timers
+from transports.timers import Timers
 from transports.values.files import NoRoom
 from transports.watching import Watcher
 from transports.work.calls import Call
