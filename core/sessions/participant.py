@@ -132,7 +132,7 @@ class Participant(View):
             case m.TurnedAway():
                 self.step(states.TURNED_BACK)
             case m.Absent():
-                self._look_further_up()
+                self._look_further_up(self.place.address)
             case m.Stop() if self.port.is_end(reply.ended):
                 self._stop(reply.ended)
             case m.SendState():
@@ -207,15 +207,15 @@ class Participant(View):
     def lost(self, address: Address) -> None:
         """The host at `address` is gone, or could not be reached."""
         if address == self.place.address and self.state is not states.GONE:
-            self._look_further_up(address)
+            self._look_further_up()
 
-    def _look_further_up(self, gone: Address | None = None) -> None:
-        """At the next level up that is not on a host that is `gone`; or else at the root.
+    def _look_further_up(self, empty: Address | None = None) -> None:
+        """One level up, or at the next one that is not on the host that is `empty`.
 
-        That, too, where looking one level up has led nowhere again and again.
+        At the root, where that has led nowhere again and again.
         """
         up = self.place.parent()
-        while up is not None and up.address == gone and up.parent() is not None:
+        while up is not None and up.address == empty and up.parent() is not None:
             up = up.parent()
         self._look_up(self._root() if up is not None and self._is_sent_about() else up)
 

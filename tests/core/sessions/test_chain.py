@@ -161,21 +161,21 @@ def test_what_is_to_be_kept_is_not_said_in_another_branch() -> None:
         ((4, 4, 4), Place("0", (4,))),  # it is the root's
     ],
 )
-def test_who_loses_its_host_looks_at_the_next_level_that_is_elsewhere(
+def test_where_a_host_has_not_opened_a_session_its_others_are_not_asked_for(
     route: tuple[int, ...], up: Place
 ) -> None:
     port: Any = Port()
     place = Place("0-1-0-1-0"[: 2 * len(route) - 1], route)
     view = Worker(port, ME, ME, place)
     view.enter(place)
-    view.lost(4)
+    view.answered(place, m.Absent())
     assert view.place == up
     assert port.said[-1][0] == up
 
 
-def test_where_a_session_is_not_open_its_parent_is_asked_on_whatever_host() -> None:
+def test_who_loses_its_host_asks_one_level_up_first_so_that_those_who_know_most_are_first() -> None:
     port: Any = Port()
     view = Worker(port, ME, ME, Place("0-1-0", (0, 4, 4)))
     view.enter(view.place)
-    view.answered(view.place, m.Absent())
+    view.lost(4)
     assert view.place == Place("0-1", (0, 4))

@@ -28,7 +28,7 @@ from core import (
     stragglers,
     tries,
 )
-from core.sessions import people, roles
+from core.sessions import roles, session
 from core.sessions.admission import Admission
 from core.sessions.backups import Backups
 from core.sessions.participant import Participant
@@ -107,7 +107,7 @@ def _owners(function: Callable[..., Any]) -> Iterator[Any]:
 # What is done for a message or a command is looked up there.
 TABLES: tuple[dict[Any, Any], ...] = (
     Computation.handles,
-    people._OWN,
+    session._OWN,
     Participant.actions,
     Worker.actions,
     roles.JUDGED,
@@ -501,7 +501,7 @@ MUTANTS = (
     ),
     Mutant(
         "what the parent's host keeps is of the wrong slot",
-        Backups.keep,
+        Backups.add,
         "**facts}",
         "**{max(0, i - 1): fact for i, fact in facts.items()}}",
         70,
@@ -688,7 +688,7 @@ MUTANTS = (
     ),
     Mutant(
         "what one process alone knows is not kept in another",
-        Session._keep,
+        Session._back_up,
         "if together and",
         "if False and",
         30,
@@ -696,15 +696,15 @@ MUTANTS = (
     ),
     Mutant(
         "what is to be kept is not sent",
-        Participant._keep,
-        "if kept.facts and",
+        Participant._back_up,
+        "if backup.facts and",
         "if False and",
         30,
         (NOTHING_LOST,),
     ),
     Mutant(
         "of what is kept only the last is",
-        Backups.keep,
+        Backups.add,
         "{**self.facts.get(session, {}), **facts}",
         "dict(facts)",
         69,

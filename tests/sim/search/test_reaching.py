@@ -69,6 +69,7 @@ stragglers.py: if other is None: -> slots.rest(node)  # behind the other one, wh
 sessions/recovery.py: if node not in reflector.members: -> the end
 sessions/recovery.py: if not reflector.state.moved:  # else it brings that there -> if node not in reflector.members:
 sessions/reflector.py: if self.closed: -> return
+sessions/session.py: if node in self.observers: -> self.observers = tuple([other for other in self.observers if other != node])
 sessions/roles.py: if above is None: -> return PASSED_OVER
 steps.py: if slots.done[i]: -> return True  # in vain: others have done it
 """  # noqa: E501 - lines of the core as they are

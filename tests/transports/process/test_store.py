@@ -350,7 +350,7 @@ def test_another_version(path: Path, version: int) -> None:
     database = sqlite3.connect(path)
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
-    refused(path, f"is a store of version {version}, this program knows version 3")
+    refused(path, f"is a store of version {version}, this program knows version 4")
 
 
 @pytest.mark.parametrize("seed", range(40))
