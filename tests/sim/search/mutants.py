@@ -752,7 +752,7 @@ MUTANTS = (
         roles.of_message,
         "role is REFLECTOR or ",
         "",
-        250,
+        900,
         (SOUND, MEMBERSHIP, NO_EXCEPTION),
         lied=True,
     ),
