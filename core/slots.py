@@ -12,7 +12,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from core import columns, stragglers
 from core.cutting import Shape
@@ -20,7 +20,7 @@ from core.losses import loss_by, shortened
 from core.messages import Failure, Loss
 from core.sessions.messages import Epoch, Facts, Node, Value, process_of
 from core.sessions.model import Membership, Room
-from core.tries import SECONDS_MAX, TRIES_ALONE, Backoffs, processes_of, who_may_try
+from core.tries import HOPELESS_SECONDS, SECONDS_MAX, Backoffs, processes_of, who_may_try
 
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
@@ -47,7 +47,7 @@ class Slots(Room):
         self.started = array("d", bytes(8 * count))
         self.seconds = array("d", bytes(8 * count))  # from given to done
         self.helpers: dict[int, Node] = {}
-        self.aside: dict[Node, None] = {}  # who had one for too long, and may be at it for ever
+        self.aside: dict[Node, float] = {}  # who had one for too long, and since when
         self.failed: dict[int, tuple[Node, ...]] = {}  # who has, once for each time
         self.lost: dict[int, Loss] = {}  # of those done, what is missing from their outputs
         self.backoffs = Backoffs()
@@ -90,15 +90,14 @@ class Slots(Room):
 
     def _others_may_try(self, i: int, node: Node, people: Membership) -> bool:
         failed = self.failed[i]
-        others = self.untried(failed, people)
+        others = self.untried(failed, people, 0.0)
         return process_of(node) in processes_of(failed) and bool({*others} - {*self.aside})
 
-    def untried(self, tried: Sequence[Node], people: Membership) -> list[Node]:
+    def untried(self, tried: Iterable[Node], people: Membership, now: float) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
-        at_it = [n for n, done in zip(self.worker, self.done, strict=True) if done]
-        if len(tried) >= TRIES_ALONE:
-            at_it += self.aside
-        return who_may_try(tried, people, at_it)
+        in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
+        in_vain += [n for n, since in self.aside.items() if now - since > HOPELESS_SECONDS]
+        return who_may_try(tried, people, in_vain)
 
     def fail(self, i: int, node: Node, below: tuple[Node, ...], now: float) -> None:
         """`node`, and before it those `below`, has failed at slot `i`, which it has no more."""
@@ -186,7 +185,7 @@ class Slots(Room):
 
     def answered(self, node: Node) -> bool:
         """Whether that ends what `node` was at for too long."""
-        return node in self.aside and self.aside.pop(node) is None
+        return bool(self.aside) and self.aside.pop(node, None) is not None
 
     def forget(self, node: Node) -> None:
         """`node` is not there any more."""

@@ -164,7 +164,7 @@ class Steps:
             slots.fail(i, node, failed.tried, now)
             self.watch()
         tried = slots.failed.get(i, ())
-        return not self._give_up(failed, tried, slots.untried(tried, self.model.people), now)
+        return not self._give_up(failed, tried, slots.untried(tried, self.model.people, now), now)
 
     def failures(self, node: Node, slot: int | None) -> int:
         """How often `node` has failed at `slot`, or (None) at the present step."""

@@ -91,9 +91,9 @@ def set_aside(slots: Slots, now: float) -> None:
         worker = slots.worker[i := due[1]]
         if worker is None or (i not in slots.helpers and _helper(slots, i) is not None):
             return
+        slots.aside[worker] = slots.started[i]
         slots.drop(worker)
         slots.started[i] = now  # where its helper has it now
-        slots.aside[worker] = None
 
 
 def unled(slots: Slots) -> tuple[float, int] | None:

@@ -4,7 +4,7 @@ Rules it keeps:
 - Tries count processes: what is wrong with a machine is wrong with all its nodes.
 - What TRIES processes failed has failed for good. Where fewer are in a session it is tried TRIES
   times in all, and then the session gives up: that is a try of its slot in the session above.
-  Who is at something for far too long is waited for until it was tried TRIES_ALONE times.
+  Who is at something may be the only one who can do it, so it is waited for an hour.
 - Whose process has failed gets nothing for a while, each time for twice as long, until it succeeds.
   Where what it failed at is lost, that was not its fault.
 """
@@ -17,7 +17,8 @@ from core.sessions.messages import Node, process_of
 from core.sessions.model import Membership
 
 TRIES = 3
-TRIES_ALONE = 10  # where somebody who has not failed may be at it for ever
+HOPELESS_SECONDS = 3600.0  # until the others' failures count, though somebody is still at it
+TRIES_ALONE = 13  # of a step, in which that time has passed
 SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
 BACKOFF_SECONDS = 0.5
 BACKOFFS_MAX = 12  # times that a pause is doubled

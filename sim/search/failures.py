@@ -9,7 +9,7 @@ from __future__ import annotations
 from core import Computation, Reflector, Shape, steps
 from core import messages as m
 from core.messages import Node, Value
-from core.tries import TRIES, TRIES_ALONE
+from core.tries import HOPELESS_SECONDS, TRIES, TRIES_ALONE
 from sim.faults import actions as a
 from sim.search.invariants import RESULT, SOUND
 from sim.search.job import NOTHING_FAILS
@@ -44,8 +44,10 @@ class Failures:
             return
         at_work = zip(model.slots.worker, model.slots.done, strict=True)
         in_vain = [node for node, done in at_work if done]  # maybe for ever
+        now, aside = self.world.clock.now, model.slots.aside
+        in_vain += [node for node, since in aside.items() if now - since > HOPELESS_SECONDS]
         if len(abort.tried) >= TRIES_ALONE:
-            in_vain += [*model.slots.aside, *model.steps.asked]
+            in_vain += model.steps.asked
         barred = {*state.observers, *self._broken, *abort.tried, *in_vain}
         others = [node for node in state.people if node not in barred]
         if abort.final or others:

@@ -200,5 +200,5 @@ def _line(session: dict[str, Any]) -> str:
         counted(session["participants"], "participant"),
     ]
     if session["spares"]:
-        parts.append(counted(session["spares"], "spare"))
+        parts.append(counted(session["spares"], "standby"))
     return "  ".join([f"{parts[0]:<20}", *parts[1:], f"at {session['address']}"])

@@ -19,7 +19,8 @@ Where too much is refused:
     too many who have not greeted       `strangers.py`
     a peer that says nothing            `heartbeat.py`
 
-`limits.py` has the figures for frames. Whose fault something is, is told by its type (`errors.py`).
+`limits.py` has the figures for frames. The type of an
+exception tells whose fault it is (`errors.py`).
 
 Before two processes talk they meet: `meeting.py`, for who dials and for who is dialled. It uses
 `dialling.py` (sockets, and when to try again), `tls.py`, and `greeting.py` (who is there, and
@@ -32,6 +33,8 @@ In which order to read it: `wire.py`, `frames.py`, `limits.py`, `peer.py`, `read
 
 A stream need not be a TCP socket: all files here ask for a `trio.abc.Stream`, and tests use streams
 in memory. Sockets are known in two places only: `dialling.dial`, for who dials, and where somebody
-listens and calls `Connections.accept`. So WebSocket belongs there: a stream of that kind is made in
-`dial`, by the address, and before `accept`, by the first bytes. (Today `greeting.py` refuses HTTP.)
+listens and calls `Connections.accept`. WebSocket would be put around such a stream in `meeting.py`,
+on both sides, after TLS and before the greeting, by the address or by the first bytes;
+`addresses.py`, `_ADDRESS` in `forms.py` and `dialling.origin` would learn such addresses. (Today
+`greeting.py` refuses HTTP.)
 """

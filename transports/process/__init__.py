@@ -31,7 +31,7 @@ In which order to read it: `queue.py`, `incoming.py`, `calls.py` with `trust.py`
 which makes all of these and joins them. `backups.py`, `keys.py` and `values.py` can wait
 until you meet them. `store.py` is the disk below the host, and `storefile.py` the file on it.
 
-Who may call whom: a room calls those after it on the way, the queue, the views and the member; what
-comes before it hears of it through the queue alone. `process.py` knows all rooms. No room knows it,
-but as the `Member` that it is. Commands import `process.py`, `store.py` and `keys.py` only.
+Who may call whom: a room calls those after it on the way, the queue, the views and the member. A
+later room reaches an earlier one only by posting to the queue. `process.py` knows all rooms; rooms
+see it only as a `Member`. Commands import `process.py`, `store.py` and `keys.py` only.
 """

@@ -102,7 +102,7 @@ class _Snapshot(_Plain):
     started: list[float]
     seconds: list[float]
     helpers: list[tuple[int, Node]]
-    aside: list[tuple[Node, None]]
+    aside: list[tuple[Node, float]]
     failed: Had
     lost: list[tuple[int, Loss]]
     former: Had
@@ -172,6 +172,7 @@ def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
         (not all(0 <= until < inf for _, (_, until) in seen.backoffs), "such times"),
         (not 0 < wait <= SECONDS_MAX, "such times"),
         (not all(map(isfinite, seen.started)), "such times"),
+        (not all(isfinite(since) for _, since in seen.aside), "such times"),
         (not all(0 <= seconds < inf for seconds in seen.seconds), "such times"),
         (not all(0 <= pace <= BATCH_SECONDS / 2 for _, pace in seen.paces), "such paces"),
     ):

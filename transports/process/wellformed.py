@@ -44,8 +44,10 @@ def check_content(message: Message) -> None:
             check_failure(message.failure)
         case m.Ended():
             check_ended(message, message)
-        case _:  # a host says no other than these
-            pass
+        case m.Joined() | m.Left() | m.Moved() | m.Restored() | m.Alarm():
+            pass  # `check_fits` looks at these
+        case _:
+            assert_never(message)
 
 
 def check_fits(shape: Shape, message: Message) -> None:
