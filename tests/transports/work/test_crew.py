@@ -250,7 +250,7 @@ async def test_no_computing_process_is_left_when_it_is_cancelled(tmp_path: Path)
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 async def test_no_computing_process_is_left_when_its_process_ends(
-    tmp_path: Path, sent: signal.Signals
+    tmp_path: Path, ctrl_c: None, sent: signal.Signals
 ) -> None:
     with trio.fail_after(SECONDS_MAX):
         async with gate() as door:
@@ -261,7 +261,6 @@ async def test_no_computing_process_is_left_when_its_process_ends(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_hears_interrupts,
             )
             try:
                 held = [(await door.begun())[1] for _ in range(2)]
@@ -277,11 +276,6 @@ async def test_no_computing_process_is_left_when_its_process_ends(
                 process.wait()
         assert process.returncode == (130 if sent is signal.SIGINT else -9)
         assert printed == b""
-
-
-def _hears_interrupts() -> None:
-    """Though whoever started the tests may ignore them, as a shell's background job does."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def _all_from(stream: trio.SocketStream) -> bytes:
