@@ -274,8 +274,8 @@ MUTANTS = (
     Mutant(
         "who had a piece for too long has nothing when it answers",
         Slots.answered,
-        "node in self.aside and self.aside.pop(node) is None",
-        "self.aside.pop(node, self) is self and False",
+        "self.aside.pop(node, None) is not None",
+        "self.aside.pop(node, None) is self",
         2000,
         (SOUND,),
     ),
