@@ -79,7 +79,8 @@ def check_tried(state: Session, failed: m.Failed) -> None:
     ):
         return
     tried = slots.failed.get(failed.slot, ())
-    barred = {*tried, *state.observers, *slots.aside}
+    in_vain = [node for node, done in zip(slots.worker, slots.done, strict=True) if done]
+    barred = {*tried, *state.observers, *slots.aside, *in_vain}
     others = [n for n in state.people if n not in barred]
     if others and failed.node in tried:
         what = f"message {state.seq}: {failed.node} has slot {failed.slot} again, before {others}"
