@@ -34,7 +34,7 @@ class Computation(Model):
     def __init__(self, plan: Value, people: Membership) -> None:
         self.shape = shape = Shape(*plan)
         self.leaf = shape.leaf
-        self.slots = slots = Slots(shape, people.epoch)
+        self.slots = slots = Slots(shape)
         super().__init__(plan, people, slots, 0 if self.leaf else len(slots), shape.fanout)
         self.given = False
         self.input: Value = None

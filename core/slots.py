@@ -18,7 +18,7 @@ from core import columns, stragglers
 from core.cutting import Shape
 from core.losses import loss_by, shortened
 from core.messages import Failure, Loss
-from core.sessions.messages import Epoch, Facts, Node, Value, process_of
+from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import Membership, Room
 from core.tries import HOPELESS_SECONDS, SECONDS_MAX, Backoffs, processes_of, who_may_try
 
@@ -29,16 +29,15 @@ class Slots(Room):
     """The slots of one session, and who is idle in it."""
 
     __slots__ = (
-        "anew", "aside", "assigned", "backoffs", "claimed", "done", "failed", "former", "free",
+        "aside", "assigned", "backoffs", "claimed", "done", "failed", "former", "free",
         "fresh", "helpers", "inputs", "lost", "outputs", "paces", "queue", "remaining", "seconds",
         "shape", "short", "started", "worker",
     )  # fmt: skip
 
-    def __init__(self, shape: Shape, epoch: Epoch = ()) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         count = shape.slots
         self.shape = shape
-        self.anew = max(epoch, default=1)  # how often it was led anew, or a session above it
         self.inputs: list[Value] | None = None  # None: not prepared yet
         self.outputs: list[Value] = [None] * count
         self.done = bytearray(count)
@@ -336,4 +335,4 @@ class Slots(Room):
         columns.take_on(self, plain, COLUMNS)
 
 
-COLUMNS = (*(name for name in Slots.__slots__ if name not in ("anew", "shape")), "idle", "look")
+COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle", "look")

@@ -17,15 +17,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.sessions.messages import Node, process_of
-from core.tries import processes_of
+from core.tries import HOPELESS_SECONDS, processes_of
 
 if TYPE_CHECKING:
     from core.slots import Slots
 
 LATE_SECONDS = 0.05  # at least
 LEAD_SECONDS = 30.0  # at least, until a leader is replaced; until it is helped where none is done
-LONG_SECONDS = 3600.0  # until nobody counts on it where none is done, and the session is as it was
-ANEW_MAX = 10  # times that it is led anew, until nobody counts on what is never done in it
 
 
 def usual(slots: Slots) -> float | None:
@@ -43,9 +41,7 @@ def _patience(slots: Slots) -> float:
 def _far_too_long(slots: Slots) -> float:
     """For how many seconds a slot may be in progress until nobody counts on it."""
     seconds = usual(slots)
-    if seconds is not None:
-        return max(LEAD_SECONDS, 8 * seconds)
-    return LEAD_SECONDS if slots.anew > ANEW_MAX else LONG_SECONDS
+    return HOPELESS_SECONDS if seconds is None else max(LEAD_SECONDS, 8 * seconds)
 
 
 def overdue(slots: Slots) -> tuple[float, int] | None:

@@ -17,7 +17,7 @@ from core.sessions.messages import Node, process_of
 from core.sessions.model import Membership
 
 TRIES = 3
-HOPELESS_SECONDS = 3600.0  # until the others' failures count, though somebody is still at it
+HOPELESS_SECONDS = 3600.0  # until nobody counts on who is at it, if nothing says how long it takes
 TRIES_ALONE = 13  # of a step, in which that time has passed
 SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
 BACKOFF_SECONDS = 0.5

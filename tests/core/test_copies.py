@@ -108,7 +108,7 @@ CONTENT: dict[type, list[str]] = {  # of each part of a session
     Computation: content(
         Computation, "bound", "children", "leaf", "people", "room", "shape", "slots", "steps"
     ),
-    Slots: content(Slots, "anew", "shape"),
+    Slots: content(Slots, "shape"),
 }
 OF_STEPS = content(Steps, "model")  # these are one field of the session's
 

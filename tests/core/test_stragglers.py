@@ -286,6 +286,16 @@ def test_all_have_their_turn_to_lead_what_is_late() -> None:
     assert session.slots.idle == [3, 1]
 
 
+def test_when_others_are_to_lead_is_known_once_something_is_done() -> None:
+    session = Session(9, 3)
+    session.join(1, 2, 3, 4)
+    session.order(m.Alarm(), at=30.0)
+    assert session.slots.helpers == {0: 4}
+    assert session.slots.look is None
+    session.finish(2, 1, at=31.0)
+    assert session.slots.look == 8 * 31.0
+
+
 def test_who_helps_in_a_late_child_session_leads_it_at_last() -> None:
     session = late_child_session()
     session.order(m.Left(2), at=1.0)
