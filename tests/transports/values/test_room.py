@@ -42,6 +42,24 @@ def collect(outputs):
     assert all(output == output[:1] * 100_000 for output in outputs)
     return len(outputs)
 """
+# Nobody begins before the one whose temporary folder is the disk: it is given a piece for sure.
+LEFT_TO_IT = """
+import os, pathlib, time
+
+def prepare(input, sizes):
+    return [input] * len(sizes)
+
+def compute(input, index):
+    disk, begun = map(pathlib.Path, input)
+    if os.environ.get("TMPDIR") == str(disk):
+        begun.touch()
+    while not begun.exists():
+        time.sleep(0.01)
+    return bytes([index]) * 100_000
+
+def collect(outputs):
+    return len(outputs)
+"""
 FILLING = """
 import contextlib, tempfile
 from transports.work.starting import start
@@ -132,7 +150,9 @@ def test_a_store_that_stays_full_costs_no_result_and_nothing_later(
 
 def test_who_has_no_room_for_outputs_fails_no_job(run: Programs, disk: Path) -> None:
     """What it cannot do others do; it says so once, and is still there at the end."""
-    host = run.host("--job", run.job(LARGE), *SHAPE, "--wait-nodes", 4)
+    input = json.dumps([str(disk), str(run.folder / "begun")])
+    what = ("--job", run.job(LEFT_TO_IT), "--input", input, *SHAPE, "--wait-nodes", 4)
+    host = run.host(*what)
     allow = ("--allow", run.folder / "job.py")
     full = run.join(
         *(host, "--nodes", 1, *allow), prefix=mounted(disk, "60k"), env={"TMPDIR": str(disk)}
