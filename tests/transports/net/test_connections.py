@@ -12,6 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair
 
+from tests.transports.logged import warnings
 from tests.transports.talking import (
     ELSEWHERE,
     HERE,
@@ -50,10 +51,6 @@ def net(nursery: trio.Nursery) -> Net:
 @pytest.fixture(autouse=True)
 def _lines(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "million_nodes.tcp")
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
 
 # -- saying and hearing --------------------------------------------------------------------

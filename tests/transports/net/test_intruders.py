@@ -5,7 +5,6 @@ Each costs one line in the log, or none where it merely goes away, and the job d
 
 from __future__ import annotations
 
-import logging
 import shutil
 import socket
 import ssl
@@ -26,6 +25,7 @@ from core import Computation, Host, Session, Shape
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.transports.living import HOST, Intruder, Life, life, settled
+from tests.transports.logged import warnings
 from tests.transports.talking import Stranger, serve, until
 from transports.net import connection, strangers, wire, writing
 from transports.net.connection import Me
@@ -115,10 +115,6 @@ PLAIN: list[tuple[Visit, str | None]] = [
 ]
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-
-
 async def visited(
     lived: Life, visit: Visit, line: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,11 +128,11 @@ async def visited(
     async with await trio.open_tcp_stream(host, int(port)) as stream:
         await visit(stream)
     if line is not None:
-        await until(lambda: bool(lines(caplog)))
+        await until(lambda: bool(warnings(caplog)))
     assert await lived.finish() == lived.right
     assert {peer.name for peer in lived.host.connections.peers.values()} <= set(lived.processes)
-    assert len(lines(caplog)) == (line is not None), lines(caplog)
-    assert line is None or line in lines(caplog)[0]
+    assert len(warnings(caplog)) == (line is not None), warnings(caplog)
+    assert line is None or line in warnings(caplog)[0]
 
 
 @pytest.mark.parametrize(("visit", "line"), PLAIN, ids=lambda it: getattr(it, "__name__", ""))
@@ -201,7 +197,7 @@ async def test_an_error_of_ours_costs_one_connection(
     monkeypatch.setattr(Host, "receive", fails)
     async with life(tmp_path) as lived:
         assert await cut(lived, lived.host, wire.Call("0", NODE, m.Leave()))
-        assert any(line.startswith("failed") and "a mistake" in line for line in lines(caplog))
+        assert any(line.startswith("failed") and "a mistake" in line for line in warnings(caplog))
         assert await lived.finish() == lived.right
 
 
@@ -389,7 +385,7 @@ async def test_what_one_process_brings_is_bounded(
         await bringer.say(*[finished(slot, value) for slot, value in enumerate(values)])
         assert blobs_of(lived.host) == {value[KEY] for value in values[:2]}
         assert EVIL not in lived.host.connections.peers
-        assert "more than 12000 bytes, which --values-max is for" in lines(caplog)[0]
+        assert "more than 12000 bytes, which --values-max is for" in warnings(caplog)[0]
 
 
 async def test_nothing_is_brought_that_nobody_here_knows_of(
@@ -432,7 +428,7 @@ async def test_what_is_kept_for_others_is_bounded(
         for _ in range(3):
             await bringer.say(*[kept(number, slot) for number in range(3) for slot in range(3)])
         assert 3 <= sum(map(len, host.backups.facts.values())) <= 5
-        assert "not_kept" in lines(caplog)[0]
+        assert "not_kept" in warnings(caplog)[0]
         assert EVIL in lived.host.connections.peers
         host.backups.facts.clear()
         await trio.sleep(10)

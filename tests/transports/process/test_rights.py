@@ -5,7 +5,6 @@ It is counted, named and cut off, and nobody else loses anything by it: the job 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -34,6 +33,7 @@ from tests.transports.living import (
     life,
     settled,
 )
+from tests.transports.logged import warnings
 from tests.transports.talking import Stranger, serve, until
 from transports.net import wire
 from transports.net.connection import Me
@@ -112,10 +112,6 @@ async def connected(
         member = Member(stream, target, number, address)
         await member.greet(member.me)
         yield member
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
 
 def failure(session: str, partition: int | None) -> m.Failure:
@@ -202,7 +198,7 @@ async def test_an_offence_costs_the_connection_of_who_commits_it(
             await member.call(said, session)
             assert await member.is_cut()
         assert lived.host.offences == 1
-        (line,) = lines(caplog)
+        (line,) = warnings(caplog)
         assert line.startswith(f"cut peer=#{NUMBER:x} ")
         assert f"{type(said).__name__} " in line
         assert isinstance(said, m.Arrive) or f"session {session} " in line
@@ -229,7 +225,7 @@ async def test_what_may_be_late_counts_for_nothing(
             assert {*lived.host.host.reflectors} == opened
             assert not lived.host.host.backups.facts
         assert lived.host.offences == 0
-        assert lines(caplog) == []
+        assert warnings(caplog) == []
         assert await lived.finish() == lived.right
 
 
@@ -255,7 +251,7 @@ async def test_what_a_stranger_says_is_not_heard(
             await member.call(opening(member, 0), "0-0")
             assert not await member.is_cut()
             assert member.reflector.state.snapshot() == before
-        assert lines(caplog) == []
+        assert warnings(caplog) == []
         assert await lived.finish() == lived.right
 
 
@@ -341,7 +337,7 @@ async def test_only_the_submitter_begins_and_ends(
                 await intruder.say(*map(wire.encode, said(lived)))
             assert await intruder.is_cut()
         assert lived.helper.offences == (what != "frame")  # that is seen before it is heard
-        (line,) = lines(caplog)
+        (line,) = warnings(caplog)
         assert line.startswith(f"cut peer={EVIL} ")
         assert f'reason="{what} ' in line
         assert (begun, lived.helper.over.is_set()) == ([], False)
@@ -506,7 +502,7 @@ async def test_what_fails_is_told_once_and_all_else_goes_on(
             await trio.sleep(1)
         lived.host.post(partial(illegal, lived.helper))
         await settled(lived.host)
-        told = [line for line in lines(caplog) if line.startswith("failed")]
+        told = [line for line in warnings(caplog) if line.startswith("failed")]
         assert [line.split()[1] for line in told] == [
             "action=fails", "action=fails_elsewhere", "action=illegal"
         ]  # fmt: skip
