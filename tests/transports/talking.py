@@ -20,9 +20,12 @@ from transports.net.wire import Envelope, Told
 
 HERE, THERE, ELSEWHERE = "127.0.0.1:4001", "127.0.0.1:4002", "127.0.0.1:4003"
 OPEN = Security()
+HEARTBEAT = 15.0  # seconds
 SECONDS_MAX = 50_000  # of a test, by the clock of tests
+HELLO = wire.encode(Me(5, ELSEWHERE).hello(token=False))
 
-Pair = Callable[[], tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]]
+Ends = tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]
+Pair = Callable[[], Ends]
 
 
 def said(text: object) -> bytes:
@@ -46,7 +49,7 @@ class Party:
         address: str | None,
         security: Security = OPEN,
         number: int | None = None,
-        heartbeat_seconds: float = 15.0,
+        heartbeat_seconds: float = HEARTBEAT,
     ) -> None:
         number = wire.random_number() if number is None else number
         self.me = Me(number, address, nodes=7)
@@ -99,7 +102,7 @@ class Net:
         address: str | None,
         security: Security = OPEN,
         number: int | None = None,
-        heartbeat_seconds: float = 15.0,
+        heartbeat_seconds: float = HEARTBEAT,
     ) -> Party:
         """A process, which listens if it has an address."""
         party = Party(self, address, security, number, heartbeat_seconds)

@@ -21,11 +21,6 @@ SECONDS_MAX = 20
 TOKEN = b"a token of all of them"
 
 
-@pytest.fixture(autouse=True)
-def _lines(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "million_nodes.tcp")
-
-
 @pytest.fixture
 def nursery(nursery: trio.Nursery) -> Iterator[trio.Nursery]:
     nursery.cancel_scope.deadline = trio.current_time() + SECONDS_MAX
