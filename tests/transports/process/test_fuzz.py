@@ -19,18 +19,18 @@ import trio.testing
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.transports.living import HELPER, HOST, Intruder, Life, life, settled
+from tests.transports.process.intruding import EVIL, NUMBER
 from tests.transports.process.junk import CALLS, CLASSES, Junk
 from tests.transports.talking import Stranger
 from transports.net import wire
 from transports.net.frames import HEADER
 from transports.process.process import Process, nodes_of
 
-NUMBER, NODES = 77, 50
+NODES = 50
 BATCH = 100
 SESSIONS = 13
 GROWTH_BYTES_MAX = 200 * 2**20
 OUTSIDE = [call for call in CALLS if call not in (m.Arrive, m.Open)]  # who says no other, is it
-EVIL = "127.0.0.1:5009"
 
 
 @pytest.fixture(autouse=True)
