@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from core import messages as m
 from core.messages import Place
 from tests.transports.living import HOST, OPEN, Life, life
 from tests.transports.logged import warnings
-from tests.transports.process.intruding import EVIL, NUMBER, cut
+from tests.transports.process.intruding import EVIL, NUMBER
 from tests.transports.process.members import KEY, LEAF, OTHER, SECONDS_MAX, connected
 from tests.transports.talking import Stranger, serve, until
 from transports.net import wire
@@ -130,15 +129,3 @@ async def test_who_was_dialled_is_not_told_what_begins(tmp_path: Path) -> None:
         lived.host.connections.send(address, wire.encode(wire.Ask()))
         await until(lambda: bool(heard))
         assert heard == [wire.Ask()]
-
-
-async def test_only_its_own_root_begins_anything_in_a_process(
-    autojump_clock: MockClock, tmp_path: Path
-) -> None:
-    async with life(tmp_path) as lived:
-        begun: list[wire.Begin] = []
-        lived.helper.on_begin = begun.append
-        for place in (m.Place("0", (EVIL,)), m.Place("0", (HOST,))):
-            begin = wire.Begin("evil", {}, "", 1, 2, None, 0, place, 0.0, bytes(32))
-            assert await cut(lived, lived.helper, begin)
-        assert begun == []
