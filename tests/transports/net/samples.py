@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from core import Shape
@@ -94,3 +95,8 @@ ENVELOPES: list[Any] = [
     *[Answer("0", 0, reply) for reply in REPLIES],
     *[Ordered("0-3-99", 2**40, 1.5, message) for message in MESSAGES],
 ]
+
+
+def shown(item: Any) -> str:
+    """As the name of a test."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(item))[:60]  # the same in every process

@@ -13,7 +13,7 @@ import pytest
 
 from core import Computation, Session
 from core import messages as m
-from plugins.jobs.values import plain
+from plugins.jobs.values import NESTING_MAX, plain
 from tests.transports.net.samples import (
     CALLS,
     ENVELOPES,
@@ -24,13 +24,14 @@ from tests.transports.net.samples import (
     REPLIES,
     SHAPE,
     VALUE,
+    shown,
 )
 from tests.transports.talking import fed
 from transports.net import wire
 from transports.net.errors import LocalProtocolError, RemoteProtocolError
 from transports.net.frames import HEADER, Frames
 from transports.net.limits import FRAME_BYTES_MAX
-from transports.net.wire import Answer, Call, Follow
+from transports.net.wire import NONCE_BYTES, Answer, Call, Follow
 
 
 def payload(envelope: Any) -> bytes:
@@ -149,3 +150,78 @@ def test_depth_is_refused() -> None:
     deep = payload(Call("0", 1, m.Given(1)))[:-1] + b"\x91" * 1_000_000 + b"\x01"
     with pytest.raises(RemoteProtocolError):
         wire.decode(deep)
+
+
+# -- plain data only -----------------------------------------------------------------------
+
+
+def frame(*array: Any) -> bytes:
+    return msgspec.msgpack.encode(array)
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        deep(200),
+        {1: 2},
+        msgspec.msgpack.Ext(5, b""),
+        [{None: 1}],
+        {"a": msgspec.msgpack.Ext(1, b"")},
+    ],
+    ids=shown,
+)
+def test_only_plain_data_arrives(value: Any) -> None:
+    given = frame("Call", "0", 1, ["Given", value])
+    with pytest.raises(RemoteProtocolError):
+        wire.decode(given)
+    for message in (
+        ["Prepared", [value]],
+        ["Backup", "0", {0: [value, 1.0]}],
+        ["Arrive", 1, None, value, None, False],
+        ["Open", ["0", [HERE]], [1], value, False],
+        ["Ended", None, value],
+    ):
+        with pytest.raises(RemoteProtocolError):
+            wire.decode(frame("Call", "0", 1, message))
+
+
+def test_a_moment_is_no_plain_data() -> None:
+    moment = bytes.fromhex("d6ff00000000")
+    with pytest.raises(RemoteProtocolError, match="datetime"):
+        wire.decode(frame("Call", "0", 1, ["Given", None])[:-1] + moment)
+
+
+def test_what_can_be_said_can_be_heard() -> None:
+    value = deep(NESTING_MAX)
+    assert plain(value) == value
+    data = wire.encode(wire.Call("0", 1, m.StateTransfer({"outputs": [value]})))
+    assert isinstance(wire.decode(data[HEADER.size :]), wire.Call)
+    with pytest.raises(TypeError, match="within each other"):
+        plain(deep(NESTING_MAX + 1))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("a" * 64 + "\n", "0", 0, True),
+        ("a" * 64, "0\n", 0, True),
+        ("a" * 64, "0", 2**64 - 1, True),
+        ("a" * 64, "0", 2**63, True),
+    ],
+    ids=shown,
+)
+def test_no_name_of_a_file_or_offset_that_the_system_does_not_know(fields: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        wire.decode(frame("Fetch", *fields))
+
+
+def test_a_line_end_is_in_no_address() -> None:
+    with pytest.raises(RemoteProtocolError):
+        wire.decode(frame("Hello", wire.VERSION, 1, f"{HERE}\n", 0, False, bytes(NONCE_BYTES)))

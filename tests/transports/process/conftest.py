@@ -1,0 +1,45 @@
+"""What tests of trust have in common: the host that is spoken to, and the rules for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core import Computation, Host
+from core import messages as m
+from core.messages import Place
+from tests.transports.process.claims import END, HERE, OTHER, SHAPE, THERE
+from transports.process.trust import Trust
+
+
+class Carrier:
+    """Carries nothing."""
+
+    now = 0.0
+    vote_every = 1
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return ended.key == END
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        return lambda *arguments: 2
+
+
+@pytest.fixture
+def host() -> Host:
+    """With the root, and a first-level session, led by a node of another process."""
+    carrier: Any = Carrier()
+    made = Host(HERE, carrier, Computation)
+    made.open(1, m.Open(Place("0", (HERE,)), (5,), SHAPE.plain()))
+    made.receive((HERE, 1), 1, "0", m.Arrive(1, HERE, None, observes=True))
+    made.receive((THERE, OTHER), OTHER, "0", m.Arrive(OTHER, None, None))
+    made.open(OTHER, m.Open(Place("0-0", (HERE, HERE)), (5, 1), SHAPE.child(0).plain()))
+    made.receive((THERE, OTHER), OTHER, "0-0", m.Arrive(OTHER, None, None))
+    return made
+
+
+@pytest.fixture
+def trust(host: Host) -> Trust:
+    return Trust(SHAPE, host)
