@@ -1,8 +1,9 @@
-"""What tests of trust have in common: the host that is spoken to, and the rules for it."""
+"""What tests of trust and of stores have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from core import Computation, Host
 from core import messages as m
 from core.messages import Place
 from tests.transports.process.claims import END, HERE, OTHER, SHAPE, THERE
+from transports.process import store
 from transports.process.trust import Trust
+
+# -- trust: the host that is spoken to, and the rules for it -------------------------------
 
 
 class Carrier:
@@ -43,3 +47,17 @@ def host() -> Host:
 @pytest.fixture
 def trust(host: Host) -> Trust:
     return Trust(SHAPE, host)
+
+
+# -- stores --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file.store"
+
+
+@pytest.fixture
+def compacts_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that stores do it in a test, too."""
+    monkeypatch.setattr(store, "COMPACT_BYTES_MIN", 1000)
