@@ -16,13 +16,12 @@ from time import monotonic
 import pytest
 
 from tests.processes import until
-from tests.running import Programs
+from tests.running import TOKEN, Programs
 from tests.transports.command.jobs_for_tests import WAITING
 
 CUT_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
 BACK_SECONDS = 15.0  # waits between tries are 5 s at most, and one may have begun during the cut
-TOKEN = "0123456789abcdef0123456789abcdef"
 NOT_ALLOWED = ("not permitted", "Permission denied", "not supported", "Unknown device type")
 HERE, THERE = "10.99.7.1", "10.99.7.2"
 PORT = 7411

@@ -10,11 +10,8 @@ from typing import Any
 import pytest
 
 from tests.processes import free_port, until
-from tests.running import Program, Programs
+from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command.jobs_for_tests import SLEEPING
-
-PROGRAM = "python -m transports.tcp"
-TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ import pytest
 
 from tests import TOP
 from tests.processes import until
-from tests.running import Programs
+from tests.running import PROGRAM, Programs
 from tests.transports.command.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
 
-PROGRAM = "python -m transports.tcp"
 PRIMES_BELOW_A_MILLION = 78498
 QUICK_SECONDS = 2.0
 TRIES = 5  # another process may have the cores just then

@@ -1,0 +1,55 @@
+"""What takes long: pieces, and a process that stood still for a while."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from tests.processes import until
+from tests.running import PROMPT_SECONDS, Programs
+from tests.transports.command.jobs_for_tests import BUSY, SLEEPING
+
+
+def busy(run: Programs, iterations: int, flag: str = "") -> tuple[object, ...]:
+    value = json.dumps({"iterations": iterations, "flag": flag})
+    return ("--job", run.job(BUSY), "--input", value)
+
+
+def test_pieces_longer_than_the_heartbeat_cost_no_connection(run: Programs) -> None:
+    job = busy(run, 4 * 10**7)
+    found = run.start(*job, "--nodes", 4, "--heartbeat", 0.5, "--json", "-v")
+    report = found.report()
+    assert (report["result"], report["lost_processes"]) == (4, 0)
+    assert report["finished_seconds"] > 1.0  # twice the heartbeat
+    assert "said nothing" not in found.stderr
+
+
+def test_ctrl_c_does_not_wait_for_a_long_piece(run: Programs) -> None:
+    flag = run.folder / "flag"
+    host = run.host(*busy(run, 10**12, str(flag)), "--partitions", 8)
+    allow = ("--allow", run.folder / "job.py")
+    leaver, stayer = (run.join(host, "--nodes", 2, *allow) for _ in range(2))
+    until(flag.exists)
+    leaver.interrupt()
+    leaver.ended(130, PROMPT_SECONDS)
+    host.interrupt()
+    host.ended(130, PROMPT_SECONDS)
+    stayer.ended(1, PROMPT_SECONDS)
+    run.see_that_none_is_left()
+
+
+def test_a_process_that_was_stopped_for_a_while_is_none_the_worse(run: Programs) -> None:
+    job = ("--job", run.job(SLEEPING), "--partitions", 300, "--fanout", 8, "--input", 0.02)
+    host = run.host(*job, "--heartbeat", 0.5, "-v")
+    allow = ("--nodes", 6, "--heartbeat", 0.5, "--allow", run.folder / "job.py")
+    sleeper, other = (run.join(host, *allow) for _ in range(2))
+    for join in (sleeper, other):
+        join.says("6 nodes for job.py")
+        join.says(" met ")
+    sleeper.signal(signal.SIGSTOP)
+    host.says("it said nothing for 0.5 s")
+    sleeper.signal(signal.SIGCONT)
+    found = host.report()
+    assert found["result"] == sum(range(300))
+    sleeper.ended()
+    other.ended()
