@@ -100,7 +100,7 @@ async def test_what_there_is_no_room_for_is_done_when_there_is(
         if where != "fetch":
             one.work._in_loop._folder = full
             one.work._crew._setup["folder"] = str(full)
-        one.compute(1, 5, given, slot=3)
+        one.compute(1, 0, given, slot=3)
         ((node, what, session, slots, _, _),) = await one.told()
     assert (node, what, session, slots) == (1, "computed", SESSION, (3, 4))
     why = "no room" if where == "fetch" else f"nothing can be written in {full}: "
