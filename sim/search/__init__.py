@@ -13,6 +13,6 @@ In the order in which to read it:
 - `failing.py`, `shrink.py`, `numbers.py`: what is done about one that fails.
 - `options.py`, `report.py`, `__main__.py`: the command line.
 
-A promise of the core becomes a check here, and a wrong core in `tests/sim/search/mutants.py` shows
+A promise of the core becomes a check here, and a wrong core in `tests/sim/search/mutants/` shows
 that it is looked at.
 """

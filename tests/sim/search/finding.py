@@ -1,6 +1,6 @@
 """How many seeds it takes to find each wrong core: `python -m tests.sim.search.finding [WORDS]`.
 
-To be run when worlds are drawn in another way; three times as many stand in `mutants.py`.
+To be run when worlds are drawn in another way; three times as many stand in `mutants/`.
 """
 
 from __future__ import annotations
