@@ -1,14 +1,57 @@
-"""Tables of places that are mostly empty."""
+"""Tables of places: how far apart any two are, and a world with nodes at them."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sim.links.places import read
+from sim import World
+from sim.links import places
+from sim.links.places import Links, read
 from sim.measured import tables as recorded
+from tests.sim.measurements import TABLE, TICK, refusal, written
+
+
+def table(text: str) -> dict[str, dict[str, float]]:
+    """The full table, by names."""
+    found = places.read(written(text))
+    return {
+        one: dict(zip(found.names, row, strict=True))
+        for one, row in zip(found.names, found.milliseconds, strict=True)
+    }
+
+
+def test_what_was_measured_counts_both_ways_even_where_a_detour_is_shorter(here: Path) -> None:
+    found = table(TABLE)
+    assert found["NA"]["UK"] == found["UK"]["NA"] == 100
+    assert found["NA"]["ID"] == found["ID"]["NA"] == 400
+    assert found["ID"]["ID"] == 4
+
+
+def test_a_missing_pair_is_as_far_apart_as_the_best_way_by_others(here: Path) -> None:
+    found = table(TABLE)
+    assert found["FJ"]["UK"] == found["UK"]["FJ"] == 50 + 30
+    assert found["FJ"]["NA"] == 50 + 400
+    assert found["TV"]["UK"] == 8 + 50 + 30
+    assert table(f"{TABLE}FJ,NA,9,1,0,0,1\n")["FJ"]["UK"] == 80
+    assert table(f"{TABLE}FJ,NA,9,1,0,0,1\nNA,UK,9,100,0,0,1\n")["FJ"]["NA"] == 1
+
+
+def test_nodes_at_one_place_are_no_further_apart_than_its_nearest_other(here: Path) -> None:
+    found = table(TABLE)
+    assert (found["UK"]["UK"], found["NA"]["NA"], found["TV"]["TV"]) == (30, 100, 8)
+
+
+def test_neither_the_order_of_rows_nor_of_a_pair_matters(here: Path) -> None:
+    header, *rows = TABLE.splitlines()
+    swapped = [",".join([b, a, *rest]) for a, b, *rest in (row.split(",") for row in rows)]
+    assert table("\n".join([header, *reversed(swapped)])) == table(TABLE)
+    assert places.read("file.csv").names == ["FJ", "ID", "NA", "TV", "UK"]
+    assert table("rtt_avg,cty2,cty1\n30, UK ,ID") == table("cty1,cty2,rtt_avg\nUK,ID,30")
 
 
 def test_a_sparse_table_is_filled_in_at_once_and_read_once(
@@ -26,3 +69,89 @@ def test_a_sparse_table_is_filled_in_at_once_and_read_once(
     assert [way[index[f"c{i}"]] for i in (1, 2, count)] == [1, 3, end]
     monkeypatch.setattr(recorded, "round_trips", None)
     assert read(str(path)) is places
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("cty1,cty2\nA,B\n", ["line 1", "no column 'rtt_avg'"]),
+        ("cty1,cty2,rtt_avg\nA,B,far\n", ["line 2", "'far'", "milliseconds"]),
+        ("cty1,cty2,rtt_avg\nA,B,-1\n", ["line 2", "'-1'", "milliseconds"]),
+        ("cty1,cty2,rtt_avg\nA,,1\n", ["line 2", "''", "no place"]),
+        ("cty1,cty2,rtt_avg\nA,B,1\nB,A,2\n", ["line 3", "'A'", "'B'", "two rows", "keep one"]),
+        ("cty1,cty2,rtt_avg\nA,B,1\nC,C,2\n", ["'C'", "no way", "add a row"]),
+        (
+            "cty1,cty2,rtt_avg\n" + "".join(f"A,B{i},1\n" for i in range(1000)),
+            ["1001 places", "at most 1000"],
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_is_told_in_one_line(
+    here: Path, text: str, facts: list[str]
+) -> None:
+    path = written(text)
+    line = refusal(World, latency=f"places:{path}")
+    for fact in ["'file.csv'", *facts]:
+        assert fact in line
+
+
+def links(nodes: int = 5000, seed: str = "seed") -> Links:
+    return Links(places.read(written(TABLE)), nodes, seed, TICK)
+
+
+def test_a_link_takes_half_the_round_trip_of_its_places(here: Path) -> None:
+    found, names = table(TABLE), places.read(written(TABLE)).names
+    drawn = links(200)
+    for one in range(0, 200, 7):
+        for other in range(201):
+            a, b = (names[drawn.places[node]] for node in (one, other))
+            assert drawn.ticks(one, other) == drawn.ticks(other, one) == round(found[a][b] / 2)
+
+
+def test_each_place_is_as_likely_and_drawn_from_the_seed(here: Path) -> None:
+    drawn = links().places
+    counts = Counter(drawn)
+    assert len(drawn) == 5001  # the submitter too
+    assert sorted(counts) == list(range(5))
+    assert all(count == pytest.approx(1000, abs=120) for count in counts.values())
+    assert drawn == links().places != links(seed="other").places
+    assert len({links(1, str(seed)).places[0] for seed in range(40)}) == 5
+    assert links(100).places == drawn[:101]  # a node stays where it is when others come
+
+
+@pytest.mark.parametrize("replicas", ["shared", "each"])
+def test_with_one_place_all_links_are_alike(here: Path, replicas: str) -> None:
+    written("cty1,cty2,rtt_avg\nA,A,500\n")
+    options: dict[str, Any] = {"nodes": 50, "fanout": 4, "replicas": replicas}
+    known, measured = (World(**options, latency=value).run() for value in (0.25, "places:file.csv"))
+    assert measured.digest == known.digest
+    assert measured.messages == known.messages
+    assert measured.finished_seconds == known.finished_seconds
+
+
+def test_messages_take_as_long_as_it_is_between_the_places(here: Path) -> None:
+    world = World(nodes=40, latency=f"places:{written(TABLE)}", seed=3)
+    drawn = Links(places.read("file.csv"), 40, "3/places", TICK)
+    network, nothing = world.network, (lambda a, b, c: None, None, None, None)
+    for one in range(41):
+        assert network.deliver(one, one, nothing) == 0
+        for other in range(one):
+            assert network.deliver(one, other, nothing) == drawn.ticks(one, other)
+            assert network.link_ticks(one, other) == drawn.ticks(one, other)
+    assert world.run().result == 40
+
+
+def test_a_world_of_places_is_the_same_again_and_with_own_replicas(here: Path) -> None:
+    options: dict[str, Any] = {
+        "nodes": 80,
+        "partitions": 200,
+        "fanout": 4,
+        "lifetime": "exponential:20",
+        "delay": "uniform:0.5,1.5",
+        "latency": f"places:{written(TABLE)}",
+    }
+    first, again, each, other = (
+        World(**options, **more).run() for more in ({}, {}, {"replicas": "each"}, {"seed": 1})
+    )
+    assert first.digest == again.digest == each.digest != other.digest
+    assert first.result == 200
