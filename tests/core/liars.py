@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 from core import messages as m
 from core.messages import Call, Place, Reply, Value
 from core.sessions import Session
+from core.sessions.roles import seal
+from tests.core.harness import ROOT_KEY
 
 WRONG = "a lie"
+LIAR = 6
+NOW = (2,)  # the incarnation of the root that it follows
+SEAL = seal(ROOT_KEY, NOW, LIAR)
 
 numbers = st.integers(-1, 4) | st.integers(-(2**63), 2**63 - 1)
 slots = st.tuples(st.integers(0, 2)) | st.lists(numbers, max_size=4).map(tuple)

@@ -1,4 +1,4 @@
-"""How many short pieces one is given at once."""
+"""How many short pieces one is given at once: guided self-scheduling."""
 
 from __future__ import annotations
 
