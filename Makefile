@@ -26,8 +26,10 @@ test: lint  ## all checks and the whole test suite, on two cores
 	$(RUN) pytest -q -n 2 --dist worksteal
 
 test-fast: $(STAMP)  ## the most telling tests, on two cores
-	$(RUN) pytest -q -n 2 tests/test_rooms.py tests/core tests/sessions tests/sim/test_world.py \
-		tests/sim/links/test_replicas.py tests/sim/search/test_seeds.py
+	$(RUN) pytest -q -n 2 --dist worksteal tests/test_rooms.py tests/core tests/sessions \
+		tests/sim/test_world.py tests/sim/test_teams.py tests/sim/test_failing_jobs.py \
+		tests/sim/links/test_replicas.py tests/sim/search/test_seeds.py \
+		tests/conformance/test_same.py tests/conformance/test_recovery.py
 
 lint: $(STAMP)  ## ruff and mypy only
 	$(RUN) ruff check $(ROOMS) tests notebooks README.md
