@@ -28,19 +28,6 @@ def test_a_freed_batch_is_given_anew_in_order() -> None:
     assert sorted(slot for command in given for slot in command.slots) == list(range(1, 9))
 
 
-def test_the_next_leader_is_the_next_in_join_order() -> None:
-    session = Session(4, 4)
-    session.join(5, 3, 4)
-    assert session.state.leader == 5
-    session.order(m.Left(3))
-    session.join(3)
-    assert (4, m.TakeOver()) in session.order(m.Left(5))
-    assert (3, m.TakeOver()) in session.order(m.Left(4))
-    session.order(m.Left(3))
-    assert session.state.leader is None
-    assert session.join(6)[0] == (6, m.TakeOver())
-
-
 def test_a_new_leader_is_told_what_is_left_for_a_leader_to_do() -> None:
     session = Session(1, 2, given=False)
     session.join(1, 2, 3, 4)
@@ -67,15 +54,6 @@ def test_what_a_stranger_leaves_is_nothing() -> None:
     before = session.state.snapshot()
     assert session.order(m.Left(7)) == []
     assert session.state.snapshot() == {**before, "seq": before["seq"] + 1}
-
-
-def test_moved_sends_everyone_but_the_mover() -> None:
-    session = Session(2, 2)
-    session.join(4, 2, 3)
-    place = m.Place("0-1", (0, 5))
-    assert session.order(m.Moved(4, place)) == [(2, m.Go(place)), (3, m.Go(place))]
-    assert not session.state.people
-    assert session.state.leader is None
 
 
 @pytest.mark.parametrize("pace", [None, 0.0])

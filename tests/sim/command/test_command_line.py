@@ -11,9 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from core import Shape
 from plugins.console.telling import as_json
-from plugins.fanout import choose_fanout
 from sim import Report, World
 from sim.__main__ import main
 from sim.command.summary import table
@@ -75,13 +73,6 @@ def test_the_options_reach_the_world(capsys: pytest.CaptureFixture[str]) -> None
     found = reported(capsys, *named)
     assert found["result"] == 150
     assert found["digest"] == World(**options).run().digest  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("partitions", [1, 2, 1000, 10**6, 10**12])
-def test_the_fanout_is_chosen_and_never_above_1000(partitions: int) -> None:
-    fanout = choose_fanout(partitions)
-    assert 2 <= fanout <= 1000
-    assert Shape.root(partitions, fanout).slots <= fanout
 
 
 @pytest.mark.parametrize(
