@@ -98,46 +98,40 @@ def messages(trace: Trace, width: int = WIDTH, until: float | None = None) -> Ch
 def connections(trace: Trace, width: int = WIDTH) -> ChartType:
     """How many nodes have at most how many connections, and the bound that is promised."""
     usual, most = measures.connections_promised(trace)
-    step = max(1, most // 80)
-    bars = (
-        alt.Chart(data(measures.connection_counts(trace, step)))
-        .mark_rect(color=BLUE)
-        .encode(
-            x=alt.X(
-                "low:Q",
-                title="connections",
-                scale=alt.Scale(domain=[0, most * 1.05], nice=False),
-                axis=alt.Axis(grid=False),
-            ),
-            x2="high:Q",
-            y=alt.Y(
-                "nodes:Q",
-                title="nodes",
-                scale=alt.Scale(type="log", domainMin=0.5),
-                axis=alt.Axis(format="~s", values=[10**i for i in range(13)]),
-            ),
-            y2="floor:Q",
-            tooltip=[
-                tip("low", "connections, from"),
-                tip("high", "to below"),
-                tip("nodes", "nodes"),
-            ],
-        )
+    bars = _connection_bars(measures.connection_counts(trace, max(1, most // 80)), most)
+    told = (
+        f"the most that a node ever had, and the promised bound: {most:,}, "
+        "however many nodes there are"
     )
-    bounds = pl.DataFrame(
-        {"at": [usual, most], "what": ["fanout * levels", "with as many standbys"]}
+    return alt.layer(bars, *_bounds(usual, most)).properties(
+        width=width, height=200, title=title("Connections", told)
     )
-    rules = alt.Chart(data(bounds))
+
+
+def _connection_bars(counts: pl.DataFrame, most: int) -> alt.Chart:
+    connections = alt.X(
+        "low:Q",
+        title="connections",
+        scale=alt.Scale(domain=[0, most * 1.05], nice=False),
+        axis=alt.Axis(grid=False),
+    )
+    nodes = alt.Y(
+        "nodes:Q",
+        title="nodes",
+        scale=alt.Scale(type="log", domainMin=0.5),
+        axis=alt.Axis(format="~s", values=[10**i for i in range(13)]),
+    )
+    told = [tip("low", "connections, from"), tip("high", "to below"), tip("nodes", "nodes")]
+    bars: alt.Chart = alt.Chart(data(counts)).mark_rect(color=BLUE)
+    return bars.encode(x=connections, x2="high:Q", y=nodes, y2="floor:Q", tooltip=told)
+
+
+def _bounds(usual: int, most: int) -> tuple[alt.Chart, alt.Chart]:
+    """A line at each of the two, and what it says."""
+    what = ["fanout * levels", "with as many standbys"]
+    rules = alt.Chart(data(pl.DataFrame({"at": [usual, most], "what": what})))
     lines = rules.mark_rule(color=RED, strokeDash=[4, 3], strokeWidth=1.5).encode(x="at:Q")
     texts = rules.mark_text(align="right", dx=-5, dy=6, baseline="top", color=RED).encode(
         x="at:Q", y=alt.value(0), text="what:N"
     )
-    return alt.layer(bars, lines, texts).properties(
-        width=width,
-        height=200,
-        title=title(
-            "Connections",
-            f"the most that a node ever had, and the promised bound: {most:,}, "
-            "however many nodes there are",
-        ),
-    )
+    return lines, texts

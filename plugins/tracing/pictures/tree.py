@@ -64,37 +64,36 @@ def tree(
     """
     rows = _rows(trace)
     names = _row_names(rows)
-    chart: alt.Chart = (
-        alt.Chart(data(_columns(rows)))
-        .transform_calculate(phase=_phase(MOMENT if at is None else at))
-        .mark_rect(stroke="white", clip=True)
-        .encode(
-            x=alt.X(
-                "first:Q",
-                title="partition",
-                scale=alt.Scale(domain=[0, trace.run.partitions], nice=False),
-                axis=alt.Axis(labelExpr=SHORT, grid=False, tickCount=10),
-            ),
-            x2="last:Q",
-            y=alt.Y("row:O", title=None, sort=names, scale=alt.Scale(paddingInner=0.05)),
-            color=_phase_colour(),
-            strokeWidth=LINES,
-            tooltip=TOLD,
-        )
-    )
+    moment = MOMENT if at is None else at
     zoom = alt.selection_interval(name=f"{name}_zoom", bind="scales", encodings=["x"])
     told = "each level a row, each session as wide as what lies under it; scroll to zoom"
-    text: Any = alt.expr(
-        f"'The tree after ' + format({MOMENT if at is None else at}, ',.2f') + ' s'"
-    )
+    text: Any = alt.expr(f"'The tree after ' + format({moment}, ',.2f') + ' s'")
     params = [zoom, *(slider([trace]) if at is None else [])]
-    chart = chart.properties(
+    chart = _rectangles(rows, names, moment, trace.run.partitions).properties(
         name=f"{name}_view",  # else two that look the same are called the same
         width=width,
         height=ROW_PIXELS * len(names),
         title=title(text, told),
     )
     return chart.add_params(*params)
+
+
+def _rectangles(
+    rows: pl.DataFrame, names: list[str], moment: float | str, partitions: int
+) -> alt.Chart:
+    """The sessions and partitions themselves, each in the row of its name."""
+    x = alt.X(
+        "first:Q",
+        title="partition",
+        scale=alt.Scale(domain=[0, partitions], nice=False),
+        axis=alt.Axis(labelExpr=SHORT, grid=False, tickCount=10),
+    )
+    y = alt.Y("row:O", title=None, sort=names, scale=alt.Scale(paddingInner=0.05))
+    base = alt.Chart(data(_columns(rows))).transform_calculate(phase=_phase(moment))
+    chart: alt.Chart = base.mark_rect(stroke="white", clip=True).encode(
+        x=x, x2="last:Q", y=y, color=_phase_colour(), strokeWidth=LINES, tooltip=TOLD
+    )
+    return chart
 
 
 def moments(trace: Trace, count: int) -> list[float]:
@@ -147,25 +146,7 @@ def rings(trace: Trace, at: Sequence[float], size: int = 200, columns: int = 4) 
     rows = _rows(trace)
     if trace.run.partitions > measures.PLACES_MAX:
         rows = rows.filter(pl.col("session").is_not_null())  # partitions have no ring of their own
-    names, radius = _row_names(rows), size / 2
-    scale = alt.Scale(domain=[0, trace.run.partitions], range=[0, 2 * math.pi])
-    ring = f"indexof({names}, datum.row)"
-    base = (
-        alt.Chart()
-        .mark_arc(stroke="white")
-        .transform_calculate(
-            r=f"{radius} * (0.15 + 0.85 * {ring} / {len(names)})",
-            s=f"{radius} * (0.15 + 0.85 * ({ring} + 0.94) / {len(names)})",
-        )
-        .encode(
-            theta=alt.Theta("first:Q", scale=scale),
-            theta2="last:Q",
-            radius=alt.Radius("r:Q", scale=None),
-            radius2="s:Q",
-            color=_phase_colour(),
-            strokeWidth=LINES,
-        )
-    )
+    base = _arcs(_row_names(rows), size / 2, trace.run.partitions)
     charts = []
     for moment in at:
         heading = alt.Title(f"after {moment:.3g} s", fontSize=13, anchor="middle")
@@ -175,6 +156,25 @@ def rings(trace: Trace, at: Sequence[float], size: int = 200, columns: int = 4) 
         alt.hconcat(*charts[i : i + columns], spacing=24) for i in range(0, len(charts), columns)
     ]
     return alt.vconcat(*lines, data=data(_columns(rows)))
+
+
+def _arcs(names: list[str], radius: float, partitions: int) -> alt.Chart:
+    """Those of any data: the rows of these names from the inside out."""
+    scale = alt.Scale(domain=[0, partitions], range=[0, 2 * math.pi])
+    ring = f"indexof({names}, datum.row)"
+    base = alt.Chart().transform_calculate(
+        r=f"{radius} * (0.15 + 0.85 * {ring} / {len(names)})",
+        s=f"{radius} * (0.15 + 0.85 * ({ring} + 0.94) / {len(names)})",
+    )
+    chart: alt.Chart = base.mark_arc(stroke="white").encode(
+        theta=alt.Theta("first:Q", scale=scale),
+        theta2="last:Q",
+        radius=alt.Radius("r:Q", scale=None),
+        radius2="s:Q",
+        color=_phase_colour(),
+        strokeWidth=LINES,
+    )
+    return chart
 
 
 def _phase_colour() -> alt.Color:

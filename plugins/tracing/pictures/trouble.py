@@ -32,6 +32,7 @@ from plugins.tracing.reading import Trace
 
 ROWS_MAX = 40  # late partitions that are shown one by one
 FAULTS_MAX = 15  # the same
+HELPED, FIRST = "the helper was first", "the first worker was first"
 
 
 def stragglers(trace: Trace, width: int = WIDTH) -> ChartType:
@@ -61,36 +62,34 @@ def stragglers(trace: Trace, width: int = WIDTH) -> ChartType:
 
 
 def _doubled(doubled: pl.DataFrame, width: int) -> ChartType:
-    helped, first = "the helper was first", "the first worker was first"
     end = pl.max_horizontal("accepted", "finished")
     longest = doubled.sort(end - pl.col("assigned"), descending=True, nulls_last=True)
-    winner = pl.when(pl.col("by") == pl.col("helper")).then(pl.lit(helped)).otherwise(pl.lit(first))
+    winner = pl.when(pl.col("by") == pl.col("helper")).then(pl.lit(HELPED)).otherwise(pl.lit(FIRST))
     rows = longest.head(ROWS_MAX).with_columns(winner=winner, end=end)
-    told: list[Any] = [
-        "partition:N",
-        "winner:N",
-        *(tip(of, of, ",.2f") for of in ("assigned", "doubled", "accepted", "finished", "saved")),
-    ]
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y(
-            "partition:N", title="partition", sort=None, axis=alt.Axis(labels=False, ticks=False)
-        ),
-        tooltip=told,
+    shown = f"the {len(rows)} longest of {len(doubled):,}" if len(doubled) > len(rows) else "all"
+    saved = doubled["saved"].sum()
+    text = "Doubled up on" + (f": {saved:,.1f} s of waiting saved in all" if saved else "")
+    told = f"{shown}: the first worker's time in grey, the helper's in orange"
+    return alt.layer(*_two_times(rows)).properties(
+        width=width, height=max(60, 7 * len(rows)), title=title(text, told)
     )
+
+
+def _two_times(rows: pl.DataFrame) -> list[alt.Chart]:
+    """Of each partition the first worker's time, the helper's, and who was first."""
+    told: list[Any] = ["partition:N", "winner:N"]
+    told += [tip(of, of, ",.2f") for of in ("assigned", "doubled", "accepted", "finished", "saved")]
+    unnamed = alt.Axis(labels=False, ticks=False)
+    y = alt.Y("partition:N", title="partition", sort=None, axis=unnamed)
+    base = alt.Chart(data(rows)).encode(y=y, tooltip=told)
     own = base.mark_rule(color=GREY, strokeWidth=3).encode(
         x=alt.X("assigned:Q", title="seconds"), x2="end:Q"
     )
     helper = base.mark_rule(color=ORANGE, strokeWidth=3).encode(x="doubled:Q", x2="accepted:Q")
     done = base.mark_point(filled=True, size=55, opacity=1).encode(
-        x="accepted:Q", color=colours("winner", {helped: ORANGE, first: GREY})
+        x="accepted:Q", color=colours("winner", {HELPED: ORANGE, FIRST: GREY})
     )
-    shown = f"the {len(rows)} longest of {len(doubled):,}" if len(doubled) > len(rows) else "all"
-    saved = doubled["saved"].sum()
-    text = "Doubled up on" + (f": {saved:,.1f} s of waiting saved in all" if saved else "")
-    told_too = f"{shown}: the first worker's time in grey, the helper's in orange"
-    return alt.layer(own, helper, done).properties(
-        width=width, height=max(60, 7 * len(rows)), title=title(text, told_too)
-    )
+    return [own, helper, done]
 
 
 def recovery(trace: Trace, width: int = WIDTH) -> ChartType:
