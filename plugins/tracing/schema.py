@@ -89,6 +89,13 @@ TABLES: Final = {
     "traffic": TRAFFIC_COLUMNS,
     "connections": CONNECTION_COLUMNS,
 }
+# What a row says nothing without. Of any other column, one that has come later, say, a trace may
+# know nothing: it is read as null there.
+NEEDED: Final = {
+    "events": {"time", "event", "node", "session", "slot", "partition"},
+    "traffic": {"time", "level", "messages"},
+    "connections": {"time", "node", "connections"},
+}
 
 
 def in_sample(node: Any, sample: int) -> Any:

@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 
 from core.cutting import Shape
-from plugins.tracing.schema import FORMAT, TABLES, VERSION, Run, TraceError
+from plugins.tracing.schema import FORMAT, NEEDED, TABLES, VERSION, Run, TraceError
 from plugins.tracing.writing import RUN_FILE
 
 
@@ -53,11 +53,10 @@ class Written:
 
     def _table(self, name: str) -> pl.DataFrame:
         pieces = sorted(self.folder.glob(f"{name}-{glob.escape(self.run.pieces)}*.parquet"))
-        columns = TABLES[name]
         if not pieces:
-            return pl.DataFrame(schema=columns)
+            return pl.DataFrame(schema=TABLES[name])
         try:
-            table = pl.concat(pl.read_parquet(piece, columns=list(columns)) for piece in pieces)
+            table = pl.concat(_piece(piece, name) for piece in pieces)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise TraceError(
                 f"{self.folder}: a piece of {name} cannot be read ({str(error).splitlines()[0]})"
@@ -72,6 +71,18 @@ class Written:
     def end(self) -> float:
         """The last moment of which anything is known."""
         return max(_latest(self.events), _latest(self.traffic))
+
+
+def _piece(path: Path, name: str) -> pl.DataFrame:
+    """The columns that this version knows: null where whoever wrote it did not know them yet."""
+    columns, there = TABLES[name], pl.read_parquet_schema(path)
+    if lacking := NEEDED[name] - there.keys():
+        raise TraceError(
+            f"{path} has no column {min(lacking)!r}: give another trace, or write it anew"
+        )
+    table = pl.read_parquet(path, columns=[column for column in columns if column in there])
+    unknown = {column: pl.lit(None, columns[column]) for column in columns if column not in there}
+    return table.with_columns(**unknown).select(list(columns)) if unknown else table
 
 
 def _with_deaths(events: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -16,10 +18,12 @@ from plugins.tracing.schema import (
     EVENT_COLUMNS,
     EVENTS,
     FORMAT,
+    NEEDED,
     TABLES,
     TRAFFIC_SECONDS,
     VERSION,
     Run,
+    TraceError,
 )
 from tests.plugins.tracing.worlds import WORLDS, Ran, Runs, rows, shape_of
 
@@ -169,6 +173,71 @@ def test_pieces_of_several_processes_belong_together(runs: Runs, tmp_path: Path)
     assert split.sessions().equals(whole.sessions())
     assert split.traffic.equals(whole.traffic)
     assert split.timeline().equals(whole.timeline())
+
+
+@pytest.fixture
+def older(runs: Runs, tmp_path: Path) -> Callable[[str, str], Path]:
+    """A trace like one of them, whose writer did not know some column of a table."""
+
+    def made(table: str, column: str) -> Path:
+        folder = shutil.copytree(runs["churn"].folder, tmp_path / f"{table}_{column}")
+        for piece in folder.glob(f"{table}-*.parquet"):
+            pl.read_parquet(piece).drop(column).write_parquet(piece)
+        return folder
+
+    return made
+
+
+def test_a_trace_may_know_nothing_of_a_column_that_has_come_since(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = runs["churn"].trace
+    events, partitions = whole.events, whole.partitions()
+    monkeypatch.setitem(EVENT_COLUMNS, "weight", pl.Int32)
+    read = tracing.read(whole.folder)
+    assert read.events.columns == list(EVENT_COLUMNS)
+    assert read.events["weight"].null_count() == len(events) > 0
+    assert read.events.drop("weight").equals(events)
+    assert read.partitions().equals(partitions)
+
+
+def test_pieces_of_older_and_newer_processes_belong_together(runs: Runs, tmp_path: Path) -> None:
+    folder = shutil.copytree(runs["churn"].folder, tmp_path / "both")
+    for number, piece in enumerate(list(folder.glob("events-*.parquet"))):
+        older = folder / f"events-sim.older-{number:06}.parquet"
+        pl.read_parquet(piece).drop("to").write_parquet(older)
+    events, whole = tracing.read(folder).events, runs["churn"].trace.events
+    assert events["to"].count() == whole["to"].count()
+    assert events["node"].count() == 2 * whole["node"].count()
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "made_of_it", "unknown"),
+    [("to", "sessions", "host", None), ("seconds", "nodes", "busy", 0)],
+)
+def test_only_what_is_made_of_a_column_is_unknown_without_it(
+    column: str,
+    table: str,
+    made_of_it: str,
+    unknown: object,
+    runs: Runs,
+    older: Callable[[str, str], Path],
+) -> None:
+    known = getattr(runs["churn"].trace, table)()
+    found = getattr(tracing.read(older("events", column)), table)()
+    assert found.drop(made_of_it).equals(known.drop(made_of_it))
+    assert set(found[made_of_it]) == {unknown}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table in NEEDED for column in sorted(NEEDED[table])]
+)
+def test_a_column_without_which_rows_say_nothing_is_missed_by_name(
+    table: str, column: str, older: Callable[[str, str], Path]
+) -> None:
+    with pytest.raises(TraceError, match=rf"has no column '{column}': give another trace") as told:
+        getattr(tracing.read(older(table, column)), table)
+    assert "\n" not in str(told.value)
 
 
 def test_the_shape_is_told(ran: Ran) -> None:
