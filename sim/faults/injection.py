@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import attrs
 
@@ -20,6 +20,7 @@ from sim.links.failing import Cut, Links
 from sim.links.network import Network
 
 Everywhere = a.Heal | a.Drop | a.Duplicate | a.Hold  # what concerns nobody in particular
+Ailment = a.Slow | a.Break | a.Hang  # what nodes have until it is healed
 
 
 class Births(Protocol):
@@ -78,32 +79,18 @@ class Faults:
             case a.Crash(target, silently):
                 return self._crash(target, silently)
             case a.CrashBeforeSession(target):
-                doomed = [node for node in self._meant(target) if self.network.alive[node]]
-                self._doomed |= dict.fromkeys(doomed)
-                return doomed
+                return self._doom(target)
             case a.Restart(target, memory):
                 return self._restart(target, memory)
             case a.Partition(target, others, one_way):
                 return self._partition(target, others, one_way)
-            case a.Slow(target, factor):
-                slow = self._meant(target)
-                self.links.slow.update(dict.fromkeys(slow, factor))
-                return slow
-            case a.Break(target):
-                broken = self._meant(target)
-                self.network.work.broken |= dict.fromkeys(broken)
-                return broken
-            case a.Hang(target):
-                hanging = self._meant(target)
-                self.network.work.hanging |= dict.fromkeys(hanging)
-                return hanging
+            case a.Slow(target) | a.Break(target) | a.Hang(target):
+                return self._befall(self._meant(target), action)
             case a.SlowLink(one, other, factor):
                 self.links.slow_links[min(one, other), max(one, other)] = factor
                 return [one, other]
             case a.Flap(target, every, times):
-                flapping = self._meant(target)
-                self._flap(Cut(frozenset(flapping), None, False), every, times)
-                return flapping
+                return self._flap(target, every, times)
             case a.Diverge(session, node):
                 return self._diverge(session, node)
             case a.DivergeSomewhere():
@@ -113,6 +100,18 @@ class Faults:
                 return []
             case _:
                 assert_never(action)
+
+    def _befall(self, nodes: list[Node], ailment: Ailment) -> list[Node]:
+        match ailment:
+            case a.Slow():
+                self.links.slow.update(dict.fromkeys(nodes, ailment.factor))
+            case a.Break():
+                self.network.work.broken |= dict.fromkeys(nodes)
+            case a.Hang():
+                self.network.work.hanging |= dict.fromkeys(nodes)
+            case _:
+                assert_never(ailment)
+        return nodes
 
     def _everywhere(self, action: Everywhere) -> None:
         match action:
@@ -150,6 +149,11 @@ class Faults:
             network.trace.gone(self.clock.now, node)
         self.links.close(node, silently)
         self.crashed[node] = network.hosts.pop(node, None)
+
+    def _doom(self, target: a.Target) -> list[Node]:
+        doomed = [node for node in self._meant(target) if self.network.alive[node]]
+        self._doomed |= dict.fromkeys(doomed)
+        return doomed
 
     def _open(self, view: Participant, opening: m.Open) -> None:
         node, own = view.node, opening.place.address == view.node
@@ -197,7 +201,13 @@ class Faults:
         self.links.cut(Cut(frozenset(nodes), apart_from, one_way))
         return nodes
 
-    def _flap(self, cut: Cut, every: float, times: int) -> None:
+    def _flap(self, target: a.Target, every: float, times: int) -> list[Node]:
+        nodes = self._meant(target)
+        self._cut_for(Cut(frozenset(nodes), None, False), every, times)
+        return nodes
+
+    def _cut_for(self, cut: Cut, every: float, times: int) -> None:
+        """Have it be there for so long, gone for so long, and so on."""
         number, ticks = self.links.cut(cut), max(1, self.clock.ticks(every))
         self.clock.at(self.clock.tick + ticks, (self._flapped, cut, number, (every, times - 1)))
 
@@ -211,7 +221,7 @@ class Faults:
 
     def _flap_again(self, cut: Cut, heals: int, left: tuple[float, int]) -> None:
         if heals == self._heals:
-            self._flap(cut, *left)
+            self._cut_for(cut, *left)
 
     # -- replicas --------------------------------------------------------------------------
 
@@ -241,8 +251,12 @@ class Faults:
             if not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
                 return []
             model = network.replicas[reflector, node].state.model
-        done = model.slots.done.find(1)  # those never change again by themselves
-        model.slots.seconds[max(0, done)] += 1.0
+        self.spoil(model)
         if self.links.watcher is not None:
             self.links.watcher.corrupted(reflector)
         return [node]
+
+    def spoil(self, model: Any) -> None:
+        """Have a replica's model differ from the others, such that no result is wrong."""
+        done = model.slots.done.find(1)  # those never change again by themselves
+        model.slots.seconds[max(0, done)] += 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import Host, Reflector
+from core import Host
 from core import messages as m
 from core.messages import Node
 from sim import World
@@ -74,16 +74,8 @@ class CounterFaults(Faults):
         heartbeat_seconds = arguments[2]
         self.links = CounterLinks(self.network, self._random, heartbeat_seconds)
 
-    def _corrupt(self, reflector: Reflector, node: Node, of_host: bool = False) -> list[Node]:
-        network, model = self.network, reflector.model
-        if not of_host:
-            if not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
-                return []
-            model = network.replicas[reflector, node].state.model
+    def spoil(self, model: Any) -> None:
         model.counts[NOBODY] = 0
-        if self.links.watcher is not None:
-            self.links.watcher.corrupted(reflector)
-        return [node]
 
 
 class Counters(World):
