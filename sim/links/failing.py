@@ -133,10 +133,7 @@ class Links:
         return probability > 0 and self._random.random() < probability
 
     def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
-        """Send `entry` on the connection of the two; returns the tick at which it will arrive.
-
-        NEVER, or the present one, if it will not.
-        """
+        """Send `entry`; returns the tick at which it arrives: NEVER, or now, if it does not."""
         network, now, pair = self.network, self.clock.tick, (sender, receiver)
         closing = entry[0] == network.lose
         if not network.alive[sender] and not closing:
@@ -148,10 +145,7 @@ class Links:
         if closing and not network.alive[receiver]:
             return NEVER
         if closing:
-            self._closings += 1
-            self._closing[receiver, sender] = self._closings
-            entry = (self._hear_closing, receiver, sender, self._closings)
-            fate = Fate(network.link_ticks(*pair))
+            entry, fate = self._closed(sender, receiver), Fate(network.link_ticks(*pair))
         elif pair in self._unnoticed or pair in self._closing:
             return now
         else:
@@ -165,6 +159,12 @@ class Links:
         if fate.copies > 1:
             self.clock.put(due + fate.copy_late_ticks, arriving)
         return due
+
+    def _closed(self, end: Node, far: Node) -> Entry:
+        """What tells `far` that `end` has closed their connection; it is on its way from now on."""
+        self._closings += 1
+        self._closing[far, end] = self._closings
+        return self._hear_closing, far, end, self._closings
 
     def _token(self, pair: Pair) -> tuple[int, int]:
         """Of the connection and the process to which a message is sent."""

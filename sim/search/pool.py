@@ -94,10 +94,7 @@ class Pool:
     # -- many --------------------------------------------------------------------------------
 
     def results(
-        self,
-        sources: Iterable[Source],
-        twice: Callable[[Source], bool],
-        tick: Callable[[], None],
+        self, sources: Iterable[Source], twice: Callable[[Source], bool], tick: Callable[[], None]
     ) -> Iterator[Result]:
         """What comes of each source, in their order, however many work at the same time.
 
@@ -123,16 +120,22 @@ class Pool:
                 if time.monotonic() >= settled:
                     again += self._break_off(under_way)
                     continue
-            for job in self._over(under_way):
-                if len(job.runs) == 1 and (twice(job.source) or _worth_repeating(job.runs[0])):
-                    again.append(job)
-                else:
-                    self._done[job.turn] = Result(job.source, job.runs)
+            again += self._unfinished(under_way, twice)
             tick()
 
     def out_of_turn(self) -> list[Result]:
         """After an interruption: what came of sources while an earlier one was under way."""
         return [self._done.pop(turn) for turn in sorted(self._done)]
+
+    def _unfinished(
+        self, under_way: dict[Worker, _Job], twice: Callable[[Source], bool]
+    ) -> Iterator[_Job]:
+        """Of those that are over within a tick the ones that are to be run once more."""
+        for job in self._over(under_way):
+            if len(job.runs) == 1 and (twice(job.source) or _worth_repeating(job.runs[0])):
+                yield job
+            else:
+                self._done[job.turn] = Result(job.source, job.runs)
 
     def _over(self, under_way: dict[Worker, _Job]) -> Iterator[_Job]:
         """Those that are over within a tick, each with its run."""

@@ -116,6 +116,12 @@ def _world(random: Random, seed: int) -> dict[str, Any]:
         "replicas": random.choice(("each", "each", "shared")),
         "heartbeat": random.choice((1.0, 5.0, 5.0)),
     }
+    _add_rarities(random, world)
+    return world
+
+
+def _add_rarities(random: Random, world: dict[str, Any]) -> None:
+    """In some worlds nodes leave, few listen, hosts are slow, or a function of the job fails."""
     if random.random() < 0.2:
         world["lifetime"] = random.choice(("exponential:10", "exponential:40", "uniform:1,30"))
     if random.random() < 0.25:
@@ -123,14 +129,13 @@ def _world(random: Random, seed: int) -> dict[str, Any]:
     if random.random() < 0.05:
         world["service_time"] = 0.02
     if random.random() < 0.2:
-        partition = random.randrange(partitions)
+        partition = random.randrange(world["partitions"])
         fails = (job.PREPARE_FAILS, job.COLLECT_FAILS, partition, partition)
         world["input"][2:] = [random.choice(fails), random.choice((1, 2, ALWAYS))]
     elif random.random() < 0.05:  # of leaders on another's host, from whom it may be heard twice
         below = random.choice((job.PREPARE_BELOW_FAILS, job.COLLECT_FAILS))
         world["input"][2:] = [below, 2]
         world["listening"] = 0.0
-    return world
 
 
 def _lengthen(random: Random, world: dict[str, Any]) -> None:
