@@ -155,17 +155,14 @@ async def _host(wanted: HostOptions, security: Security) -> int:
                 wanted.advertise,
                 store=store,
                 heartbeat_seconds=wanted.heartbeat,
-                computing=1,
                 keys=store.keys if store else Keys.drawn(),
                 values_max=wanted.values_max,
             ) as process,
             traced(process, wanted.trace, wanted.sample) as trace,
         ):
+            name = process.me.name
             if not wanted.alone:
-                tell.note(
-                    f"host at {process.me.name}; others come with "
-                    f"'{PROGRAM} join {process.me.name}'"
-                )
+                tell.note(f"host at {name}; others come with '{PROGRAM} join {name}'")
             ended = await Root(process, wanted, chosen, store, tell, trace).run()
             report = summary.with_cause(ended) if ended else None
             if report is not None and trace is not None:

@@ -50,29 +50,33 @@ async def listeners_at(
     return listeners, str(Address(host, (advertise and advertise.port) or port))
 
 
+async def _heard_at(
+    listen: Address | None, advertise: Address | None, security: Security
+) -> tuple[list[trio.SocketListener], str | None]:
+    """The same for a process that may listen nowhere, and not everywhere."""
+    if listen is None:
+        return [], None
+    check_listen(listen.host, security)
+    listeners, address = await listeners_at(listen, advertise)
+    event(logging.INFO, "listening", address=address)
+    return listeners, address
+
+
 @asynccontextmanager
 async def opened(
     security: Security,
     blobs: Blobs,
     listen: Address | None,
-    advertise: Address | None = None,
+    advertise: Address | None,
+    *,
+    heartbeat_seconds: float,
+    values_max: int | None,
     nodes: int = 0,
     store: Store | None = None,
-    heartbeat_seconds: float = 15.0,
-    computing: int = 0,
     keys: Keys = NO_KEYS,
-    values_max: int | None = None,
 ) -> AsyncIterator[Process]:
-    """A process that serves until the block is left. Raises CannotListen.
-
-    So many `computing` processes are started ahead, before it is known what for.
-    """
-    listeners: list[trio.SocketListener] = []
-    address = None
-    if listen is not None:
-        check_listen(listen.host, security)
-        listeners, address = await listeners_at(listen, advertise)
-        event(logging.INFO, "listening", address=address)
+    """A process that serves until the block is left. Raises CannotListen."""
+    listeners, address = await _heard_at(listen, advertise, security)
     me = Me(wire.random_number(), address, nodes)
     async with trio.open_nursery() as nursery:
         process = Process(
@@ -82,14 +86,18 @@ async def opened(
             nursery.start_soon(trio.serve_listeners, process.connections.accept, listeners)
         nursery.start_soon(process.run)
         try:
-            process.reserve += [start() for _ in range(computing)]
+            process.reserve.append(start())  # before it is known what is computed there
             yield process
         finally:
-            with trio.CancelScope(shield=True):
-                await process.connections.close()
-            for started in process.reserve:
-                started.end()
+            await _closed(process)
             nursery.cancel_scope.cancel()
+
+
+async def _closed(process: Process) -> None:
+    with trio.CancelScope(shield=True):
+        await process.connections.close()
+    for started in process.reserve:
+        started.end()
 
 
 @contextmanager

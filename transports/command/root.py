@@ -301,10 +301,6 @@ class Root:
         self, ended: m.Ended, shape: Shape, root_messages: int, seconds: float | None, resumed: bool
     ) -> Report:
         process, counts, options = self.process, self.counts, self.options
-        finished = ended.failure is None and seconds is not None
-        lost = Lost.of(ended.lost)
-        missing = lost.count if lost else 0
-        reflector = process.host.reflectors.get(ROOT)
         return Report(
             result=process.blobs.loaded(ended.result),
             failure=m.Failure.of(ended.failure),
@@ -316,7 +312,7 @@ class Root:
             arrived=counts.arrived,
             left=counts.left,
             lost_processes=counts.lost_processes,
-            accepted=shape.partitions - missing if finished else self.accepted(shape),
+            accepted=self._accepted_of(ended, shape, over=seconds is not None),
             finished_seconds=seconds,
             messages=process.connections.frames_sent + process.connections.frames_received,
             root_messages=root_messages,
@@ -327,9 +323,21 @@ class Root:
             peak_rss_bytes=peak_rss_bytes(),
             resumed=resumed,
             divergences=process.divergences,
-            digest=digest(reflector.state.snapshot()) if reflector else None,
-            lost=lost,
+            digest=self._digest(),
+            lost=Lost.of(ended.lost),
         )
+
+    def _accepted_of(self, ended: m.Ended, shape: Shape, over: bool) -> int:
+        """With a result all partitions, but for what is lost, whatever is known here."""
+        if ended.failure is not None or not over:
+            return self.accepted(shape)
+        lost = Lost.of(ended.lost)
+        return shape.partitions - (lost.count if lost else 0)
+
+    def _digest(self) -> str | None:
+        """Of the root session's model, where it is here."""
+        reflector = self.process.host.reflectors.get(ROOT)
+        return digest(reflector.state.snapshot()) if reflector else None
 
 
 def _share(nodes: int, number: int, processes: int) -> int:

@@ -156,7 +156,7 @@ def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
     _, raised, collected, abort, due, wait = seen.steps
     columns: list[Any] = [seen.outputs, seen.done, seen.worker, seen.assigned]
     columns += [seen.started, seen.seconds, seen.done if seen.inputs is None else seen.inputs]
-    for wrong, what in (
+    what = _first(
         (seen.session != shape.session or [*seen.plan] != shape.plain(), "another shape"),
         (any(len(column) != shape.slots for column in columns), "so many slots"),
         ({*seen.done} - {False, True}, "slots that are neither done nor not"),
@@ -175,29 +175,29 @@ def _foreign(seen: _Snapshot, shape: Shape, most: Most) -> str | None:
         (not all(isfinite(since) for _, since in seen.aside), "such times"),
         (not all(0 <= seconds < inf for seconds in seen.seconds), "such times"),
         (not all(0 <= pace <= BATCH_SECONDS / 2 for _, pace in seen.paces), "such paces"),
-    ):
-        if wrong:
-            return f"it has {what}"
-    return None
+    )
+    return what and f"it has {what}"
 
 
 def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
     """What does not fit together, if anything."""
-    people, known, count = {*seen.people}, {*range(shape.slots)}, shape.slots
-    addresses = [] if shape.leaf else sorted(seen.people)
-    undone = [w for w, done in zip(seen.worker, seen.done, strict=True) if not done]
-    busy = {*seen.worker, *(node for _, node in seen.helpers)} - {None}
-    helped, tried = [i for i, _ in seen.helpers], [i for i, _ in seen.failed]
-    former, lost = [i for i, _ in seen.former], [i for i, _ in seen.lost]
-    pieces = sum(len(pieces) for _, (_, pieces) in seen.lost)
+    busy = {node for node in seen.worker if node is not None}
+    busy |= {node for _, node in seen.helpers}
     # Of a session that has moved on nobody is left, and who was at what does not matter any more.
-    there = people if not seen.moved else people | busy | {*seen.idle}
-    asked = [] if seen.moved else seen.steps[0]
-    aside = [] if seen.moved else [node for node, _ in seen.aside]
-    for wrong, what in (
-        (seen.moved and people, "it has people, and has moved on"),
-        (_repeats(seen.people), "somebody is there twice"),
-        (busy - there, "a slot is held by nobody who is there"),
+    there = {*seen.people} if not seen.moved else {*seen.people, *seen.idle} | busy
+    return (
+        _misfit_of_slots(seen, shape.slots)
+        or _misfit_of_losses(seen, shape)
+        or _misfit_of_people(seen, shape.leaf, busy, there)
+    )
+
+
+def _misfit_of_slots(seen: _Snapshot, count: int) -> str | None:
+    known = {*range(count)}
+    undone = [w for w, done in zip(seen.worker, seen.done, strict=True) if not done]
+    helped, tried = [i for i, _ in seen.helpers], [i for i, _ in seen.failed]
+    former = [i for i, _ in seen.former]
+    return _first(
         (undone.count(None) != seen.free, "its slots are miscounted"),
         (len(undone) != seen.remaining, "its slots are miscounted"),
         (not 0 <= seen.fresh <= count, "its fresh slots are not there"),
@@ -205,10 +205,28 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
         ({*helped} - known or _repeats(helped), "somebody helps in slots that are not there"),
         ({*tried} - known or _repeats(tried), "somebody failed at slots that are not there"),
         ({*former} - known or _repeats(former), "somebody had slots that are not there"),
-        ({*lost} - known or _repeats(lost), "slots are lost that are not there"),
+    )
+
+
+def _misfit_of_losses(seen: _Snapshot, shape: Shape) -> str | None:
+    lost = [i for i, _ in seen.lost]
+    pieces = sum(len(pieces) for _, (_, pieces) in seen.lost)
+    return _first(
+        ({*lost} - {*range(shape.slots)} or _repeats(lost), "slots are lost that are not there"),
         (not all(map(bool, map(seen.done.__getitem__, lost))), "slots are lost that are not done"),
         (pieces > PIECES_MAX, "it tells of too many losses"),
         (not all(may_be_lost(shape, i, loss) for i, loss in seen.lost), "it has such losses"),
+    )
+
+
+def _misfit_of_people(seen: _Snapshot, leaf: bool, busy: set[Node], there: set[Node]) -> str | None:
+    people, addresses = {*seen.people}, [] if leaf else sorted(seen.people)
+    asked = [] if seen.moved else seen.steps[0]
+    aside = [] if seen.moved else [node for node, _ in seen.aside]
+    return _first(
+        (seen.moved and people, "it has people, and has moved on"),
+        (_repeats(seen.people), "somebody is there twice"),
+        (busy - there, "a slot is held by nobody who is there"),
         ({*seen.idle} - there, "somebody is idle who is not there"),
         ({*asked} - people or _repeats(asked), "somebody was asked who is not there"),
         ({*aside} - people or _repeats(aside), "somebody is not counted on who is not there"),
@@ -217,10 +235,12 @@ def _misfit(seen: _Snapshot, shape: Shape) -> str | None:
         ({*seen.observers} & (busy | {*seen.idle}), "an observer takes part"),
         (sorted([n for n, _ in seen.addresses]) != addresses, "it has addresses of others"),
         (seen.leader != next(iter(seen.people), None), "it is not led by the first"),
-    ):
-        if wrong:
-            return what
-    return None
+    )
+
+
+def _first(*rules: tuple[object, str]) -> str | None:
+    """What is wrong by the first rule that is broken."""
+    return next((what for broken, what in rules if broken), None)
 
 
 def _repeats(items: list[int]) -> bool:

@@ -73,7 +73,6 @@ class Trust:
             case m.Open():
                 return self._may_open(session, call)
             case m.Backup():
-                self._check_kept(call)
                 return self._may_keep(call)
             case m.Key():
                 self._check_key(call)
@@ -151,6 +150,7 @@ class Trust:
 
     def _may_keep(self, kept: m.Backup) -> bool:
         """What is kept of a session has to fit into one frame again."""
+        self._check_kept(kept)
         before = self._host.backups.facts.get(kept.session, {})
         return pieces({**before, **kept.facts}) <= LOST_MAX
 
