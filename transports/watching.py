@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from core import Reflector
-from core.messages import Command, Message, Node, Reply
+from core.messages import Message, Node, Reply
+from core.sessions.session import Told
 from transports.work.calls import Call
 
 
@@ -28,12 +29,7 @@ class Watcher(Protocol):
         """The same, by the host of `session` to a node that arrived."""
 
     def ordered(
-        self,
-        now: float,
-        reflector: Reflector,
-        message: Message,
-        commands: list[tuple[Node, Command]],
-        followers: int,
+        self, now: float, reflector: Reflector, message: Message, commands: Told, followers: int
     ) -> None:
         """A message has changed the session, and goes to so many processes that follow it."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from core import Reflector
 from core import messages as m
 from core.messages import Command, Message, Node, Reply
+from core.sessions.session import Told
 from plugins.console import signals
 from plugins.tracing.schema import TRAFFIC_SECONDS, in_sample
 from plugins.tracing.writing import Taken, Writer
@@ -31,7 +32,7 @@ class Recorder:
     what came before that, where they had no slot yet, the first and the last few are noted late.
     """
 
-    def __init__(self, writer: Writer, sample: int = 1) -> None:
+    def __init__(self, writer: Writer, sample: int) -> None:
         self.writer = writer
         self.sample = sample
         self._add_all: Callable[[Iterable[Any]], None] = writer.events.extend
@@ -81,13 +82,7 @@ class Recorder:
         elif type(reply) is m.TurnedAway:
             self._add((now, "turned_away", node, session, None, None, None, None))
 
-    def ordered(
-        self,
-        now: float,
-        reflector: Reflector,
-        message: Message,
-        commands: list[tuple[Node, Command]],
-    ) -> None:
+    def ordered(self, now: float, reflector: Reflector, message: Message, commands: Told) -> None:
         """`message` has changed the model of `reflector`, which has `commands` for its people."""
         if type(message) is m.Finished:
             self._finished(now, reflector, message)

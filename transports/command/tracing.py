@@ -24,8 +24,9 @@ import trio
 
 from core import Reflector, Shape
 from core import messages as m
-from core.messages import Command, Message, Node, Reply
+from core.messages import Message, Node, Reply
 from core.sessions.messages import NODE_BITS
+from core.sessions.session import Told
 from plugins.console.telling import as_json
 from plugins.tracing.recorder import Recorder
 from plugins.tracing.schema import Run, TraceError
@@ -83,12 +84,7 @@ class Tracing(Watcher):
         self.recorder.replied(self._time(now), session, node, reply)
 
     def ordered(
-        self,
-        now: float,
-        reflector: Reflector,
-        message: Message,
-        commands: list[tuple[Node, Command]],
-        followers: int,
+        self, now: float, reflector: Reflector, message: Message, commands: Told, followers: int
     ) -> None:
         at, members, name = self._time(now), reflector.members, self._me.name
         if type(message) is not m.Left or not reflector.state.ended:  # who goes when all is over
