@@ -5,27 +5,25 @@ A row is a name and a value; where there is nothing to say there is none.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import attrs
 
 from core.messages import Failure
-from plugins.console.telling import Lost, counted, short
+from plugins.console import ending
+from plugins.console.telling import counted, short
 
 Row = tuple[str, str]
 
 BLANK: Row = ("", "")
 
 
-class Report(Protocol):
+class Report(ending.Report, Protocol):
     """What both reports have."""
 
     @property
     def result(self) -> Any: ...
-    @property
-    def failure(self) -> Failure | None: ...
-    @property
-    def lost(self) -> Lost | None: ...
-    @property
-    def partitions(self) -> int: ...
     @property
     def fanout(self) -> int: ...
     @property
@@ -44,14 +42,15 @@ class Report(Protocol):
     def divergences(self) -> int: ...
 
 
-def is_over(report: Report) -> bool:
-    """Whether there is a result, or a failure in its place."""
-    return report.failure is not None or report.finished_seconds is not None
+Some = TypeVar("Some", bound=Report)
 
 
-def unfinished(missing: str) -> Failure:
-    """What is a run's failure that could not finish."""
-    return Failure("0", None, missing)
+def with_cause(report: Some, missing: Callable[[Some], str]) -> Some:
+    """The report, with what was missing as its failure where the run could not finish."""
+    if report.failure is not None or report.finished_seconds is not None:
+        return report
+    failure = Failure("0", None, missing(report))
+    return attrs.evolve(report, failure=failure)  # type: ignore[misc]  # both classes are of attrs
 
 
 def done(report: Report) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from plugins.console import summary
 from plugins.console.summary import BLANK, Row
 from plugins.console.telling import aligned, counted, duration
@@ -11,10 +9,7 @@ from sim.record import Report
 
 
 def with_cause(report: Report) -> Report:
-    """The report, with what was missing as its failure where the run could not finish."""
-    if summary.is_over(report):
-        return report
-    return attrs.evolve(report, failure=summary.unfinished(_missing(report)))
+    return summary.with_cause(report, _missing)
 
 
 def _missing(report: Report) -> str:

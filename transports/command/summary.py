@@ -51,10 +51,7 @@ class Report:
 
 
 def with_cause(report: Report) -> Report:
-    """The report, with what was missing as its failure where it could not finish."""
-    if summary.is_over(report):
-        return report
-    return attrs.evolve(report, failure=summary.unfinished(_missing(report)))
+    return summary.with_cause(report, _missing)
 
 
 def _missing(report: Report) -> str:
