@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from plugins.console.cores import cores
 from plugins.launching import STOP_SECONDS, BotsError, Command, placed
 
 HERE = "127.0.0.1"
@@ -82,7 +83,7 @@ async def bots(
     """Processes on this machine for as long as this lasts. Raises BotsError."""
     if where:
         raise BotsError(f"{where!r:.60} means nothing to plugins.bots_local, leave it out")
-    started = LocalBots(processes or os.cpu_count() or 1)
+    started = LocalBots(processes or cores())
     try:
         await started.start(command, environment)
         yield started

@@ -38,7 +38,6 @@ _TICK = checks.number(
     f"a number above 0, from {TICK_SECONDS_MIN:g} to {TICK_SECONDS_MAX:g}",
     lambda x: TICK_SECONDS_MIN <= x <= TICK_SECONDS_MAX,
 )
-_POSITIVE = real("above 0 seconds, and finite", lambda x: 0 < x < inf)
 REPLICAS = ("shared", "each")
 
 
@@ -57,7 +56,7 @@ def _arrivals(text: str) -> str:
 
 def _replicas(text: str) -> str:
     if text not in REPLICAS:
-        raise checks.wrong(text, "is wrong, give 'shared' or 'each'")
+        raise checks.wrong(text, f"is wrong, give {' or '.join(map(repr, REPLICAS))}")
     return text
 
 
@@ -88,12 +87,12 @@ class Tree:
     )
     seed: int = shared.seed("all randomness is")
     replicas: str = option(
-        "shared",
-        "shared|each",
+        REPLICAS[0],
+        "|".join(REPLICAS),
         _replicas,
         "whether the participants of a session share one copy of its model, or each has its "
         "own, compared after every message",
-        must=Must(lambda kind: kind in REPLICAS, "shared or each"),
+        must=Must(lambda kind: kind in REPLICAS, " or ".join(REPLICAS)),
     )
 
 
@@ -156,11 +155,7 @@ class Times:
         "seconds from a node's arrival to its leaving",
         "they stay",
     )
-    delay: str | float | None = option(
-        None,
-        "DIST",
-        checks.distribution,
-        "seconds that each prepare, compute and collect is made to take",
+    delay: str | float | None = shared.delay(
         "for compute what the job's cost says, for the others 0; where the job has no cost and "
         "there are as many partitions as nodes by default, compute takes "
         f"{SETTLING_SECONDS:g} seconds longer than the nodes take to arrive, so that each node "
@@ -172,7 +167,7 @@ class Times:
         "SECONDS",
         _TICK,
         "seconds that count as the same moment; times are rounded to it",
-        must=_POSITIVE,
+        must=shared.POSITIVE,
     )
 
 
@@ -190,23 +185,14 @@ class Trouble:
         "them, one a line, as below",
         "none",
     )
-    heartbeat: float = option(
-        5.0,
-        "SECONDS",
-        checks.DURATION,
-        "after how long a silence a connection counts as lost",
-        must=_POSITIVE,
-    )
+    heartbeat: float = shared.heartbeat(5.0)
 
 
 @attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
 class Trace:
     """What is kept of it."""
 
-    trace: str | Path | None = shared.trace(
-        "write down what happened to whom when, in a new folder of Parquet files, while the run "
-        "goes on; read it with python -m sim.report"
-    )
+    trace: str | Path | None = shared.trace(shared.traced())
     sample: int = shared.sample()
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins.console import ending
+from plugins.console import ending, exits
 from plugins.console import streams as console
 from plugins.console.checks import FILE
 from plugins.console.ending import Ended
@@ -119,8 +119,13 @@ def _parser() -> Parser:
             "was killed."
         ),
         epilog=paragraphs(
-            "Exit codes: 0 the page is written; 1 it cannot be; 2 an argument is wrong, or names "
-            "no trace; 130 interrupted; 141 nobody reads the output any more."
+            exits.told(
+                {
+                    Exit.FINISHED: "the page is written",
+                    Exit.FAILED: "it cannot be",
+                    Exit.MISUSED: "an argument is wrong, or names no trace",
+                }
+            )
         ),
     )
     parser.apart(TRACES, OUT)

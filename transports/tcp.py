@@ -184,10 +184,8 @@ def _told(wanted: HostOptions, report: summary.Report | None, missing: str) -> i
 
 
 def _chosen(work: JobOptions) -> jobs.Chosen:
-    named = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
-    parts = {part: name for part, name in named.items() if name is not None}
     with redirect_stdout(sys.stderr):  # a job may print while it is loaded
-        return jobs.own(work.job, parts)
+        return jobs.own(work.job, work.parts)
 
 
 def _kept(

@@ -4,17 +4,19 @@ In the order in which to read it:
 
 - `options.py`: an option, declared once, as a field of the class that it is for. There its default
   stands, and nowhere else.
-- `checks.py`: what a value may be. `shared.py`: the options that the simulator and TCP both have.
+- `checks.py`: what a value may be. `shared.py`: the options that several command lines have.
 - `parser.py`: a command line made of such fields, and the look of its help.
 - `ending.py`, `exits.py`: how a command begins and ends, and with which exit code.
 - `streams.py`, `signals.py`, `early.py`: its descriptors, what ends it from outside, and what it
   does before it has loaded anything.
 - `telling.py`, `summary.py`, `progress.py`: a run in words, as JSON, and while it goes on.
-- `distributions.py`, `tables.py`, `memory.py`: seconds, drawn or measured, and what a process has.
+- `distributions.py`, `tables.py`: seconds, drawn or measured. `memory.py`, `cores.py`: what a
+  process has.
 
 Where a default stands: for `World` and `python -m sim` in `sim/options.py`, for `python -m
-transports.tcp` in `transports/command/wanted.py`, of both in `shared.py`; for the search, a sweep
-and a page in `Options` of `sim/search/options.py`, `sim/sweep/options.py` and `sim/report.py`.
+transports.tcp` in `transports/command/wanted.py` (its heartbeat where that is kept, in
+`transports/net/heartbeat.py`), of both in `shared.py`; for the search, a sweep and a page in
+`Options` of `sim/search/options.py`, `sim/sweep/options.py` and `sim/report.py`.
 
 Whoever has a command line calls these; they know of none, and import nothing of it.
 """

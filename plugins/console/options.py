@@ -88,6 +88,11 @@ def switch(
     return attrs.field(default=default, validator=must, metadata={OPTION: shown})
 
 
+def taken(cls: type[Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Of what was named that for which the class has fields; it is taken away."""
+    return {name: named.pop(name) for name in attrs.fields_dict(cls) if name in named}
+
+
 def of(cls: type[Any], *names: str) -> list[Option]:
     """The options among the fields of a class: these, or all."""
     fields = attrs.fields_dict(cls)

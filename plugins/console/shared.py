@@ -1,6 +1,6 @@
-"""The options that mean the same in the simulator and on TCP, each to be a field of both.
+"""The options that mean the same on several command lines, each to be a field of all of them.
 
-What differs between the two, a default in words or what comes from a seed, is an argument.
+What differs between these, a default in words or what comes from a seed, is an argument.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from plugins.console import checks
+from plugins.console.cores import cores
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, Must, option, switch
 from plugins.jobs.values import SEEDS, is_seed
@@ -36,6 +37,7 @@ def real(wanted: str, allowed: Callable[[float], bool]) -> Must:
     return Must(lambda x: isinstance(x, int | float) and allowed(x), wanted)
 
 
+POSITIVE = real("above 0 seconds, and finite", lambda x: 0 < x < inf)
 TEXT = Must(lambda value: isinstance(value, str | PathLike), "text, or left out")
 TRUE_OR_FALSE = Must(lambda value: isinstance(value, bool), "True or False")
 
@@ -118,6 +120,16 @@ def piece_timeout() -> Any:
     )
 
 
+def delay(said: str, how: str = "") -> Any:
+    return option(
+        None,
+        "DIST",
+        checks.distribution,
+        f"seconds that each prepare, compute and collect is made to take{how}",
+        said,
+    )
+
+
 def keep_going() -> Any:
     return switch(
         "a piece that fails for good is left out: the rest is collected, without it, what is "
@@ -133,12 +145,39 @@ def seed(drawn: str) -> Any:
     return option(0, "S", checks.SEED, f"a whole number; {drawn} drawn from it", must=must)
 
 
+# -- how it is run -------------------------------------------------------------------------
+
+
+def heartbeat(seconds: float, alike: str = "") -> Any:
+    """`seconds` unless something else is given."""
+    return option(
+        seconds,
+        "SECONDS",
+        checks.DURATION,
+        f"after how long a silence a connection counts as lost{alike}",
+        must=POSITIVE,
+    )
+
+
+def jobs(how_many: str) -> Any:
+    """Of what runs many simulations."""
+    return option(cores(), "J", checks.between(1, 500), how_many, "as many as there are processors")
+
+
 # -- what is shown -------------------------------------------------------------------------
 
 
 def trace(how: str) -> Any:
     """What is to be kept of a run for looking at it."""
     return option(None, "FOLDER", checks.FOLDER, how, "nowhere", TEXT, _path)
+
+
+def traced(more: str = "") -> str:
+    """What is kept of a run, for `trace`; `more` says who writes it, where that is to be said."""
+    return (
+        "write down what happened to whom when, in a new folder of Parquet files, while the run "
+        f"goes on; {more}read it with python -m sim.report"
+    )
 
 
 def _path(value: Any) -> Any:

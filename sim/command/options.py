@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
-from plugins.console import checks, shared
+from plugins.console import checks, exits, shared
 from plugins.console.exits import Exit
-from plugins.console.options import BadOption, of, one, option
+from plugins.console.options import BadOption, of, one, option, taken
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
 from sim.faults import script
 from sim.measured import tables as recorded
@@ -42,7 +42,7 @@ class Options:
 def read(arguments: Sequence[str]) -> Options:
     """Raises BadOption; SystemExit(0) after printing the help, where that was asked for."""
     named = _parser().read(arguments)
-    own = {name: named.pop(name) for name in ("follow", "json") if name in named}
+    own = taken(Options, named)
     shared.require_trace(named)
     options = Options(named, **own)
     if options.follow is not None and options.follow > (nodes := _nodes(named)):
@@ -67,10 +67,14 @@ def _parser() -> Parser:
         ),
         epilog=paragraphs(
             *DISTRIBUTIONS,
-            "Exit codes: 0 the result is there; 1 the job failed, the run could not finish, or "
-            f"its trace not be written to the end; 2 an option is wrong; {Exit.INCOMPLETE} with "
-            "--keep-going: something is missing from the result; 130 interrupted; 141 nobody "
-            "reads the output any more.",
+            exits.told(
+                {
+                    Exit.FINISHED: exits.RESULT,
+                    Exit.FAILED: "the job failed, the run could not finish, or its trace not be "
+                    "written to the end",
+                    Exit.INCOMPLETE: exits.MISSING,
+                }
+            ),
         )
         + SCRIPT,
     )

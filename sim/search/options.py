@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from plugins.console import checks, shared
+from plugins.console import checks, exits, shared
+from plugins.console.exits import Exit
 from plugins.console.options import BadOption, of, option, switch
 from plugins.console.parser import Parser, paragraphs
 from sim.search import report
@@ -21,7 +21,6 @@ from sim.search.trial import Trial
 PROGRAM = "python -m sim.search"
 SEEDS, SHARE_TWICE = 1000, 0.05  # of many
 ALWAYS = 1.0  # a single one is run twice
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 _SEED = checks.number(int, "a whole number", lambda n: abs(n) < 10**18)
 _TIME = checks.number(float, "a number above 0, up to 1e+06", lambda x: 0 < x <= 1e6)
@@ -49,13 +48,7 @@ class Options:
     seed: int | None = option(None, "S", _SEED, "run only this one, as it was run before", "")
     replay: Path | None = option(None, "FILE", Path, "run only a saved trial", "")
     trial: Trial | None = None  # of the file to replay
-    jobs: int = option(
-        CORES,
-        "J",
-        checks.between(1, 500),
-        "how many are run at the same time, each in a process of its own",
-        "as many as there are processors",
-    )
+    jobs: int = shared.jobs("how many are run at the same time, each in a process of its own")
     minutes: float | None = option(None, "M", _TIME, "start none after so many minutes", "no limit")
     limit: float = option(
         60.0, "SECONDS", _TIME, "a run that takes longer has failed, in seconds of wall time"
@@ -146,9 +139,12 @@ def _parser() -> Parser:
             "smaller while it still fails, and saved. The same seed gives the same run."
         ),
         epilog=paragraphs(
-            "Exit codes: 0 every promise was kept; 1 one was broken, or two runs of the same "
-            "trial differed; 2 an option is wrong; 130 interrupted; 141 nobody reads the "
-            "output any more."
+            exits.told(
+                {
+                    Exit.FINISHED: "every promise was kept",
+                    Exit.FAILED: "one was broken, or two runs of the same trial differed",
+                }
+            )
         ),
     )
     parser.group("what is run", *of(Options, "seeds", "first", "seed", "replay"))

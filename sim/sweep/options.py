@@ -8,18 +8,41 @@ from typing import Any
 
 import attrs
 
-from plugins.console import checks
-from plugins.console.options import BadOption, Option, of, one, option
+from plugins.console import checks, exits, shared
+from plugins.console.exits import Exit
+from plugins.console.options import BadOption, Option, of, one, option, taken
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
 from sim.command.options import SCRIPT
 from sim.links import places
 from sim.options import Job, Times, Tree, Trouble
 from sim.sweep import file
 from sim.sweep.points import Point, grid
-from sim.sweep.running import cores
 
 PROGRAM = "python -m sim.sweep"
-VARIED: tuple[str, ...] = ("nodes", "fanout", "latency")  # and the seed
+
+
+def _several(option: Option) -> Option:
+    """The same, with commas between the values."""
+    assert option.read is not None
+    return attrs.evolve(option, metavar=f"{option.metavar},...", read=_each(option.read))
+
+
+def _each(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    return lambda text: [read(part) for part in text.split(",")]
+
+
+_FANOUT = one(Tree, "fanout", said="chosen for the number of partitions")
+_LATENCY = one(
+    Times,
+    "latency",
+    help="seconds that a message takes one way, blanks between one DIST and the next; "
+    f"{places.PREFIX}FILE.csv as for python -m sim",
+    more={"nargs": "+", "action": "extend"},
+)
+# Those of which there may be several values, besides the seed.
+VARIED = {
+    option.name: option for option in (_several(one(Tree, "nodes")), _several(_FANOUT), _LATENCY)
+}
 ALIKE = [name for name in attrs.fields_dict(Times) if name not in VARIED]
 
 
@@ -29,12 +52,8 @@ class Options:
 
     points: list[Point]
     seeds: int = option(1, "N", checks.between(1, 1_000_000), "how many seeds, from 0")
-    jobs: int = option(
-        cores(),
-        "J",
-        checks.between(1, 500),
-        "how many runs there are at the same time; the memory has to do for so many",
-        "as many as there are processors",
+    jobs: int = shared.jobs(
+        "how many runs there are at the same time; the memory has to do for so many"
     )
     out: Path = option(
         None,
@@ -49,7 +68,7 @@ class Options:
 def read(arguments: Sequence[str]) -> Options:
     """Raises ValueError with one line; SystemExit(0) after printing the help, if asked for."""
     named = _parser().read(arguments)
-    own = {name: named.pop(name) for name in ("seeds", "jobs", "out") if name in named}
+    own = taken(Options, named)
     if "out" not in own:
         raise BadOption("--out is missing, name the file of the table, in .csv or .parquet")
     varied = {name: named.pop(name) for name in VARIED if name in named}
@@ -75,41 +94,20 @@ def _parser() -> Parser:
         ),
         epilog=paragraphs(
             *DISTRIBUTIONS,
-            "Exit codes: 0 the table is there; 1 it is there and has runs that failed, or could "
-            "not be written; 2 an option is wrong; 130 interrupted, and the table has what was "
-            "finished; 141 nobody reads the output any more.",
+            exits.told(
+                {
+                    Exit.FINISHED: "the table is there",
+                    Exit.FAILED: "it is there and has runs that failed, or could not be written",
+                    Exit.INTERRUPTED: "interrupted, and the table has what was finished",
+                }
+            ),
         )
         + SCRIPT,
     )
-    parser.group("what differs from run to run", *_varied(), one(Options, "seeds"))
+    parser.group("what differs from run to run", *VARIED.values(), one(Options, "seeds"))
     parser.group("how many, in every run", *of(Tree, "partitions", "listening"))
     parser.group("what they compute", *of(Job, "job", "prepare", "compute", "collect", "input"))
     parser.group("how long things take (simulated seconds)", *of(Times, *ALIKE))
     parser.group("what goes wrong", *of(Trouble))
     parser.group("how, and where to", *of(Options, "jobs", "out"))
     return parser
-
-
-def _varied() -> list[Option]:
-    """Those of which there may be several values."""
-    nodes, fanout, latency = *of(Tree, "nodes", "fanout"), one(Times, "latency")
-    return [
-        _several(nodes),
-        _several(attrs.evolve(fanout, said="chosen for the number of partitions")),
-        attrs.evolve(
-            latency,
-            help="seconds that a message takes one way, blanks between one DIST and the next; "
-            f"{places.PREFIX}FILE.csv as for python -m sim",
-            more={"nargs": "+", "action": "extend"},
-        ),
-    ]
-
-
-def _several(option: Option) -> Option:
-    """The same, with commas between the values."""
-    assert option.read is not None
-    return attrs.evolve(option, metavar=f"{option.metavar},...", read=_each(option.read))
-
-
-def _each(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    return lambda text: [read(part) for part in text.split(",")]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from plugins.console.cores import cores
 from sim.sweep import table
 from sim.sweep.outcome import Outcome
 from sim.sweep.points import Point, grid, size
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     import polars
 
 TICK_SECONDS = 0.2
-
-
-def cores() -> int:
-    """That this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def sweep(values: Mapping[str, Any], jobs: int | None = None, **constants: Any) -> polars.DataFrame:

@@ -11,11 +11,9 @@ The first is a host with bots of its own, so there is one class for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-import attrs
-
-from plugins.console.options import BadOption
+from plugins.console.options import BadOption, taken
 from plugins.console.parser import Parser
 from plugins.console.shared import require_trace
 from transports.command import parsers
@@ -59,17 +57,9 @@ def _named(parser: Parser, arguments: Sequence[str]) -> dict[str, Any]:
 
 # -- from what was named -------------------------------------------------------------------
 
-Some = TypeVar("Some", JobOptions, SecurityOptions)
-
-
-def _taken(cls: type[Some], named: dict[str, Any]) -> Some:
-    """An object of the class with those of its fields that were named; they are taken away."""
-    names = [field.name for field in attrs.fields(cls) if field.name in named]
-    return cls(**{name: named.pop(name) for name in names})
-
 
 def _security(named: dict[str, Any]) -> SecurityOptions:
-    security = _taken(SecurityOptions, named)
+    security = SecurityOptions(**taken(SecurityOptions, named))
     if (security.tls_cert is None) != (security.tls_key is None):
         lacking = "--tls-cert" if security.tls_cert is None else "--tls-key"
         raise BadOption(f"{lacking} is missing: give both the certificate and its key, or neither")
@@ -79,7 +69,7 @@ def _security(named: dict[str, Any]) -> SecurityOptions:
 def _alone(named: dict[str, Any]) -> HostOptions:
     bots = _bots(named, LOCAL_BOTS)
     named.setdefault("partitions", bots.nodes)
-    work, listen = _taken(JobOptions, named), Address("127.0.0.1", 0)
+    work, listen = JobOptions(**taken(JobOptions, named)), Address("127.0.0.1", 0)
     return HostOptions(True, work, SecurityOptions(), bots, 0, None, listen, **named)
 
 
@@ -90,7 +80,7 @@ def _host(named: dict[str, Any]) -> HostOptions:
             f"--{mine[0]} is about bots, give --bots too; others come by '{PROGRAM} join'"
         )
     bots = None if launcher is None else _bots(named, launcher)
-    work, security = _taken(JobOptions, named), _security(named)
+    work, security = JobOptions(**taken(JobOptions, named)), _security(named)
     waits = _waits(named.pop("wait_nodes", None), named.pop("wait_seconds", None), work, bots)
     options = HostOptions(False, work, security, bots, *waits, **named)
     _check_advertised(options.listen, options.advertise)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import attrs
 
+from plugins.console import exits, shared
 from plugins.console.exits import Exit
 from plugins.console.options import of, one
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
 from transports.command.wanted import (
     CORES,
     PROGRAM,
-    READER,
-    TRACED,
     BotsOptions,
     HostOptions,
     JobOptions,
@@ -20,18 +19,16 @@ from transports.command.wanted import (
     StatusOptions,
 )
 from transports.net import addresses
+from transports.net.security import TOKEN_VARIABLE
 
 MEANINGS = {
-    Exit.FINISHED: "the result is there",
+    Exit.FINISHED: exits.RESULT,
     Exit.FAILED: "the job failed, or could not finish, or its result or store not be written",
-    Exit.MISUSED: "an option is wrong",
     Exit.NOT_LISTENING: "it cannot listen where it is to, as when the address is in use",
     Exit.UNREACHED: "nobody answers at the address",
     Exit.REFUSED: "the other one refuses, or is refused: token, TLS or version",
     Exit.STORE_UNUSABLE: "the store cannot be used",
-    Exit.INCOMPLETE: "with --keep-going: something is missing from the result",
-    Exit.INTERRUPTED: "interrupted",
-    Exit.UNREAD: "nobody reads the output any more",
+    Exit.INCOMPLETE: exits.MISSING,
 }
 ADDRESSES = (
     "HOST:PORT is a name, an IPv4 address, or an IPv6 address in brackets; and a port: "
@@ -39,14 +36,14 @@ ADDRESSES = (
 )
 TOKEN = (
     "Who listens beyond this machine needs a token, the same for all: a secret in a file that "
-    "--token-file names, or in the environment as MILLION_NODES_TOKEN. It never travels."
+    f"--token-file names, or in the environment as {TOKEN_VARIABLE}. It never travels."
 )
 WORK = [
     *of(JobOptions, "job", "prepare", "compute", "collect", "input"),
     *of(JobOptions, "delay", "seed", "piece_timeout", "keep_going"),
 ]
 HOSTING = (
-    *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
+    *(Exit.FINISHED, Exit.FAILED),
     *(Exit.NOT_LISTENING, Exit.STORE_UNUSABLE, Exit.INCOMPLETE),
 )
 LASTING = of(HostOptions, "store", "heartbeat", "values_max")
@@ -77,7 +74,7 @@ def alone() -> Parser:
     parser.group("what they compute", *WORK)
     parser.group("what goes wrong", *LASTING)
     verbose, trace, sample, json = of(HostOptions, *SHOWN, "json")
-    trace = attrs.evolve(trace, help=f"{TRACED}{READER}")
+    trace = attrs.evolve(trace, help=shared.traced())
     parser.group("what is shown", verbose, trace, sample, json)
     return parser
 
@@ -124,7 +121,7 @@ def join() -> Parser:
             ADDRESSES,
             TOKEN,
             _exits(
-                *(Exit.FINISHED, Exit.FAILED, Exit.MISUSED),
+                *(Exit.FINISHED, Exit.FAILED),
                 *(Exit.NOT_LISTENING, Exit.UNREACHED, Exit.REFUSED),
                 finished="the job is over, with a result",
             ),
@@ -154,7 +151,7 @@ def status() -> Parser:
             ADDRESSES,
             TOKEN,
             _exits(
-                *(Exit.FINISHED, Exit.MISUSED, Exit.UNREACHED, Exit.REFUSED),
+                *(Exit.FINISHED, Exit.UNREACHED, Exit.REFUSED),
                 finished="the answer is there",
             ),
         ),
@@ -166,8 +163,4 @@ def status() -> Parser:
 
 
 def _exits(*codes: Exit, finished: str = MEANINGS[Exit.FINISHED]) -> str:
-    meanings = {**MEANINGS, Exit.FINISHED: finished}
-    all_codes = "; ".join(
-        f"{code} {meanings[code]}" for code in (*codes, Exit.INTERRUPTED, Exit.UNREAD)
-    )
-    return f"Exit codes: {all_codes}."
+    return exits.told({code: MEANINGS[code] for code in codes} | {Exit.FINISHED: finished})

@@ -42,6 +42,7 @@ from transports.command.wanted import CORES, LOCAL_BOTS, HostOptions
 from transports.logs import event
 from transports.net import wire
 from transports.net.connection import Peer
+from transports.net.security import TOKEN_VARIABLE
 from transports.process.keys import digest_of
 from transports.process.process import Process, nodes_of
 from transports.process.store import SqliteStore
@@ -129,7 +130,7 @@ class Root:
         if self.options.trace is not None and wanted.module != LOCAL_BOTS:
             self.teller.note(f"bots of {wanted.module} write no trace: they may be elsewhere")
         token = self.process.connections.security.token
-        environment = {"MILLION_NODES_TOKEN": token.decode()} if token else {}
+        environment = {TOKEN_VARIABLE: token.decode()} if token else {}
         bots = launcher(wanted.module)
         async with bots(wanted.where, wanted.processes or 0, self._command, environment) as running:
             yield running
@@ -144,9 +145,8 @@ class Root:
         command += ["--heartbeat", str(self.options.heartbeat)]
         command += ["--patience", str(BOT_PATIENCE_SECONDS), "--while-stdin"]
         work = self.options.work
-        for name in (work.job, work.prepare, work.compute, work.collect):
-            if name is not None:
-                command += ["--allow", _allowed(name)]
+        for name in (work.job, *work.parts.values()):
+            command += ["--allow", _allowed(name)]
         for option, path in (("--tls-cert", security.tls_cert), ("--tls-key", security.tls_key)):
             command += [option, os.path.abspath(path)] if path else []
         command += ["--tls-ca", os.path.abspath(security.tls_ca)] if security.tls_ca else []
@@ -186,7 +186,7 @@ class Root:
         """Open the root, give it the input, and tell everyone what is computed."""
         process, work = self.process, self.options.work
         place = Place(ROOT, (process.me.name,))
-        parts = {part: jobs.called(name) for part, name in self._parts().items()}
+        parts = {part: jobs.called(name) for part, name in work.parts.items()}
         now = time.time()
         begin = wire.Begin(
             jobs.called(work.job),
@@ -212,11 +212,6 @@ class Root:
         for peer in list(process.connections.peers.values()):
             process.tell_begun(peer)
         self.teller.note(f"work begins: {shape.partitions:,} partitions, fanout {shape.fanout:,}")
-
-    def _parts(self) -> dict[str, str]:
-        work = self.options.work
-        parts = {"prepare": work.prepare, "compute": work.compute, "collect": work.collect}
-        return {part: name for part, name in parts.items() if name is not None}
 
     # -- meanwhile -----------------------------------------------------------------------------
 

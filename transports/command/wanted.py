@@ -8,16 +8,18 @@ says. Of files there are only paths.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from plugins.console import checks, shared
+from plugins.console.cores import cores
 from plugins.console.options import OPTION, Option, option, switch
 from transports.net import addresses
 from transports.net.addresses import Address
+from transports.net.heartbeat import HEARTBEAT_SECONDS
+from transports.net.security import TOKEN_BYTES_MIN, TOKEN_VARIABLE
 
 PROGRAM = "python -m transports.tcp"
 PORT = 7411
@@ -29,12 +31,7 @@ PROCESSES_MAX = 10_000
 GATHERING_SECONDS = 10.0  # for those who come after the first, where nothing else is said
 STARTING_SECONDS = 60.0  # for the last of the bots, after the first
 LOCAL_BOTS = "plugins.bots_local"
-READER = "read it with python -m sim.report"
-TRACED = (
-    "write down what happened to whom when, in a new folder of Parquet files, while the run goes "
-    "on; "
-)
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = cores()
 
 
 # -- values --------------------------------------------------------------------------------
@@ -86,12 +83,7 @@ def _advertise() -> Any:
 
 
 def _heartbeat() -> Any:
-    return option(
-        15.0,
-        "SECONDS",
-        checks.DURATION,
-        "after how long a silence a connection counts as lost; the same for all who take part",
-    )
+    return shared.heartbeat(HEARTBEAT_SECONDS, "; the same for all who take part")
 
 
 def _values_max() -> Any:
@@ -134,16 +126,16 @@ class JobOptions:
     input: Any = shared.input()
     partitions: int | None = shared.partitions()
     fanout: int | None = shared.fanout(FANOUT_MAX)
-    delay: str | None = option(
-        None,
-        "DIST",
-        checks.distribution,
-        "seconds that each prepare, compute and collect is made to take, without occupying a core",
-        "as long as they take",
-    )
+    delay: str | None = shared.delay("as long as they take", ", without occupying a core")
     seed: int = shared.seed("what --delay takes is")
     piece_timeout: float | None = shared.piece_timeout()
     keep_going: bool = shared.keep_going()
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The functions that are not the job's own, by what they are to it."""
+        named = {"prepare": self.prepare, "compute": self.compute, "collect": self.collect}
+        return {part: name for part, name in named.items() if name is not None}
 
 
 @attrs.frozen
@@ -151,8 +143,8 @@ class SecurityOptions:
     """Where the token and the certificates are."""
 
     token_file: Path | None = _file(
-        "the token, a secret of at least 16 characters that all have",
-        "what MILLION_NODES_TOKEN says, else none",
+        f"the token, a secret of at least {TOKEN_BYTES_MIN} characters that all have",
+        f"what {TOKEN_VARIABLE} says, else none",
     )
     tls_cert: Path | None = _file("the certificate of this process, in PEM", "none, no TLS")
     tls_key: Path | None = _file("the key of the certificate, in PEM", "none")
@@ -225,8 +217,10 @@ class HostOptions:
     heartbeat: float = _heartbeat()
     values_max: int | None = _values_max()
     trace: Path | None = shared.trace(
-        f"{TRACED}bots of {LOCAL_BOTS} write into it, too, those of others do not, as they may be "
-        f"on other machines, and whoever joins if told so there; {READER}"
+        shared.traced(
+            f"bots of {LOCAL_BOTS} write into it, too, those of others do not, as they may be on "
+            "other machines, and whoever joins if told so there; "
+        )
     )
     sample: int = shared.sample()
     verbose: int = _verbose()

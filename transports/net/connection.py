@@ -26,7 +26,7 @@ from transports.net.dialling import ConnectError, dial, origin, parsed
 from transports.net.directory import Directory
 from transports.net.errors import RemoteProtocolError
 from transports.net.greeting import Me, name_of
-from transports.net.heartbeat import Heartbeat
+from transports.net.heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from transports.net.meeting import Meeting
 from transports.net.peer import Link, Peer
 from transports.net.reading import Reading
@@ -73,7 +73,7 @@ class Connections:
         receive: Callable[[Peer, Envelope, Link], Awaitable[None]],
         lost: Callable[[Peer], None],
         met: Callable[[Peer], None] = _ignore,
-        heartbeat_seconds: float = 15.0,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
         dial: Callable[[str], Awaitable[trio.abc.Stream]] = dial,
         root_age: Callable[[], float] = _nothing_is_known,
         aged: Callable[[Peer, float], None] = _ignore_age,

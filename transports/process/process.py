@@ -22,6 +22,7 @@ from core.sessions.model import Kind
 from core.sessions.store import Store
 from transports.net import wire
 from transports.net.connection import Connections, Me
+from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
 from transports.process.backups import BackupBudget
@@ -58,7 +59,7 @@ class Process(Member):
         nursery: trio.Nursery,
         blobs: Blobs,
         store: Store | None = None,
-        heartbeat_seconds: float = 15.0,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
         keys: Keys = NO_KEYS,
         kind: Kind = Computation,
         participant: type[Participant] = Worker,
