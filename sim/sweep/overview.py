@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from sim.sweep.options import VARIED
 from sim.sweep.table import Row
 
-GROUPS = ("nodes", "fanout", "latency")
 MEDIANS = {"formed_seconds": 3, "finished_seconds": 3, "messages": 0, "root_messages": 0}  # digits
 TEXTS = ("latency",)  # at the left of their columns
 
 
 def overview(rows: Sequence[Row]) -> str:
-    """A line for each of the nodes, fanouts and latencies, below a line of names."""
+    """A line for each combination of what is varied, below a line of names."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in GROUPS), []).append(row)
-    lines = [[*GROUPS, "runs", *MEDIANS]]
+        groups.setdefault(tuple(row.get(name) for name in VARIED), []).append(row)
+    lines = [[*VARIED, "runs", *MEDIANS]]
     lines += [_line(group, members) for group, members in groups.items()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_aligned(line, widths, lines[0]) for line in lines)
