@@ -13,6 +13,7 @@ from transports.net.connection import Connections, Me, Peer
 from transports.net.dialling import ConnectError
 from transports.net.frames import Frames
 from transports.net.greeting import Greeting
+from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.limits import SHORT_BYTES
 from transports.net.peer import Link
 from transports.net.security import Security
@@ -20,7 +21,7 @@ from transports.net.wire import Envelope, Told
 
 HERE, THERE, ELSEWHERE = "127.0.0.1:4001", "127.0.0.1:4002", "127.0.0.1:4003"
 OPEN = Security()
-HEARTBEAT = 15.0  # seconds
+HEARTBEAT = HEARTBEAT_SECONDS  # unless a test wants another
 SECONDS_MAX = 50_000  # of a test, by the clock of tests
 HELLO = wire.encode(Me(5, ELSEWHERE).hello(token=False))
 
