@@ -13,15 +13,13 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from core import messages as m
 from core import stragglers
 from core.cutting import Shape
 from core.messages import Facts, Node, Value
 from core.rights import RIGHTS, SAYS
-from core.sessions.model import Handler, Membership, Model, Right
-from core.sessions.roles import Role
+from core.sessions.model import Membership, Model
 from core.slots import Slots
 from core.steps import Steps
 
@@ -117,7 +115,8 @@ class Computation(Model):
         first = None if slots.inputs is None else m.Given(slots.inputs[i])
         self.people.tell(node, m.Lead(i, (*epoch, slots.assigned[i]), first))
         for other in slots.former.get(i, ()):
-            if other in (*slots.idle, slots.helpers.get(i)):  # it may have some of what was done
+            # It may have some of what was done.
+            if other in slots.idle or other == slots.helpers.get(i):
                 self._visit(i, other, node)
 
     def _visit(self, i: int, node: Node, leader: Node) -> None:
@@ -221,12 +220,13 @@ class Computation(Model):
         self.steps.load(plain["steps"])
         self.slots.load(plain)
 
-    says: ClassVar[dict[type, Role]] = SAYS
-    rights: ClassVar[dict[type, Right]] = RIGHTS
-    handles: ClassVar[dict[type, Handler]] = {
-        m.Finished: _finished,
-        m.Given: _given,
-        m.Prepared: _prepared,
-        m.Collected: lambda model, collected, now: model.steps.collect(collected, now),
-        m.Failed: _failed,
-    }
+
+Computation.says = SAYS
+Computation.rights = RIGHTS
+Computation.handles = {
+    m.Finished: Computation._finished,
+    m.Given: Computation._given,
+    m.Prepared: Computation._prepared,
+    m.Collected: lambda model, collected, now: model.steps.collect(collected, now),
+    m.Failed: Computation._failed,
+}

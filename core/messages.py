@@ -7,23 +7,15 @@ can be had together.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.sessions import messages as s
 from core.sessions.messages import *  # noqa: F403  everything that is said, from one place
-from core.sessions.messages import Node, Value
-
-if TYPE_CHECKING:
-    from attrs import frozen
-else:
-    from attrs import define as frozen
+from core.sessions.messages import Data, Node, Value
 
 # How many partitions were lost, and of some of them session, partition and error.
 Loss = tuple[int, tuple[tuple[str, int | None, str], ...]]
 
 
-@frozen
-class Failure:
+class Failure(Data, frozen=True, tag=False):
     """What went wrong in a job's function, and where."""
 
     session: str
@@ -43,29 +35,25 @@ class Failure:
 # -- messages ------------------------------------------------------------------------------
 
 
-@frozen
-class Given:
+class Given(Data, frozen=True):
     """Leader, when it knows its session's input."""
 
     input: Value
 
 
-@frozen
-class Prepared:
+class Prepared(Data, frozen=True):
     """Who was asked to, when it has cut the input."""
 
     inputs: list[Value]
 
 
-@frozen
-class Collected:
+class Collected(Data, frozen=True):
     """Who was asked to, when it has combined the outputs."""
 
     output: Value
 
 
-@frozen
-class Finished:
+class Finished(Data, frozen=True):
     """Participant, when it has the outputs of slots; `seconds` is what all of them took.
 
     `lost`: what of a child session has failed for good. Where that is all, there is no output.
@@ -78,8 +66,7 @@ class Finished:
     lost: Loss | None = None
 
 
-@frozen
-class Failed:
+class Failed(Data, frozen=True):
     """Participant, when a job's function raised; slot None: in prepare or collect.
 
     `final`: enough have tried it, nobody else is to. `before`: how often it was counted to have
@@ -106,8 +93,7 @@ Call = s.Arrive | s.Leave | s.StateTransfer | s.Vote | s.Backup | s.Key | s.Open
 # -- commands ------------------------------------------------------------------------------
 
 
-@frozen
-class Compute:
+class Compute(Data, frozen=True):
     """To a participant of a leaf session: these slots are yours."""
 
     session: str
@@ -116,28 +102,24 @@ class Compute:
     inputs: tuple[Value, ...]
 
 
-@frozen
-class Prepare:
+class Prepare(Data, frozen=True):
     """To the leader, and to another one where that is late: cut the input."""
 
     input: Value
 
 
-@frozen
-class Collect:
+class Collect(Data, frozen=True):
     """To the leader, and to another one where that is late: combine the outputs of the slots."""
 
 
-@frozen
-class HandUp:
+class HandUp(Data, frozen=True):
     """To the leader: this is the output of the session, and what it lost; hand that up."""
 
     output: Value
     lost: Loss | None = None
 
 
-@frozen
-class Abort:
+class Abort(Data, frozen=True):
     """To the leader: this session gives up, carry the failure up."""
 
     failure: Failure

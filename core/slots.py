@@ -25,14 +25,18 @@ from core.tries import HOPELESS_SECONDS, SECONDS_MAX, Backoffs, processes_of, wh
 BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
 
 
+_OWN = (
+    "aside", "assigned", "backoffs", "claimed", "done", "failed", "former", "free",
+    "fresh", "helpers", "inputs", "lost", "outputs", "paces", "queue", "remaining", "seconds",
+    "short", "started", "worker",
+)  # fmt: skip
+COLUMNS = (*_OWN, "idle", "look")
+
+
 class Slots(Room):
     """The slots of one session, and who is idle in it."""
 
-    __slots__ = (
-        "aside", "assigned", "backoffs", "claimed", "done", "failed", "former", "free",
-        "fresh", "helpers", "inputs", "lost", "outputs", "paces", "queue", "remaining", "seconds",
-        "shape", "short", "started", "worker",
-    )  # fmt: skip
+    __slots__ = ("shape", *_OWN)
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -94,7 +98,7 @@ class Slots(Room):
 
     def untried(self, tried: Iterable[Node], people: Membership, now: float) -> list[Node]:
         """Whose turn it is where these have tried; not theirs who may be at something for ever."""
-        in_vain = [n for n, done in zip(self.worker, self.done, strict=True) if done]
+        in_vain = [n for n, done in zip(self.worker, bytes(self.done), strict=True) if done]
         in_vain += [n for n, since in self.aside.items() if now - since > HOPELESS_SECONDS]
         return who_may_try(tried, people, in_vain)
 
@@ -166,7 +170,7 @@ class Slots(Room):
     def had(self) -> list[list[Value]]:
         """Of each slot not done that was given to anybody: its number, and to whom."""
         return [
-            [i, nodes] for i, done in enumerate(self.done) if not done and (nodes := self.ever(i))
+            [i, nodes] for i in range(len(self)) if not self.done[i] and (nodes := self.ever(i))
         ]
 
     def ever(self, i: int) -> list[Node]:
@@ -333,6 +337,3 @@ class Slots(Room):
     def load(self, plain: dict[str, Value]) -> None:
         """Take on what `plain` said."""
         columns.take_on(self, plain, COLUMNS)
-
-
-COLUMNS = (*(name for name in Slots.__slots__ if name != "shape"), "idle", "look")

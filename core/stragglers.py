@@ -28,7 +28,7 @@ LEAD_SECONDS = 30.0  # at least, until a leader is replaced; until it is helped 
 
 def usual(slots: Slots) -> float | None:
     """The seconds that a slot takes; None where none is done."""
-    took = sorted([s for s, done in zip(slots.seconds, slots.done, strict=True) if done])
+    took = sorted([s for s, done in zip(slots.seconds, bytes(slots.done), strict=True) if done])
     return took[len(took) // 2] if took else None
 
 

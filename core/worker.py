@@ -7,9 +7,6 @@ keeps it and comes back is not here: that is the participant (`core/sessions/par
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
-
 from core import messages as m
 from core.computation import Computation
 from core.losses import total_failure
@@ -88,7 +85,8 @@ class Worker(Participant):
 
         `local`: it is the fault of this machine, not of the job.
         """
-        if not self.is_in(session) or self.seat is None or slot not in (None, *self.claims):
+        stale = slot is not None and slot not in self.claims
+        if not self.is_in(session) or self.seat is None or stale:
             return
         model: Computation = self.model
         failure = m.Failure(session, None if slot is None else model.shape.first + slot, error)
@@ -100,11 +98,12 @@ class Worker(Participant):
         elif self.takes_part:  # else it counts for nothing: the model tells the next leader to try
             self.say(failed)
 
-    actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
-        **Participant.actions,
-        m.Compute: _compute,
-        m.Prepare: _prepare,
-        m.Collect: _collect,
-        m.HandUp: _hand_up,
-        m.Abort: _abort,
-    }
+
+Worker.actions = {
+    **Participant.actions,
+    m.Compute: Worker._compute,
+    m.Prepare: Worker._prepare,
+    m.Collect: Worker._collect,
+    m.HandUp: Worker._hand_up,
+    m.Abort: Worker._abort,
+}

@@ -11,7 +11,7 @@ import msgspec
 
 from core import Computation, Host, Reflector, Session, Shape
 from core import messages as m
-from core.messages import Message, Node
+from core.messages import Message, Node, as_dict
 from core.sessions.digest import canonical
 from core.worker import Worker
 from plugins.console.telling import Lost
@@ -155,9 +155,7 @@ class Record:
         try:
             encoded = self._encode(self.ordered)
         except (OverflowError, TypeError):  # integers beyond 64 bits, say
-            encoded = canonical(
-                [(*where, attrs.asdict(message)) for *where, message in self.ordered]
-            )
+            encoded = canonical([(*where, as_dict(message)) for *where, message in self.ordered])
         self._hash.update(encoded)
         self.ordered_count += len(self.ordered)
         self.ordered.clear()

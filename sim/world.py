@@ -13,11 +13,10 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
-import attrs
-
 from core import Host, Reflector
 from core import messages as m
 from core.messages import Node, Place
+from plugins.console import telling
 from plugins.console.memory import peak_rss_bytes
 from plugins.console.telling import Lost
 from plugins.jobs import values
@@ -222,7 +221,7 @@ class World:
                 self._tracing.flush()
         report = self.report()
         if self._tracing is not None:
-            self._tracing.conclude(attrs.asdict(report))
+            self._tracing.conclude(telling.by_name(report))
         return report
 
     def drain(self) -> None:

@@ -29,7 +29,7 @@ BARRED = {  # for each room those that it must not import
     "transports": {"sim", "tests"},
     "plugins": {"sim", "transports", "tests"},
 }
-CORE_MAY_IMPORT = {"attr", "attrs", "core"}  # and the standard library, except
+CORE_MAY_IMPORT = {"attr", "attrs", "core", "msgspec"}  # and the standard library, except
 IMPURE = {
     "_thread",
     "asyncio",
@@ -141,7 +141,7 @@ def test_rooms_import_one_way(room: str) -> None:
         assert not imported_rooms(path) & BARRED[room], path
 
 
-def test_the_core_imports_the_standard_library_and_attrs_only() -> None:
+def test_the_core_imports_the_standard_library_attrs_and_msgspec_only() -> None:
     allowed = CORE_MAY_IMPORT | (sys.stdlib_module_names - IMPURE)
     for path in files("core"):
         assert imported_rooms(path) <= allowed, path
@@ -164,8 +164,8 @@ def test_the_core_does_without_the_other_rooms_at_run_time() -> None:
         [sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, check=True
     )
     loaded = {name.partition(".")[0] for name in run.stdout.split()}
-    assert {"core", "attr"} <= loaded
-    assert not loaded & {*BARRED["core"], "simpy", "trio", "msgspec", "asyncio", "socket"}
+    assert {"core", "attr", "msgspec"} <= loaded
+    assert not loaded & {*BARRED["core"], "simpy", "trio", "asyncio", "socket"}
 
 
 # -- no circles ----------------------------------------------------------------------------

@@ -30,6 +30,10 @@ class Lost:
         """What the submitter was told; None for None."""
         return loss and cls(loss[0], [Failure(*piece) for piece in loss[1]])
 
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"count": self.count, "pieces": [piece.plain() for piece in self.pieces]}
+
     @property
     def tracebacks(self) -> str:
         """Of the first few; of what left none, what is known."""
@@ -129,11 +133,17 @@ def short(value: Any) -> str:
 # -- for programs --------------------------------------------------------------------------
 
 
+def by_name(report: Any) -> dict[str, Any]:
+    """Every field of a report as plain data, but for the result, which is as it is."""
+    fields = attrs.asdict(report, recurse=False)
+    fields["failure"] = report.failure and report.failure.plain()
+    fields["lost"] = report.lost and report.lost.plain()
+    return fields
+
+
 def as_json(report: Any) -> str:
     """One object with every field of the report: an attrs class with a result, and what failed."""
-    fields = attrs.asdict(report, recurse=False)
-    fields["failure"] = report.failure and attrs.asdict(report.failure)
-    fields["lost"] = report.lost and attrs.asdict(report.lost)
+    fields = by_name(report)
     try:
         return msgspec.json.encode(fields).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import attrs
 
 from core import Reflector, Replica, Session
-from core.messages import Epoch, Message, Node
+from core.messages import Epoch, Message, Node, as_dict
 from core.sessions.digest import digest
 
 
@@ -34,7 +34,7 @@ class Log:
     nodes: dict[Node, None] = attrs.Factory(dict)
 
     def add(self, state: Session, now: float, message: Message) -> None:
-        said = digest([type(message).__name__, attrs.asdict(message)])
+        said = digest([type(message).__name__, as_dict(message)])
         self.entries.append(Entry(state.seq, now, message, said, digest(state.snapshot())))
 
     @property

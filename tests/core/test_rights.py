@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from core import Session, Shape
 from core import messages as m
@@ -115,7 +116,7 @@ KEEPING = attrs.evolve(INTERIOR, keep_going=True)
     ],
 )
 def test_what_was_lost_lies_below_the_slot(lost: m.Loss | None, right: Verdict) -> None:
-    state, message = at_work(KEEPING), attrs.evolve(finished(SECOND, 1), lost=lost)
+    state, message = at_work(KEEPING), replace(finished(SECOND, 1), lost=lost)
     assert verdict(state, SECOND, message) is right
 
 
@@ -129,7 +130,7 @@ def test_what_was_lost_lies_below_the_slot(lost: m.Loss | None, right: Verdict) 
     ],
 )
 def test_nobody_else_says_that_something_was_lost(shape: Shape, slots: tuple[int, ...]) -> None:
-    message = attrs.evolve(finished(SECOND, *slots), lost=(1, ()))
+    message = replace(finished(SECOND, *slots), lost=(1, ()))
     assert verdict(at_work(shape), SECOND, message) is OFFENCE
 
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
-from attrs import frozen
-
-from core.sessions.messages import Facts, Lead, Node, Value
+from core.sessions.messages import Data, Facts, Lead, Node, Value
 from core.sessions.model import Handler, Membership, Model, Right, Room
 from core.sessions.participant import Participant
 from core.sessions.roles import COUNTS, HOLDER, OFFENCE, PASSED_OVER, Role, Verdict
 
 
-@frozen
-class Counted:
+class Counted(Data, frozen=True):
     """Participant, when it counts on. Leader of child session `child`: it came to that there."""
 
     node: Node
@@ -26,15 +23,13 @@ class Counted:
     child: int | None = None
 
 
-@frozen
-class Heard:
+class Heard(Data, frozen=True):
     """To a participant: so far you have counted here."""
 
     count: int
 
 
-@frozen
-class Tell:
+class Tell(Data, frozen=True):
     """To the leader: the session has come to that, have the parent know."""
 
     total: int

@@ -1,8 +1,8 @@
-"""Every class of the core that travels, and every envelope, as an array; and back.
+"""How every class of the core that travels, and every envelope, is read from an array.
 
-An array begins with the name of its class. What may arrive is checked against the types of the
-core's own fields, so a class that is added or changed in the core needs nothing here. Values must
-be plain data, and not too deep: what cannot be said on is not heard.
+An array begins with the name of its class; msgspec writes it as it is. What may arrive is checked
+against the types of the core's own fields, so a class that is added or changed in the core needs
+nothing here. Values must be plain data, and not too deep: what cannot be said on is not heard.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FEW = msgspec.Meta(max_length=COUNT_MAX)
 
 @attrs.frozen
 class _Form:
-    """How one class is written: as a struct with the same fields, some of which are classes too."""
+    """How one class is read: as a struct with the same fields, some of which are classes too."""
 
     struct: type[msgspec.Struct]
     names: tuple[str, ...]
@@ -53,17 +53,21 @@ _CLASSES: dict[Any, _Form] = {}  # by class of the core, or of an envelope
 _STRUCTS: dict[Any, tuple[type, _Form]] = {}  # by struct
 
 
-def form(cls: type, tag: bool, more: tuple[type, ...] = ()) -> type[msgspec.Struct]:
-    """The struct as which instances of `cls` travel; what they say may be of `more` classes."""
+def form(cls: type[m.Data], more: tuple[type, ...] = ()) -> type[msgspec.Struct]:
+    """The struct as which instances of `cls` arrive; what they say may be of `more` classes."""
     known = None if more else _CLASSES.get(cls)
     if known is None:
         hints = get_type_hints(cls, include_extras=True)
         for name in {"call", "message"} & hints.keys() if more else ():
             hints[name] = Union[(hints[name], *more)]
-        names = tuple(field.name for field in attrs.fields(cls))
+        names = cls.__struct_fields__
         types = {name: _typed(name, hints[name]) for name in names}
         made = msgspec.defstruct(
-            cls.__name__, list(types.items()), array_like=True, forbid_unknown_fields=True, tag=tag
+            cls.__name__,
+            list(types.items()),
+            array_like=True,
+            forbid_unknown_fields=True,
+            tag=cls.__struct_config__.tag,
         )
         nested = frozenset(name for name in names if _has_class(hints[name])) - {*_BY_NAME}
         values = tuple(name for name in names if _has_any(types[name]))
@@ -84,35 +88,25 @@ def _typed(name: str, hint: Any) -> Any:
 
 
 def _wired(hint: Any) -> Any:
-    if attrs.has(hint):
-        return form(hint, tag=hint not in (m.Place, m.Failure, m.Past))
+    if _is_class(hint):
+        return form(hint)
     if get_origin(hint) in (UnionType, Union):
         return Union[tuple(_wired(one) for one in get_args(hint))]  # noqa: UP007  made here
     many = get_origin(hint) in (list, dict) or (get_origin(hint) is tuple and ... in get_args(hint))
     return Annotated[hint, _FEW] if many else hint
 
 
+def _is_class(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, m.Data)
+
+
 def _has_class(hint: Any) -> bool:
     """Whether it is a class of the core, or may be one."""
-    return attrs.has(hint) or any(map(_has_class, get_args(hint)))
+    return _is_class(hint) or any(map(_has_class, get_args(hint)))
 
 
 def _has_any(hint: Any) -> bool:
     return hint is Any or any(map(_has_any, get_args(hint)))
-
-
-def as_array(item: Any) -> Any:
-    """What is written for it."""
-    known = _CLASSES.get(type(item))
-    if known is None:
-        return item
-    nested = known.nested
-    return known.struct(
-        *[
-            as_array(getattr(item, name)) if name in nested else getattr(item, name)
-            for name in known.names
-        ]
-    )
 
 
 def as_object(item: Any) -> Any:

@@ -10,13 +10,12 @@ import math
 import secrets
 from typing import Annotated, Any, Union, get_args
 
-import attrs
 import msgspec
 
 from core import messages as m
 from core.messages import Message, Node, Reply, Value
 from transports.net.errors import LocalProtocolError, RemoteProtocolError
-from transports.net.forms import as_array, as_object, form
+from transports.net.forms import as_object, form
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
 
@@ -49,8 +48,7 @@ Said = (
 # -- before anything else ------------------------------------------------------------------
 
 
-@attrs.frozen
-class Hello:
+class Hello(m.Data, frozen=True):
     """Either end, first of all: who this is. `address`: where it listens, None if it does not."""
 
     version: int
@@ -61,15 +59,13 @@ class Hello:
     nonce: Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
 
 
-@attrs.frozen
-class Proof:
+class Proof(m.Data, frozen=True):
     """Either end, second, where there is a token: that it knows it."""
 
     mac: bytes
 
 
-@attrs.frozen
-class Ping:
+class Ping(m.Data, frozen=True):
     """Either end, every third of the heartbeat: it lives, and the root was there so long ago."""
 
     root_seconds: Annotated[float, msgspec.Meta(ge=0)] = math.inf  # as far as it is known there
@@ -78,8 +74,7 @@ class Ping:
 # -- between processes ---------------------------------------------------------------------
 
 
-@attrs.frozen
-class Begin:
+class Begin(m.Data, frozen=True):
     """Root -> process that joins: the computation, and where its root is."""
 
     job: str
@@ -96,28 +91,24 @@ class Begin:
     keep_going: bool = False  # what fails for good is left out, and all else collected
 
 
-@attrs.frozen
-class Declined:
+class Declined(m.Data, frozen=True):
     """Process that joins -> root, once it has heard what begins: it takes no part in that."""
 
     reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
 
 
-@attrs.frozen
-class Over:
+class Over(m.Data, frozen=True):
     """Root -> process, and on from there: the computation is over, you are not needed any more."""
 
     key: bytes  # of which `Begin` has the digest
     failure: m.Failure | None = None  # None: the result is there
 
 
-@attrs.frozen
-class Ask:
+class Ask(m.Data, frozen=True):
     """Anybody -> host: how do your sessions stand?"""
 
 
-@attrs.frozen
-class Told:
+class Told(m.Data, frozen=True):
     """Host -> who asked: what it knows, as plain data."""
 
     status: dict[str, Value]
@@ -126,8 +117,7 @@ class Told:
 # -- what the core says --------------------------------------------------------------------
 
 
-@attrs.frozen
-class Call:
+class Call(m.Data, frozen=True):
     """Node -> host."""
 
     session: str
@@ -135,8 +125,7 @@ class Call:
     call: Said
 
 
-@attrs.frozen
-class Answer:
+class Answer(m.Data, frozen=True):
     """Host -> node."""
 
     session: str
@@ -144,8 +133,7 @@ class Answer:
     reply: Reply
 
 
-@attrs.frozen
-class Follow:
+class Follow(m.Data, frozen=True):
     """Host -> process: the session as it is now, when the first of its nodes is admitted there,
     or when its replica was wrong."""
 
@@ -154,8 +142,7 @@ class Follow:
     seal: bytes  # that this process shows when it comes back
 
 
-@attrs.frozen
-class Ordered:
+class Ordered(m.Data, frozen=True):
     """Host -> each process that follows: the next message."""
 
     session: str
@@ -164,8 +151,7 @@ class Ordered:
     message: Message
 
 
-@attrs.frozen
-class Unfollow:
+class Unfollow(m.Data, frozen=True):
     """Host -> process, when none of its nodes is left in the session."""
 
     session: str
@@ -174,8 +160,7 @@ class Unfollow:
 # -- large values --------------------------------------------------------------------------
 
 
-@attrs.frozen
-class Fetch:
+class Fetch(m.Data, frozen=True):
     """Process -> process: send me a piece of these bytes, which `session` is about.
 
     `deep`: get them from elsewhere if you have not got them.
@@ -187,8 +172,7 @@ class Fetch:
     deep: bool
 
 
-@attrs.frozen
-class Chunk:
+class Chunk(m.Data, frozen=True):
     """Process -> process: the piece of them at `offset`; `size` is that of the whole."""
 
     sha: _SHA
@@ -197,8 +181,7 @@ class Chunk:
     data: bytes
 
 
-@attrs.frozen
-class Missing:
+class Missing(m.Data, frozen=True):
     """Process -> process: it has not got them."""
 
     sha: _SHA
@@ -212,7 +195,7 @@ Envelope = (
 
 def decoder(*more: type) -> msgspec.msgpack.Decoder[Any]:
     """Of envelopes; those with messages may have some of `more` classes, of another model."""
-    forms = [form(cls, True, more if cls in (Call, Ordered) else ()) for cls in get_args(Envelope)]
+    forms = [form(cls, more if cls in (Call, Ordered) else ()) for cls in get_args(Envelope)]
     return msgspec.msgpack.Decoder(Union[tuple(forms)])  # noqa: UP007  made here
 
 
@@ -223,7 +206,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 def encode(envelope: Envelope) -> bytes:
     """One frame. Raises LocalProtocolError for what does not fit."""
     try:
-        data = _ENCODER.encode(as_array(envelope))
+        data = _ENCODER.encode(envelope)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"{type(envelope).__name__}: {error}") from error
     if len(data) > FRAME_BYTES_MAX:

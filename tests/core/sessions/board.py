@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-import attrs
-
 from core.sessions import Model, Room, Session
 from core.sessions import messages as m
-from core.sessions.messages import Address, Facts, Node, Value
+from core.sessions.messages import Address, Data, Facts, Node, Value
 from core.sessions.model import Handler, Membership
 
 THERE = m.Place("0-1", (0, 5))
 
 
-@attrs.frozen
-class Written:
+class Written(Data, frozen=True):
     """Participant, when it has something to write at that line."""
 
     node: Node
@@ -24,15 +21,13 @@ class Written:
     text: str
 
 
-@attrs.frozen
-class Read:
+class Read(Data, frozen=True):
     """To the leader: read out all lines."""
 
     lines: int
 
 
-@attrs.frozen
-class Hurry:
+class Hurry(Data, frozen=True):
     """To a participant: somebody waits."""
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from core.cutting import Shape
 from plugins import tracing
+from plugins.console.telling import by_name
 from plugins.tracing.schema import (
     EVENT_COLUMNS,
     EVENTS,
@@ -72,7 +73,7 @@ def test_what_was_run_is_told(ran: Ran) -> None:
     assert (told["transport"], told["sample"]) == ("simulator", 1)
     told_apart = {"nodes", "partitions", "fanout", "seed", "job"}
     assert told["options"] == {k: v for k, v in ran.options.items() if k not in told_apart}
-    summary = json.loads(json.dumps(attrs.asdict(report), default=str))
+    summary = json.loads(json.dumps(by_name(report), default=str))
     assert told["summary"] == summary
     assert ran.trace.run.summary == summary
 

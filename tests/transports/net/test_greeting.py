@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
 import msgspec
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import memory_stream_pair
 
 from tests.transports.talking import HERE, THERE, Stranger, said
@@ -239,7 +239,7 @@ class Victim:
 
 def masked(hello: Hello) -> Hello:
     """With the same nonce, as another process."""
-    return attrs.evolve(hello, number=hello.number + 10, address=THERE)
+    return replace(hello, number=hello.number + 10, address=THERE)
 
 
 async def test_a_reflected_proof_is_none() -> None:

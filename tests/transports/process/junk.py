@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import attrs
 import msgspec
 
 from core import Shape
 from core import messages as m
-from core.messages import Value
+from core.messages import Data, Value
 from transports.net import wire
 from transports.net.errors import RemoteProtocolError
 from transports.net.frames import HEADER
@@ -64,7 +63,7 @@ class Junk:
 
     def array(self, cls: Any, tagged: bool) -> list[Any]:
         hints = _hints(cls)
-        names = [field.name for field in attrs.fields(cls)]
+        names = cls.__struct_fields__
         drawn = {name: self.field(name, hints[name]) for name in names}
         if "session" in drawn and "node" in drawn and "call" in drawn and self.chance(0.8):
             self._agree(drawn)
@@ -74,10 +73,10 @@ class Junk:
         """A call that is of one piece, as far as that goes: it gets further."""
         name, *fields = drawn["call"]
         cls = next(cls for cls in get_args(wire.Said) if cls.__name__ == name)
-        for i, field in enumerate(attrs.fields(cls)):
-            if field.name == "node":
+        for i, known in enumerate(cls.__struct_fields__):
+            if known == "node":
                 fields[i] = drawn["node"]
-            elif field.name == "session" and self.chance(0.5):
+            elif known == "session" and self.chance(0.5):
                 fields[i] = f"{drawn['session']}-{self.pick(0, 1, 2, 3)}"
         drawn["call"] = [name, *fields]
 
@@ -89,7 +88,7 @@ class Junk:
 
     def typed(self, hint: Any) -> Any:
         origin, arguments = get_origin(hint), get_args(hint)
-        if attrs.has(hint):
+        if isinstance(hint, type) and issubclass(hint, Data):
             return self.array(hint, tagged=hint not in (m.Place, m.Failure, m.Past))
         if origin in (Union, types.UnionType):
             return self.typed(self.random.choice(arguments))

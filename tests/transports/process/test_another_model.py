@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
+from msgspec.structs import replace
 
 from core import Session, Shape
 from core import messages as m
@@ -127,7 +127,7 @@ def test_what_another_model_says_is_said_nowhere_else(monkeypatch: pytest.Monkey
         patched.setattr(wire, "_DECODER", wire.decoder(Counted))
         for envelope in (said, ordered, usual):
             assert wire.decode(wire.encode(envelope)[HEADER.size :]) == envelope
-        wrong = wire.encode(attrs.evolve(said, call=Counted(1, "x")))  # type: ignore[arg-type]
+        wrong = wire.encode(replace(said, call=Counted(1, "x")))  # type: ignore[arg-type]
         with pytest.raises(RemoteProtocolError, match="malformed"):
             wire.decode(wrong[HEADER.size :])
     for envelope in (said, ordered):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import attrs
 import pytest
+from msgspec.structs import replace
 from trio.testing import MockClock
 
 from core import Computation, Session
@@ -42,7 +42,7 @@ async def test_a_host_that_appoints_who_leads_already_is_cut_off(
         state = Session("0", (1,), Computation, lived.shape.plain())
         begins = wire.Follow(place, state.snapshot(), b"")
         appoints = wire.Ordered("0", 1, 1.0, joined)
-        for message in (attrs.evolve(joined, node=ghost), joined):
+        for message in (replace(joined, node=ghost), joined):
             state.apply(1.0, message)
         repairs = wire.Follow(place, state.snapshot(), b"")
         again = wire.Ordered("0", 3, 1.0, m.Left(ghost))

@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from core import Computation, Session
 from core import messages as m
@@ -54,10 +54,10 @@ def addressed(snapshot: dict[str, Value], to: Callable[[Any], Any]) -> dict[str,
 def readdressed(message: Message) -> Message:
     match message:
         case m.Joined():
-            return attrs.evolve(message, address=named(message.address))
+            return replace(message, address=named(message.address))
         case m.Moved(place=place):
             there = Place(place.session, tuple(named(one) for one in place.route))
-            return attrs.evolve(message, place=there)
+            return replace(message, place=there)
     return message
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from core import messages as m
 from core.messages import Place
@@ -41,7 +41,7 @@ def opening(member: Member, child: int, **changes: Any) -> m.Open:
     state = member.reflector.state
     epoch = (*state.epoch, state.model.room.times(child))
     good = m.Open(place(f"0-{child}"), epoch, state.model.child_plan(child))
-    return attrs.evolve(good, **changes)
+    return replace(good, **changes)
 
 
 OFFENCES: list[tuple[str, tuple[int, int], Call]] = [

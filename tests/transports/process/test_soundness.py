@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from msgspec.structs import replace
 
 from core import messages as m
 from core.messages import Place
@@ -224,11 +225,11 @@ def test_an_observer_takes_no_part(trust: Trust) -> None:
 
 @pytest.mark.parametrize("session", ["0-1", "0-1-1", "0", "0-00"])
 def test_a_failure_is_of_its_session_or_of_one_below(trust: Trust, session: str) -> None:
-    place, failure = Place("0-0", (HERE, HERE)), attrs.evolve(FAILURE, session=session)
+    place, failure = Place("0-0", (HERE, HERE)), replace(FAILURE, session=session)
     with pytest.raises(RemoteProtocolError):
         trust.followed(place, snapshot("0-0", steps=steps(abort=[failure.plain(), True, [NODE]])))
     with pytest.raises(RemoteProtocolError):
         trust.check_ordered(opened("0-0"), 1.0, m.Failed(NODE, 0, failure, True))
-    own = attrs.evolve(FAILURE, session="0-0-1")
+    own = replace(FAILURE, session="0-0-1")
     trust.followed(place, snapshot("0-0", steps=steps(abort=[own.plain(), True, [NODE]])))
     trust.check_ordered(opened("0-0"), 1.0, m.Failed(NODE, 0, own, True))

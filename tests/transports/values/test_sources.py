@@ -6,10 +6,10 @@ import logging
 import os
 from pathlib import Path
 
-import attrs
 import pytest
 import trio
 import trio.lowlevel
+from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.transports.values.lanes import (
@@ -94,7 +94,7 @@ async def test_a_silent_source_is_followed_by_the_next_and_what_it_says_then_is_
 
 def spoil(said: Said) -> Said:
     assert isinstance(said, Chunk)
-    return attrs.evolve(said, data=b"?" + said.data[1:])
+    return replace(said, data=b"?" + said.data[1:])
 
 
 async def test_wrong_content_is_logged_and_fetched_elsewhere(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 import trio.lowlevel
+from msgspec.structs import replace
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.transports.values.lanes import (
@@ -157,7 +157,7 @@ async def test_who_sends_what_was_not_asked_for_is_cut(
         c, blob = two_owners(net)
         changed = {"data": b"x" * CHUNK_BYTES, **change}
         net.twist = lambda one, other, said: (
-            attrs.evolve(said, **changed)
+            replace(said, **changed)
             if one == "a" and said.offset == 4 * CHUNK_BYTES  # type: ignore[union-attr]
             else said
         )
