@@ -10,7 +10,7 @@ STAMP := $(VENV)/.complete
 LAB := $(VENV)/.notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help sim notebooks search test test-fast lint pictures bench bench-tcp test-all clean
+.PHONY: help sim notebooks search test test-fast lint pictures bench bench-tcp bench-check test-all clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ bench: $(STAMP)  ## the measured figures
 
 bench-tcp: $(STAMP)  ## those of the TCP transport (peers are measured where they are installed)
 	$(RUN) tests.benchmarks.tcp
+
+bench-check: $(STAMP)  ## small ones, beside the ratios that are kept: has anything become slower?
+	$(RUN) tests.benchmarks.check
 
 test-all:  ## make test with each of Python 3.11, 3.12 and 3.13 that is installed
 	@set -e; found=; for version in 3.11 3.12 3.13; do \

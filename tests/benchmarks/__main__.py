@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ class Command:
 
     def run(self) -> dict[str, Any]:
         command = [sys.executable, *self.arguments]
+        before = cpu_seconds()
         ran = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, text=True, check=False)
         try:
             report: dict[str, Any] = json.loads(ran.stdout)
@@ -80,7 +82,13 @@ class Command:
             raise SystemExit(
                 f"{' '.join(command)}: exit code {ran.returncode}, no result"
             ) from None
-        return report
+        return {**report, "cpu_seconds": cpu_seconds() - before}
+
+
+def cpu_seconds() -> float:
+    """What all processes that were started here, and have ended, took of a core."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def floor(processes: int) -> Command:

@@ -54,10 +54,15 @@ def noop(scale: int, runs: int) -> Outcome:
         outcome.wall("noop", one)
     for other, target in zip(found[1:], ("", "<= 1/20", "<= 1/5", ""), strict=True):
         outcome.ratio("noop", found[0], other, target)
-    found = measure([_noop(many), peer("pool", f"Pool(2).imap, {many:,}", many)], runs)
+    pools = [
+        peer("pool", f"Pool(2).imap, {many:,}", many),
+        peer("executor", f"ProcessPoolExecutor(2).map, chunks of 100, {many:,}", many),
+    ]
+    found = measure([_noop(many), *pools], runs)
     for one in found:
         outcome.wall("noop", one)
     outcome.ratio("noop", found[0], found[1], "<= 1.0")
+    outcome.ratio("noop", found[0], found[2], "<= 1.5, aim 1.0")
     return outcome
 
 

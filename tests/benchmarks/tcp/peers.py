@@ -18,10 +18,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import Pool
 from typing import Any
 
 WORKERS = 2
+CHUNK = 100
 FANOUT = 100
 DELAY_SECONDS = 0.075
 
@@ -45,6 +47,15 @@ def pool(partitions: int) -> Figure:
         workers.map(one, range(WORKERS * 10), chunksize=1)
         began = time.perf_counter()
         result = sum(workers.imap(one, range(partitions), chunksize=1))
+        return result, time.perf_counter() - began
+
+
+def executor(partitions: int) -> Figure:
+    """concurrent.futures.ProcessPoolExecutor, a hundred pieces at a time."""
+    with ProcessPoolExecutor(WORKERS) as workers:
+        list(workers.map(one, range(WORKERS * 1000), chunksize=CHUNK))
+        began = time.perf_counter()
+        result = sum(workers.map(one, range(partitions), chunksize=CHUNK))
         return result, time.perf_counter() - began
 
 
@@ -128,6 +139,7 @@ def _ray() -> Any:
 
 PEERS: dict[str, tuple[str | None, Callable[[int], Figure]]] = {
     "pool": (None, pool),
+    "executor": (None, executor),
     "pool_rollup": (None, pool_rollup),
     "dask": ("distributed", dask),
     "ray_actors": ("ray", ray_actors),
