@@ -88,10 +88,11 @@ class Port:
         self._views.living.clear()
 
     def _hand_up(self, view: Participant) -> None:
-        """What is known of a session that ends with this process goes to the host above it."""
+        """What is known of sessions that end with this process goes to the host above them all."""
         reflector = self._host.reflectors.get(view.place.session)
         up = view.place.parent()
         if reflector is None or up is None or reflector.state.moved or view.state is not LEADING:
             return
-        if up.address != self._name and (facts := reflector.model.facts()):
-            self.send(view, up, m.Backup(reflector.session, facts))
+        if up.address != self._name:
+            for kept in self._host.backups.known(reflector.session):
+                self.send(view, up, kept)
