@@ -55,8 +55,8 @@ class Calls:
     def said(self, peer: Peer, said: wire.Call, link: Link) -> None:
         """A node of `peer` says that."""
         rules, call = self._member.rules, said.call
-        if self._connections.peers.get(peer.name) is not peer or peer.hello is None:
-            return
+        if self._connections.peers.get(peer.name, peer) is not peer or peer.hello is None:
+            return  # somebody else is there by now; who has gone since is lost after this only
         arrives = type(call) is m.Arrive
         if not rules.check(peer.hello, said.session, said.node, call):
             if arrives:
@@ -66,7 +66,7 @@ class Calls:
             self._answer(peer, said, m.TurnedAway(ASK_AGAIN_SECONDS))
         elif type(call) is m.Backup and not self._backup_budget.takes(call, self._queue.now):
             pass
-        elif not self._held.holds(peer, said, self._pass_on):
+        elif not self._held.holds(peer, said, self._pass_on_late):
             self._pass_on(peer, said)
 
     def _answer(self, peer: Peer, said: wire.Call, reply: m.Reply) -> None:
@@ -74,9 +74,13 @@ class Calls:
 
     def _pass_on(self, peer: Peer, said: wire.Call) -> None:
         """To the core."""
+        peer.nodes[said.node] = None
+        self._host.receive((peer.name, said.node), said.node, said.session, said.call)
+
+    def _pass_on_late(self, peer: Peer, said: wire.Call) -> None:
+        """What has waited for its values: whoever said it may be lost by now."""
         if self._connections.peers.get(peer.name) is peer and not peer.refused:
-            peer.nodes[said.node] = None
-            self._host.receive((peer.name, said.node), said.node, said.session, said.call)
+            self._pass_on(peer, said)
 
     # -- those who wait --------------------------------------------------------------------
 

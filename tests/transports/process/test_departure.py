@@ -1,0 +1,45 @@
+"""A process that is told to go: what it alone knows is with the host above it when it has gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from core import messages as m
+from tests.transports.living import HELPER_NUMBER, HOST, life
+from transports.net import wire
+from transports.process import queue
+from transports.process.process import Process, nodes_of
+
+TO_DO = 50  # things are before it in the host's queue
+
+
+def known(process: Process) -> set[tuple[str, int]]:
+    """The slots that a process knows to be done, whether it hosts them or keeps that for others."""
+    return {(kept.session, slot) for kept in process.host.backups.known("0") for slot in kept.facts}
+
+
+@pytest.mark.parametrize("turn", [queue.TURN, 1], ids=["at once", "when it has gone"])
+async def test_who_goes_leaves_what_was_finished(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, turn: int
+) -> None:
+    """Of sessions below each other that it hosts; whenever the host comes to what it has said."""
+    async with life(tmp_path, partitions=81) as lived:
+        _, pieces, _ = lived.pieces
+        for _ in range(8):
+            pieces.finish_one()
+            await wait_all_tasks_blocked()
+        helper = lived.helper
+        finished = {(session, slot) for session, slot in known(helper) if session.count("-") == 3}
+        assert finished
+        monkeypatch.setattr(queue, "TURN", turn)
+        nobody = nodes_of(HELPER_NUMBER, 300)[-1]
+        for _ in range(TO_DO):
+            helper.outgoing.say(HOST, wire.Call("0", nobody, m.Leave()))
+        helper.leave()
+        await helper.connections.close()
+        await wait_all_tasks_blocked()
+        assert HELPER_NUMBER not in {peer.number for peer in lived.host.connections.peers.values()}
+        assert finished <= known(lived.host)
