@@ -149,8 +149,8 @@ def test_a_host_with_a_store_that_is_interrupted_is_waited_for(run: Programs) ->
 
 def test_ctrl_c_to_all_in_a_terminal_leaves_no_traceback(run: Programs) -> None:
     bots = ("--bots", "plugins.bots_local", "--nodes", 4, "--processes", 2)
-    job = ("--job", run.job(SLEEPING), "--partitions", 1000, "--input", 0.05)
-    host = run.host(*job, *bots, start_new_session=False, process_group=0)
+    _, job = waiting(run)
+    host = run.host(*job, "--partitions", 1000, *bots, start_new_session=False, process_group=0)
     group = host.process.pid
     joins = [
         run.join(
