@@ -14,7 +14,7 @@ import pytest
 
 from tests.processes import free_port, until
 from tests.running import Program, Programs
-from tests.transports.command.jobs_for_tests import LOGGING, SLEEPING
+from tests.transports.command.jobs_for_tests import LOGGING, WAITING
 
 PARTITIONS, RESULT = 200, sum(range(200))
 PROCESSES, NODES = 4, 25
@@ -115,40 +115,46 @@ def test_the_root_is_killed_before_anybody_has_come(run: Programs) -> None:
 
 
 HEARTBEAT_SECONDS, PATIENCE_SECONDS = 1.0, 3.0
-MARGIN_SECONDS = 2.0  # for other processes on this machine
+MARGIN_SECONDS = 10.0  # for other processes on this machine
 
 
-def without_root(run: Programs, *options: object) -> tuple[str, list[Program], tuple[object, ...]]:
+class WithoutRoot:
     """Three that are connected to each other and at work, when their host is killed."""
-    where = f"127.0.0.1:{free_port()}"
-    alike = ("--heartbeat", HEARTBEAT_SECONDS)
-    job = ("--job", run.job(SLEEPING), "--input", 0.1, "--partitions", 200, "--fanout", 3)
-    host = run.host(*job, *options, *alike, listen=where)
-    wanted = ("--nodes", 6, "--cores", 1, "--allow", run.folder / "job.py", *alike)
-    joins = [run.join(where, *wanted, "--patience", PATIENCE_SECONDS) for _ in range(3)]
-    for join in joins:
-        join.says("nodes=6")
-    host.kill()
-    return where, joins, (*job, *options, *alike)
+
+    def __init__(self, run: Programs, patience: float, *options: object) -> None:
+        self.where, self.go = f"127.0.0.1:{free_port()}", run.folder / "go"
+        value = json.dumps({"half": 0, "go": str(self.go)})
+        alike = ("--heartbeat", HEARTBEAT_SECONDS)
+        job = ("--job", run.job(WAITING), "--input", value, "--partitions", 200, "--fanout", 3)
+        self.options = (*job, *options, *alike)
+        host = run.host(*self.options, listen=self.where)
+        wanted = ("--nodes", 6, "--cores", 1, "--allow", run.folder / "job.py", *alike)
+        self.joins = [run.join(self.where, *wanted, "--patience", patience) for _ in range(3)]
+        for join in self.joins:
+            join.says("nodes=6")
+        self.killed = monotonic()
+        host.kill()
 
 
 def test_those_who_join_end_when_the_root_is_gone_for_good(run: Programs) -> None:
-    where, joins, _ = without_root(run)
-    killed = monotonic()
-    for join in joins:
+    left = WithoutRoot(run, PATIENCE_SECONDS)
+    for join in left.joins:
         join.ended(4)
-        join.says(f"the host at {where} was not heard of for {PATIENCE_SECONDS:g} s")
-    seconds = monotonic() - killed
-    assert -0.1 < seconds - PATIENCE_SECONDS < HEARTBEAT_SECONDS + MARGIN_SECONDS
+        join.says(f"the host at {left.where} was not heard of for {PATIENCE_SECONDS:g} s")
+    seconds = monotonic() - left.killed
+    earliest = PATIENCE_SECONDS - HEARTBEAT_SECONDS  # some hear of it from others only
+    assert earliest < seconds < PATIENCE_SECONDS + HEARTBEAT_SECONDS + MARGIN_SECONDS
 
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_those_who_join_go_on_when_the_root_comes_back_in_time(run: Programs, stored: bool) -> None:
     """Without a store it has other keys than before, and those who join have sessions open."""
     store = ("--store", run.folder / "store") if stored else ()
-    where, joins, options = without_root(run, *store)
-    for join in joins:
-        join.says(f"; trying for {PATIENCE_SECONDS:g} s")
-    assert run.host(*options, listen=where).report(seconds=25)["result"] == sum(range(200))
-    for join in joins:
+    left = WithoutRoot(run, 60, *store)
+    for join in left.joins:
+        join.says("; trying for 60 s")
+    host = run.host(*left.options, listen=left.where)
+    left.go.touch()
+    assert host.report(seconds=30)["result"] == sum(range(200))
+    for join in left.joins:
         join.ended()
