@@ -12,10 +12,11 @@ import trio
 import trustme
 
 from tests.transports.talking import Net, Party, Stranger, said, serve, until
-from transports.net import connection
+from transports.net import connection, strangers
 from transports.net.connection import ConnectError
 from transports.net.dialling import dial, origin
 from transports.net.security import Security
+from transports.net.strangers import GREETING_SECONDS
 
 SECONDS_MAX = 20
 TOKEN = b"a token of all of them"
@@ -185,8 +186,11 @@ async def test_a_browser_with_tls_on_a_plain_port(
     assert "it speaks TLS, this process has no certificate" in line.getMessage()
 
 
-async def test_many_who_never_greet_hold_nobody_up(nursery: trio.Nursery) -> None:
+async def test_many_who_never_greet_hold_nobody_up(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """1,500 of them; somebody who greets comes in between, and after."""
+    monkeypatch.setattr(strangers, "GREETING_SECONDS", 2.0 * SECONDS_MAX)
     here = await party(nursery, Security(TOKEN))
     host, port = here.me.name.split(":")
     flood = list[socket.socket]()
@@ -196,10 +200,10 @@ async def test_many_who_never_greet_hold_nobody_up(nursery: trio.Nursery) -> Non
             for _ in range(500):
                 flood.append(socket.create_connection((host, int(port))))
                 await trio.lowlevel.checkpoint()
-            with trio.fail_after(2):
+            with trio.fail_after(GREETING_SECONDS):
                 await one.connections.connect(here.me.name)
-        strangers = here.connections._meeting.strangers
-        await until(lambda: len(strangers._waiting) == 999)  # one had to go for who greeted
+        waiting = here.connections._meeting.strangers._waiting
+        await until(lambda: len(waiting) == 999)  # one had to go for who greeted
         assert [is_closed(one) for one in flood] == [True] * 501 + [False] * 999  # the oldest
         assert len(here.connections.peers) == 3
     finally:
