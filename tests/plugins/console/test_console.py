@@ -15,7 +15,7 @@ from tests import TOP
 from tests.processes import children, until
 
 SIM = ("sim", "--nodes", "5")
-TCP = ("transports.tcp", "--nodes", "5", "--processes", "1")
+TCP = ("transports.tcp", "--nodes", "1", "--partitions", "5", "--processes", "1")  # no piece twice
 SEARCH = ("sim.search", "--seeds", "1", "--jobs", "1")
 PATIENCE_SECONDS = 60
 WRITING = """
