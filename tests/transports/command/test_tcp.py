@@ -18,7 +18,8 @@ from tests.transports.command.jobs_for_tests import FAULTY, PRINTING, SLEEPING, 
 
 PRIMES_BELOW_A_MILLION = 78498
 QUICK_SECONDS = 2.0
-TRIES = 5  # another process may have the cores just then
+QUICK_TIMES = 8  # as long as a process that computes nothing: others may have the cores
+TRIES = 5  # and may have just taken them
 OF_THE_SIMULATOR = {"crashed", "faults", "faults_in_vain", "faults_left"}
 
 
@@ -41,14 +42,15 @@ def test_two_processes_find_the_result(run: Programs, options: tuple[str, ...]) 
 
 def test_without_arguments_it_is_over_soon_and_leaves_nothing_behind(run: Programs) -> None:
     for _ in range(TRIES):
+        soon = max(QUICK_SECONDS, QUICK_TIMES * run.run("--help").seconds)
         done = run.run()
         assert done.stdout.startswith("result            100\n")
         assert "nodes             100 of 100 arrived, 0 left\n" in done.stdout
         assert "partitions        100 of 100 accepted\n" in done.stdout
         assert done.stderr == f"{PROGRAM}: work begins: 100 partitions, fanout 100\n"
-        if done.seconds < QUICK_SECONDS:
+        if done.seconds < soon:
             break
-    assert done.seconds < QUICK_SECONDS
+    assert done.seconds < soon
 
 
 def test_its_json_has_the_fields_of_the_simulator(run: Programs) -> None:
