@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import TOP
+from tests.processes import free_port
 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (TOP / "README.md").read_text(), re.M | re.S)
 COMMANDS = [
@@ -44,6 +45,7 @@ def run(here: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+SLOW = "--delay 0.3"
 SHOWN = [text for kind, text in BLOCKS if kind == "console" and text.startswith("$")]
 
 
@@ -82,9 +84,18 @@ def test_every_fault_of_the_script_concerns_somebody(here: Path) -> None:
 
 
 def test_the_terminals_work_together(here: Path) -> None:
-    """As it is told: one is killed, one interrupted, and the result is right."""
+    """As it is told, but for the port, and slower, so that it is not over before all is done.
+
+    One is killed, one interrupted, and the result is right.
+    """
+    where = f"127.0.0.1:{free_port()}"
     (block,) = (text for kind, text in BLOCKS if kind == "console" and text.startswith("host$"))
+    block = block.replace("127.0.0.1:7411", where)
+    block = block.replace("--delay 0.05", f"--listen {where} {SLOW}")
+    assert block.count(where) > 4
+    assert SLOW in block
     lines = [line.partition("$ ")[::2] for line in block.splitlines() if "$ " in line]
+    lines.append(("four", f"python -m transports.tcp join {where} --nodes 300"))  # all is done
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
     with ExitStack() as stack:
         running: dict[str, subprocess.Popen[str]] = {}
@@ -96,7 +107,7 @@ def test_the_terminals_work_together(here: Path) -> None:
                 assert running[terminal].wait(30) == 130
             elif not terminal:
                 status = [sys.executable, *shlex.split(line)[1:]]
-                wait_until_half_way(here, status)
+                wait_until_some_is_done(here, status)
             else:
                 started = subprocess.Popen(
                     [sys.executable, *shlex.split(line)[1:]],
@@ -106,12 +117,12 @@ def test_the_terminals_work_together(here: Path) -> None:
                 running[terminal] = stack.enter_context(started)
                 stack.callback(started.kill)
         output, _ = running["host"].communicate(timeout=60)
-        assert running["three"].wait(30) == 0
+        assert running["three"].wait(30) == running["four"].wait(30) == 0
     assert output.startswith("result            2,000\n")
 
 
-def wait_until_half_way(here: Path, status: list[str]) -> None:
-    """Until some work is done by all; the host may not listen yet."""
+def wait_until_some_is_done(here: Path, status: list[str]) -> None:
+    """When all are there; the host may not listen yet."""
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
     for _ in range(100):
         asked = subprocess.run(
@@ -119,8 +130,9 @@ def wait_until_half_way(here: Path, status: list[str]) -> None:
             check=False,
         )  # fmt: skip
         if asked.returncode == 0:
-            sessions = json.loads(asked.stdout)["sessions"]
-            if sum(session["accepted"] for session in sessions) >= 500:
+            told = json.loads(asked.stdout)
+            accepted = sum(session["accepted"] for session in told["sessions"])
+            if told["nodes"] == 30 and accepted >= 100:
                 return
     pytest.fail("nothing was done")
 
