@@ -12,6 +12,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -224,7 +225,8 @@ class Joining:
                 self.process.post(partial(self.leave, Exit.INTERRUPTED))
 
     async def _hear_stdin(self) -> None:
-        async with trio.lowlevel.FdStream(sys.stdin.fileno()) as stream:
+        mine = os.dup(sys.stdin.fileno())  # it is closed after that, and nothing may be number 0
+        async with trio.lowlevel.FdStream(mine) as stream:
             while await stream.receive_some():
                 pass
         self.process.post(partial(self.leave, Exit.FINISHED))
