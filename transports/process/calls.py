@@ -64,8 +64,10 @@ class Calls:
         elif arrives and not self._may_wait(said.session):
             # Were it sent back, it would be back at once.
             self._answer(peer, said, m.TurnedAway(ASK_AGAIN_SECONDS))
-        elif type(call) is m.Backup and not self._backup_budget.takes(call, self._queue.now):
-            pass
+        elif type(call) is m.Backup:
+            kept = self._held.with_values_here(call)
+            if self._backup_budget.takes(kept, self._queue.now):
+                self._pass_on(peer, wire.Call(said.session, said.node, kept))
         elif not self._held.holds(peer, said, self._pass_on_late):
             self._pass_on(peer, said)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import trio
 
 from core import Host
+from core import messages as m
 from core.messages import Node
 from transports.logs import event
 from transports.net import wire
@@ -26,7 +27,7 @@ from transports.process.needed import of_call
 from transports.process.queue import Queue
 from transports.process.values import Values
 from transports.values.files import BlobMissing, NoRoom
-from transports.values.handles import KEY, Handle
+from transports.values.handles import KEY, Handle, among
 
 HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
 HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on
@@ -67,6 +68,16 @@ class HeldCalls:
         if not waits:
             self._nursery.start_soon(self._fetch, peer, said.node, then)
         return True
+
+    def with_values_here(self, backup: m.Backup) -> m.Backup:
+        """What of it can be kept: the bytes of other values would be lost with who says it."""
+        facts = {
+            number: fact
+            for number, fact in backup.facts.items()
+            for values in [fact if isinstance(fact, list | tuple) else [fact]]
+            if all(self._blobs.has(handle[KEY]) for handle in among(values))
+        }
+        return m.Backup(backup.session, facts)
 
     def _hold(self, peer: Peer, said: wire.Call) -> None:
         """Until the bytes are here that this or an earlier call of the same node names."""

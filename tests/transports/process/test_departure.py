@@ -12,6 +12,9 @@ from tests.transports.living import HELPER_NUMBER, HOST, life
 from transports.net import wire
 from transports.process import queue
 from transports.process.process import Process, nodes_of
+from transports.values import content
+from transports.values.files import stored
+from transports.values.handles import KEY, among
 
 TO_DO = 50  # things are before it in the host's queue
 
@@ -43,3 +46,25 @@ async def test_who_goes_leaves_what_was_finished(
         await wait_all_tasks_blocked()
         assert HELPER_NUMBER not in {peer.number for peer in lived.host.connections.peers.values()}
         assert finished <= known(lived.host)
+
+
+async def test_what_names_bytes_that_go_as_well_is_not_kept(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is computed again: whoever needed the bytes would fail, and the job with it."""
+    monkeypatch.setattr(content, "INLINE_BYTES", 2**30)  # in no thread: time would jump meanwhile
+    async with life(tmp_path, partitions=81) as lived:
+        _, pieces, _ = lived.pieces
+        helper = lived.helper
+        for _ in range(8):
+            worker, command = pieces.waiting.popleft()
+            outputs = [stored(helper.blobs.folder, bytes([slot]) * 5000) for slot in command.slots]
+            pieces.post(worker.computed, command.session, command.slots, outputs, 1.0)
+            await wait_all_tasks_blocked()
+        assert {session for session, _ in known(helper) if session.count("-") == 3}
+        helper.leave()
+        await helper.connections.close()
+        await wait_all_tasks_blocked()
+        kept = lived.host.host.backups.facts.values()
+        values = among(value for facts in kept for fact in facts.values() for value in fact)
+        assert all(lived.host.blobs.has(handle[KEY]) for handle in values)
