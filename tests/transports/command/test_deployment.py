@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-from pathlib import Path
+from collections import Counter
 
 from tests.processes import free_port, until
-from tests.running import PROGRAM, PROMPT_SECONDS, Programs
-from tests.transports.command.jobs_for_tests import FAULTY, LOGGING, SLEEPING
+from tests.running import PROGRAM, PROMPT_SECONDS, Program, Programs
+from tests.transports.command.held_up import lines, logging
+from tests.transports.command.jobs_for_tests import FAULTY, SLEEPING
 
 # -- who comes -----------------------------------------------------------------------------
 
@@ -54,22 +54,8 @@ def test_work_begins_some_seconds_after_the_first_node(run: Programs) -> None:
 # -- who goes ------------------------------------------------------------------------------
 
 
-def lines(path: Path) -> list[tuple[int, int]]:
-    """Who did what: partition, process."""
-    found = [line.split() for line in path.read_text().splitlines()]
-    return [(int(index), int(process)) for index, process in found]
-
-
-def logging(run: Programs, seconds: float) -> tuple[Path, tuple[object, ...]]:
-    """The log of a job, and its options."""
-    log = run.folder / "log"
-    log.touch()
-    value = json.dumps({"log": str(log), "seconds": seconds})
-    return log, ("--job", run.job(LOGGING), "--input", value)
-
-
 def test_one_is_killed_and_one_leaves_half_way(run: Programs) -> None:
-    log, options = logging(run, 0.02)
+    log, go, options = logging(run, 0.02, most=60)  # so it is not over before all have come
     host = run.host(*options, "--partitions", 200, "--fanout", 8)
     first, second, third = (
         run.join(host, "--nodes", 4, "--allow", run.folder / "job.py") for _ in range(3)
@@ -84,6 +70,7 @@ def test_one_is_killed_and_one_leaves_half_way(run: Programs) -> None:
     until(lambda: len(lines(log)) > 100)
     second.interrupt()
     second.ended(130, PROMPT_SECONDS)
+    go.touch()
     assert second.stderr.count(f"{PROGRAM}: interrupted, what was finished is delivered\n") == 1
     found = host.report()
     third.ended()
@@ -94,19 +81,33 @@ def test_one_is_killed_and_one_leaves_half_way(run: Programs) -> None:
 
 
 def test_who_leaves_delivers_what_is_finished_and_frees_the_rest_at_once(run: Programs) -> None:
-    """Pieces are long enough to be given one by one, and nobody waits for a core: none is late."""
-    nodes = 4
+    """Each node is alone in its child of the root until there is `go`: nobody helps anybody."""
+    nodes, most = 2, 20
     alike = ("--nodes", nodes, "--cores", nodes, "--allow", run.folder / "job.py")
-    log, options = logging(run, 0.1)
+    log, go, options = logging(run, 0.05, most)
     host = run.host(*options, "--partitions", 120, "--fanout", 5, "--wait-nodes", 2 * nodes)
     leaver, stayer = run.join(host, *alike), run.join(host, *alike)
-    both = {leaver.process.pid, stayer.process.pid}
-    until(lambda: both <= {process for _, process in lines(log)})
+
+    def all_wait() -> bool:
+        counts = Counter(process for _, process in lines(log))
+        return all(counts[one.process.pid] >= most for one in (leaver, stayer))
+
+    until(all_wait)
+    until(lambda: accepted(run, host) == len(lines(log)))
+    finished = lines(log)
     leaver.interrupt()
     leaver.ended(130, PROMPT_SECONDS)
+    go.touch()
     assert host.report(seconds=15.0)["result"] == sum(range(120))
-    assert len(lines(log)) <= 120 + 2 * nodes  # what it was at, and what looked late meanwhile
+    again = {index for index, _ in finished} & {index for index, _ in lines(log)[len(finished) :]}
+    assert not again
     stayer.ended()
+
+
+def accepted(run: Programs, host: Program) -> int:
+    """How many partitions are done, as far as any process knows."""
+    told = run.start("status", host.address, "--json").report()
+    return sum(session["accepted"] for session in told["sessions"])
 
 
 def test_an_interrupted_host_tells_those_who_wait(run: Programs) -> None:
