@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.running import Programs
-from tests.transports.command.jobs_for_tests import LOGGING
+from tests.transports.command.jobs_for_tests import LOGGING, WAITING
 
 
 def lines(path: Path) -> list[tuple[int, int]]:
@@ -21,3 +21,10 @@ def logging(run: Programs, seconds: float, most: int) -> tuple[Path, Path, tuple
     log.touch()
     value = {"log": str(log), "go": str(go), "most": most, "seconds": seconds}
     return log, go, ("--job", run.job(LOGGING), "--input", json.dumps(value))
+
+
+def waiting(run: Programs) -> tuple[Path, tuple[object, ...]]:
+    """The file that all pieces of a job wait for, and the options."""
+    go = run.folder / "go"
+    value = json.dumps({"half": 0, "go": str(go)})
+    return go, ("--job", run.job(WAITING), "--input", value)

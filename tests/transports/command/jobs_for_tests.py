@@ -129,7 +129,7 @@ def collect(outputs):
     return {"hashes": [found for output in outputs for found in output["hashes"]]}
 """
 
-# The second half of the pieces waits for the file `go`.
+# Pieces from the one with the index `half` on wait for the file `go`.
 WAITING = (
     SUMMING
     + """

@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.processes import free_port, until
 from tests.running import PROGRAM, PROMPT_SECONDS, Program, Programs
-from tests.transports.command.held_up import lines, logging
+from tests.transports.command.held_up import lines, logging, waiting
 from tests.transports.command.jobs_for_tests import FAULTY, SLEEPING
 
 # -- who comes -----------------------------------------------------------------------------
@@ -136,7 +136,8 @@ def test_those_who_join_hear_that_the_job_failed(run: Programs) -> None:
 
 def test_a_host_with_a_store_that_is_interrupted_is_waited_for(run: Programs) -> None:
     store = ("--store", run.folder / "store")
-    job = ("--job", run.job(SLEEPING), "--partitions", 60, "--input", 0.02)
+    go, waits = waiting(run)
+    job = (*waits, "--partitions", 60)
     where = f"127.0.0.1:{free_port()}"
     host = run.host(*job, *store, listen=where)
     join = run.join(where, "--nodes", 2, "--allow", run.folder / "job.py")
@@ -144,6 +145,7 @@ def test_a_host_with_a_store_that_is_interrupted_is_waited_for(run: Programs) ->
     host.interrupt()
     host.ended(130, PROMPT_SECONDS)
     join.says("no connection is left; trying for 600 s")
+    go.touch()
     assert run.host(*job, *store, listen=where).report()["result"] == sum(range(60))
     join.ended()
 
