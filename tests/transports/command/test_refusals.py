@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from tests.running import PROGRAM, TOKEN, Program, Programs
+from tests.transports.command.held_up import waiting
 from tests.transports.command.jobs_for_tests import SLEEPING
 
 
@@ -39,14 +40,15 @@ def test_another_version_of_the_job_is_not_computed(run: Programs) -> None:
 
 def test_who_refuses_the_job_is_not_counted(run: Programs) -> None:
     """Whether it comes before work begins or after that."""
-    job, allow = run.job(SLEEPING), ("--allow", run.folder / "job.py")
-    host = run.host("--job", job, "--input", 0.1, "--partitions", 40, "--wait-nodes", 5)
+    (go, job), allow = waiting(run), ("--allow", run.folder / "job.py")
+    host = run.host(*job, "--partitions", 40, "--wait-nodes", 5)
     early = run.join(host, "--nodes", 3)
     early.says(" met ")
     good = run.join(host, "--nodes", 2, *allow)
     late = run.join(host, "--nodes", 4)
     for refusing in (early, late):
         refusing.ended(5)
+    go.touch()
     found = host.report()
     good.ended()
     assert (found["processes"], found["arrived"], found["nodes"]) == (1, 2, 2)
