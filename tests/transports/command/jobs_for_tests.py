@@ -95,16 +95,16 @@ def compute(input, index):
 """
 )
 
-# Each piece keeps the interpreter to itself, in C, for as long as `input` iterations take.
+# Each piece keeps the interpreter to itself, in C, for so many whole seconds.
 BUSY = (
     SUMMING
     + """
-import pathlib
+import ctypes, pathlib
 
 def compute(input, index):
     if input["flag"]:
         pathlib.Path(input["flag"]).touch()
-    return sum(range(input["iterations"])) > 0
+    return ctypes.PyDLL(None).sleep(input["seconds"]) == 0
 """
 )
 

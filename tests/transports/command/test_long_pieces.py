@@ -10,23 +10,24 @@ from tests.running import PROMPT_SECONDS, Programs
 from tests.transports.command.jobs_for_tests import BUSY, SLEEPING
 
 
-def busy(run: Programs, iterations: int, flag: str = "") -> tuple[object, ...]:
-    value = json.dumps({"iterations": iterations, "flag": flag})
+def busy(run: Programs, seconds: int, flag: str = "") -> tuple[object, ...]:
+    value = json.dumps({"seconds": seconds, "flag": flag})
     return ("--job", run.job(BUSY), "--input", value)
 
 
 def test_pieces_longer_than_the_heartbeat_cost_no_connection(run: Programs) -> None:
-    job = busy(run, 4 * 10**7)
-    found = run.start(*job, "--nodes", 4, "--heartbeat", 0.5, "--json", "-v")
+    heartbeat, seconds = 1.0, 3
+    job = (*busy(run, seconds), "--nodes", 2, "--processes", 2)
+    found = run.start(*job, "--heartbeat", heartbeat, "--json", "-v")
     report = found.report()
-    assert (report["result"], report["lost_processes"]) == (4, 0)
-    assert report["finished_seconds"] > 1.0  # twice the heartbeat
+    assert (report["result"], report["lost_processes"]) == (2, 0)
+    assert report["finished_seconds"] > 2 * heartbeat
     assert "said nothing" not in found.stderr
 
 
 def test_ctrl_c_does_not_wait_for_a_long_piece(run: Programs) -> None:
     flag = run.folder / "flag"
-    host = run.host(*busy(run, 10**12, str(flag)), "--partitions", 8)
+    host = run.host(*busy(run, 10**6, str(flag)), "--partitions", 8)
     allow = ("--allow", run.folder / "job.py")
     leaver, stayer = (run.join(host, "--nodes", 2, *allow) for _ in range(2))
     until(flag.exists)
