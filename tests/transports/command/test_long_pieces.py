@@ -7,7 +7,8 @@ import signal
 
 from tests.processes import until
 from tests.running import PROMPT_SECONDS, Programs
-from tests.transports.command.jobs_for_tests import BUSY, SLEEPING
+from tests.transports.command.held_up import logging
+from tests.transports.command.jobs_for_tests import BUSY
 
 
 def busy(run: Programs, seconds: int, flag: str = "") -> tuple[object, ...]:
@@ -40,16 +41,21 @@ def test_ctrl_c_does_not_wait_for_a_long_piece(run: Programs) -> None:
 
 
 def test_a_process_that_was_stopped_for_a_while_is_none_the_worse(run: Programs) -> None:
-    job = ("--job", run.job(SLEEPING), "--partitions", 300, "--fanout", 8, "--input", 0.02)
-    host = run.host(*job, "--heartbeat", 0.5, "-v")
+    _, go, job = logging(run, 0.02, most=100)
+    host = run.host(*job, "--partitions", 300, "--fanout", 8, "--heartbeat", 0.5, "-v")
     allow = ("--nodes", 6, "--heartbeat", 0.5, "--allow", run.folder / "job.py")
     sleeper, other = (run.join(host, *allow) for _ in range(2))
     for join in (sleeper, other):
         join.says("6 nodes for job.py")
         join.says(" met ")
+    address = sleeper.says("listening").partition("address=")[2]
     sleeper.signal(signal.SIGSTOP)
-    host.says("it said nothing for 0.5 s")
+    met = f" met peer={address} "
+    before = host.stderr.count(met)
+    host.says(f" cut peer={address} ")
     sleeper.signal(signal.SIGCONT)
+    until(lambda: host.stderr.count(met) > before)
+    go.touch()
     found = host.report()
     assert found["result"] == sum(range(300))
     sleeper.ended()
