@@ -78,6 +78,6 @@ def test_a_piece_that_others_have_done_holds_nobody_up(
     run: Programs, shape: tuple[int, int, int]
 ) -> None:
     nodes, partitions, fanout = shape
-    options = ("--nodes", nodes, "--partitions", partitions, "--fanout", fanout, "--json")
+    options = ("--nodes", nodes, "--partitions", partitions, "--fanout", fanout, "--processes", 2)
     job = ("--job", run.job(STUCK), "--input", run.folder / "mark")
-    assert run.start(*options, *job).report(seconds=20.0)["result"] == partitions
+    assert run.start(*options, *job, "--json").report(seconds=20.0)["result"] == partitions
