@@ -109,9 +109,10 @@ def compute(input, index):
 )
 
 # Inputs and outputs of `size` bytes each, one kind for each slot of the root. Of outputs it is the
-# hashes that count; below the root something of them is handed on as well.
+# hashes that count; below the root something of them is handed on as well. One piece may be made
+# to wait for a file.
 LARGE = """
-import hashlib, time
+import hashlib, os, time
 
 def prepare(input, sizes):
     if isinstance(input, bytes):
@@ -119,6 +120,8 @@ def prepare(input, sizes):
     return [bytes([65 + slot]) * input["size"] for slot in range(len(sizes))]
 
 def compute(input, index):
+    while os.environ.get("WAITS") == str(index) and not os.path.exists(os.environ["GO"]):
+        time.sleep(0.02)
     time.sleep(0.02)
     return input.lower()
 

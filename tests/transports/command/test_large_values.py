@@ -28,13 +28,16 @@ def test_values_of_100_mb_pass_the_root_without_staying_in_its_memory(run: Progr
 
 def test_large_values_survive_the_process_that_had_them(run: Programs) -> None:
     size = 2**20
-    host = run.host(*large(run, size), "--partitions", 16, "--fanout", 4, "--wait-nodes", 12)
+    go, last = run.folder / "go", 15
+    host = run.host(*large(run, size), "--partitions", last + 1, "--fanout", 4, "--wait-nodes", 12)
+    waits = {"env": {"WAITS": str(last), "GO": str(go)}}
     allow = ("--nodes", 4, "--allow", run.folder / "job.py")
-    joins = [run.join(host, *allow) for _ in range(3)]
+    joins = [run.join(host, *allow, **waits) for _ in range(3)]
     for join in joins:
         join.says("4 nodes for job.py")
     joins[0].says("nodes=4")  # somebody who is in a session here
     joins[0].kill()
+    go.touch()
     expected = [found for found in hashes(4, size) for _ in range(4)]
     assert host.report()["result"]["hashes"] == expected
     for join in joins[1:]:
