@@ -20,6 +20,7 @@ from tests.processes import SECONDS_MAX, children, lives, pids, until
 PROGRAM = "python -m transports.tcp"  # as it calls itself
 TOKEN = "0123456789abcdef0123456789abcdef"
 PROMPT_SECONDS = 10.0  # below the heartbeat, and above what a busy machine takes
+LEFT_SECONDS = 10.0  # below the heartbeat, after which those who are left would end anyway
 MARK = "MILLION_NODES_TEST"  # in the environment of all that a test starts, directly or not
 
 
@@ -143,7 +144,7 @@ class Programs:
         """The processes that were started here, and those that they started."""
         return [pid for pid in pids() if _has_mark(pid, self.mark)]
 
-    def see_that_none_is_left(self, seconds: float = 2.0) -> None:
+    def see_that_none_is_left(self, seconds: float = LEFT_SECONDS) -> None:
         until(lambda: not self.alive, "nothing is left behind", seconds)
 
     def end(self) -> None:
