@@ -78,13 +78,20 @@ def test_a_job_that_failed_may_go_on_without_what_fails(run: Programs) -> None:
 
 
 def test_what_is_lost_is_not_forgotten_with_the_root(run: Programs) -> None:
-    """It is killed when all but a few pieces have come to their end."""
+    """It is killed when all but the last piece have come to their end."""
     where, text = f"127.0.0.1:{free_port()}", FLAGGED.replace("index == 11", "index < 4")
     options = ("--job", run.job(text.replace("    return index", SLOW)), "--input", run.folder)
     options += ("--store", run.folder / "store", "--partitions", 20, "--fanout", 20, "--keep-going")
     host = run.host(*options, listen=where)
-    join = run.join(where, "--nodes", 3, "--allow", run.folder / "job.py")
+    alike = ("--nodes", 3, "--cores", 2, "--allow", run.folder / "job.py")
+    join = run.join(where, *alike)
     until((run.folder / "slow").exists)
+
+    def all_but_it() -> bool:
+        (root,) = run.start("status", where, "--json").report()["sessions"]
+        return bool(root["done"] == 19)
+
+    until(all_but_it)
     host.kill()
     (run.folder / "flag").touch()  # what is lost stays so
     (run.folder / "go").touch()
