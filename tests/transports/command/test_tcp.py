@@ -14,7 +14,7 @@ import pytest
 from tests import TOP
 from tests.processes import until
 from tests.running import PROGRAM, Programs
-from tests.transports.command.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL
+from tests.transports.command.jobs_for_tests import FAULTY, PRINTING, SLEEPING, SUICIDAL, WAITING
 
 PRIMES_BELOW_A_MILLION = 78498
 QUICK_SECONDS = 2.0
@@ -123,7 +123,8 @@ def test_a_piece_that_ends_its_process_group_ends_itself_alone(run: Programs) ->
 
 
 def test_without_any_process_left_it_gives_up(run: Programs) -> None:
-    job = ("--job", run.job(SLEEPING), "--input", 0.05)
+    value = json.dumps({"half": 0, "go": str(run.folder / "never")})
+    job = ("--job", run.job(WAITING), "--input", value)
     going = run.start(*job, "--partitions", 2000, "--nodes", 4, "--processes", 2, "-v")
     until(lambda: going.stderr.count(" met ") == 2)
     for pid in going.children:
