@@ -132,13 +132,16 @@ def collect(outputs):
     return {"hashes": [found for output in outputs for found in output["hashes"]]}
 """
 
-# Pieces from the one with the index `half` on wait for the file `go`.
+# Pieces from the one with the index `half` on wait for the file `go`; who had the last one of these
+# stands in a file beside it.
 WAITING = (
     SUMMING
     + """
-import os, time
+import os, pathlib, time
 
 def compute(input, index):
+    if index >= input["half"]:
+        pathlib.Path(input["go"]).with_suffix(".waits").write_text(str(os.getppid()))
     while index >= input["half"] and not os.path.exists(input["go"]):
         time.sleep(0.02)
     time.sleep(0.02)
