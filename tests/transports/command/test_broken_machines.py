@@ -50,7 +50,7 @@ def test_one_broken_machine_of_three_costs_no_result(
         run.join(host, "--nodes", 2, "--allow", job, env=environment)
         for environment in (broken, {}, {})
     ]
-    assert host.report()["result"] == 60
+    assert host.report(seconds=60)["result"] == 60  # each step that hangs is waited for
     for one in joined:
         one.ended()
 
