@@ -50,11 +50,10 @@ def test_a_process_that_was_stopped_for_a_while_is_none_the_worse(run: Programs)
         join.says(" met ")
     address = sleeper.says("listening").partition("address=")[2]
     sleeper.signal(signal.SIGSTOP)
-    met = f" met peer={address} "
-    before = host.stderr.count(met)
+    before = sleeper.stderr.count(" lost ")
     host.says(f" cut peer={address} ")
     sleeper.signal(signal.SIGCONT)
-    until(lambda: host.stderr.count(met) > before)
+    until(lambda: sleeper.stderr.count(" lost ") > before, "it has noticed")
     go.touch()
     found = host.report()
     assert found["result"] == sum(range(300))
