@@ -2,7 +2,8 @@
 
 Rules it keeps:
 - The calls of one node count in the order in which they were said. So what comes after one that
-  waits, waits as well.
+  waits, waits as well. Only what is to be kept for others does not: it may come in any order, and
+  whoever says it may be gone soon.
 - Bytes that would change nothing are not fetched (`needed.py`), and of one process only so many.
 - How much waits of one process is bounded.
 """
@@ -23,11 +24,11 @@ from transports.net import wire
 from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Peer
 from transports.process.incoming import Incoming
-from transports.process.needed import of_call
+from transports.process.needed import of_call, of_fact
 from transports.process.queue import Queue
 from transports.process.values import Values
 from transports.values.files import BlobMissing, NoRoom
-from transports.values.handles import KEY, Handle, among
+from transports.values.handles import KEY, Handle
 
 HELD_BYTES_MAX = 2**28  # of the calls of one process that wait for bytes
 HELD_CALL_BYTES = 4096  # of each, whatever its size: the task that gets the bytes, and so on
@@ -74,8 +75,7 @@ class HeldCalls:
         facts = {
             number: fact
             for number, fact in backup.facts.items()
-            for values in [fact if isinstance(fact, list | tuple) else [fact]]
-            if all(self._blobs.has(handle[KEY]) for handle in among(values))
+            if all(self._blobs.has(handle[KEY]) for handle in of_fact(fact))
         }
         return m.Backup(backup.session, facts)
 

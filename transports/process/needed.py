@@ -60,6 +60,11 @@ def of_state(state: Session) -> Iterator[Handle]:
     yield from among(model.steps.collected)
 
 
+def of_fact(fact: Value) -> list[Handle]:
+    """The values that one thing names which is known of a session for good."""
+    return among(fact if isinstance(fact, list | tuple) else (fact,))
+
+
 def names(state: Session, sha: str) -> bool:
     """Whether that value is among them."""
     return any(handle[KEY] == sha for handle in of_state(state))

@@ -17,7 +17,7 @@ from transports.net import wire
 from transports.net.peer import Link, Peer
 from transports.process.carrier import Carrier
 from transports.process.following import Following
-from transports.process.needed import names
+from transports.process.needed import names, of_fact
 from transports.process.outgoing import Outgoing
 from transports.process.views import Views
 from transports.values.blobs import Blobs
@@ -101,10 +101,15 @@ class Values:
         return [replica.state for (_, name), replica in replicas if name == session]
 
     def names_anywhere(self, sha: str) -> bool:
-        """Whether anything that is known here names that value."""
+        """Whether anything that is known or kept here names that value."""
         states = [reflector.state for reflector in self._host.reflectors.values()]
         states += [replica.state for replica in self._following.replicas.values()]
-        return any(names(state, sha) for state in states)
+        return any(names(state, sha) for state in states) or self._is_kept(sha)
+
+    def _is_kept(self, sha: str) -> bool:
+        kept = self._host.backups.facts.values()
+        named = (handle for facts in kept for fact in facts.values() for handle in of_fact(fact))
+        return any(handle[KEY] == sha for handle in named)
 
     # -- a disk that is full ---------------------------------------------------------------
 
