@@ -1,7 +1,7 @@
-"""How much this process keeps of sessions that are elsewhere, for when they are lost there.
+"""What is kept of sessions that are elsewhere, for when they are lost there.
 
-What others have it keep is taken up to a budget. What is above it is not kept: if it is lost
-elsewhere, too, it is computed again. Nobody is to blame, as there may be that much.
+What others have this process keep is taken up to a budget. What is above it is not kept: if it is
+lost elsewhere, too, it is computed again. Nobody is to blame, as there may be that much.
 """
 
 from __future__ import annotations
@@ -14,11 +14,30 @@ from core import messages as m
 from core.sessions.backups import Backups
 from plugins.console.memory import memory_bytes
 from transports.logs import event
+from transports.process.needed import of_fact
 
 KEPT_SHARE = 16  # of the memory, one part of so many; as objects it takes some times that
 RECOUNT_SECONDS = 5.0  # at most so often all that is kept is counted
 
 _bytes = msgspec.msgpack.Encoder().encode
+
+
+def without_what_is_over(known: list[m.Backup]) -> list[m.Backup]:
+    """Of what is known of sessions below each other, that of which no session above tells all.
+
+    Where it tells so by a large value, whoever is told may not have its bytes.
+    """
+    facts = {kept.session: kept.facts for kept in known}
+
+    def is_over(session: str) -> bool:
+        while session:
+            session, _, number = session.rpartition("-")
+            fact = facts.get(session, {}).get(int(number))
+            if fact is not None and not of_fact(fact):
+                return True
+        return False
+
+    return [kept for kept in known if not is_over(kept.session)]
 
 
 class BackupBudget:

@@ -16,6 +16,7 @@ from core.messages import Place
 from core.sessions import Participant
 from core.sessions.states import ASKING, END, LEADING, STANDBY
 from transports.net import wire
+from transports.process.backups import without_what_is_over
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
 from transports.process.queue import Queue
@@ -94,5 +95,5 @@ class Port:
         if reflector is None or up is None or reflector.state.moved or view.state is not LEADING:
             return
         if up.address != self._name:
-            for kept in self._host.backups.known(reflector.session):
+            for kept in without_what_is_over(self._host.backups.known(reflector.session)):
                 self.send(view, up, kept)
