@@ -11,7 +11,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from core.sessions import messages as m
 from core.sessions import states
@@ -21,14 +21,18 @@ from core.sessions.session import Session
 NOTHING: m.Facts = {}
 
 
-class Seat(Protocol):
+class Seat:
     """What a participant has of a session: a copy of its state."""
 
-    place: Place
-    state: Session
+    __slots__ = ("place", "state")
+
+    def __init__(self, place: Place, state: Session) -> None:
+        self.place = place
+        self.state = state
 
     def seal_of(self, node: Node) -> bytes:
         """What shows that the process of `node` follows this incarnation."""
+        raise NotImplementedError
 
 
 class View:

@@ -7,7 +7,7 @@ is answered here as by one that is never late, gives nothing out, and has no chi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from core.sessions.messages import Address, Epoch, Facts, Node, Value
 from core.sessions.roles import Role, Verdict
@@ -16,27 +16,34 @@ Handler = Callable[[Any, Any, float], None]  # of a model, a message, and its ti
 Right = Callable[[Any, Node, Any], Verdict]  # of a model, of whoever says it, and the message
 
 
-class Membership(Protocol):
+class Membership:
     """The people of a session, as its model sees them: `people` in join order."""
 
-    name: str
-    epoch: Epoch
-    leader: Node | None
-    people: dict[Node, Any]
-    observers: tuple[Node, ...]
+    __slots__ = ("epoch", "leader", "name", "observers", "people")
+
+    def __init__(self, name: str, epoch: Epoch) -> None:
+        self.name = name
+        self.epoch = epoch  # of the assignment that opened it
+        self.leader: Node | None = None
+        self.people: dict[Node, Any] = {}  # on the host, with what leads to each
+        self.observers: tuple[Node, ...] = ()
 
     @property
     def workers(self) -> int:
         """How many there are, but observers."""
+        return len(self.people) - len(self.observers)
 
     def tell(self, node: Node, command: Any) -> None:
         """Have the view of `node` do something."""
+        raise NotImplementedError
 
     def address(self, node: Node) -> Address | None:
         """Where `node` listens; known in sessions that have child sessions."""
+        raise NotImplementedError
 
     def note(self, numbers: Iterable[int] | None = None) -> None:
         """The facts of those numbers, or all that there are, may have become known just now."""
+        raise NotImplementedError
 
 
 class Room:

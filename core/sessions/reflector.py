@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from core.sessions import messages as m
 from core.sessions.admission import Admission
+from core.sessions.chain import Seat
 from core.sessions.messages import Epoch, Node, Place, Reply, Value
 from core.sessions.recovery import Recovery
 from core.sessions.repair import Repair
@@ -71,21 +72,21 @@ class Carrier(Protocol):
         """Replace the replica that `link` leads to by a copy of the present one here."""
 
 
-class Reflector:
+class Reflector(Seat):
     """Gives every message of one session its place and time."""
 
     __slots__ = (
         "_interior", "admission", "arrive", "carrier", "closed", "host", "key", "locked", "members",
-        "opener", "place", "recovery", "repair", "session", "state",
+        "opener", "recovery", "repair", "session",
     )  # fmt: skip
 
     def __init__(self, host: Host, opening: m.Open, opener: Node, carrier: Carrier) -> None:
+        self.session = session = opening.place.session
+        state = Session(session, opening.epoch, host.kind, opening.plan)
+        super().__init__(opening.place, state)
         self.host = host
         self.carrier = carrier
-        self.place = opening.place
-        self.session = opening.place.session
         self.opener = opener
-        self.state = Session(self.session, opening.epoch, host.kind, opening.plan)
         self.members = self.state.people  # and what leads to each of them
         self.closed = False
         self.key = host.key(opener, self.place)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from core.sessions import messages as m
+from core.sessions.chain import Seat
 from core.sessions.messages import Node, Place
 from core.sessions.session import Session
 from core.sessions.votes import digests
 
 
-class Replica:
+class Replica(Seat):
     """One process's copy of a session, and the views of it there."""
 
     def __init__(self, state: Session, place: Place, seal: bytes = b"") -> None:
-        self.state = state
-        self.place = place
+        super().__init__(place, state)
         self.seal = seal  # what shows that this process follows this incarnation
         self.views: dict[Node, Any] = {}  # of the participants that this process has in it
 

@@ -15,27 +15,22 @@ from typing import Any
 
 from core.sessions import messages as m
 from core.sessions.messages import Address, Epoch, Node, Value
-from core.sessions.model import Kind, Model
+from core.sessions.model import Kind, Membership, Model
 
 Told = list[tuple[Node, Any]]  # who is to do what
 
 
-class Session:
+class Session(Membership):
     """The state of one session. Its model is made by `kind`, with `plan`."""
 
     __slots__ = (
-        "_handles", "_interior", "addresses", "ended", "epoch", "leader", "model", "moved",
-        "name", "noted", "observers", "people", "seq", "told",
+        "_handles", "_interior", "addresses", "ended", "model", "moved", "noted", "seq", "told",
     )  # fmt: skip
 
     def __init__(self, name: str, epoch: Epoch, kind: Kind, plan: Value) -> None:
-        self.name = name
-        self.epoch = epoch  # of the assignment that opened it
+        super().__init__(name, epoch)
         self.seq = 0
-        self.people: dict[Node, Any] = {}  # in join order; on the host, with what leads to each
         self.addresses: dict[Node, Address | None] = {}  # where there are child sessions
-        self.observers: tuple[Node, ...] = ()
-        self.leader: Node | None = None
         self.moved: m.Place | None = None
         self.ended: m.Ended | None = None
         self.model: Model = kind(plan, self)
@@ -115,10 +110,6 @@ class Session:
             self.told += [(node, m.Stop(ended)) for node in self.people]
 
     # -- what the model asks ---------------------------------------------------------------
-
-    @property
-    def workers(self) -> int:
-        return len(self.people) - len(self.observers)
 
     def tell(self, node: Node, command: Any) -> None:
         self.told.append((node, command))
