@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mypy_extensions import mypyc_attr
+
 from core import messages as m
 from core import stragglers
 from core.cutting import Shape
@@ -24,6 +26,7 @@ from core.slots import Slots
 from core.steps import Steps
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Computation(Model):
     """The replicated state of one session of that shape."""
 

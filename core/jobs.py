@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mypy_extensions import mypyc_attr
 
 from core import messages as m
 from core.messages import Value
-from core.sessions.participant import Port
+from core.sessions.port import Port
 
 if TYPE_CHECKING:
     from core.worker import Worker
 
 
-class JobPort(Port, Protocol):
-    """A participant's port that runs functions, too. Nothing here waits for an answer."""
+@mypyc_attr(allow_interpreted_subclasses=True)
+class JobPort(Port):
+    """A participant's port that has functions run, too. Nothing here waits for an answer."""
 
-    def compute(self, worker: Worker, command: m.Compute) -> None:
-        """Run compute on each input; then `worker.computed(...)` or `worker.raised(...)`."""
-
-    def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
-        """Run prepare; then `worker.prepared(...)` or `worker.raised(...)`."""
-
-    def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
-        """Run collect; then `worker.collected(...)` or `worker.raised(...)`."""
+    # Run compute on each input; then `worker.computed(...)` or `worker.raised(...)`.
+    compute: Callable[[Worker, m.Compute], None]
+    # Run prepare; then `worker.prepared(...)` or `worker.raised(...)`.
+    prepare: Callable[[Worker, str, Value, list[int]], None]
+    # Run collect; then `worker.collected(...)` or `worker.raised(...)`.
+    collect: Callable[[Worker, str, list[Value]], None]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from core import columns, stragglers
 from core.cutting import Shape
@@ -22,7 +23,7 @@ from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import Membership, Room
 from core.tries import HOPELESS_SECONDS, SECONDS_MAX, Backoffs, processes_of, who_may_try
 
-BATCH_SECONDS = 0.05  # as many short pieces are given at once as fill this
+BATCH_SECONDS: Final = 0.05  # as many short pieces are given at once as fill this
 
 
 _OWN = (

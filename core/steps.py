@@ -13,7 +13,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core import messages as m
 from core import tries
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.computation import Computation
     from core.slots import Slots
 
-STEP_SECONDS = 5.0  # until another one is asked as well, for the first time
+STEP_SECONDS: Final = 5.0  # until another one is asked as well, for the first time
 
 
 class Steps:

@@ -14,7 +14,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.sessions.messages import Node, process_of
 from core.tries import HOPELESS_SECONDS, processes_of
@@ -22,8 +22,9 @@ from core.tries import HOPELESS_SECONDS, processes_of
 if TYPE_CHECKING:
     from core.slots import Slots
 
-LATE_SECONDS = 0.05  # at least
-LEAD_SECONDS = 30.0  # at least, until a leader is replaced; until it is helped where none is done
+LATE_SECONDS: Final = 0.05  # at least
+# At least, until a leader is replaced; until it is helped where none is done.
+LEAD_SECONDS: Final = 30.0
 
 
 def usual(slots: Slots) -> float | None:

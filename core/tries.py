@@ -12,16 +12,18 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from core.sessions.messages import Node, process_of
 from core.sessions.model import Membership
 
-TRIES = 3
-HOPELESS_SECONDS = 3600.0  # until nobody counts on who is at it, if nothing says how long it takes
-TRIES_ALONE = 13  # of a step, in which that time has passed
-SECONDS_MAX = 1e9  # that anything takes, whatever somebody says
-BACKOFF_SECONDS = 0.5
-BACKOFFS_MAX = 12  # times that a pause is doubled
+TRIES: Final = 3
+# Until nobody counts on who is at it, if nothing says how long it takes.
+HOPELESS_SECONDS: Final = 3600.0
+TRIES_ALONE: Final = 13  # of a step, in which that time has passed
+SECONDS_MAX: Final = 1e9  # that anything takes, whatever somebody says
+BACKOFF_SECONDS: Final = 0.5
+BACKOFFS_MAX: Final = 12  # times that a pause is doubled
 
 
 def processes_of(nodes: Iterable[Node]) -> set[int]:

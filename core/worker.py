@@ -7,6 +7,10 @@ keeps it and comes back is not here: that is the participant (`core/sessions/par
 
 from __future__ import annotations
 
+from typing import Any
+
+from mypy_extensions import mypyc_attr
+
 from core import messages as m
 from core.computation import Computation
 from core.losses import total_failure
@@ -16,6 +20,7 @@ from core.sessions.states import LEADING
 from core.steps import loss_of, outputs_left
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Worker(Participant):
     """A participant of a computation."""
 
@@ -25,13 +30,16 @@ class Worker(Participant):
 
     def _compute(self, command: m.Compute) -> None:
         self.claims, self.unacknowledged = command.slots, None
-        self.port.compute(self, command)
+        port: Any = self.port
+        port.compute(self, command)
 
     def _prepare(self, command: m.Prepare) -> None:
-        self.port.prepare(self, self.place.session, command.input, self.model.shape.sizes())
+        port: Any = self.port
+        port.prepare(self, self.place.session, command.input, self.model.shape.sizes())
 
     def _collect(self, command: m.Collect) -> None:
-        self.port.collect(self, self.place.session, outputs_left(self.model.slots))
+        port: Any = self.port
+        port.collect(self, self.place.session, outputs_left(self.model.slots))
 
     def _hand_up(self, command: m.HandUp) -> None:
         output, lost = command.output, command.lost
@@ -46,7 +54,7 @@ class Worker(Participant):
             self.end(None, failure.plain())
         else:
             seated = above is not None and above.seat is not None
-            before = above.model.steps.failures(self.node, self.number) if seated else 0
+            before = above.model.steps.failures(self.node, self.number) if above and seated else 0
             up = self.node, self.number, failure, command.final, before, command.tried
             self.hand_up(m.Failed(*up), spent=not command.final)
 

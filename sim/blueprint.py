@@ -20,6 +20,7 @@ from sim.faults.actions import Fault
 from sim.faults.plans import planned
 from sim.links import places
 from sim.links.each import EachNetwork
+from sim.links.lines import DrawnLines, Lines
 from sim.links.network import Network
 from sim.measured import arrivals as arriving
 from sim.measured import tables as recorded
@@ -28,10 +29,6 @@ from sim.record import Record
 from sim.work import Work
 
 NETWORKS: dict[str, type[Network]] = {"shared": Network, "each": EachNetwork}
-PLACED_NETWORKS: dict[str, type[places.PlacedNetwork]] = {
-    "shared": places.PlacedNetwork,
-    "each": places.PlacedEachNetwork,
-}
 
 
 class Blueprint:
@@ -88,14 +85,17 @@ class Blueprint:
 
     def network(self, clock: Clock, work: Work, record: Record) -> Network:
         """Links as long as was asked for."""
+        o = self.options
+        lines = self.lines(clock)
+        return NETWORKS[o.replicas](self.nodes, clock, lines, o.service_time, work, record)
+
+    def lines(self, clock: Clock) -> Lines:
+        """Those between places, or such as are drawn."""
         o, latency = self.options, str(self.options.latency)
-        others = (o.service_time, work, record)
         if not latency.startswith(places.PREFIX):
-            ticks = self.table("latency", o.latency)
-            return NETWORKS[o.replicas](self.nodes, clock, ticks, *others)
+            return DrawnLines(clock, self.table("latency", o.latency))
         table = places.read(latency.removeprefix(places.PREFIX))
-        links = places.Links(table, self.nodes, f"{o.seed}/places", o.tick)
-        return PLACED_NETWORKS[o.replicas](self.nodes, clock, links, *others)
+        return places.PlacedLines(clock, table, self.nodes, f"{o.seed}/places")
 
 
 def _nodes(options: WorldOptions, replayed: recorded.Trace | None) -> int:

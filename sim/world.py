@@ -100,7 +100,7 @@ class World:
         network.hosts[node] = host = Host(node, network, network.kind, self._store, key)
         host.open(node, m.Open(root, epoch, self.shape.plain(), again))
         submitter = network.arrive(node, root, listens=True, observes=True)
-        network.send(submitter, root, m.Given(self.input))
+        network.port.send(submitter, root, m.Given(self.input))
 
     def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
         """Let those arrive who are due in this tick, in the order of their numbers."""

@@ -11,12 +11,15 @@ everyone who comes. Nothing here knows what is computed. In the order in which t
 - `host.py`: a process that holds reflectors; `backups.py`, what it holds of sessions elsewhere;
   `roles.py`, whom it believes what; `store.py`, its disk.
 - `participant.py`, `chain.py`, `states.py`: a node's own side: finding a place, leading, failover.
+- `port.py`, `carrier.py`: what participants and reflectors ask of a transport.
 """
 
+from core.sessions.carrier import Carrier
 from core.sessions.host import Host
 from core.sessions.model import Model, Room
-from core.sessions.participant import Participant, Port
-from core.sessions.reflector import Carrier, Reflector
+from core.sessions.participant import Participant
+from core.sessions.port import Port
+from core.sessions.reflector import Reflector
 from core.sessions.replica import Replica
 from core.sessions.session import Session
 from core.sessions.store import Store

@@ -11,7 +11,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from core.sessions import messages as m
 from core.sessions.alarms import Alarms
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from core.sessions.model import Room
     from core.sessions.reflector import Reflector
 
-ASK_AGAIN_SECONDS = 5.0
-RETURN_SECONDS = 1.0  # in which all who were in the root come back to it: two tries
-NOBODY: Node = -1
+ASK_AGAIN_SECONDS: Final = 5.0
+RETURN_SECONDS: Final = 1.0  # in which all who were in the root come back to it: two tries
+NOBODY: Final = -1
 
 Waiting = tuple[Any, m.Arrive]  # what leads to an arrival, and what it said
 

@@ -11,16 +11,22 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from mypy_extensions import mypyc_attr
 
 from core.sessions import messages as m
 from core.sessions import states
 from core.sessions.messages import Address, Node, Place, Value
 from core.sessions.session import Session
 
-NOTHING: m.Facts = {}
+if TYPE_CHECKING:
+    from core.sessions.port import Port
+
+NOTHING: Final[m.Facts] = {}
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Seat:
     """What a participant has of a session: a copy of its state."""
 
@@ -35,6 +41,7 @@ class Seat:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class View:
     """One of the views of a node: its place in the chain, and what it knows."""
 
@@ -46,7 +53,7 @@ class View:
     actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
 
     def __init__(
-        self, port: Any, node: Node, address: Address | None, place: Place, observes: bool = False
+        self, port: Port, node: Node, address: Address | None, place: Place, observes: bool = False
     ) -> None:
         self.port = port
         self.node = node
@@ -63,8 +70,8 @@ class View:
         self.outcome: Any = None  # of this session, for its parent
         self.spent = False  # nothing more comes of it, unless it is opened anew
         self.backed_up = NOTHING  # of this session, in another process: so far as it was told
-        self.above: Any = None
-        self.below: Any = None
+        self.above: View | None = None
+        self.below: View | None = None
 
     def step(self, event: states.Event) -> None:
         """Be in the state that follows. Raises states.IllegalStep."""
@@ -76,6 +83,10 @@ class View:
 
     def enter(self, place: Place) -> None:
         """Ask for a place in the session at `place`."""
+        raise NotImplementedError
+
+    def retry(self, place: Place) -> None:
+        """The time for which this view was to pause is over."""
         raise NotImplementedError
 
     @property
@@ -123,7 +134,7 @@ class View:
 
     def chain(self) -> list[Any]:
         """The views that this node has now, from the highest level down."""
-        view: Any = self
+        view: View | None = self
         while view is not None and view.state is states.GONE:  # it gave way to the one below
             view = view.below
         while view is not None and view.above is not None:
@@ -134,7 +145,7 @@ class View:
             view = view.below
         return views
 
-    def living_below(self) -> Any:
+    def living_below(self) -> View | None:
         """The next view down, unless it has heard already that all is over."""
         below = self.below
         return None if below is None or below.state is states.GONE else below
@@ -180,7 +191,7 @@ class View:
         place, below = self._child(lead.child, self.address), self.living_below()
         # Where the leader does not listen, the session is to be on the parent's host, that now is.
         leads = below is not None and below.at(place) and below.state is states.LEADING
-        if not leads or below.spent:
+        if below is None or not leads or below.spent:
             self.port.open(self, m.Open(place, lead.epoch, self.model.child_plan(lead.child)))
             self._send_below(place)
         else:
@@ -229,11 +240,12 @@ class View:
 
     def _back_up(self, backup: m.Backup) -> None:
         """Have the nearest process above that is another one keep these, too."""
-        above: Any = self
+        above: View | None = self
         while above is not None and above.place.address == self.address:
             above = above.above
-        there = above is not None and above is not self and above.takes_part
-        if backup.facts and there and above.place.leads_to(backup.session):  # it may be elsewhere
+        if above is None or above is self or not above.takes_part:
+            return
+        if backup.facts and above.place.leads_to(backup.session):  # it may be elsewhere
             above.say(backup)
 
     def _seek_above(self, place: Place) -> None:

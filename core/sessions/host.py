@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
 
 from core.sessions import messages as m
 from core.sessions.admission import Waiting
 from core.sessions.backups import Backups
+from core.sessions.carrier import Carrier, Link
 from core.sessions.messages import Address, Node, Place
 from core.sessions.model import Kind
-from core.sessions.reflector import Carrier, Link, Reflector
+from core.sessions.reflector import Reflector
 from core.sessions.roles import COUNTS, JUDGED, OFFENCE, key_below
 from core.sessions.store import Store
 
-OPENING_SECONDS = 5.0  # an arrival waits at most so long for its session to be opened
+OPENING_SECONDS: Final = 5.0  # an arrival waits at most so long for its session to be opened
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Host:
     """The reflectors of one process, whose models are of one kind.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from core.sessions.messages import Address, Epoch, Facts, Node, Value
 from core.sessions.roles import Role, Verdict
 
@@ -16,6 +18,7 @@ Handler = Callable[[Any, Any, float], None]  # of a model, a message, and its ti
 Right = Callable[[Any, Node, Any], Verdict]  # of a model, of whoever says it, and the message
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Membership:
     """The people of a session, as its model sees them: `people` in join order."""
 
@@ -46,6 +49,7 @@ class Membership:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Room:
     """What admission asks of a model. Child sessions are called by their numbers."""
 
@@ -95,6 +99,7 @@ class Room:
         return []
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Model:
     """The replicated content of one session, changed by `handles` and the methods here alone.
 

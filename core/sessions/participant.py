@@ -14,17 +14,19 @@ Rules it keeps:
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
 
 from core.sessions import messages as m
 from core.sessions import states
 from core.sessions.chain import NOTHING, Seat, View
 from core.sessions.messages import Address, Place, Reply, Value
 
-RETRY_SECONDS = 0.5
-PAUSE_SECONDS_MAX = 30.0
-YIELD_TRIES = 20
-HOPS_MAX = 5  # times it is sent about without a seat, before it asks the root
+RETRY_SECONDS: Final = 0.5
+PAUSE_SECONDS_MAX: Final = 30.0
+YIELD_TRIES: Final = 20
+HOPS_MAX: Final = 5  # times it is sent about without a seat, before it asks the root
 
 
 class Way(Enum):
@@ -37,30 +39,14 @@ class Way(Enum):
     DEEPER = auto()  # it is one for the view below
 
 
-OUTSIDE, INTO_MINE, FREE, OCCUPIED, DEEPER = Way
+OUTSIDE: Final = Way.OUTSIDE
+INTO_MINE: Final = Way.INTO_MINE
+FREE: Final = Way.FREE
+OCCUPIED: Final = Way.OCCUPIED
+DEEPER: Final = Way.DEEPER
 
 
-class Port(Protocol):
-    """What a participant asks of a transport. Nothing here waits for an answer."""
-
-    def send(self, view: Any, place: Place, call: Any) -> None:
-        """Carry `call` to the host of `place`; `view.lost(address)` if nobody is there."""
-
-    def open(self, view: Any, opening: m.Open) -> None:
-        """Have the host at the opening's address open a session; before what is sent later."""
-
-    end_key: bytes  # of the submitter's process, what shows that all is over
-
-    def is_end(self, ended: m.Ended) -> bool:
-        """Whether it comes from the submitter."""
-
-    def later(self, view: Any, seconds: float, place: Place) -> None:
-        """Call `view.retry(place)` after some seconds."""
-
-    def ended(self, view: Any, ended: m.Ended) -> None:
-        """All is over for this node."""
-
-
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Participant(View):
     """A participant's view of one session. What is in it acts on commands of its own kind."""
 
@@ -169,12 +155,16 @@ class Participant(View):
             if self.hops <= HOPS_MAX:
                 self.enter(self.place)  # that was said to the one it was before
             else:  # an older incarnation has others in its place
+                assert self.above is not None
+                assert self.above.lead is not None
                 self.above.lead_on(self.above.lead)
         elif way is DEEPER:
             below = self.below
+            assert below is not None
             self.retire()
             below.follow(place)
         else:
+            assert self.below is not None
             # Either its predecessor is not missed yet one level up, or it is there and follows:
             # then that one is to lead.
             self.hops += 1
@@ -248,9 +238,10 @@ class Participant(View):
         for command in commands:
             self.on(seat, command)
         above, leads = self.above, self.state is states.LEADING
-        holds = above is not None and not leads and above.has(self.place.session)
-        if holds and above.lead.epoch > seat.state.epoch:
-            above.lead_on(above.lead)  # newer than whoever leads
+        if above is not None and not leads and above.has(self.place.session):
+            assert above.lead is not None
+            if above.lead.epoch > seat.state.epoch:  # newer than whoever leads
+                above.lead_on(above.lead)
         if above and above.seat is None and above.above is None and not leads:
             # It was to find the parent, but somebody else leads now: its arrival is withdrawn.
             above.say(m.Leave())

@@ -10,66 +10,20 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from core.sessions import messages as m
 from core.sessions.admission import Admission
+from core.sessions.carrier import Carrier, Link
 from core.sessions.chain import Seat
-from core.sessions.messages import Epoch, Node, Place, Reply, Value
+from core.sessions.messages import Epoch, Node, Reply, Value
 from core.sessions.recovery import Recovery
 from core.sessions.repair import Repair
 from core.sessions.roles import COUNTS, OFFENCE, SAYS, of_message, seal
-from core.sessions.session import Session, Told
+from core.sessions.session import Session
 
 if TYPE_CHECKING:
     from core.sessions.host import Host
-
-Link = Any  # the transport's handle of one participant
-
-
-class Carrier(Protocol):
-    """What a reflector asks of a transport."""
-
-    @property
-    def now(self) -> float:
-        """The host's time in seconds."""
-
-    def reply(self, host: Host, link: Link, place: Place, reply: Reply) -> None:
-        """Answer one who arrived at `place`."""
-
-    def welcome(self, reflector: Reflector, link: Link, node: Node) -> None:
-        """Make `link` follow the session from its present state on."""
-
-    def broadcast(self, reflector: Reflector, message: Any, commands: Told) -> None:
-        """Bring an ordered message, already applied here, to every replica that follows."""
-
-    def call_later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call `action` after some seconds."""
-
-    @property
-    def vote_every(self) -> int:
-        """Replicas are compared whenever so many messages were ordered; 0: never."""
-
-    def voters(self, reflector: Reflector) -> int:
-        """How many replicas of the session are compared, the host's own included."""
-
-    def diverged(self, reflector: Reflector, seq: int, node: Node, fields: list[str]) -> None:
-        """The replica of `node` (HOST: the host's own) was wrong, and is being repaired."""
-
-    def party(self, node: Node) -> Any:
-        """What its process is called, as plain data."""
-
-    def owns(self, host: Host, node: Node) -> bool:
-        """Whether `node` is of the process of that host."""
-
-    def is_end(self, ended: m.Ended) -> bool:
-        """Whether it comes from the submitter."""
-
-    def offended(self, host: Host, link: Link, place: Place, call: Any) -> None:
-        """Who `link` leads to said what nobody honest says: name it, and cut its connection."""
-
-    def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
-        """Replace the replica that `link` leads to by a copy of the present one here."""
 
 
 class Reflector(Seat):

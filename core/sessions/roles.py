@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from core.sessions import messages as m
 from core.sessions.digest import canonical
@@ -40,10 +40,15 @@ class Verdict(Enum):
     OFFENCE = auto()
 
 
-HOLDER, LEADER, REFLECTOR, MEMBER = Role
-COUNTS, PASSED_OVER, OFFENCE = Verdict
+HOLDER: Final = Role.HOLDER
+LEADER: Final = Role.LEADER
+REFLECTOR: Final = Role.REFLECTOR
+MEMBER: Final = Role.MEMBER
+COUNTS: Final = Verdict.COUNTS
+PASSED_OVER: Final = Verdict.PASSED_OVER
+OFFENCE: Final = Verdict.OFFENCE
 
-SAYS: dict[type, Role] = {
+SAYS: Final[dict[type, Role]] = {
     m.Joined: REFLECTOR,
     m.Left: REFLECTOR,
     m.Restored: REFLECTOR,
@@ -131,7 +136,7 @@ def of_key(host: Host, own: bool, node: Node, session: str, key: m.Key) -> Verdi
 
 
 # `own`: whether the node that says it is of the host's own process.
-JUDGED: dict[type, Callable[[Host, bool, Node, str, Any], Verdict]] = {
+JUDGED: Final[dict[type, Callable[[Host, bool, Node, str, Any], Verdict]]] = {
     m.Arrive: of_arrival,
     m.Open: of_open,
     m.Backup: of_backup,

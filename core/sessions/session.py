@@ -11,7 +11,9 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
+
+from mypy_extensions import mypyc_attr
 
 from core.sessions import messages as m
 from core.sessions.messages import Address, Epoch, Node, Value
@@ -20,6 +22,7 @@ from core.sessions.model import Kind, Membership, Model
 Told = list[tuple[Node, Any]]  # who is to do what
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Session(Membership):
     """The state of one session. Its model is made by `kind`, with `plan`."""
 
@@ -169,7 +172,7 @@ class Session(Membership):
         return Session.restore(type(self.model), self.snapshot())
 
 
-_OWN: dict[type, Callable[[Session, Any, float], None]] = {
+_OWN: Final[dict[type, Callable[[Session, Any, float], None]]] = {
     m.Joined: Session._joined,
     m.Left: Session._left,
     m.Restored: Session._restored,

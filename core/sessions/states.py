@@ -11,6 +11,7 @@ is not in the table is an error of ours, or of a host that says what it may not.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class State(IntEnum):  # its members are hashed and compared as integers: several times a node
@@ -42,13 +43,32 @@ class Event(IntEnum):
 
 
 # As names of a module they are found faster than as those of a class.
-ASKING, STANDBY, SEATED, LEADING, ADRIFT, PAUSED, HELD, GONE = State
-(
-    ASK, WAIT, TURNED_AWAY, TURNED_BACK, SENT_OUTSIDE, TAKEN, ROOT_LOST, HOST_LOST, SEAT_LOST,
-    SEAT, APPOINT, RETIRE, STOP, END,
-) = Event  # fmt: skip
-WAITING = (ASKING, STANDBY)
-LIVE = (ASKING, STANDBY, SEATED, LEADING, ADRIFT, PAUSED, HELD)
+ASKING: Final = State.ASKING
+STANDBY: Final = State.STANDBY
+SEATED: Final = State.SEATED
+LEADING: Final = State.LEADING
+ADRIFT: Final = State.ADRIFT
+PAUSED: Final = State.PAUSED
+HELD: Final = State.HELD
+GONE: Final = State.GONE
+
+ASK: Final = Event.ASK
+WAIT: Final = Event.WAIT
+TURNED_AWAY: Final = Event.TURNED_AWAY
+TURNED_BACK: Final = Event.TURNED_BACK
+SENT_OUTSIDE: Final = Event.SENT_OUTSIDE
+TAKEN: Final = Event.TAKEN
+ROOT_LOST: Final = Event.ROOT_LOST
+HOST_LOST: Final = Event.HOST_LOST
+SEAT_LOST: Final = Event.SEAT_LOST
+SEAT: Final = Event.SEAT
+APPOINT: Final = Event.APPOINT
+RETIRE: Final = Event.RETIRE
+STOP: Final = Event.STOP
+END: Final = Event.END
+
+WAITING: Final = (ASKING, STANDBY)
+LIVE: Final = (ASKING, STANDBY, SEATED, LEADING, ADRIFT, PAUSED, HELD)
 # Answers come late: whoever had asked twice may be seated already, or rest, or be adrift again.
 STEPS: dict[Event, tuple[tuple[State, ...], State]] = {  # in which states, and what follows
     ASK: (LIVE, ASKING),
@@ -66,7 +86,7 @@ STEPS: dict[Event, tuple[tuple[State, ...], State]] = {  # in which states, and 
     STOP: (LIVE, GONE),
     END: (tuple(State), GONE),
 }
-NEXT: list[list[State | None]] = [  # the same, by event and state
+NEXT: Final[list[list[State | None]]] = [  # the same, by event and state
     [follows if state in states else None for state in State] for states, follows in STEPS.values()
 ]
 

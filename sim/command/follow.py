@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from core import JobPort, Shape, Worker
 from core import messages as m
-from core.messages import Call, Node, Place, Value
+from core.messages import Address, Call, Command, Node, Place, Value
+from core.sessions import Port
+from core.sessions.chain import View
 from core.sessions.states import (
     ADRIFT,
     ASKING,
@@ -22,11 +24,13 @@ from core.sessions.states import (
     PAUSED,
     SEATED,
     STANDBY,
+    Event,
     State,
 )
 from plugins.console.telling import failure_line, short
 from sim.faults import script
-from sim.faults.actions import SUBMITTER, Action
+from sim.faults.actions import Action
+from sim.links.network import Network
 from sim.world import World
 
 Tell = Callable[[str], None]
@@ -38,29 +42,25 @@ class FollowedWorld(World):
     """A world that tells, through `tell`, each event of one node in a line. Node 0 submits."""
 
     def __init__(self, node: Node, tell: Tell, **options: Any) -> None:
-        super().__init__(**options)
         self._followed = node
         self._tell = tell
-        self._found = False
         self._port: FollowingPort | None = None
-        self._find()
+        super().__init__(**options)
 
-    def _arrivals(self, _a: None = None, _b: None = None, _c: None = None) -> None:
-        super()._arrivals()
-        if not self._found:
-            self._find()
+    def _network(self) -> Network:
+        network = super()._network()
+        network.participant = self._view
+        return network
 
-    def _find(self) -> None:
-        """Follow the node, if it has just arrived."""
-        view = self.network.views[self._followed]
-        if self._followed == SUBMITTER:
-            view = self.network.chain(SUBMITTER)[0]
-        if view is not None:
-            self._found = True
-            self._port = port = FollowingPort(view.port, self, self._followed, self._tell)
-            port.follow(view)
-            port.note(view.place, "arrives")
-            port.note(view.place, asked(view.place))
+    def _view(
+        self, port: Port, node: Node, address: Address | None, place: Place, observes: bool
+    ) -> Worker:
+        """A node arrives: the followed one has views that are followed."""
+        if node != self._followed:
+            return Worker(port, node, address, place, observes)
+        self._port = following = FollowingPort(port, self, node, self._tell)
+        following.note(place, "arrives")
+        return FollowedWorker(following, node, address, place, observes)
 
     def _act(self, action: Action) -> list[Node]:
         concerned = super()._act(action)
@@ -69,18 +69,13 @@ class FollowedWorld(World):
             self._port.asleep = not self.network.alive[self._followed]
         return concerned
 
-    def _restart(self, node: Node, memory: bool) -> None:
-        super()._restart(node, memory)
-        if node == self._followed:
-            self._find()
-
     def tell_end(self) -> None:
         """Say where the node is when the run is over."""
         node, sessions = self._followed, dict[str, list[str]]()
         for view in self.network.chain(node):
             sessions.setdefault(_STANDS[view.state], []).append(view.place.session)
         stands = ", ".join(f"{how} {' and '.join(names)}" for how, names in sessions.items())
-        if not self._found:
+        if self._port is None:
             stands = "has not arrived"
         elif not self.network.alive[node]:
             stands = "has left"
@@ -103,33 +98,54 @@ NOWHERE = Place("", ())
 
 
 class FollowedWorker(Worker):
-    """A view that notes what changes in it."""
+    """A view that notes what changes in it; those below and above it are of its kind, too."""
 
     __slots__ = ()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        before = getattr(self, name, None)
-        super().__setattr__(name, value)
-        made = hasattr(self, "below")  # which is set last
-        if made and before != value and isinstance(self.port, FollowingPort):
-            self.port.changed(self, name, value)
+    actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
+
+    def step(self, event: Event) -> None:
+        before = self.state
+        super().step(event)
+        if self.state is not before and isinstance(self.port, FollowingPort):
+            self.port.stepped(self)
 
 
-class FollowingPort:
+def _noted(action: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """The same action, after which is noted what it has changed."""
+
+    def act(view: FollowedWorker, command: Command) -> None:
+        action(view, command)
+        if isinstance(view.port, FollowingPort):
+            view.port.look(view)
+
+    return act
+
+
+FollowedWorker.actions = {kind: _noted(action) for kind, action in Worker.actions.items()}
+
+
+class FollowingPort(JobPort):
     """The port of a followed node's views: notes what they ask of the port that it stands for."""
 
-    def __init__(self, port: JobPort, world: World, node: Node, tell: Tell) -> None:
+    def __init__(self, port: Any, world: World, node: Node, tell: Tell) -> None:
         self._port = port
-        self.end_key, self.is_end = port.end_key, port.is_end
+        self.compute, self.prepare, self.collect = self._compute, self._prepare, self._collect
         self._world = world
         self._node = node
         self.asleep = False  # it is down: what its views do, nobody hears
         self._tell = tell
         self._digits = max(3, math.ceil(-math.log10(world.clock.tick_seconds) - 1e-9))
+        self._claims: dict[View, tuple[int, ...]] = {}  # as it was seen last, of each view
+        self._leads: dict[View, m.Lead | None] = {}
 
-    def follow(self, worker: Worker) -> None:
-        worker.port = self
-        worker.__class__ = FollowedWorker
+    @property
+    def end_key(self) -> bytes:
+        key: bytes = self._port.end_key
+        return key
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return bool(self._port.is_end(ended))
 
     def note(self, place: Place, text: str) -> None:
         if self.asleep and place is not NOWHERE:
@@ -139,71 +155,69 @@ class FollowingPort:
 
     # -- what changes in a view ------------------------------------------------------------
 
-    def changed(self, worker: Worker, name: str, value: Any) -> None:
-        if name == "state":
-            self._state(worker, value)
-        elif name == "claims":
-            self._claims(worker, value)
-        elif name == "lead":
-            self._lead(worker, value)
-
-    def _state(self, worker: Worker, state: State) -> None:
-        if state is GONE and not self._world.network.alive[self._node]:
-            self.note(worker.place, "leaves")
-        elif state is not ASKING:  # what it asks is told by `send`
-            self.note(worker.place, _BECOMES[state])
-
-    def _claims(self, worker: Worker, slots: tuple[int, ...]) -> None:
-        """Of what it is given `compute` tells."""
-        if worker.seat is not None and not slots:
-            self.note(worker.place, "has nothing to do for now")
-
-    def _lead(self, worker: Worker, lead: m.Lead | None) -> None:
-        if worker.seat is None:
+    def look(self, view: View) -> None:
+        """Note what the model has for that view to do, if that is something else by now."""
+        claims, lead = self._claims.get(view, ()), self._leads.get(view)
+        self._claims[view], self._leads[view] = view.claims, view.lead
+        if view.seat is None:
             return
+        if claims != view.claims and not view.claims:  # of what it is given `compute` tells
+            self.note(view.place, "has nothing to do for now")
+        if lead != view.lead:
+            self._note_lead(view, view.lead)
+
+    def _note_lead(self, view: View, lead: m.Lead | None) -> None:
         if lead is None:
-            self.note(worker.place, "has nothing to do for now")
+            self.note(view.place, "has nothing to do for now")
         else:
-            child = worker.model.shape.child(lead.child)
+            child = view.model.shape.child(lead.child)
             under = _span("partition", range(child.first, child.first + child.partitions))
-            self.note(worker.place, f"is given slot {lead.child}, session {child.session}: {under}")
+            self.note(view.place, f"is given slot {lead.child}, session {child.session}: {under}")
+
+    def stepped(self, view: View) -> None:
+        """It is in another state."""
+        self.look(view)
+        if view.state is GONE and not self._world.network.alive[self._node]:
+            self.note(view.place, "leaves")
+        elif view.state is not ASKING:  # what it asks is told by `send`
+            self.note(view.place, _BECOMES[view.state])
 
     # -- what a view asks for --------------------------------------------------------------
 
-    def send(self, worker: Worker, place: Place, call: Call) -> None:
-        if type(worker) is Worker:  # a new one, of another level
-            self.follow(worker)
+    def send(self, view: View, place: Place, call: Call) -> None:
+        self.look(view)
         if type(call) is not m.Key:  # which its own host is told, for later
             self.note(place, said(place, call))
-        self._port.send(worker, place, call)
+        self._port.send(view, place, call)
 
-    def open(self, worker: Worker, opening: m.Open) -> None:
+    def open(self, view: View, opening: m.Open) -> None:
+        self.look(view)
         place, shape = opening.place, Shape(*opening.plan)
         where = "" if place.address == self._node else f" on node {place.address}"
         self.note(place, f"opens this session{where}: {shape.slots:,} slots")
-        self._port.open(worker, opening)
+        self._port.open(view, opening)
 
-    def compute(self, worker: Worker, command: m.Compute) -> None:
+    def _compute(self, view: Worker, command: m.Compute) -> None:
         partitions = [command.first + slot for slot in command.slots]
         what = f"{_span('slot', command.slots)}: {_span('partition', partitions)}"
-        self.note(worker.place, f"computes {what}")
-        self._port.compute(worker, command)
+        self.note(view.place, f"computes {what}")
+        self._port.compute(view, command)
 
-    def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
-        self.note(worker.place, f"prepares {len(sizes):,} inputs from {_brief(value)}")
-        self._port.prepare(worker, session, value, sizes)
+    def _prepare(self, view: Worker, session: str, value: Value, sizes: list[int]) -> None:
+        self.note(view.place, f"prepares {len(sizes):,} inputs from {_brief(value)}")
+        self._port.prepare(view, session, value, sizes)
 
-    def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
-        self.note(worker.place, f"collects {len(outputs):,} outputs")
-        self._port.collect(worker, session, outputs)
+    def _collect(self, view: Worker, session: str, outputs: list[Value]) -> None:
+        self.note(view.place, f"collects {len(outputs):,} outputs")
+        self._port.collect(view, session, outputs)
 
-    def later(self, worker: Worker, seconds: float, place: Place) -> None:
-        self.note(worker.place, f"will ask session {place.session} again in {seconds:g} s")
-        self._port.later(worker, seconds, place)
+    def later(self, view: View, seconds: float, place: Place) -> None:
+        self.note(view.place, f"will ask session {place.session} again in {seconds:g} s")
+        self._port.later(view, seconds, place)
 
-    def ended(self, worker: Worker, ended: m.Ended) -> None:
-        self.note(worker.place, "hears that the computation is over")
-        self._port.ended(worker, ended)
+    def ended(self, view: View, ended: m.Ended) -> None:
+        self.note(view.place, "hears that the computation is over")
+        self._port.ended(view, ended)
 
 
 _BECOMES: dict[State, str] = {

@@ -10,13 +10,13 @@ import attrs
 from core import Host, Reflector
 from core import messages as m
 from core.messages import Node
-from core.sessions import Participant
+from core.sessions.chain import View
 from core.sessions.states import Event
 from sim.faults import actions as a
 from sim.faults import script, targets
 from sim.faults.targets import drawn
 from sim.links.each import EachNetwork
-from sim.links.failing import Cut, Links
+from sim.links.failing import Cut, FailingLines
 from sim.links.network import Network
 
 Everywhere = a.Heal | a.Drop | a.Duplicate | a.Hold  # what concerns nobody in particular
@@ -48,6 +48,8 @@ class Done:
 class Faults:
     """The faults of one network."""
 
+    lines: type[FailingLines] = FailingLines
+
     def __init__(
         self, network: Network, seed: int, heartbeat_seconds: float, birth: Births
     ) -> None:
@@ -60,9 +62,8 @@ class Faults:
         self._heals = 0
         self._diverged: dict[Reflector, None] = {}
         self._doomed: dict[Node, None] = {}  # who crashes before it opens a session
-        self._opens = network.open
-        network.open = self._open  # type: ignore[assignment, method-assign]
-        self.links = Links(network, self._random, heartbeat_seconds)
+        network.watch_openings = self._opens
+        self.links = self.lines(network, self._random, heartbeat_seconds)
 
     def do(self, action: a.Action) -> list[Node]:
         """Have it happen now. Returns the nodes that it concerned, none if there were none."""
@@ -155,7 +156,7 @@ class Faults:
         self._doomed |= dict.fromkeys(doomed)
         return doomed
 
-    def _open(self, view: Participant, opening: m.Open) -> None:
+    def _opens(self, view: View, opening: m.Open) -> None:
         node, own = view.node, opening.place.address == view.node
         if node in self._doomed and self.network.alive[node]:
             del self._doomed[node]
@@ -163,7 +164,6 @@ class Faults:
                 self.clock.at(self.clock.tick, (self._end_if_alive, node, None, None))
             else:
                 self._end(node, silently=True)
-        self._opens(view, opening)
 
     def _end_if_alive(self, node: Node, _b: None, _c: None) -> None:
         if self.network.alive[node]:
@@ -198,7 +198,7 @@ class Faults:
     def _partition(self, target: a.Target, others: a.Target | None, one_way: bool) -> list[Node]:
         nodes = self._meant(target)
         apart_from = None if others is None else frozenset(self._meant(others))
-        self.links.cut(Cut(frozenset(nodes), apart_from, one_way))
+        self.links.part(Cut(frozenset(nodes), apart_from, one_way))
         return nodes
 
     def _flap(self, target: a.Target, every: float, times: int) -> list[Node]:
@@ -208,7 +208,7 @@ class Faults:
 
     def _cut_for(self, cut: Cut, every: float, times: int) -> None:
         """Have it be there for so long, gone for so long, and so on."""
-        number, ticks = self.links.cut(cut), max(1, self.clock.ticks(every))
+        number, ticks = self.links.part(cut), max(1, self.clock.ticks(every))
         self.clock.at(self.clock.tick + ticks, (self._flapped, cut, number, (every, times - 1)))
 
     def _flapped(self, cut: Cut, number: int, left: tuple[float, int]) -> None:

@@ -19,21 +19,20 @@ class EachNetwork(Network):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
+        self.vote_every = 1
         self.replicas: dict[tuple[Reflector, Node], Replica] = {}
-
-    vote_every = 1
 
     def welcome(self, reflector: Reflector, link: Participant, node: Node) -> None:
         replica = Replica(reflector.state.copy(), reflector.place, reflector.seal_of(node))
         replica.views[node] = link
         self.replicas[reflector, node] = replica
         # What it is a copy of travels to it now, so that it counts as a message.
-        self.carry(reflector.host.address, node, (_nothing, None, reflector, None))
+        self.lines.carry(reflector.host.address, node, (_nothing, None, reflector, None))
 
     def repair(self, reflector: Reflector, link: Participant, node: Node) -> None:
         snapshot = reflector.state.snapshot()
         entry = (self._adopt, self.replicas[reflector, node], snapshot, None)
-        self.carry(reflector.host.address, node, entry)
+        self.lines.carry(reflector.host.address, node, entry)
 
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -42,7 +41,7 @@ class EachNetwork(Network):
         address, ordered = reflector.host.address, (reflector.state.seq, self.clock.now, message)
         for node in reflector.members:
             replica = self.replicas[reflector, node]
-            tick = self.carry(address, node, (self._apply, replica, node, ordered))
+            tick = self.lines.carry(address, node, (self._apply, replica, node, ordered))
             if type(message) is m.Joined and message.node == node:
                 self.record.placed(node, tick)
         if type(message) is m.Left:
@@ -54,7 +53,7 @@ class EachNetwork(Network):
             return
         replica.apply(*ordered)
         if worker.seat is replica and worker.takes_part:
-            self.send(worker, worker.place, replica.vote())
+            self.port.send(worker, worker.place, replica.vote())
 
     def _adopt(self, replica: Replica, snapshot: dict[str, Value], _: None) -> None:
         replica.state = Session.restore(self.kind, snapshot)

@@ -22,6 +22,7 @@ from core import Host, Reflector, Replica
 from core.messages import Finished, Message, Node
 from sim.clock import Entry
 from sim.faults.actions import Action
+from sim.links.lines import Lines
 from sim.links.network import NEVER, Network, connected
 
 LATE_COPY_SECONDS = 1.0  # a publication that comes again does so within this
@@ -76,12 +77,13 @@ class Cut:
         return one in self.nodes and other in self.others
 
 
-class Links:
-    """The connections of one network, which from now on carries its messages through `carry`."""
+class FailingLines(Lines):
+    """The connections of one network, which put themselves in front of the lines that hold."""
 
     def __init__(self, network: Network, random: Random, heartbeat_seconds: float) -> None:
+        self.usual = network.lines
+        super().__init__(network.clock, self.usual.longest_ticks)
         self.network = network
-        self.clock = network.clock
         self.watcher: Watcher | None = None
         self.drop = self.duplicate = self.hold = 0.0  # with what probability
         self.hold_ticks = 0
@@ -101,8 +103,7 @@ class Links:
         self._unnoticed: dict[Pair, None] = {}  # by the first, that the other has gone
         self._closing: dict[Pair, int] = {}  # the same; a closing is on its way, the last of these
         self._closings = 0
-        network.carry = self.carry
-        network.cut = self._break  # type: ignore[method-assign]
+        network.lines = self
 
     @property
     def active(self) -> bool:
@@ -112,9 +113,12 @@ class Links:
 
     # -- the fate of each message ----------------------------------------------------------
 
+    def ticks(self, one: Node, other: Node) -> int:
+        return self.usual.ticks(one, other)
+
     def fate(self, sender: Node, receiver: Node, entry: Entry) -> Fate:
         """What becomes of a message that is sent now."""
-        usual = ticks = self.network.link_ticks(sender, receiver)
+        usual = ticks = self.usual.ticks(sender, receiver)
         if self.slow or self.slow_links:
             link = self.slow_links.get((min(sender, receiver), max(sender, receiver)), 1.0)
             ends = max(self.slow.get(sender, 1.0), self.slow.get(receiver, 1.0))
@@ -141,17 +145,17 @@ class Links:
                 self._asleep.setdefault(sender, []).append(entry)
             return now
         if sender == receiver:
-            return network.deliver(sender, receiver, entry)
+            return self.usual.carry(sender, receiver, entry)
         if closing and not network.alive[receiver]:
             return NEVER
         if closing:
-            entry, fate = self._closed(sender, receiver), Fate(network.link_ticks(*pair))
+            entry, fate = self._closed(sender, receiver), Fate(self.usual.ticks(*pair))
         elif pair in self._unnoticed or pair in self._closing:
             return now
         else:
             fate = self.fate(sender, receiver, entry)
         if not fate.copies:
-            self._break(sender, receiver)
+            self.cut(sender, receiver)
             return now
         self._last[pair] = due = max(now + fate.ticks, self._last.get(pair, 0))
         arriving = (self._arrive, pair, self._token(pair), entry)
@@ -175,7 +179,7 @@ class Links:
         network = self.network
         if token != self._token(pair):
             if token[0] == self._breaks.get(pair, 0):  # it was for a process that is no more
-                self._break(sender, receiver)
+                self.cut(sender, receiver)
             return
         if self._blocked(sender, receiver):
             self._waiting.setdefault(pair, []).append((token, entry))
@@ -209,14 +213,14 @@ class Links:
 
     def _give_up(self, pair: Pair, since: int, _: None) -> None:
         if self._silent.get(pair) == since:
-            self._break(*pair)
+            self.cut(*pair)
 
     def _unreachable(self, pair: Pair) -> bool:
         one, other = pair
         gone = one in self.missed or other in self.missed
         return gone or self._blocked(one, other) or self._blocked(other, one)
 
-    def _break(self, one: Node, other: Node) -> None:
+    def cut(self, one: Node, other: Node) -> None:
         """The connection of the two breaks; each end notices in its own time."""
         self._silent.pop((min(one, other), max(one, other)), None)
         if self.watcher is not None:
@@ -261,7 +265,7 @@ class Links:
 
     # -- partitions ------------------------------------------------------------------------
 
-    def cut(self, cut: Cut) -> int:
+    def part(self, cut: Cut) -> int:
         self._cut_number += 1
         self.cuts[self._cut_number] = cut
         for node in sorted(cut.nodes):
@@ -316,16 +320,16 @@ class Links:
         """A process begins where one had ended: whoever has not missed that yet is refused now."""
         self._lives[node] += 1
         for peer in self.missed.pop(node, ()):
-            self._break(node, peer)
+            self.cut(node, peer)
         for pair in [pair for pair in self._silent if node in pair]:
-            self._break(*pair)
+            self.cut(*pair)
 
     def wake(self, node: Node, host: Host | None) -> None:
         """The process that ended goes on with all it knew, but without its connections."""
         network = self.network
         network.alive[node] = 1
         for entry in self._asleep.pop(node, ()):
-            network.deliver(node, node, entry)
+            self.usual.carry(node, node, entry)
         if host is not None:
             network.hosts[node] = host
             for link in connected(host):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from core import Computation, Host, Reflector, Worker
+from mypy_extensions import mypyc_attr
+
+from core import Computation, Host, JobPort, Reflector, Worker
 from core import messages as m
 from core.messages import Address, Call, Command, Message, Node, Place, Reply
-from core.sessions import Participant
+from core.sessions import Carrier, Participant, Port
+from core.sessions.chain import View
 from core.sessions.model import Kind
 from core.sessions.states import GONE, Event
-from sim.clock import Clock, Entry
+from sim.clock import Clock
 from sim.faults.actions import SUBMITTER
+from sim.links.lines import Lines
 from sim.record import Divergence, Offence, Record
 from sim.work import Work
 
@@ -20,47 +24,52 @@ if TYPE_CHECKING:
     from plugins.tracing.recorder import Recorder
 
 
-END_KEY = b"the end"  # of the submitter, which the end of a computation has to show
-NEVER = -1  # the tick at which a message arrives that nobody gets
+Receive = Callable[[Place, Participant, Call], None]
+Views = Callable[[Port, Node, Address | None, Place, bool], Participant]  # makes a view
+
+END_KEY: Final = b"the end"  # of the submitter, which the end of a computation has to show
+NEVER: Final = -1  # the tick at which a message arrives that nobody gets
 
 
-class Network:
-    """The core's port and carrier in the simulator. A node's address is its number."""
-
-    kind: Kind = Computation
-    participant: type[Participant] = Worker
-    vote_every = 0  # there is but one replica
-    submitter: Node = SUBMITTER
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Network(Carrier):
+    """The core's carrier in the simulator. A node's address is its number."""
 
     def __init__(
         self,
         nodes: int,
         clock: Clock,
-        link_ticks: list[int],
+        lines: Lines,
         service_seconds: float,
         work: Work,
         record: Record,
     ) -> None:
+        self.vote_every = 0  # there is but one replica
+        self.kind: Kind = Computation
+        self.participant: Views = Worker
+        self.submitter: Node = SUBMITTER
         self.clock = clock
         self.record = record
         self.work = work
-        self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
         self.alive = bytearray(nodes + 1)
-        self.end_key = END_KEY
         self.views: list[Any] = [None] * (nodes + 1)  # one view of each node's chain
         self.hosts: dict[Address, Host] = {}
         self.spoken: dict[Node, dict[Node, None]] = {}  # to whom, though it has no view there
         self.outcome: m.Ended | None = None
-        self._link_ticks = link_ticks
-        self._mask = len(link_ticks) - 1
         self._service_seconds = service_seconds
-        self.longest_ticks = max(*link_ticks, clock.ticks(service_seconds))  # one message takes
+        self.longest_ticks = max(lines.longest_ticks, clock.ticks(service_seconds))  # one message
         self._busy_until: dict[Address, float] = {}
         self._queued: dict[Address, int] = {}  # the tick at which the last in its queue is handled
-        self.receive = self._queue if service_seconds else self.handle
-        self.carry = self.deliver  # faults put themselves in between
+        self.receive: Receive = self._queue if service_seconds else self.handle
+        self.lines = lines  # those that fail put themselves in front
+        self.port = self._port()
         self.watch: Callable[[Reflector, Message], None] | None = None  # told what is ordered
+        self.watch_openings: Callable[[View, m.Open], None] | None = None  # before they are sent
+        self.watch_replies: list[Callable[[Host, Participant, Place, Reply], None]] = []
         self.trace: Recorder | None = None
+
+    def _port(self) -> NetworkPort:
+        return NetworkPort(self)
 
     def host(self, address: Address) -> Host | None:
         """The host at `address`, if that node is there."""
@@ -69,47 +78,9 @@ class Network:
             self.hosts[address] = host = Host(address, self, self.kind)
         return host
 
-    def deliver(self, sender: Node, receiver: Node, entry: Entry) -> int:
-        """Deliver `entry` when it has passed the link between the two; returns the tick."""
-        clock = self.clock
-        tick = clock.tick
-        if sender != receiver:
-            tick += self._link_ticks[(sender + receiver) & self._mask]
-        due = clock.due.get(tick)
-        if due is None:
-            due = clock.open_tick(tick)
-        due += entry
-        return tick
-
-    def link_ticks(self, one: Node, other: Node) -> int:
-        """How long a message takes from one to the other, either way."""
-        return self._link_ticks[(one + other) & self._mask]
-
-    # -- the port of the views -------------------------------------------------------------
-
-    def send(self, worker: Participant, place: Place, call: Call) -> None:
-        self.carry(worker.node, place.route[-1], (self.receive, place, worker, call))
-
-    def open(self, worker: Participant, opening: m.Open) -> None:
-        self.send(worker, opening.place, opening)
-
     def count_repeated(self) -> None:
         """From now on note what is computed again: nodes may be lost."""
-
-        def compute(worker: Worker, command: m.Compute) -> None:
-            self.record.given(command)
-            self.work.compute(worker, command)
-
-        self.compute = compute
-
-    def later(self, worker: Participant, seconds: float, place: Place) -> None:
-        due = self.clock.tick + self.clock.ticks(seconds)
-        self.clock.at(due, (_retry, worker, place, None))
-
-    def ended(self, worker: Participant, ended: m.Ended) -> None:
-        if worker.observes:
-            self.outcome = ended
-            self.clock.stopped = True
+        self.port.compute = self.port.compute_counted
 
     # -- the carrier of the reflectors -----------------------------------------------------
 
@@ -124,7 +95,9 @@ class Network:
         node = link.node
         if self.trace is not None:
             self.trace.replied(self.clock.now, place.session, node, reply)
-        tick = self.carry(host.address, node, (Participant.answered, link, place, reply))
+        for watch in self.watch_replies:
+            watch(host, link, place, reply)
+        tick = self.lines.carry(host.address, node, (Participant.answered, link, place, reply))
         if type(reply) is m.Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
@@ -147,7 +120,7 @@ class Network:
         address = reflector.host.address
         for node, command in commands:
             link = members[node]
-            self.carry(address, node, (Participant.on, link, reflector, command))
+            self.lines.carry(address, node, (Participant.on, link, reflector, command))
 
     def _note(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -173,15 +146,12 @@ class Network:
         return bool(node == host.address)
 
     def is_end(self, ended: m.Ended) -> bool:
-        return ended.key == self.end_key
+        return self.port.is_end(ended)
 
     def offended(self, host: Host, link: Participant, place: Place, call: Call) -> None:
         self.record.offences.append(Offence(place.session, link.node, call))
         if link.node != host.address:
-            self.cut(host.address, link.node)
-
-    def cut(self, one: Node, other: Node) -> None:
-        """The connection of the two is closed."""
+            self.lines.cut(host.address, link.node)
 
     def voters(self, reflector: Reflector) -> int:
         return len(reflector.members) + 1
@@ -199,7 +169,7 @@ class Network:
         link = reflector.members[newcomer]
         own = [command for node, command in commands if node == newcomer]
         entry = (Participant.seated, link, reflector, own)
-        self.record.placed(newcomer, self.carry(reflector.host.address, newcomer, entry))
+        self.record.placed(newcomer, self.lines.carry(reflector.host.address, newcomer, entry))
         others = len(own) < len(commands)
         return [told for told in commands if told[0] != newcomer] if others else []
 
@@ -242,14 +212,14 @@ class Network:
         if host is not None:
             host.receive(worker, worker.node, place.session, call)
         elif worker.node == address and worker.state is not GONE:  # it was in its own queue
-            self.carry(address, address, (self.handle, place, worker, call))
+            self.lines.carry(address, address, (self.handle, place, worker, call))
         elif type(call) is m.Arrive:
             self._tell_loss(worker.node, address)
         return None
 
     def _tell_loss(self, node: Node, other: Node) -> None:
         """The connection between the two broke at the other's end: `node` notices in time."""
-        due = self.carry(other, node, (self.lose, node, other, None))
+        due = self.lines.carry(other, node, (self.lose, node, other, None))
         if due != NEVER:
             self.clock.count_timer(due)  # it is no message
 
@@ -290,7 +260,7 @@ class Network:
         if self.trace is not None:
             self.trace.arrived(self.clock.now, node, place.session)
         address = node if listens else None
-        self.views[node] = worker = self.participant(self, node, address, place, observes)
+        self.views[node] = worker = self.participant(self.port, node, address, place, observes)
         worker.enter(place)
         return worker
 
@@ -330,6 +300,48 @@ class Network:
         """The views of a node, from the highest level down."""
         view = self.views[node]
         return view.chain() if view else []
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class NetworkPort(JobPort):
+    """What the views of all nodes ask for: that what they say is carried, and pieces computed."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        work = network.work
+        self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
+
+    @property
+    def end_key(self) -> bytes:
+        return END_KEY
+
+    def is_end(self, ended: m.Ended) -> bool:
+        return bool(ended.key == END_KEY)
+
+    def send(self, view: View, place: Place, call: Call) -> None:
+        network = self.network
+        entry = (network.receive, place, view, call)
+        network.lines.carry(view.node, place.route[-1], entry)
+
+    def open(self, view: View, opening: m.Open) -> None:
+        if self.network.watch_openings is not None:
+            self.network.watch_openings(view, opening)
+        self.send(view, opening.place, opening)
+
+    def later(self, view: View, seconds: float, place: Place) -> None:
+        clock = self.network.clock
+        due = clock.tick + clock.ticks(seconds)
+        clock.at(due, (_retry, view, place, None))
+
+    def ended(self, view: View, ended: m.Ended) -> None:
+        if view.observes:
+            self.network.outcome = ended
+            self.network.clock.stopped = True
+
+    def compute_counted(self, worker: Worker, command: m.Compute) -> None:
+        """Compute, and note what was accepted before."""
+        self.network.record.given(command)
+        self.network.work.compute(worker, command)
 
 
 def _retry(worker: Participant, place: Place, _: None) -> None:

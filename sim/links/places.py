@@ -29,11 +29,8 @@ import attrs
 
 from core.messages import Node
 from sim.clock import Clock, Entry
-from sim.links.each import EachNetwork
-from sim.links.network import Network
+from sim.links.lines import Lines
 from sim.measured import tables as recorded
-from sim.record import Record
-from sim.work import Work
 
 PREFIX = "places:"
 PLACES_MAX = 1000  # filling in takes the cube of it
@@ -105,52 +102,24 @@ def _set(table: list[list[float]], i: int, j: int, milliseconds: float) -> None:
     table[i][j] = table[j][i] = milliseconds
 
 
-class Links:
-    """Where each node is, and how long a message takes from one to another."""
+class PlacedLines(Lines):
+    """Where each node is, and lines as long as it is from place to place."""
 
-    def __init__(self, places: Places, nodes: int, seed: str, tick_seconds: float) -> None:
+    def __init__(self, clock: Clock, places: Places, nodes: int, seed: str) -> None:
         count = len(places.names)
         self.places = array("H", Random(seed).choices(range(count), k=nodes + 1))  # by node
         self._ticks = [
-            [round(round_trip / 2000 / tick_seconds) for round_trip in row]
+            [round(round_trip / 2000 / clock.tick_seconds) for round_trip in row]
             for row in places.milliseconds
         ]
-
-    @property
-    def longest_ticks(self) -> int:
-        """Between the two places that are farthest apart."""
-        return max(map(max, self._ticks))
+        super().__init__(clock, max(map(max, self._ticks)))
 
     def ticks(self, one: Node, other: Node) -> int:
         return self._ticks[self.places[one]][self.places[other]]
 
-
-class PlacedNetwork(Network):
-    """A network whose links are those between places."""
-
-    def __init__(
-        self,
-        nodes: int,
-        clock: Clock,
-        links: Links,
-        service_seconds: float,
-        work: Work,
-        record: Record,
-    ) -> None:
-        super().__init__(nodes, clock, [0], service_seconds, work, record)
-        self.links = links
-        self.longest_ticks = max(self.longest_ticks, links.longest_ticks)
-
-    def link_ticks(self, one: Node, other: Node) -> int:
-        return self.links.ticks(one, other)
-
-    def deliver(self, sender: Node, receiver: Node, entry: Entry) -> int:
+    def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
         tick = self.clock.tick
         if sender != receiver:
-            tick += self.links.ticks(sender, receiver)
+            tick += self.ticks(sender, receiver)
         self.clock.put(tick, entry)
         return tick
-
-
-class PlacedEachNetwork(PlacedNetwork, EachNetwork):
-    """The same, and everyone has a replica of its own."""

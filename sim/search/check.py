@@ -308,7 +308,7 @@ class Checker:
 def _notice_seconds(world: World) -> float:
     """How long something may be wrong at most. Only very slow links and hosts make it longer."""
     network = world.network
-    ticks = max(network.link_ticks(0, node) for node in range(2 * len(network.alive)))
+    ticks = max(network.lines.ticks(0, node) for node in range(2 * len(network.alive)))
     link_seconds = ticks * world.clock.tick_seconds
     slowness = NOTICE_HOPS * (link_seconds if link_seconds > 1 else 0.0)
     queue = NOTICE_CALLS * world.service_seconds if world.service_seconds > 1 else 0.0

@@ -55,7 +55,7 @@ class Liar:
         if isinstance(call, m.StateTransfer):
             self.brought[place.session] = None
         self.network.spoken.setdefault(self.node, {})[place.address] = None
-        self.network.send(view, place, call)
+        self.network.port.send(view, place, call)
 
     def _place(self, view: Worker) -> Place:
         """Mostly its own; at times any that is open."""

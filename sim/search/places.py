@@ -21,13 +21,11 @@ class Places:
     def __init__(self, world: World) -> None:
         self.network = world.network
         self._turned_away: dict[Node, float] = {}  # when, the last time
-        self._reply = self.network.reply
-        self.network.reply = self._replied  # type: ignore[method-assign]
+        self.network.watch_replies.append(self._replied)
 
     def _replied(self, host: Host, link: Participant, place: Place, reply: Reply) -> None:
         if type(reply) is m.TurnedAway:
             self._turned_away[link.node] = self.network.now
-        self._reply(host, link, place, reply)
 
     def wrong(self, chains: dict[Node, list[Worker]], misled: set[str]) -> Iterator[Wrong]:
         """Nodes that are without a place now, though somebody is there to give them one.

@@ -64,7 +64,8 @@ class Simulated(Deployment):
             clock.at(clock.tick, (_do, action, arguments, None))
 
         port = self.hands.port(post)
-        network.compute, network.prepare, network.collect = port.compute, port.prepare, port.collect
+        views = network.port
+        views.compute, views.prepare, views.collect = port.compute, port.prepare, port.collect
         network.watch = self._ordered
         clock.after_tick.append(self._check)
 

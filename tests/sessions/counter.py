@@ -154,12 +154,14 @@ class Counting(Participant):
         last = self.unacknowledged
         if last is None or heard.count >= last.count:  # else it answers what was said before
             self.unacknowledged = None
-            self.port.heard(self, heard.count)
+            port: Any = self.port
+            port.heard(self, heard.count)
             self.go_on(self.place.session, heard.count)
 
     def go_on(self, session: str, count: int) -> None:
         """The number after `count`, which was acknowledged there, may be due by now."""
-        if self.is_in(session) and self.unacknowledged is None and count < self.port.goal:
+        port: Any = self.port
+        if self.is_in(session) and self.unacknowledged is None and count < port.goal:
             self.publish(Counted(self.node, count + 1))
 
     def _tell(self, tell: Tell) -> None:

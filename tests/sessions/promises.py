@@ -126,7 +126,7 @@ class Promises:
 
     def _acknowledged(self, view: Counting) -> tuple[str, int]:
         """In which session it is, or to which it returns, and how far it heard that it counted."""
-        session, count = self.network.acknowledged.get(view, ("", 0))
+        session, count = self.network.port.acknowledged.get(view, ("", 0))
         return (session, count) if view.seat and view.place.session == session else ("", 0)
 
     # -- what there is ---------------------------------------------------------------------
@@ -162,7 +162,7 @@ class Promises:
 
     def unsettled(self) -> str:
         """What is not yet as it is to be: everyone has counted to the goal, and all know."""
-        network, goal = self.network, self.network.goal
+        network, goal = self.network, self.network.port.goal
         for node in range(1, self.world.nodes + 1):
             if network.alive[node] and (count := self.count(node)) != goal:
                 return f"node {node} is to count to {goal}, but has {count}"

@@ -63,7 +63,7 @@ def test_everyone_counts_and_the_root_has_it_all(replicas: str) -> None:
     world = begun(replicas, depth=3, nodes=16)
     world.network.rising = False
     later(world)
-    assert world.session("0").model.value == 16 * world.network.goal
+    assert world.session("0").model.value == 16 * world.network.port.goal
 
 
 def test_who_comes_is_sent_on_in_turn(replicas: str) -> None:
@@ -77,7 +77,7 @@ def test_what_is_said_twice_counts_once(replicas: str) -> None:
     later(world)
     world.network.rising = False
     later(world)
-    assert world.session("0").model.value == 8 * world.network.goal
+    assert world.session("0").model.value == 8 * world.network.port.goal
 
 
 @pytest.mark.parametrize("silently", ["", " silently"])
@@ -118,7 +118,7 @@ def test_who_comes_late_has_everything() -> None:
     later(world)
     reflector = world.session("0")
     replica = world.network.replicas[reflector, late]
-    assert counts(world, "0") == dict.fromkeys(range(1, 5), world.network.goal)
+    assert counts(world, "0") == dict.fromkeys(range(1, 5), world.network.port.goal)
     assert replica.state.snapshot() == reflector.state.snapshot()
 
 
@@ -184,7 +184,7 @@ def heal(world: Counters, random: Random) -> None:
     if world.record.arrived == world.nodes and not any(world.network.alive[1:]):
         world.do(a.Restart(a.Nodes((1,))))
     world.network.rising = False
-    world.network.goal += FURTHER
+    world.network.port.goal += FURTHER
 
 
 def settle(world: Counters, promises: Promises) -> None:

@@ -13,7 +13,7 @@ from sim.faults.actions import SUBMITTER
 from sim.faults.injection import Faults
 from sim.links import failing as links
 from sim.links.each import EachNetwork
-from sim.links.network import Network
+from sim.links.network import Network, NetworkPort
 from sim.world import ROOT
 from tests.sessions.counter import Counted, Counter, Counting
 
@@ -21,26 +21,13 @@ PACE_SECONDS = 0.5
 NOBODY: Node = -2  # whose count is another in a replica that was corrupted
 
 
-class SharedCounters(Network):
+class CountersPort(NetworkPort):
     """The port of views that count."""
 
-    kind = Counter
-    participant = Counting
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
         self.goal = 0
         self.acknowledged: dict[Counting, tuple[str, int]] = {}  # in which session how much
-        self.rising = True
-        self._rise()
-
-    def _rise(self) -> None:
-        """Every so often there is one number more."""
-        self.goal += self.rising
-        for node, alive in enumerate(self.alive):
-            for view in self.chain(node) if alive else ():
-                view.go_on(*self.acknowledged.get(view, ("", 0)))
-        self.clock.call_later(PACE_SECONDS, self._rise)
 
     def heard(self, view: Counting, count: int) -> None:
         """So far that view's counting is acknowledged, if not further than once before."""
@@ -49,11 +36,35 @@ class SharedCounters(Network):
         self.acknowledged[view] = here, max(count, before if session == here else 0)
 
 
+class SharedCounters(Network):
+    """A network of nodes that count."""
+
+    port: CountersPort
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.kind, self.participant = Counter, Counting
+        self.rising = True
+        self._rise()
+
+    def _rise(self) -> None:
+        """Every so often there is one number more."""
+        port = self.port
+        port.goal += self.rising
+        for node, alive in enumerate(self.alive):
+            for view in self.chain(node) if alive else ():
+                view.go_on(*port.acknowledged.get(view, ("", 0)))
+        self.clock.call_later(PACE_SECONDS, self._rise)
+
+    def _port(self) -> NetworkPort:
+        return CountersPort(self)
+
+
 class EachCounters(SharedCounters, EachNetwork):
     """The same, and everyone has a replica of its own."""
 
 
-class CounterLinks(links.Links):
+class CounterLines(links.FailingLines):
     """Duplicates what the counter's participants publish."""
 
     def fate(self, sender: Node, receiver: Node, entry: Entry) -> links.Fate:
@@ -69,10 +80,7 @@ class CounterLinks(links.Links):
 class CounterFaults(Faults):
     """Knows what can be corrupted in a counter such that nobody's count is wrong."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        heartbeat_seconds = arguments[2]
-        self.links = CounterLinks(self.network, self._random, heartbeat_seconds)
+    lines = CounterLines
 
     def spoil(self, model: Any) -> None:
         model.counts[NOBODY] = 0
@@ -92,9 +100,9 @@ class Counters(World):
 
     def _network(self) -> Network:
         options = self.blueprint.options
-        ticks = self.blueprint.table("latency", options.latency)
+        lines = self.blueprint.lines(self.clock)
         kind = EachCounters if options.replicas == "each" else SharedCounters
-        return kind(self.nodes, self.clock, ticks, options.service_time, self.work, self.record)
+        return kind(self.nodes, self.clock, lines, options.service_time, self.work, self.record)
 
     def _begin_faults(self) -> Faults:
         faults = CounterFaults(self.network, self.seed, self.heartbeat, self._restart)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core import Worker
 from core import messages as m
 from core.messages import Node
+from core.sessions.chain import View
 from sim import Report, World
 from sim.record import connections
 
@@ -37,13 +37,14 @@ def drawn(seed: int) -> dict[str, Any]:
 def told(world: World) -> set[Node]:
     """A set that fills with those who were told that it is over."""
     nodes: set[Node] = set()
-    ended = world.network.ended
+    port = world.network.port
+    ended = port.ended
 
-    def telling(worker: Worker, outcome: m.Ended) -> None:
+    def telling(worker: View, outcome: m.Ended) -> None:
         nodes.add(worker.node)
         ended(worker, outcome)
 
-    world.network.ended = telling  # type: ignore[method-assign]
+    port.ended = telling  # type: ignore[method-assign]
     return nodes
 
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
-from core import Host, Reflector
+from core import Host, Reflector, sessions
 from core import messages as m
 from core.messages import Command, Message, Node, Place, Reply
 from core.sessions.messages import NODE_BITS
@@ -28,7 +28,7 @@ Link = tuple[str, Node]  # the process of a node, and the node
 Following = dict[str, dict[Node, None]]  # by process, its nodes that are in the session
 
 
-class Carrier:
+class Carrier(sessions.Carrier):
     """Of all reflectors here. Replicas vote whenever `vote_every` messages were ordered."""
 
     def __init__(

@@ -6,14 +6,14 @@ What cannot be said to a host elsewhere is the loss of that host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from core import Host
+from core import Host, JobPort
 from core import messages as m
 from core.messages import Place
 from core.sessions import Participant
+from core.sessions.chain import View
 from core.sessions.states import ASKING, END, LEADING, STANDBY
 from transports.net import wire
 from transports.process.backups import without_what_is_over
@@ -24,12 +24,8 @@ from transports.process.views import Views
 from transports.work.functions import Work
 
 
-class Port:
+class Port(JobPort):
     """Of all views of this process. What runs the job's functions is known when that has begun."""
-
-    compute: Callable[..., None]
-    prepare: Callable[..., None]
-    collect: Callable[..., None]
 
     def __init__(
         self, member: Member, queue: Queue, outgoing: Outgoing, views: Views, host: Host
@@ -45,11 +41,12 @@ class Port:
         """The functions of the job are run there."""
         self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
 
-    def send(self, view: Participant, place: Place, call: Any) -> None:
+    def send(self, view: View, place: Place, call: Any) -> None:
         node, session = view.node, place.session
         if (trace := self._member.trace) is not None:
             trace.said(self._queue.now, session)
         if type(call) is m.Arrive:
+            assert isinstance(view, Participant)
             self._views.asks(view, place)
         if place.address == self._name:
             self._queue.post(self._host.receive, (self._name, node), node, session, call)
@@ -57,10 +54,10 @@ class Port:
             # Of the messages, a view says only those that are for views to say.
             self._outgoing.say(place.address, wire.Call(session, node, call))
 
-    def open(self, view: Participant, opening: m.Open) -> None:
+    def open(self, view: View, opening: m.Open) -> None:
         self.send(view, opening.place, opening)
 
-    def later(self, view: Participant, seconds: float, place: Place) -> None:
+    def later(self, view: View, seconds: float, place: Place) -> None:
         self._queue.call_later(seconds, partial(view.retry, place))
 
     @property
@@ -70,7 +67,7 @@ class Port:
     def is_end(self, ended: m.Ended) -> bool:
         return self._member.is_end(ended)
 
-    def ended(self, view: Participant, ended: m.Ended) -> None:
+    def ended(self, view: View, ended: m.Ended) -> None:
         self._views.living.pop(view.node, None)
         self._member.ended(ended, view.observes)
 
@@ -88,7 +85,7 @@ class Port:
                 view.step(END)
         self._views.living.clear()
 
-    def _hand_up(self, view: Participant) -> None:
+    def _hand_up(self, view: View) -> None:
         """What is known of sessions that end with this process goes to the host above them all."""
         reflector = self._host.reflectors.get(view.place.session)
         up = view.place.parent()

@@ -11,6 +11,7 @@ from core.messages import Message, Node
 from core.slots import Slots
 from sim import Report, World
 from sim.clock import Entry
+from sim.links.lines import Lines
 
 HEARTBEAT_SECONDS = 2.0
 NOTICED_SECONDS = 1.25 * HEARTBEAT_SECONDS + 0.2  # of what is silent; each end in its own time
@@ -150,17 +151,18 @@ def noticed(world: World) -> list[tuple[float, tuple[Node, Node]]]:
     return losses
 
 
-class Traffic:
+class Traffic(Lines):
     """What passes between any two nodes from now on: as it was sent, and as it arrived."""
 
     def __init__(self, world: World) -> None:
         self.sent: dict[Pair, list[object]] = defaultdict(list)
         self.arrived: dict[Pair, list[object]] = defaultdict(list)
-        self.ticks: dict[Pair, set[int]] = defaultdict(set)  # how long it takes
+        self.took: dict[Pair, set[int]] = defaultdict(set)  # how long it takes
         _ = world.faults  # which put themselves in between
-        self._clock, network = world.clock, world.network
-        self._carry, self._receive, self._lose = network.carry, network.receive, network.lose
-        network.carry, network.receive = self.carry, self.receive
+        network = world.network
+        self._lines, self._receive, self._lose = network.lines, network.receive, network.lose
+        super().__init__(world.clock, network.lines.longest_ticks)
+        network.lines, network.receive = self, self.receive
 
     def receive(self, place: m.Place, worker: Worker, call: m.Call) -> None:
         self.arrived[worker.node, place.address].append(call)
@@ -170,7 +172,7 @@ class Traffic:
         action, *arguments = entry
         pair, what = (sender, receiver), arguments[2]
         if action == self._lose:
-            return self._carry(sender, receiver, entry)
+            return self._lines.carry(sender, receiver, entry)
         if action != self.receive:
             what = object()
 
@@ -180,12 +182,18 @@ class Traffic:
 
             entry = (arriving, *arguments)
         self.sent[pair].append(what)
-        due = self._carry(sender, receiver, entry)
-        self.ticks[pair].add(due - self._clock.tick)
+        due = self._lines.carry(sender, receiver, entry)
+        self.took[pair].add(due - self.clock.tick)
         return due
 
+    def ticks(self, one: Node, other: Node) -> int:
+        return self._lines.ticks(one, other)
+
+    def cut(self, one: Node, other: Node) -> None:
+        self._lines.cut(one, other)
+
     def between(self, one: Node, other: Node) -> set[int]:
-        return self.ticks[one, other] | self.ticks[other, one]
+        return self.took[one, other] | self.took[other, one]
 
     @property
     def in_order(self) -> bool:

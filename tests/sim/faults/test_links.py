@@ -28,7 +28,7 @@ def test_all_that_a_slow_node_does_is_slow(replicas: str) -> None:
     pieces = [f for _, _, f in log if type(f) is m.Finished and f.seconds]
     assert {f.seconds for f in pieces if f.node == 18} == {3 * PIECE_SECONDS}
     assert {f.seconds for f in pieces if f.node != 18} == {PIECE_SECONDS}
-    for pair, ticks in traffic.ticks.items():
+    for pair, ticks in traffic.took.items():
         assert ticks == ({0} if pair[0] == pair[1] else {150 if 18 in pair else 50})
 
 
@@ -55,7 +55,7 @@ def test_what_is_held_is_late_and_keeps_its_order(replicas: str) -> None:
     assert traffic.in_order
     for pair, sent in traffic.sent.items():
         assert traffic.arrived[pair] == sent
-    assert {50, 550} < set().union(*traffic.ticks.values())
+    assert {50, 550} < set().union(*traffic.took.values())
 
 
 def test_what_is_dropped_takes_its_connection_with_it(replicas: str) -> None:

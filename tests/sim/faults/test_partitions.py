@@ -63,7 +63,7 @@ def test_who_is_not_heard_still_hears(replicas: str) -> None:
     on(world, 1.9)
     assert world.do(f"partition node {node} one-way") == [node]
     traffic = Traffic(world)
-    world.network.send(world.network.chain(node)[-1], world.session("0-1").place, m.Leave())
+    world.network.port.send(world.network.chain(node)[-1], world.session("0-1").place, m.Leave())
     on(world, HEARTBEAT_SECONDS - HOP_SECONDS)
     assert traffic.arrived[node, far] == []
     assert len(traffic.arrived[far, node]) == len(traffic.sent[far, node])

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from sim import World
+from sim.clock import Clock
 from sim.links import places
-from sim.links.places import Links, read
+from sim.links.places import PlacedLines, read
 from sim.measured import tables as recorded
 from tests.sim.measurements import TABLE, TICK, refusal, written
 
@@ -95,8 +96,8 @@ def test_a_table_that_cannot_be_is_told_in_one_line(
         assert fact in line
 
 
-def links(nodes: int = 5000, seed: str = "seed") -> Links:
-    return Links(places.read(written(TABLE)), nodes, seed, TICK)
+def links(nodes: int = 5000, seed: str = "seed") -> PlacedLines:
+    return PlacedLines(Clock(TICK), places.read(written(TABLE)), nodes, seed)
 
 
 def test_a_link_takes_half_the_round_trip_of_its_places(here: Path) -> None:
@@ -131,13 +132,13 @@ def test_with_one_place_all_links_are_alike(here: Path, replicas: str) -> None:
 
 def test_messages_take_as_long_as_it_is_between_the_places(here: Path) -> None:
     world = World(nodes=40, latency=f"places:{written(TABLE)}", seed=3)
-    drawn = Links(places.read("file.csv"), 40, "3/places", TICK)
-    network, nothing = world.network, (lambda a, b, c: None, None, None, None)
+    drawn = PlacedLines(Clock(TICK), places.read("file.csv"), 40, "3/places")
+    lines, nothing = world.network.lines, (lambda a, b, c: None, None, None, None)
     for one in range(41):
-        assert network.deliver(one, one, nothing) == 0
+        assert lines.carry(one, one, nothing) == 0
         for other in range(one):
-            assert network.deliver(one, other, nothing) == drawn.ticks(one, other)
-            assert network.link_ticks(one, other) == drawn.ticks(one, other)
+            assert lines.carry(one, other, nothing) == drawn.ticks(one, other)
+            assert lines.ticks(one, other) == drawn.ticks(one, other)
     assert world.run().result == 40
 
 
