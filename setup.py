@@ -89,7 +89,7 @@ def compiled() -> list[Extension]:
     os.chdir(TOP)
     sys.path.insert(0, str(TOP))
     options = ["--config-file=mypyc.ini", *modules()]
-    found: list[Extension] = mypycify(options, opt_level="3")
+    found: list[Extension] = mypycify(options, opt_level="3", debug_level="0")
     return found
 
 

@@ -7,7 +7,7 @@ keeps it and comes back is not here: that is the participant (`core/sessions/par
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from mypy_extensions import mypyc_attr
 
@@ -18,6 +18,8 @@ from core.messages import Value
 from core.sessions.participant import Participant
 from core.sessions.states import LEADING
 from core.steps import loss_of, outputs_left
+
+Finished: Final = m.Finished  # as a constant of this module it is found faster
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -69,7 +71,7 @@ class Worker(Participant):
         """
         if self.is_in(session) and self.claims == tuple(slots):
             self.about = seconds / len(slots)
-            self.publish(m.Finished(self.node, slots, outputs, seconds))
+            self.publish(Finished(self.node, slots, outputs, seconds))
 
     def prepared(self, session: str, inputs: list[Value]) -> None:
         """An input for each slot."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import msgspec
@@ -17,6 +17,8 @@ from core.worker import Worker
 from plugins.console.telling import Lost
 from sim.clock import Clock
 from sim.faults.actions import SUBMITTER
+
+COMPILED: Final = not __file__.endswith(".py")  # all of them are, or none is
 
 
 @attrs.frozen
@@ -69,6 +71,7 @@ class Report:
     seed: int
     wall_seconds: float
     peak_rss_bytes: int
+    compiled: bool  # whether the hot modules are extensions, or run as they are written
     lost: Lost | None = None  # partitions that failed for good, where the others were to go on
 
 

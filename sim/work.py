@@ -7,7 +7,7 @@ import reprlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from core import Worker
 from core import messages as m
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plugins.tracing.recorder import Recorder
 
 
-NEVER = 2**62  # ticks
+NEVER: Final = 2**62  # ticks
 NOTHING_WORKS = "no function of the job works on this node"
 
 
@@ -157,23 +157,25 @@ class Work:
             return
         compute, partition = self.job.compute, command.first
         outputs: list[Value] = []
-        self.calls["compute"] += len(command.slots)
+        slots, inputs = command.slots, command.inputs
+        self.calls["compute"] += len(slots)
         try:
             if self.broken:
                 self._require_whole(worker)
-            for slot, value in zip(command.slots, command.inputs, strict=True):
+            for nth, slot in enumerate(slots):
+                value = inputs[nth]
                 own = value if type(value) in SCALARS else given(value)
                 output = compute(own, partition + slot)
                 whole = type(output) is int and INT_MIN <= output <= INT_MAX  # most are
                 outputs.append(output if whole else plain(output))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
-            slot = command.slots[len(outputs)]
+            slot = slots[len(outputs)]
             worker.raised(command.session, slot, *self._told(error))
         else:
             seconds = ticks * self.clock.tick_seconds
             if self.trace is not None:
                 self.trace.finished(self.clock.now, worker.node, command, seconds)
-            worker.computed(command.session, command.slots, outputs, seconds)
+            worker.computed(command.session, slots, outputs, seconds)
 
     def _cost_failed(self, worker: Worker, command: m.Compute, why: tuple[str, bool]) -> None:
         self.running -= 1

@@ -27,7 +27,7 @@ from sim.faults.actions import SUBMITTER, Action, Fault
 from sim.faults.injection import Faults
 from sim.links.network import Network
 from sim.options import WorldOptions, asked_for
-from sim.record import Record, Report
+from sim.record import COMPILED, Record, Report
 from sim.store import MemoryStore
 from sim.work import exits_caught
 
@@ -274,5 +274,6 @@ class World:
             seed=self.seed,
             wall_seconds=self._wall_seconds,
             peak_rss_bytes=peak_rss_bytes(),
+            compiled=COMPILED,
             **self.record.figures(),
         )

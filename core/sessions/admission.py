@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ASK_AGAIN_SECONDS: Final = 5.0
 RETURN_SECONDS: Final = 1.0  # in which all who were in the root come back to it: two tries
 NOBODY: Final = -1
+Joined: Final = m.Joined  # as a constant of this module it is found faster
 
 Waiting = tuple[Any, m.Arrive]  # what leads to an arrival, and what it said
 
@@ -117,7 +118,7 @@ class Admission:
         """Let it in, with what it claims."""
         reflector, node = self.reflector, arrival.node
         reflector.carrier.welcome(reflector, link, node)
-        joined = m.Joined(node, arrival.address, arrival.about, claims, arrival.observes)
+        joined = Joined(node, arrival.address, arrival.about, claims, arrival.observes)
         if arrival.past and arrival.past.seq:  # whatever its seal: a host may have lied to it
             reflector.recovery.returned[node] = None
         reflector.order(joined, link)

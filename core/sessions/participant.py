@@ -23,6 +23,7 @@ from core.sessions import states
 from core.sessions.chain import NOTHING, Seat, View
 from core.sessions.messages import Address, Place, Reply, Value
 
+Arrive: Final = m.Arrive  # as a constant of this module it is found faster
 RETRY_SECONDS: Final = 0.5
 PAUSE_SECONDS_MAX: Final = 30.0
 YIELD_TRIES: Final = 20
@@ -91,7 +92,7 @@ class Participant(View):
         if self.state is not states.ASKING:
             self.step(states.ASK)
         past = self._past() if self.seat is not None or self.below is not None else None
-        arrival = m.Arrive(self.node, self.address, self.about, past, self.observes)
+        arrival = Arrive(self.node, self.address, self.about, past, self.observes)
         self.port.send(self, place, arrival)
 
     def _past(self) -> m.Past:

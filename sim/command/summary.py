@@ -57,6 +57,7 @@ def table(report: Report) -> str:
         BLANK,
         ("wall time", f"{duration(r.wall_seconds)}, {_rate(r)}"),
         ("peak memory", f"{r.peak_rss_bytes / 2**20:,.1f} MiB"),
+        ("code", "compiled" if r.compiled else "interpreted"),
         ("seed", f"{r.seed}"),
         ("digest", r.digest),
     ]

@@ -28,6 +28,12 @@ Receive = Callable[[Place, Participant, Call], None]
 Views = Callable[[Port, Node, Address | None, Place, bool], Participant]  # makes a view
 
 END_KEY: Final = b"the end"  # of the submitter, which the end of a computation has to show
+# As constants of this module they are found faster than as names of another one.
+Arrive: Final = m.Arrive
+Finished: Final = m.Finished
+Joined: Final = m.Joined
+Left: Final = m.Left
+Wait: Final = m.Wait
 NEVER: Final = -1  # the tick at which a message arrives that nobody gets
 
 
@@ -98,7 +104,7 @@ class Network(Carrier):
         for watch in self.watch_replies:
             watch(host, link, place, reply)
         tick = self.lines.carry(host.address, node, (Participant.answered, link, place, reply))
-        if type(reply) is m.Wait:
+        if type(reply) is Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
 
@@ -109,14 +115,13 @@ class Network(Carrier):
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
     ) -> None:
         self._note(reflector, message, commands)
-        if type(message) is m.Joined:
+        if type(message) is Joined:
             commands = self._seat(reflector, message.node, commands)
         if not commands:
             return
         members = reflector.members
         if len(commands) > 1:  # in the order in which everyone else would hear it
-            place = {node: i for i, node in enumerate(members)}
-            commands.sort(key=lambda told: place[told[0]])
+            commands = in_join_order(commands, members)
         address = reflector.host.address
         for node, command in commands:
             link = members[node]
@@ -128,11 +133,11 @@ class Network(Carrier):
         state, record = reflector.state, self.record
         model: Any = state.model
         record.ordered.append((reflector.session, state.seq, self.clock.now, message))
-        if type(message) is m.Finished:
+        if type(message) is Finished:
             record.finished(model, message)
-        elif type(message) is m.Joined:
+        elif type(message) is Joined:
             record.joined(reflector, message.node)
-        elif type(message) is m.Left:
+        elif type(message) is Left:
             record.leads(state)
         if self.trace is not None:
             self.trace.ordered(self.clock.now, reflector, message, commands)
@@ -194,7 +199,7 @@ class Network(Carrier):
         (call, host), address = queued, place.route[-1]
         if self.hosts.get(address) in (None, host):
             self.handle(place, worker, call)
-        elif type(call) is m.Arrive and worker.state is not GONE:
+        elif type(call) is Arrive and worker.state is not GONE:
             self._tell_loss(worker.node, address)
 
     def handle(self, place: Place, worker: Participant, call: Call) -> None:
@@ -202,7 +207,7 @@ class Network(Carrier):
         seat = worker.seat
         address = place.route[-1]
         if (
-            type(call) is m.Finished
+            type(call) is Finished
             and type(seat) is Reflector
             and seat.session == place.session
             and seat.host.address == address
@@ -213,7 +218,7 @@ class Network(Carrier):
             host.receive(worker, worker.node, place.session, call)
         elif worker.node == address and worker.state is not GONE:  # it was in its own queue
             self.lines.carry(address, address, (self.handle, place, worker, call))
-        elif type(call) is m.Arrive:
+        elif type(call) is Arrive:
             self._tell_loss(worker.node, address)
         return None
 
@@ -346,6 +351,14 @@ class NetworkPort(JobPort):
 
 def _retry(worker: Participant, place: Place, _: None) -> None:
     worker.retry(place)
+
+
+def in_join_order(
+    commands: list[tuple[Node, Command]], members: dict[Node, Any]
+) -> list[tuple[Node, Command]]:
+    """What is to be done, by those who joined first first."""
+    place = {node: i for i, node in enumerate(members)}
+    return sorted(commands, key=lambda told: place[told[0]])
 
 
 def connected(host: Host) -> list[Any]:
