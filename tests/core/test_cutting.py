@@ -7,13 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import Shape
+from tests.core.cuts import levels_of
 
 FANOUTS = (2, 3, 4, 7, 10, 32, 100)
-
-
-def levels_of(partitions: int, fanout: int) -> int:
-    """The least L >= 1 with F^L >= P."""
-    return next(level for level in range(1, 1000) if fanout**level >= partitions)
 
 
 def sessions(root: Shape) -> Iterator[tuple[Shape, list[Shape]]]:

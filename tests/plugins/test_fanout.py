@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 
 from core import Shape
 from plugins.fanout import choose_fanout
-
-
-def levels_of(partitions: int, fanout: int) -> int:
-    """The least L >= 1 with F^L >= P."""
-    return next(level for level in range(1, 1000) if fanout**level >= partitions)
+from tests.core.cuts import levels_of
 
 
 def check_chosen(partitions: int) -> None:
