@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import TOP
-from tests.processes import children, until
+from tests.processes import HEARING, children, until
 
 SIM = ("sim", "--nodes", "5")
 TCP = ("transports.tcp", "--nodes", "1", "--partitions", "5", "--processes", "1")  # no piece twice
@@ -37,12 +37,6 @@ def compute(input, index):
 
 def collect(outputs):
     return sum(outputs)
-"""
-HEARING = """
-import os, signal, sys
-for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # who began the tests may ignore some
-    signal.signal(number, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])
 """
 FILES = """
 import atexit, os
@@ -179,8 +173,8 @@ def test_what_ends_jobs_elsewhere_ends_ours(
 ) -> None:
     job = tmp_path / "job.py"
     job.write_text(f"{WRITING}\nimport time\nprint('begun', flush=True)\ntime.sleep(1000)\n")
-    own = [sys.executable, "-m", *(word.replace("{job}", str(job)) for word in words)]
-    command = [sys.executable, "-c", HEARING, *own]
+    own = ["-m", *(word.replace("{job}", str(job)) for word in words)]
+    command = [*HEARING, sys.executable, *own]
     with subprocess.Popen(
         command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

@@ -21,6 +21,7 @@ from plugins.tracing.schema import TABLES
 from plugins.tracing.writing import Writer
 from sim.__main__ import main
 from tests import TOP
+from tests.processes import HEARING
 from tests.sim.running import written
 
 DEADLINE_SECONDS = 60.0  # of a slow machine
@@ -31,12 +32,6 @@ def compute(input, index):
     time.sleep(0.02)
     return 1
 def collect(outputs): return sum(outputs)
-"""
-HEARING = """
-import os, signal, sys
-for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # who began the tests may ignore some
-    signal.signal(number, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])
 """
 INTERRUPTED = """
 import signal
@@ -118,7 +113,7 @@ def test_whatever_ends_a_run_its_trace_is_complete_up_to_then(
 ) -> None:
     job, trace = written(tmp_path, SLEEPY), tmp_path / "trace"
     words = ["-m", "sim", "--job", job, "--nodes", "3000", "--trace", str(trace)]
-    command = [sys.executable, "-c", HEARING, sys.executable, *words]
+    command = [*HEARING, sys.executable, *words]
     with subprocess.Popen(command, cwd=TOP, stderr=subprocess.PIPE, text=True) as run:
         try:
             deadline = time.monotonic() + DEADLINE_SECONDS
