@@ -6,8 +6,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from core import Reflector
 from core.messages import Message
 from sim import Report, World
+
+Log = list[tuple[float, str, Message]]
 
 
 def job(**functions: Callable[..., Any]) -> SimpleNamespace:
@@ -20,16 +23,14 @@ def job(**functions: Callable[..., Any]) -> SimpleNamespace:
     return SimpleNamespace(**{**counting, **functions})
 
 
-def noted(world: World) -> list[tuple[float, str, Message]]:
+def noted(world: World) -> Log:
     """A list that fills with every ordered message: when, in which session, what."""
-    log: list[tuple[float, str, Message]] = []
-    broadcast = world.network.broadcast
+    log: Log = []
 
-    def noting(reflector: Any, message: Message, commands: Any) -> None:
-        log.append((world.now, reflector.session, message))
-        broadcast(reflector, message, commands)
+    def noting(reflector: Reflector, message: Message) -> None:
+        log.append((world.clock.now, reflector.session, message))
 
-    world.network.broadcast = noting  # type: ignore[method-assign]
+    world.network.watch = noting
     return log
 
 

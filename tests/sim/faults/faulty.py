@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from core import Reflector, Worker
+from core import Worker
 from core import messages as m
-from core.messages import Message, Node
+from core.messages import Node
 from core.slots import Slots
 from sim import Report, World
 from sim.clock import Entry
 from sim.links.lines import Lines
+from tests.sim.worlds import Log
 
 HEARTBEAT_SECONDS = 2.0
 NOTICED_SECONDS = 1.25 * HEARTBEAT_SECONDS + 0.2  # of what is silent; each end in its own time
@@ -21,7 +22,6 @@ PIECE_SECONDS = 3.0
 WORKING_SECONDS = 4.0  # by then everyone is done with one piece and computes the next
 
 Pair = tuple[Node, Node]  # from, to
-Log = list[tuple[float, str, Message]]
 
 
 class Job:
@@ -97,17 +97,6 @@ def worker(world: World, session: str) -> Node:
     """Somebody in a session who neither hosts nor leads it."""
     found = [n for n in people(world, session) if n != host(world, session)]
     return found[-1]
-
-
-def ordered(world: World) -> Log:
-    """A list that fills with every ordered message: when, in which session, what."""
-    log: Log = []
-
-    def noting(reflector: Reflector, message: Message) -> None:
-        log.append((world.clock.now, reflector.session, message))
-
-    world.network.watch = noting
-    return log
 
 
 def left(log: Log, node: Node) -> list[float]:

@@ -13,7 +13,6 @@ from tests.sim.faults.faulty import (
     WORKING_SECONDS,
     host,
     on,
-    ordered,
     right,
     sessions,
     slots,
@@ -21,13 +20,14 @@ from tests.sim.faults.faulty import (
     worker,
     working,
 )
+from tests.sim.worlds import noted
 
 # -- functions -----------------------------------------------------------------------------
 
 
 def test_all_that_is_called_on_a_broken_node_raises_until_it_heals(replicas: str) -> None:
     world = working(wide(replicas))
-    log, node = ordered(world), worker(world, "0-1")
+    log, node = noted(world), worker(world, "0-1")
     assert world.do(f"break node {node}") == [node]
     on(world, PIECE_SECONDS)
     failed = [message for _, _, message in log if type(message) is m.Failed]

@@ -19,7 +19,6 @@ from tests.sim.faults.faulty import (
     joined,
     left,
     on,
-    ordered,
     people,
     right,
     sessions,
@@ -27,6 +26,7 @@ from tests.sim.faults.faulty import (
     worker,
     working,
 )
+from tests.sim.worlds import noted
 
 # -- crashes and restarts ------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ def test_a_crash_is_noticed_at_once(replicas: str) -> None:
 
 def test_a_silent_crash_is_noticed_after_the_heartbeat_limit(replicas: str) -> None:
     world = working(wide(replicas))
-    node, log = worker(world, "0-1"), ordered(world)
+    node, log = worker(world, "0-1"), noted(world)
     crashed = world.clock.now
     assert world.do(f"crash node {node} silently") == [node]
     right(world)
@@ -52,7 +52,7 @@ def test_a_silent_crash_is_noticed_after_the_heartbeat_limit(replicas: str) -> N
 
 def test_who_restarts_as_a_newcomer_has_nothing_from_before(replicas: str) -> None:
     world = working(wide(replicas))
-    node, log = worker(world, "0-1"), ordered(world)
+    node, log = worker(world, "0-1"), noted(world)
     world.do(f"crash node {node}")
     on(world, 1.0)
     assert world.do(f"restart node {node}") == [node]
@@ -63,7 +63,7 @@ def test_who_restarts_as_a_newcomer_has_nothing_from_before(replicas: str) -> No
 
 def test_who_restarts_with_memory_goes_on_with_what_it_held(replicas: str) -> None:
     world = working(wide(replicas))
-    node, log = worker(world, "0-1"), ordered(world)
+    node, log = worker(world, "0-1"), noted(world)
     (slot,) = held(world, "0-1", node)
     world.do(f"crash node {node}")
     on(world, 1.0)
@@ -124,7 +124,7 @@ def test_only_the_store_survives_when_all_are_lost(replicas: str, memory: bool) 
 
 def test_who_begins_again_hears_nothing_of_what_waited_at_its_host_before() -> None:
     world = World(nodes=1, arrival_rate=0.01, latency=0.1, service_time=2.0, faults=())
-    log = ordered(world)
+    log = noted(world)
     on(world, 1.0)
     world.do("crash node 0")  # its own first messages wait in its queue
     world.do("restart node 0")

@@ -19,12 +19,12 @@ from tests.sim.faults.faulty import (
     Traffic,
     deep,
     left,
-    ordered,
     right,
     wide,
     worker,
     working,
 )
+from tests.sim.worlds import noted
 
 SEEDS = """
 import sys
@@ -42,7 +42,7 @@ for seed in range(4):
 def test_what_is_done_now_happens_now(replicas: str) -> None:
     world = wide(replicas)
     world.run(until=WORKING_SECONDS + 1.0)  # between two pieces nothing happens
-    node, log = worker(world, "0-1"), ordered(world)
+    node, log = worker(world, "0-1"), noted(world)
     world.do(f"crash node {node} silently")
     right(world)
     (noticed,) = left(log, node)

@@ -11,19 +11,19 @@ from tests.sim.faults.faulty import (
     left,
     noticed,
     on,
-    ordered,
     people,
     right,
     wide,
     worker,
     working,
 )
+from tests.sim.worlds import noted
 
 
 def test_all_that_a_slow_node_does_is_slow(replicas: str) -> None:
     world = on(wide(replicas, latency=0.05), 0.01)
     assert world.do("slow node 18 by 3") == [18]
-    log, traffic = ordered(world), Traffic(world)
+    log, traffic = noted(world), Traffic(world)
     right(world)
     pieces = [f for _, _, f in log if type(f) is m.Finished and f.seconds]
     assert {f.seconds for f in pieces if f.node == 18} == {3 * PIECE_SECONDS}
@@ -61,7 +61,7 @@ def test_what_is_held_is_late_and_keeps_its_order(replicas: str) -> None:
 def test_what_is_dropped_takes_its_connection_with_it(replicas: str) -> None:
     world = working(wide(replicas))
     node, far = worker(world, "0-1"), host(world, "0-1")
-    losses, log = noticed(world), ordered(world)
+    losses, log = noticed(world), noted(world)
     assert world.do("drop 100 % of the messages") == []
     on(world, PIECE_SECONDS)  # in which the node is done with its piece
     assert world.do("drop 0 % of the messages") == []

@@ -16,19 +16,19 @@ from tests.sim.faults.faulty import (
     left,
     noticed,
     on,
-    ordered,
     people,
     right,
     wide,
     worker,
     working,
 )
+from tests.sim.worlds import noted
 
 
 def test_a_partition_that_heals_in_time_loses_nothing(replicas: str) -> None:
     world = working(wide(replicas))
     undisturbed = right(working(wide(replicas)))
-    log, losses = ordered(world), noticed(world)
+    log, losses = noted(world), noticed(world)
     node = worker(world, "0-1")
     assert world.do(f"partition node {node}") == [node]
     on(world, HEARTBEAT_SECONDS - HOP_SECONDS)
@@ -82,7 +82,7 @@ def test_a_partition_between_two_groups_leaves_the_rest_alone(replicas: str) -> 
 def test_two_leaders_of_a_session_become_one_when_a_split_heals(replicas: str) -> None:
     """A team that is cut off works on, and its slot is given away; then it is sent over."""
     world = working(wide(replicas))
-    log, team, older = ordered(world), people(world, "0-1"), host(world, "0-1")
+    log, team, older = noted(world), people(world, "0-1"), host(world, "0-1")
     world.do("partition everyone in 0-1")
     on(world, 7.0)  # in which others have nothing left to do
     newer = host(world, "0-1")
