@@ -10,12 +10,9 @@ from core.sessions.digest import differing
 from core.sessions.states import GONE
 from sim.faults.actions import SUBMITTER, Action
 from sim.links.each import EachNetwork
+from sim.search.check import LOOK_SECONDS, NOTICE_FACTOR, NOTICE_SECONDS
 from tests.sessions.counter import Counting
 from tests.sessions.world import Counters
-
-LOOK_SECONDS = 0.5  # at what may be wrong for a while
-NOTICE_FACTOR = 3.0  # of the heartbeat limit: both ends notice, and come back
-NOTICE_SECONDS = 12.0  # besides: for retries, and for an opening that never comes
 
 
 class Broken(Exception):
