@@ -9,7 +9,7 @@ from core import messages as m
 from core.messages import Command, Epoch, Message, Node, Value
 from tests.core import story
 
-LEADER, SECOND, THIRD, FOURTH = 1, 2, 3, 4
+LEADER, SECOND, THIRD = 1, 2, 3
 
 
 class Session:
