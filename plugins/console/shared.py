@@ -206,3 +206,8 @@ def require_trace(named: dict[str, Any]) -> None:
 def json(shown: str, units: str = "") -> Any:
     """`shown` is what is printed for people."""
     return switch(f"one JSON object on standard output, and nothing else there{units}", shown)
+
+
+def json_report() -> Any:
+    """How a run went."""
+    return json("a summary for people", "; times in seconds, memory in bytes")

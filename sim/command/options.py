@@ -36,7 +36,7 @@ class Options:
         "with its simulated second, session and slots; with --json on standard error",
         "nobody's",
     )
-    json: bool = shared.json("a summary for people", "; times in seconds, memory in bytes")
+    json: bool = shared.json_report()
 
 
 def read(arguments: Sequence[str]) -> Options:

@@ -224,7 +224,7 @@ class HostOptions:
     )
     sample: int = shared.sample()
     verbose: int = _verbose()
-    json: bool = shared.json("a summary for people", "; times in seconds, memory in bytes")
+    json: bool = shared.json_report()
 
 
 @attrs.frozen
