@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 
-from plugins.console import ending, telling
-from plugins.console import streams as console
+from plugins.console import ending, streams, telling
 from plugins.console.ending import Ended
 from plugins.console.exits import Exit
 from plugins.jobs import loading
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return ending.run(PROGRAM, _main, arguments)
     except MemoryError:
-        console.complain(PROGRAM, "there is not enough memory: give fewer --nodes")
+        streams.complain(PROGRAM, "there is not enough memory: give fewer --nodes")
         return Exit.FAILED
 
 
@@ -101,7 +100,7 @@ def _how_far(world: World) -> str:
 
 
 if __name__ == "__main__":
-    console.start()
+    streams.start()
     gc.disable()  # one search through a million objects, which are all needed, takes seconds
     for _last in (gc.freeze, loading.forget):  # after what the job has registered for the end
         atexit.register(_last)

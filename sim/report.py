@@ -8,8 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from plugins.console import ending, exits
-from plugins.console import streams as console
+from plugins.console import ending, exits, streams
 from plugins.console.checks import FILE
 from plugins.console.ending import Ended
 from plugins.console.exits import Exit
@@ -63,7 +62,7 @@ def _main(arguments: Sequence[str]) -> int:
         raise Ended(Exit.FAILED, why) from None
     size = os.path.getsize(out) / 1e6
     seconds = time.perf_counter() - began
-    return console.answer(
+    return streams.answer(
         PROGRAM, f"{out}: {size:.1f} MB, in {seconds:.1f} s; open it in a browser"
     )
 
@@ -133,5 +132,5 @@ def _parser() -> Parser:
 
 
 if __name__ == "__main__":
-    console.start()
+    streams.start()
     sys.exit(main())

@@ -14,8 +14,7 @@ from typing import Any
 
 import trio
 
-from plugins.console import ending, signals, telling
-from plugins.console import streams as console
+from plugins.console import ending, signals, streams, telling
 from plugins.console.ending import Ended
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption
@@ -226,13 +225,13 @@ async def _status(wanted: StatusOptions, security: Security) -> int:
     logs.log.setLevel(logging.ERROR)  # what is wrong is the answer
     told = await status.tree(str(wanted.address), security)
     text = json.dumps(told) if wanted.json else status.table(told)
-    return console.answer(PROGRAM, text)
+    return streams.answer(PROGRAM, text)
 
 
 def _note(line: str) -> None:
-    console.complain(PROGRAM, line)
+    streams.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":
-    console.start()
+    streams.start()
     sys.exit(main())

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from plugins.console import ending
-from plugins.console import streams as console
+from plugins.console import ending, streams
 from plugins.console.ending import Ended
 from plugins.console.exits import Exit
 from plugins.console.progress import progress
@@ -33,8 +32,8 @@ def _main(trials: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:  # a full disk, say
-        console.complain(PROGRAM, f"the search cannot go on: {error}")
-        return console.silenced(Exit.FAILED)
+        streams.complain(PROGRAM, f"the search cannot go on: {error}")
+        return streams.silenced(Exit.FAILED)
 
 
 def _search(wanted: Options, trials: str) -> int:
@@ -49,5 +48,5 @@ def _search(wanted: Options, trials: str) -> int:
 
 
 if __name__ == "__main__":
-    console.start()
+    streams.start()
     sys.exit(main())

@@ -8,8 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from plugins.console import ending, signals
-from plugins.console import streams as console
+from plugins.console import ending, signals, streams
 from plugins.console.exits import Exit
 from plugins.console.progress import left, progress
 from sim.sweep import file, options, points, table
@@ -120,9 +119,9 @@ def _name(wanted: Options) -> str:
 
 
 def _complain(line: str) -> None:
-    console.complain(PROGRAM, line)
+    streams.complain(PROGRAM, line)
 
 
 if __name__ == "__main__":
-    console.start()
+    streams.start()
     sys.exit(main())

@@ -31,7 +31,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from core.messages import Value
-from plugins.console import streams as console
+from plugins.console import streams
 from plugins.jobs.failing import is_local, told
 from plugins.jobs.loading import Job, cut, load
 from transports.values.files import BlobError, NoRoom, loaded, stored
@@ -140,12 +140,12 @@ class Computing:
 
 def serve(fd: int, memory: int, parent: int) -> None:
     """Work for process `parent`, which says first what for, until it is gone."""
-    console.open_descriptors()
+    streams.open_descriptors()
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever it works for decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     sys.argv[:] = [""]
-    sys.stdout = sys.stderr = console.dropping(2)
+    sys.stdout = sys.stderr = streams.dropping(2)
     connection = socket.socket(fileno=fd)
     page = words(mmap(memory, PAGE_BYTES))
     try:
