@@ -26,7 +26,7 @@ MEANINGS = {
     Exit.FAILED: "the job failed, or could not finish, or its result or store not be written",
     Exit.NOT_LISTENING: "it cannot listen where it is to, as when the address is in use",
     Exit.UNREACHED: "nobody answers at the address",
-    Exit.REFUSED: "the other one refuses, or is refused: token, TLS or version",
+    Exit.REFUSED: "the other one refuses, or is refused: token, TLS, version, or (join) the job",
     Exit.STORE_UNUSABLE: "the store cannot be used",
     Exit.INCOMPLETE: exits.MISSING,
 }
