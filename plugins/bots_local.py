@@ -1,6 +1,6 @@
 """Bots in processes on this machine. `where` says nothing; 0 processes are as many as cores.
 
-They are in sessions of their own: Ctrl-C in the terminal is for us alone, who end them.
+Ctrl-C in the terminal does not reach them (`setsid`): it is for the command, which ends them.
 """
 
 from __future__ import annotations

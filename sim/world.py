@@ -1,8 +1,8 @@
 """A world of nodes in one process: the core on a SimPy clock, over links with delays.
 
-Every node is a process of its own that others can connect to. A link has one delay, so what
-passes between two nodes never overtakes itself, as on TCP. With `replicas="shared"` the
-participants of a session share the replica of its host and are told only what is for them to
+Every node is a process of its own, and others can connect to those that listen. A link has one
+delay, so what passes between two nodes never overtakes itself, as on TCP. With `replicas="shared"`
+the participants of a session share the replica of its host and are told only what is for them to
 do; with `"each"` everyone has a replica of its own, which gets every message, and whose digest
 is compared with the host's after each. Both order the same messages at the same times.
 """

@@ -4,7 +4,7 @@ from sim.sweep import sweep
 
 table = sweep({"fanout": [10, 100], "nodes": [1000], "seed": range(3)}, jobs=2, delay=2.5)
 
-Each run is one in a process of its own. `sweep` returns a polars DataFrame with a row a run, as
+Each run has a process of its own. `sweep` returns a polars DataFrame with a row a run, as
 `python -m sim.sweep` writes it to a file; `grid` and `run` are its two halves.
 
 In the order in which to read it: `points.py` (what is to be run; a parameter's default is that of

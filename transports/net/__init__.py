@@ -19,8 +19,8 @@ Where too much is refused:
     too many who have not greeted       `strangers.py`
     a peer that says nothing            `heartbeat.py`
 
-`limits.py` has the figures for frames. The type of an
-exception tells whose fault it is (`errors.py`).
+`limits.py` has the figures for frames. The type of an exception tells whose fault it is
+(`errors.py`).
 
 Before two processes talk they meet: `meeting.py`, for who dials and for who is dialled. It uses
 `dialling.py` (sockets, and when to try again), `tls.py`, and `greeting.py` (who is there, and

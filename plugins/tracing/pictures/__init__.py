@@ -1,4 +1,8 @@
-"""Pictures of a trace: functions that return Altair charts, for notebooks and for pages."""
+"""Pictures of a trace: functions that return Altair charts, for notebooks and for pages.
+
+`tree.py`, `flow.py` and `trouble.py` draw, in the colours of `style.py`; `compare.py` puts the same
+picture of several traces side by side.
+"""
 
 from plugins.tracing.pictures.compare import PICTURES, side_by_side
 from plugins.tracing.pictures.flow import connections, messages, timeline
