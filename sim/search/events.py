@@ -10,6 +10,8 @@ import attrs
 from core.messages import Node
 from sim.search.sound import Broken
 
+INVOLVED_MAX = 40  # events that are told of a violation
+
 
 @attrs.frozen
 class Event:
@@ -26,7 +28,7 @@ def line(event: Event) -> str:
     return f"{event.at:9.3f} s  {event.session:<8} {event.text()}"
 
 
-def involved(events: deque[Event], broken: Broken, most: int = 40) -> tuple[str, ...]:
+def involved(events: deque[Event], broken: Broken) -> tuple[str, ...]:
     """The last events of what was involved in a violation: its session, those above, its node."""
     session = broken.session
 
@@ -35,4 +37,4 @@ def involved(events: deque[Event], broken: Broken, most: int = 40) -> tuple[str,
         return not event.session or above or broken.node in event.nodes
 
     chosen = [event for event in events if not session or concerns(event)]
-    return tuple(line(event)[:240] for event in chosen[-most:])
+    return tuple(line(event)[:240] for event in chosen[-INVOLVED_MAX:])

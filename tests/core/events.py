@@ -13,17 +13,19 @@ from hypothesis import strategies as st
 
 Event = tuple[int, int, int]
 
+HISTORY_LENGTH = 150
+
 
 def histories(kinds: Sequence[str], length_max: int = 60) -> st.SearchStrategy[list[Event]]:
     kind = st.integers(0, len(kinds) - 1)
     return st.lists(st.tuples(kind, st.integers(0, 99), st.integers(0, 99)), max_size=length_max)
 
 
-def history(kinds: Sequence[str], seed: int, length: int = 150) -> list[Event]:
+def history(kinds: Sequence[str], seed: int) -> list[Event]:
     random = Random(seed)
     return [
         (int(random.random() * len(kinds)), int(random.random() * 100), int(random.random() * 100))
-        for _ in range(length)
+        for _ in range(HISTORY_LENGTH)
     ]
 
 

@@ -19,6 +19,6 @@ class Spans:
         return [item for output in outputs for item in output]
 
 
-def sequential(partitions: int, first: int = 0) -> Value:
-    """What `Spans` gives for the input [first, partitions]."""
-    return [[first + index, 1, index] for index in range(partitions)]
+def sequential(partitions: int) -> Value:
+    """What `Spans` gives for the input [0, partitions]."""
+    return [[index, 1, index] for index in range(partitions)]
