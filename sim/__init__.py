@@ -14,8 +14,8 @@ In the order in which to read it:
 - `clock.py`, `links/`, `work.py`, `store.py`: time, messages on their way, the job, the disk.
 - `faults/`: what goes wrong, and in which words. `measured/`: times that somebody has measured.
 - `record.py`, `tracing.py`: what is counted of a run, and what is written down of it.
-- `command/`, `sweep/`, `search/`, `report.py`: the four command lines. They use a world; it knows
-  of none of them.
+- `command/`, `sweep/`, `search/`, `report.py`: the four command lines. The first three use a world,
+  the last one reads the trace of one; a world knows of none of them.
 """
 
 import sys

@@ -4,7 +4,7 @@ In the order in which to read it:
 
 - `schema.py`: what a trace is made of, every event and column.
 - `recorder.py`, `writing.py`: what happens in the core becomes rows, and rows become files. Both
-  transports call these, and nothing else of here.
+  transports call these, in the words of `schema.py`, and nothing else of here.
 - `written.py`: the tables as they are in a folder. `rows.py`, `timeline.py`: what follows from
   them. `reading.py`: the face of all that for users, `read` and `Trace`.
 - `measures.py`, `pictures/`, `notebook.py`: what pictures draw, and where.

@@ -5,9 +5,9 @@ In the order in which to read it:
 - `trial.py`: one trial from its seed to what was found. `kinds.py` draws faults that `--faults
   heavy` has not, `job.py` is what is computed, `liar.py` a node that lies.
 - `check.py`: what is looked at after every message. What it asks stands beside it: `sound.py` (the
-  model), `failures.py` (what may fail), `lasting.py` (what may be wrong for a while) with
-  `places.py` and `memory.py`; `taint.py` says what a liar may have spoilt, `invariants.py` what all
-  that is called.
+  model), `failures.py` (what may fail), `lasting.py` (what may be wrong for a while, each a `Wrong`
+  of `wrong.py`) with `places.py` and `memory.py`; `taint.py` says what a liar may have spoilt,
+  `invariants.py` what all that is called.
 - `probes.py`: states that a search should reach, counted. `events.py`: what happened, for people.
 - `searching.py`, `pool.py`, `process.py`, `worker.py`, `results.py`: many trials, side by side.
 - `failing.py`, `shrink.py`, `numbers.py`: what is done about one that fails.
