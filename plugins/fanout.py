@@ -10,8 +10,8 @@ CHILDREN_PREFERRED = 100
 def choose_fanout(partitions: int) -> int:
     """The fanout for P partitions where nobody names one.
 
-    As few levels as leave nobody with more than 100 children, then the least fanout that
-    needs no further level: 100 for a million, 32 for a thousand.
+    As few levels as leave nobody with more than CHILDREN_PREFERRED children, then the least fanout
+    that needs no further level.
     """
     levels = Shape.root(partitions, CHILDREN_PREFERRED).levels
     fanout = 2

@@ -15,6 +15,7 @@ from plugins.console import checks
 from plugins.console.cores import cores
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, Must, option, switch
+from plugins.fanout import CHILDREN_PREFERRED, choose_fanout
 from plugins.jobs.values import SEEDS, is_seed
 
 JOB = "plugins.demo"  # by default
@@ -101,8 +102,9 @@ def fanout(high: int) -> Any:
         "F",
         checks.between(2, high),
         f"the most slots of a session, 2 to {high}",
-        "chosen for the number of partitions, as few levels as need no more than 100 slots, then "
-        "the fewest slots for so many levels: 32 for a thousand, 100 for a million",
+        "chosen for the number of partitions, as few levels as need no more than "
+        f"{CHILDREN_PREFERRED} slots, then the fewest slots for so many levels: "
+        f"{choose_fanout(10**3)} for a thousand, {choose_fanout(10**6)} for a million",
         whole(2, high),
     )
 

@@ -20,6 +20,8 @@ from transports.net import addresses
 from transports.net.addresses import Address
 from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.security import TOKEN_BYTES_MIN, TOKEN_VARIABLE
+from transports.values.blobs import LEFT_BYTES_MAX, LEFT_SHARE, MEMORY_BYTES_MAX
+from transports.values.handles import LARGE_BYTES
 
 PROGRAM = "python -m transports.tcp"
 PORT = 7411
@@ -91,10 +93,11 @@ def _values_max() -> Any:
         None,
         "BYTES",
         checks.COUNT,
-        "how much the large values (above 2 KB) may take here that any one other process "
-        "brings; one that brings more is cut off",
-        "half of what the disk could hold, and 64 MB; 5 %% of the disk, 1 GB at most, are left "
-        "free in any case",
+        f"how much the large values (above {LARGE_BYTES >> 10} KB) may take here that any one "
+        "other process brings; one that brings more is cut off",
+        f"half of what the disk could hold, and {MEMORY_BYTES_MAX >> 21} MB; "
+        f"{100 // LEFT_SHARE} %% of the disk, {LEFT_BYTES_MAX >> 30} GB at most, are left free in "
+        "any case",
     )
 
 
