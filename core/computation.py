@@ -27,17 +27,19 @@ from core.slots import Slots
 from core.steps import Steps
 
 Compute: Final = m.Compute  # as a constant of this module it is found faster
+REST: Final = m.Rest()  # one for all: it says nothing more
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Computation(Model):
     """The replicated state of one session of that shape."""
 
-    __slots__ = ("given", "input", "leaf", "shape", "slots", "steps")
+    __slots__ = ("first", "given", "input", "leaf", "shape", "slots", "steps")
 
     def __init__(self, plan: Value, people: Membership) -> None:
         self.shape = shape = Shape(*plan)
         self.leaf = shape.leaf
+        self.first = shape.first
         self.slots = slots = Slots(shape)
         super().__init__(plan, people, slots, 0 if self.leaf else len(slots), shape.fanout)
         self.given = False
@@ -112,8 +114,8 @@ class Computation(Model):
             self._employ(node, now)
 
     def _compute(self, node: Node, slots: tuple[int, ...]) -> None:
-        shape, inputs = self.shape, self.slots.chosen(slots)
-        self.people.tell(node, Compute(shape.session, shape.first, slots, inputs))
+        inputs = self.slots.chosen(slots)
+        self.people.tell(node, Compute(self.people.name, self.first, slots, inputs))
 
     def _lead(self, i: int, node: Node) -> None:
         slots, epoch = self.slots, self.people.epoch
@@ -150,7 +152,7 @@ class Computation(Model):
             else:
                 slots.claimed = True
         if resting:
-            self.people.tell(node, m.Rest())
+            self.people.tell(node, REST)
         if were_open and not slots.remaining:
             self.direct_leader(now)
 
@@ -161,7 +163,7 @@ class Computation(Model):
             slots.rest(node)  # behind those that were idle before
             self._employ_idle(now)
             if node in slots.idle:
-                self.people.tell(node, m.Rest())
+                self.people.tell(node, REST)
 
     # -- stragglers ------------------------------------------------------------------------
 

@@ -37,12 +37,13 @@ COLUMNS = (*_OWN, "idle", "look")
 class Slots(Room):
     """The slots of one session, and who is idle in it."""
 
-    __slots__ = ("shape", *_OWN)
+    __slots__ = ("leaf", "shape", *_OWN)
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         count = shape.slots
         self.shape = shape
+        self.leaf = shape.leaf
         self.inputs: list[Value] | None = None  # None: not prepared yet
         self.outputs: list[Value] = [None] * count
         self.done = bytearray(count)
@@ -117,7 +118,7 @@ class Slots(Room):
 
     def share(self, node: Node, people: Membership) -> int:
         """How many slots `node` may have at once, where there are any (guided self-scheduling)."""
-        if not self.shape.leaf:
+        if not self.leaf:
             return 1
         if self.inputs is None:
             return 0
@@ -129,7 +130,7 @@ class Slots(Room):
 
     def measure(self, node: Node, pace: float, pieces: int = 1) -> None:
         """Remember who is fast. That a single piece is slow would change nothing."""
-        if self.shape.leaf and pace <= BATCH_SECONDS / 2:
+        if self.leaf and pace <= BATCH_SECONDS / 2:
             self.paces[node] = pace
         elif pieces > 1:
             self.paces.pop(node, None)
@@ -149,7 +150,7 @@ class Slots(Room):
         """Nobody holds slot `i` any more, unless its helper carries on."""
         helper, worker, self.worker[i] = self.helpers.pop(i, None), self.worker[i], None
         self.recall(i, worker, helper)
-        if helper is not None and self.shape.leaf:
+        if helper is not None and self.leaf:
             self.worker[i] = helper  # on a done one in vain, but it will answer and want more
         elif not self.done[i]:
             self.free += 1
@@ -244,7 +245,7 @@ class Slots(Room):
             self.lost[i] = shortened(lost, self.lost.values())
         if self.former:
             self.former.pop(i, None)
-        if not self.shape.leaf and i in self.helpers:
+        if not self.leaf and i in self.helpers:
             self.rest(self.helpers.pop(i))
 
     def holds(self, node: Node) -> bool:
@@ -311,7 +312,7 @@ class Slots(Room):
         return bool(self.done[child])
 
     def quotas(self) -> list[int]:
-        return [] if self.shape.leaf else [size - 1 for size in self.shape.sizes()]
+        return [] if self.leaf else [size - 1 for size in self.shape.sizes()]
 
     def turns(self, quotas: list[int]) -> Iterator[int]:
         """First as often as each child session has partitions to offer, then in turn."""

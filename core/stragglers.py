@@ -50,9 +50,9 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
 
     None where nothing is in progress with which an idle node may help.
     """
-    if slots.inputs is None and slots.shape.leaf:
+    if slots.inputs is None and slots.leaf:
         return None  # nobody could help
-    leaf, patience, long = slots.shape.leaf, _patience(slots), _far_too_long(slots)
+    leaf, patience, long = slots.leaf, _patience(slots), _far_too_long(slots)
     anyone = leaf or not (slots.failed or slots.backoffs) or not slots.idle
     return min(
         [
@@ -84,7 +84,7 @@ def helped(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:
 
 def set_aside(slots: Slots, now: float) -> None:
     """Count no more on those who are at a piece for too long, where the idle cannot help."""
-    while slots.shape.leaf and slots.idle and (due := overdue(slots)) and due[0] <= now:
+    while slots.leaf and slots.idle and (due := overdue(slots)) and due[0] <= now:
         worker = slots.worker[i := due[1]]
         if worker is None or (i not in slots.helpers and _helper(slots, i) is not None):
             return
@@ -95,7 +95,7 @@ def set_aside(slots: Slots, now: float) -> None:
 
 def unled(slots: Slots) -> tuple[float, int] | None:
     """When the leader of which child session is to be replaced; each time it takes longer."""
-    if slots.shape.leaf or not slots.helpers or usual(slots) is None:
+    if slots.leaf or not slots.helpers or usual(slots) is None:
         return None
     seconds = _far_too_long(slots)
     helped = [i for i in slots.helpers if not slots.done[i] and slots.worker[i] is not None]

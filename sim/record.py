@@ -120,8 +120,8 @@ class Record:
 
     def finished(self, model: Computation, finished: m.Finished) -> None:
         """Outputs came; those of partitions count, the first time that they are accepted."""
-        if model.shape.levels == 1:
-            first, done = model.shape.first, self._done
+        if model.leaf:
+            first, done = model.first, self._done
             for slot in finished.slots:
                 if not done[first + slot]:
                     done[first + slot] = 1

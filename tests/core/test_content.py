@@ -24,9 +24,18 @@ def content(kind: type, *derived: str) -> list[str]:
 CONTENT: dict[type, list[str]] = {  # of each part of a session
     Session: content(Session, "_handles", "_interior", "model", "noted", "told"),
     Computation: content(
-        Computation, "bound", "children", "leaf", "people", "room", "shape", "slots", "steps"
+        Computation,
+        "bound",
+        "children",
+        "first",
+        "leaf",
+        "people",
+        "room",
+        "shape",
+        "slots",
+        "steps",
     ),
-    Slots: content(Slots, "shape"),
+    Slots: content(Slots, "leaf", "shape"),
 }
 OF_STEPS = content(Steps, "model")  # these are one field of the session's
 
