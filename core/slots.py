@@ -25,7 +25,6 @@ from core.tries import HOPELESS_SECONDS, SECONDS_MAX, Backoffs, processes_of, wh
 
 BATCH_SECONDS: Final = 0.05  # as many short pieces are given at once as fill this
 
-
 _OWN = (
     "aside", "assigned", "backoffs", "claimed", "done", "failed", "former", "free",
     "fresh", "helpers", "inputs", "lost", "outputs", "paces", "queue", "remaining", "seconds",

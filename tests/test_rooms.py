@@ -16,10 +16,10 @@ import pytest
 from tests import TOP
 
 # Lines of code: no blank lines, comments or docstrings.
-TOGETHER_LINES_MAX = 250
+TOGETHER_LINES_MAX = 265
 TOGETHER = ("computation.py", "worker.py")
-COMPUTATION_LINES_MAX = 1015  # of the core, without its sessions
-SESSIONS_LINES_MAX = 1663
+COMPUTATION_LINES_MAX = 1025  # of the core, without its sessions
+SESSIONS_LINES_MAX = 1735
 FILE_LINES_MAX = 250
 
 ROOMS = ("core", "sim", "transports", "plugins")
@@ -142,7 +142,7 @@ def test_rooms_import_one_way(room: str) -> None:
         assert not imported_rooms(path) & BARRED[room], path
 
 
-def test_the_core_imports_the_standard_library_attrs_and_msgspec_only() -> None:
+def test_the_core_imports_the_standard_library_and_what_makes_its_classes() -> None:
     allowed = CORE_MAY_IMPORT | (sys.stdlib_module_names - IMPURE)
     for path in files("core"):
         assert imported_rooms(path) <= allowed, path
