@@ -12,8 +12,8 @@ Rules it keeps:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from core import columns, stragglers
 from core.cutting import Shape
@@ -163,7 +163,7 @@ class Slots(Room):
         if had and not self.done[i]:
             self.former[i] = tuple(had)
 
-    def remember(self, had: Iterable[tuple[int, list[Node]]]) -> None:
+    def remember(self, had: Iterable[Sequence[Any]]) -> None:
         """The same of many slots, as `had` told."""
         for i, nodes in had:
             self.recall(i, *nodes)

@@ -185,7 +185,8 @@ class FollowingPort(JobPort):
     # -- what a view asks for --------------------------------------------------------------
 
     def send(self, view: View, place: Place, call: Call) -> None:
-        self.look(view)
+        for one in view.chain():  # what this one says may follow from what another was told
+            self.look(one)
         if type(call) is not m.Key:  # which its own host is told, for later
             self.note(place, said(place, call))
         self._port.send(view, place, call)
