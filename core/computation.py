@@ -20,6 +20,7 @@ from mypy_extensions import mypyc_attr
 from core import messages as m
 from core import stragglers
 from core.cutting import Shape
+from core.losses import as_loss
 from core.messages import Facts, Node, Value
 from core.rights import RIGHTS, SAYS
 from core.sessions.model import Membership, Model
@@ -200,7 +201,7 @@ class Computation(Model):
         for i, (output, seconds, *lost) in facts.items():
             if not 0 <= i < len(slots) or slots.done[i]:
                 continue
-            slots.accept(i, output, seconds, *lost)
+            slots.accept(i, output, seconds, *map(as_loss, lost))
             worker = slots.worker[i]
             if worker is not None and not self.leaf:  # its work is not needed
                 slots.worker[i] = None

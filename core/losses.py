@@ -21,6 +21,12 @@ def loss_by(failure: Failure, count: int) -> Loss:
     return count, ((failure.session, failure.partition, failure.error[-PIECE_ERROR_MAX:]),)
 
 
+def as_loss(plain: Value) -> Loss:
+    """What a loss was as plain data, which may have travelled."""
+    count, pieces = plain
+    return count, tuple([(session, partition, error) for session, partition, error in pieces])
+
+
 def shortened(loss: Loss, others: Iterable[Loss]) -> Loss:
     """With no more pieces than there is room for beside those of the `others`."""
     return loss[0], loss[1][: max(0, PIECES_MAX - sum(len(pieces) for _, pieces in others))]

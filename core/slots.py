@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from core import columns, stragglers
 from core.cutting import Shape
-from core.losses import loss_by, shortened
+from core.losses import as_loss, loss_by, shortened
 from core.messages import Failure, Loss
 from core.sessions.messages import Facts, Node, Value, process_of
 from core.sessions.model import Membership, Room
@@ -338,3 +338,4 @@ class Slots(Room):
     def load(self, plain: dict[str, Value]) -> None:
         """Take on what `plain` said."""
         columns.take_on(self, plain, COLUMNS)
+        self.lost = {i: as_loss(loss) for i, loss in plain["lost"]}
