@@ -4,7 +4,7 @@ The sources are the same, and so is every digest. MILLION_NODES_COMPILE=0 never 
 fails where the usual answer is to do without: there is no C compiler, or no mypy. An editable
 install never compiles: what is edited is to be what runs.
 
-Compiled code holds annotations to their word: a list where a tuple is declared is a TypeError there.
+Compiled code holds annotations to their word: a list where a tuple is declared is a TypeError.
 """
 
 from __future__ import annotations
