@@ -13,25 +13,18 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
-
-from mypy_extensions import mypyc_attr
 
 from core import messages as m
 from core import stragglers
 from core.cutting import Shape
 from core.losses import as_loss
-from core.messages import Facts, Node, Value
+from core.messages import REST, Compute, Facts, Node, Value
 from core.rights import RIGHTS, SAYS
 from core.sessions.model import Membership, Model
 from core.slots import Slots
 from core.steps import Steps
 
-Compute: Final = m.Compute  # as a constant of this module it is found faster
-REST: Final = m.Rest()  # one for all: it says nothing more
 
-
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Computation(Model):
     """The replicated state of one session of that shape."""
 
@@ -135,9 +128,8 @@ class Computation(Model):
     def _finished(self, finished: m.Finished, now: float) -> None:
         node, numbers, slots, held = finished.node, finished.slots, self.slots, False
         were_open, pace = slots.remaining, slots.paces.get(node)
-        outputs, lost = finished.outputs, finished.lost
-        for nth, i in enumerate(numbers):
-            held = slots.finish(i, node, outputs[nth], now, lost) or held
+        for i, output in zip(numbers, finished.outputs, strict=True):
+            held = slots.finish(i, node, output, now, finished.lost) or held
         if (slots.backoffs and slots.backoffs.cancel(m.process_of(node))) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
         if not self.leaf:
@@ -206,7 +198,7 @@ class Computation(Model):
             if worker is not None and not self.leaf:  # its work is not needed
                 slots.worker[i] = None
                 slots.rest(worker)
-                self.people.tell(worker, m.Rest())
+                self.people.tell(worker, REST)
         if context and context["inputs"] is not None:
             self._prepared(m.Prepared(context["inputs"]), now)
         self.people.note()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mypy_extensions import mypyc_attr
 
 from core import messages as m
 from core.messages import Value
+from core.sessions.chain import View
 from core.sessions.port import Port
 
 if TYPE_CHECKING:
@@ -25,3 +26,8 @@ class JobPort(Port):
     prepare: Callable[[Worker, str, Value, list[int]], None]
     # Run collect; then `worker.collected(...)` or `worker.raised(...)`.
     collect: Callable[[Worker, str, list[Value]], None]
+
+
+def jobs(view: View) -> JobPort:
+    """The port of a view of a computation."""
+    return cast(JobPort, view.port)

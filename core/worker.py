@@ -7,19 +7,16 @@ keeps it and comes back is not here: that is the participant (`core/sessions/par
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from mypy_extensions import mypyc_attr
 
 from core import messages as m
 from core.computation import Computation
+from core.jobs import jobs
 from core.losses import total_failure
 from core.messages import Value
 from core.sessions.participant import Participant
 from core.sessions.states import LEADING
 from core.steps import loss_of, outputs_left
-
-Finished: Final = m.Finished  # as a constant of this module it is found faster
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -32,16 +29,13 @@ class Worker(Participant):
 
     def _compute(self, command: m.Compute) -> None:
         self.claims, self.unacknowledged = command.slots, None
-        port: Any = self.port
-        port.compute(self, command)
+        jobs(self).compute(self, command)
 
     def _prepare(self, command: m.Prepare) -> None:
-        port: Any = self.port
-        port.prepare(self, self.place.session, command.input, self.model.shape.sizes())
+        jobs(self).prepare(self, self.place.session, command.input, self.model.shape.sizes())
 
     def _collect(self, command: m.Collect) -> None:
-        port: Any = self.port
-        port.collect(self, self.place.session, outputs_left(self.model.slots))
+        jobs(self).collect(self, self.place.session, outputs_left(self.model.slots))
 
     def _hand_up(self, command: m.HandUp) -> None:
         output, lost = command.output, command.lost
@@ -71,7 +65,7 @@ class Worker(Participant):
         """
         if self.is_in(session) and self.claims == tuple(slots):
             self.about = seconds / len(slots)
-            self.publish(Finished(self.node, slots, outputs, seconds))
+            self.publish(m.Finished(self.node, slots, outputs, seconds))
 
     def prepared(self, session: str, inputs: list[Value]) -> None:
         """An input for each slot."""

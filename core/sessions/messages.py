@@ -19,7 +19,7 @@ __all__ = [  # noqa: RUF022  in the order in which they stand here
     "Past", "Arrive", "Redirect", "Wait", "TurnedAway", "Absent", "SendState", "StateTransfer",
     "Vote", "Backup", "Key", "Open", "Leave",
     "Joined", "Left", "Restored", "Alarm", "Moved", "Ended",
-    "Lead", "Supply", "Visit", "Rest", "TakeOver", "KeepBackup", "Go", "Stop",
+    "Lead", "Supply", "Visit", "Rest", "REST", "TakeOver", "KeepBackup", "Go", "Stop",
     "Reply", "as_dict", "process_of",
 ]  # fmt: skip
 
@@ -254,6 +254,9 @@ class Visit(Data, frozen=True):
 
 class Rest(Data, frozen=True):
     """To a participant: what you sent has counted, and there is nothing for you just now."""
+
+
+REST = Rest()  # one for all: it says nothing more
 
 
 class TakeOver(Data, frozen=True):
