@@ -18,11 +18,12 @@ from plugins.jobs.loading import load
 from sim.clock import Clock
 from sim.faults.actions import Fault
 from sim.faults.plans import planned
-from sim.links import places
 from sim.links.each import EachNetwork
 from sim.links.lines import DrawnLines, Lines
 from sim.links.network import Network
+from sim.links.places import PlacedLines
 from sim.measured import arrivals as arriving
+from sim.measured import places
 from sim.measured import tables as recorded
 from sim.options import ARRIVAL_SECONDS, NODES, SETTLING_SECONDS, WorldOptions
 from sim.record import Record
@@ -95,7 +96,7 @@ class Blueprint:
         if not latency.startswith(places.PREFIX):
             return DrawnLines(clock, self.table("latency", o.latency))
         table = places.read(latency.removeprefix(places.PREFIX))
-        return places.PlacedLines(clock, table, self.nodes, f"{o.seed}/places")
+        return PlacedLines(clock, table, self.nodes, f"{o.seed}/places")
 
 
 def _nodes(options: WorldOptions, replayed: recorded.Trace | None) -> int:

@@ -22,7 +22,7 @@ from plugins.console.options import Must, option
 from plugins.console.shared import real, whole
 from sim.faults import plans
 from sim.faults.actions import Fault
-from sim.links import places
+from sim.measured import places
 from sim.measured import tables as recorded
 
 NODES = 1000  # where neither they nor recorded ones are given

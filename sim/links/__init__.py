@@ -7,7 +7,7 @@ In the order in which to read it:
 - `each.py`: `EachNetwork`, where everyone has a copy of its own, and they are compared.
 - `failing.py`: `Links`, once a fault may happen: each of two nodes has its end of one connection,
   which keeps its order and breaks as a whole.
-- `places.py`: links that are as long as somebody has measured.
+- `places.py`: links that are as long as somebody has measured (`sim/measured/places.py`).
 
 A world makes one of these, and calls it; they call the core, the clock and the work.
 """

@@ -13,7 +13,7 @@ from plugins.console.exits import Exit
 from plugins.console.options import BadOption, Option, of, one, option, taken
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
 from sim.command.options import SCRIPT
-from sim.links import places
+from sim.measured import places
 from sim.options import Job, Times, Tree, Trouble
 from sim.sweep import file
 from sim.sweep.points import Point, grid

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from sim.measured import places
+
 TICK = 0.001
 
 
@@ -38,3 +40,12 @@ FJ,ID,9,50,0,0,1
 TV,FJ,9,8,0,0,1
 """
 TRACE = "who,arrival,lifetime\na,4.5,100\nb,0,\nc,1.25,2\nd,1.25,1.5\n"
+
+
+def table(text: str) -> dict[str, dict[str, float]]:
+    """The full table, by names."""
+    found = places.read(written(text))
+    return {
+        one: dict(zip(found.names, row, strict=True))
+        for one, row in zip(found.names, found.milliseconds, strict=True)
+    }
