@@ -15,7 +15,8 @@ from typing import Any, NoReturn, TypeVar
 from plugins.console import distributions
 from plugins.console.tables import SECONDS_MAX
 from plugins.jobs.loading import NAMES, is_path
-from plugins.jobs.values import SEEDS, is_seed, is_text, plain
+from plugins.jobs.texts import is_text
+from plugins.jobs.values import plain
 
 RENAME = "rename it, or have the locale be one of UTF-8 (LC_ALL=C.UTF-8)"
 
@@ -51,6 +52,15 @@ def number(
 def between(low: int, high: int) -> Callable[[str], int]:
     """A whole number from `low` to `high`."""
     return number(int, f"a whole number from {low} to {high}", lambda n: low <= n <= high)
+
+
+_SEEDS = range(-(2**63), 2**63)
+SEEDS = "from -2^63 to 2^63 - 1"
+
+
+def is_seed(number: object) -> bool:
+    """Whether it may be what all randomness comes from."""
+    return isinstance(number, int) and not isinstance(number, bool) and number in _SEEDS
 
 
 COUNT = number(int, "a whole number, 1 or more, below 10^15", lambda n: 1 <= n < 10**15)

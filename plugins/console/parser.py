@@ -12,7 +12,7 @@ import attrs
 from plugins.console.checks import RENAME
 from plugins.console.distributions import KINDS
 from plugins.console.options import BadOption, Option
-from plugins.jobs.values import is_text
+from plugins.jobs.texts import is_text
 
 
 class Parser(argparse.ArgumentParser):

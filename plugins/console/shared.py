@@ -16,7 +16,6 @@ from plugins.console.cores import cores
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, Must, option, switch
 from plugins.fanout import CHILDREN_PREFERRED, choose_fanout
-from plugins.jobs.values import SEEDS, is_seed
 
 JOB = "plugins.demo"  # by default
 
@@ -143,7 +142,7 @@ def keep_going() -> Any:
 
 def seed(drawn: str) -> Any:
     """`drawn` is what comes from it."""
-    must = Must(is_seed, f"a whole number {SEEDS}")
+    must = Must(checks.is_seed, f"a whole number {checks.SEEDS}")
     return option(0, "S", checks.SEED, f"a whole number; {drawn} drawn from it", must=must)
 
 

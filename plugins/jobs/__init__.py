@@ -2,6 +2,7 @@
 
 - `loading.py`: a module name or a file becomes a job's functions, or one line says why not.
 - `values.py`: plain data, the one definition of what travels, with the check and the copies.
+- `texts.py`: text that can be written anywhere.
 - `failing.py`: what a person needs to know of an exception.
 - `files.py`: for jobs themselves: files that they are given by their path.
 

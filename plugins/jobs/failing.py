@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from plugins.jobs import values
-from plugins.jobs.values import writable
+from plugins.jobs.texts import writable
 
 TEXT_MAX = 10_000  # characters of a traceback
 LINE_MAX = 500  # of what is told in one line

@@ -31,8 +31,6 @@ SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _MARK = ARRAY.encode()
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 _AS_THEY_ARE = frozenset({type(None), bool, float, bytes})
-_SEEDS = range(-(2**63), 2**63)
-SEEDS = "from -2^63 to 2^63 - 1"
 _BASES: dict[type, Callable[[Any], Any]] = {  # how to get the very type, whatever a subclass does
     str: str.__str__,
     int: int.__int__,
@@ -111,21 +109,6 @@ def unpacked(data: bytes | mmap) -> Value:
 def has_arrays(data: bytes | mmap) -> bool:
     """Whether there may be arrays in what is packed there."""
     return data.find(_MARK) >= 0
-
-
-def is_text(text: str) -> bool:
-    """Whether every encoding of Unicode has it."""
-    return text.isprintable() or writable(text) == text
-
-
-def is_seed(number: object) -> bool:
-    """Whether it may be what all randomness comes from."""
-    return isinstance(number, int) and not isinstance(number, bool) and number in _SEEDS
-
-
-def writable(text: str) -> str:
-    """With escapes in place of what no encoding has."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # -- what is refused -----------------------------------------------------------------------
