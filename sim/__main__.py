@@ -87,7 +87,7 @@ def _tell(report: Report, wanted: Options) -> int:
     text = telling.as_json(report) if wanted.json else summary.table(report)
     if wanted.follow is not None and not wanted.json:
         text = f"\n{text}"
-    return ending.told(PROGRAM, report, text)
+    return telling.told(PROGRAM, report, text)
 
 
 def _how_far(world: World) -> str:

@@ -176,7 +176,7 @@ def _told(wanted: HostOptions, report: summary.Report | None, missing: str) -> i
         _note("interrupted")
         return Exit.INTERRUPTED
     text = telling.as_json(report) if wanted.json else summary.table(report)
-    code = ending.told(PROGRAM, report, text)
+    code = telling.told(PROGRAM, report, text)
     if missing and report.failure is None:
         _note(f"{wanted.store} is not complete: {missing}")
     return code or (Exit.FAILED if missing else Exit.FINISHED)

@@ -1,7 +1,8 @@
 """How every command begins and ends: what is caught, the last word, the exit code.
 
-A command reads its options within `asking`, does its work, and hands what came of it to `told`.
-`run` stands around all of that, and turns what ends a command early into its exit code.
+A command reads its options within `asking`, does its work, and hands what came of it to
+`telling.told`. `run` stands around all of that, and turns what ends a command early into its exit
+code.
 """
 
 from __future__ import annotations
@@ -9,12 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
-from core.messages import Failure
 from plugins.console import streams
 from plugins.console.exits import Exit
-from plugins.console.telling import Lost, failure_line
 
 
 class Ended(Exception):
@@ -55,32 +53,3 @@ def asking(
         raise Ended(Exit.MISUSED, str(error)) from None
     except KeyboardInterrupt:
         raise Ended(Exit.INTERRUPTED, interrupted) from None
-
-
-class Report(Protocol):
-    """What the end of a report is about."""
-
-    @property
-    def failure(self) -> Failure | None: ...
-    @property
-    def lost(self) -> Lost | None: ...
-    @property
-    def partitions(self) -> int: ...
-
-
-def told(program: str, report: Report, text: str) -> int:
-    """Print the answer, and what went wrong. Returns the exit code."""
-    if code := streams.answer(program, text):
-        return code
-    failure, lost = report.failure, report.lost
-    if failure is not None:
-        if "\n" in failure.error.strip():
-            streams.aside(failure.error.rstrip())
-        streams.complain(program, failure_line(failure))
-        return Exit.FAILED
-    if lost is not None:
-        if lost.tracebacks:
-            streams.aside(lost.tracebacks)
-        streams.complain(program, lost.line(report.partitions))
-        return Exit.INCOMPLETE
-    return Exit.FINISHED

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 from core.messages import Failure
-from plugins.console import ending
+from plugins.console import telling
 from plugins.console.telling import counted, short
 
 Row = tuple[str, str]
@@ -19,7 +19,7 @@ Row = tuple[str, str]
 BLANK: Row = ("", "")
 
 
-class Report(ending.Report, Protocol):
+class Report(telling.Report, Protocol):
     """What both reports have."""
 
     @property

@@ -1,4 +1,7 @@
-"""How a run went, in words: what every summary has in common, for people and as JSON."""
+"""How a run went, in words: what every summary has in common, for people and as JSON.
+
+The last word is `told`: the answer, what went wrong, and which exit code that is.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import json
 import math
 import reprlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import msgspec
 
 from core.messages import Failure
+from plugins.console import streams
+from plugins.console.exits import Exit
 
 SHORT = 240  # characters of a value in a table
 TRACEBACKS_MAX = 3  # of what is missing from a result
@@ -72,6 +77,38 @@ def failure_line(failure: Failure) -> str:
     if failure.partition is None:
         where = "prepare or collect"
     return f"the job failed in session {failure.session}, {where}: {error[-1]}"
+
+
+# -- the last word -------------------------------------------------------------------------
+
+
+class Report(Protocol):
+    """What the end of a report is about."""
+
+    @property
+    def failure(self) -> Failure | None: ...
+    @property
+    def lost(self) -> Lost | None: ...
+    @property
+    def partitions(self) -> int: ...
+
+
+def told(program: str, report: Report, text: str) -> int:
+    """Print the answer, and what went wrong. Returns the exit code."""
+    if code := streams.answer(program, text):
+        return code
+    failure, lost = report.failure, report.lost
+    if failure is not None:
+        if "\n" in failure.error.strip():
+            streams.aside(failure.error.rstrip())
+        streams.complain(program, failure_line(failure))
+        return Exit.FAILED
+    if lost is not None:
+        if lost.tracebacks:
+            streams.aside(lost.tracebacks)
+        streams.complain(program, lost.line(report.partitions))
+        return Exit.INCOMPLETE
+    return Exit.FINISHED
 
 
 # -- for people ----------------------------------------------------------------------------
