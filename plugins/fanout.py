@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from core import Shape
-
 CHILDREN_PREFERRED = 100
 
 
@@ -13,7 +11,9 @@ def choose_fanout(partitions: int) -> int:
     As few levels as leave nobody with more than CHILDREN_PREFERRED children, then the least fanout
     that needs no further level.
     """
-    levels = Shape.root(partitions, CHILDREN_PREFERRED).levels
+    levels = 1  # as of `core.Shape`, which takes a while to load: help names some of these
+    while CHILDREN_PREFERRED**levels < partitions:
+        levels += 1
     fanout = 2
     while fanout**levels < partitions:
         fanout += 1

@@ -15,7 +15,7 @@ In the order in which to read it:
 
 Where a default stands: for `World` and `python -m sim` in `sim/options.py`, for `python -m
 transports.tcp` in `transports/command/wanted.py` (its heartbeat where that is kept, in
-`transports/net/heartbeat.py`), of both in `shared.py`; for the search and a sweep in
+`transports/net/figures.py`), of both in `shared.py`; for the search and a sweep in
 `Options` of `sim/search/options.py` and `sim/sweep/options.py`, for a page in `sim/report.py`.
 
 Whoever has a command line calls these; they know of none, and import nothing of it.

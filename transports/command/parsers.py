@@ -19,7 +19,7 @@ from transports.command.wanted import (
     StatusOptions,
 )
 from transports.net import addresses
-from transports.net.security import TOKEN_VARIABLE
+from transports.net.figures import TOKEN_VARIABLE
 
 MEANINGS = {
     Exit.FINISHED: exits.RESULT,

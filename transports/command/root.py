@@ -42,7 +42,7 @@ from transports.command.wanted import CORES, LOCAL_BOTS, HostOptions
 from transports.logs import event
 from transports.net import wire
 from transports.net.connection import Peer
-from transports.net.security import TOKEN_VARIABLE
+from transports.net.figures import TOKEN_VARIABLE
 from transports.process.keys import digest_of
 from transports.process.process import Process, nodes_of
 from transports.process.store import SqliteStore

@@ -18,10 +18,8 @@ from plugins.console.cores import cores
 from plugins.console.options import OPTION, Option, option, switch
 from transports.net import addresses
 from transports.net.addresses import Address
-from transports.net.heartbeat import HEARTBEAT_SECONDS
-from transports.net.security import TOKEN_BYTES_MIN, TOKEN_VARIABLE
-from transports.values.blobs import LEFT_BYTES_MAX, LEFT_SHARE, MEMORY_BYTES_MAX
-from transports.values.handles import LARGE_BYTES
+from transports.net.figures import HEARTBEAT_SECONDS, TOKEN_BYTES_MIN, TOKEN_VARIABLE
+from transports.values.figures import LARGE_BYTES, LEFT_BYTES_MAX, LEFT_SHARE, MEMORY_BYTES_MAX
 
 PROGRAM = "python -m transports.tcp"
 PORT = 7411

@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 import trio
 
+from transports.net.figures import HEARTBEAT_SECONDS as HEARTBEAT_SECONDS  # for others, too
 from transports.net.peer import Link, Peer
 from transports.net.wire import Ping, encode
 
-HEARTBEAT_SECONDS = 15.0  # unless another is wanted
 SWEEPS = 12  # looks for the silent within one heartbeat
 PING_SWEEPS = SWEEPS // 3  # from one time that it says that it lives to the next
 

@@ -23,9 +23,8 @@ from typing import NoReturn
 import attrs
 
 from transports.logs import event
+from transports.net.figures import TOKEN_BYTES_MAX, TOKEN_BYTES_MIN, TOKEN_VARIABLE
 
-TOKEN_VARIABLE = "MILLION_NODES_TOKEN"
-TOKEN_BYTES_MIN, TOKEN_BYTES_MAX = 16, 4096
 MAKE_TOKEN = "python -c 'import secrets; print(secrets.token_hex())' > FILE; chmod 600 FILE"
 
 

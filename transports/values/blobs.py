@@ -17,13 +17,11 @@ from types import TracebackType
 
 from core.messages import Value
 from plugins.jobs.values import unpacked
+from transports.values.figures import LEFT_BYTES_MAX, LEFT_SHARE, MEMORY_BYTES_MAX
 from transports.values.files import PIECE_BYTES, Draft, NoRoom, loaded
 from transports.values.folder import OwnFolder
 from transports.values.handles import KEY, Handle, is_handle, is_name
 
-LEFT_SHARE = 20  # of a disk, one part of so many is left free of what others bring,
-LEFT_BYTES_MAX = 2**30  # but no more than that
-MEMORY_BYTES_MAX = 2**27  # of what cannot be written now
 QUIET_SECONDS = 60.0  # in which all could be written, before it is said that there is room again
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from core import messages as m
 from core.messages import Command, Message, Value
+from transports.values.figures import LARGE_BYTES as LARGE_BYTES  # for others, too
 
-LARGE_BYTES = 2048  # of msgpack; what is longer is a blob
 BLOB_BYTES_MAX = 2**31
 KEY = "\0blob"
 

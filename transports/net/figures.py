@@ -1,0 +1,8 @@
+"""What options say of connections, and connections keep.
+
+It imports nothing, so that a command line can be read and explained without Trio and TLS.
+"""
+
+HEARTBEAT_SECONDS = 15.0  # unless another is wanted
+TOKEN_VARIABLE = "MILLION_NODES_TOKEN"
+TOKEN_BYTES_MIN, TOKEN_BYTES_MAX = 16, 4096
