@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.sweep.table import GIVEN
+from sim.sweep.points import GIVEN
 
 if TYPE_CHECKING:
     import polars

@@ -23,6 +23,7 @@ PARAMETERS = {
     name: field for name, field in attrs.fields_dict(WorldOptions).items() if name not in NOT_SWEPT
 }
 LEADING = ("nodes", "partitions", "fanout", "latency")  # in this order, then any others, the seed
+GIVEN = {**dict.fromkeys(LEADING, "int"), "latency": "str", "seed": "int"}  # columns of each table
 RUNS_MAX = 1_000_000
 SEED_MAX = 2**63  # in a column of whole numbers
 

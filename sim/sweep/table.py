@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sim.faults import script
 from sim.faults.actions import Fault
 from sim.sweep.outcome import FIGURES, Outcome
-from sim.sweep.points import LEADING, PARAMETERS, Point
+from sim.sweep.points import GIVEN, PARAMETERS, Point
 
 if TYPE_CHECKING:
     import polars
 
 Row = dict[str, Any]
 
-GIVEN = {**dict.fromkeys(LEADING, "int"), "latency": "str", "seed": "int"}  # in every table
 RENAMED = {"faults": "faults_happened"}  # the other faults are those that were given
 FOUND = {RENAMED.get(name, name): kind for name, kind in FIGURES.items() if name not in GIVEN}
 NUMBER_MAX = 2**63  # in a column of whole numbers
