@@ -15,11 +15,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from mmap import mmap
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from core.messages import Value
+if TYPE_CHECKING:
+    from core.messages import Value
 
 NESTING_MAX = 100  # lists and dicts within each other
 RESERVED = "\0"  # what begins a key that is not for jobs to use

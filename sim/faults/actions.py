@@ -5,9 +5,12 @@ Plain data. `script` reads and writes them as lines of text, `injection` does th
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from core.messages import Node
+if TYPE_CHECKING:
+    from core.messages import Node
 
 SUBMITTER: Node = 0  # unless a world says otherwise
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
-from core import Shape
 from sim.faults import actions as a
 from sim.faults import script
 from sim.faults.actions import SUBMITTER, Action, Fault, Target
+
+if TYPE_CHECKING:
+    from core import Shape
 
 UNTIL_SECONDS = 60.0  # then all is healed and everyone restarted
 
@@ -42,7 +45,7 @@ def read(path: str) -> tuple[Fault, ...]:
 
 
 Steps = list[tuple[float, Action]]  # seconds from the first, and what then
-Kind = Callable[[Random, int, Shape], Steps]
+Kind = Callable[[Random, int, "Shape"], Steps]
 
 # -- drawing -------------------------------------------------------------------------------
 

@@ -13,13 +13,15 @@ from decimal import Decimal
 from functools import cache
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from core.messages import Node
 from sim.faults import actions
 from sim.faults.actions import Action, Fault, Target
+
+if TYPE_CHECKING:
+    from core.messages import Node
 
 NODES_MAX = 10_000_000  # of one list: a digit too many should not fill the memory
 SECONDS_MAX = 1e6  # a week and a half

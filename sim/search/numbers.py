@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from core.messages import Node
 from sim.faults.actions import Fault, Nodes
+
+if TYPE_CHECKING:
+    from core.messages import Node
 
 SINGLE_NODES = ("node", "one", "other")  # fields of actions that are a node's number
 

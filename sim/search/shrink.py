@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from math import ceil
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from core.messages import Node
 from plugins.console.distributions import Distribution, parse
 from sim.faults.actions import Fault, Nodes
 from sim.search.numbers import renumbered
-from sim.search.trial import Trial
+
+if TYPE_CHECKING:
+    from core.messages import Node
+    from sim.search.trial import Trial
 
 RUNS_MAX = 300
 SECONDS_MAX = 60.0  # of wall time

@@ -25,8 +25,8 @@ Where too much is refused:
 Before two processes talk they meet: `meeting.py`, for who dials and for who is dialled. It uses
 `dialling.py` (sockets, and when to try again), `tls.py`, and `greeting.py` (who is there, and
 whether it may take part). `directory.py` knows who is called what, `addresses.py` how an address is
-written, `security.py` what options say of tokens and certificates, `figures.py` has the numbers that
-their help names.
+written, `security.py` what options say of tokens and certificates, `figures.py` which numbers their
+help names.
 
 In which order to read it: `wire.py`, `frames.py`, `limits.py`, `peer.py`, `reading.py`,
 `writing.py`, `connection.py`; then `greeting.py` and `meeting.py`. Nothing here imports
