@@ -26,7 +26,23 @@ if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is st
 
     early.hear()
 
-from sim.record import Report
-from sim.world import World
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["Report", "World"]
+
+if TYPE_CHECKING:
+    from sim.record import Report
+    from sim.world import World
+else:
+
+    def __getattr__(name: str) -> Any:
+        """A world is loaded when it is asked for: it takes a while, and no help needs one."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from sim.record import Report
+        from sim.world import World
+
+        return {"Report": Report, "World": World}[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -16,7 +16,6 @@ from plugins.console import distributions
 from plugins.console.tables import SECONDS_MAX
 from plugins.jobs.loading import NAMES, is_path
 from plugins.jobs.texts import is_text
-from plugins.jobs.values import plain
 
 RENAME = "rename it, or have the locale be one of UTF-8 (LC_ALL=C.UTF-8)"
 
@@ -89,6 +88,8 @@ def distribution(text: str) -> str:
 
 def plain_data(text: str) -> Any:
     """JSON, else the text itself."""
+    from plugins.jobs.values import plain  # with msgspec, which no help needs
+
     try:
         value = json.loads(text, parse_constant=_no_json)
     except ValueError:

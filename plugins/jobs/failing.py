@@ -10,7 +10,6 @@ import re
 import traceback
 from pathlib import Path
 
-from plugins.jobs import values
 from plugins.jobs.texts import writable
 
 TEXT_MAX = 10_000  # characters of a traceback
@@ -22,7 +21,7 @@ _NO_ROOM = (  # on a disk, for an open file, in a table of the kernel
 )  # fmt: skip
 _FILE = re.compile(r".*_[0-9a-f]{16}").fullmatch  # how a module made of a job file is called
 _TOP = Path(__file__).parents[2]
-_OWN = (f"{_TOP}/sim/", f"{_TOP}/transports/", values.__file__, __file__)
+_OWN = (f"{_TOP}/sim/", f"{_TOP}/transports/", f"{_TOP}/plugins/jobs/values.py", __file__)
 
 
 def told(error: BaseException) -> str:

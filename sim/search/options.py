@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -13,12 +13,14 @@ from plugins.console import checks, exits, shared
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, of, option, switch
 from plugins.console.parser import Parser, paragraphs
-from sim.search import report
-from sim.search.results import Source
 from sim.search.shrink import SECONDS_MAX
-from sim.search.trial import Trial
+
+if TYPE_CHECKING:
+    from sim.search.results import Source
+    from sim.search.trial import Trial
 
 PROGRAM = "python -m sim.search"
+TRIALS = "sim.search.trial"  # the module that draws and runs them
 SEEDS, SHARE_TWICE = 1000, 0.05  # of many
 ALWAYS = 1.0  # a single one is run twice
 
@@ -121,6 +123,8 @@ def _otherwise(named: dict[str, Any], single: bool) -> dict[str, Any]:
 
 
 def _saved(path: Path) -> Trial:
+    from sim.search import report  # with the simulator, which takes a while to load
+
     try:
         return report.load(path)
     except OSError as error:

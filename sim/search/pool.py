@@ -16,10 +16,10 @@ from multiprocessing.connection import wait
 import attrs
 
 from sim.search.invariants import IN_TIME
+from sim.search.options import TRIALS
 from sim.search.process import Worker
 from sim.search.results import Result, Run, Source
 
-TRIALS = "sim.search.trial"
 TOLD_FACTOR = 5  # how much longer a run may take that tells its events
 TICK_SECONDS = 0.2  # between two looks at how far the search is
 SETTLING_SECONDS = 1.0  # that a failure waits for the other workers' runs

@@ -7,14 +7,39 @@ import sys
 import time
 from collections.abc import Iterator
 
-from plugins.console.progress import Progress
+from plugins.console import streams
+from plugins.console.ending import Ended
+from plugins.console.exits import Exit
+from plugins.console.progress import Progress, progress
 from sim.search import report
 from sim.search.failing import Inquiry
 from sim.search.invariants import IN_TIME
-from sim.search.options import Options
+from sim.search.options import PROGRAM, Options
 from sim.search.pool import Pool
 from sim.search.report import Failure, Tally
 from sim.search.results import Result, Run, Source, seed_of
+
+
+def searched(wanted: Options, trials: str) -> int:
+    """Search with `draw` and `run` of the module `trials`. Returns the exit code."""
+    try:
+        return _searched(wanted, trials)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, say
+        streams.complain(PROGRAM, f"the search cannot go on: {error}")
+        return streams.silenced(Exit.FAILED)
+
+
+def _searched(wanted: Options, trials: str) -> int:
+    with (
+        Pool(wanted.jobs, wanted.limit, wanted.hash_seeds, trials) as pool,
+        progress(None if wanted.verbose else sys.stderr) as live,
+    ):
+        search = Search(wanted, pool, live)
+        if search.search():
+            raise Ended(Exit.INTERRUPTED, f"interrupted after {search.tally.seeds:,} seeds")
+        return Exit.FAILED if search.tally.failed else Exit.FINISHED
 
 
 class Search:

@@ -13,7 +13,23 @@ In the order in which to read it: `points.py` (what is to be run; a parameter's 
 `options.py` and `__main__.py`, the command line, which is on top of all of them.
 """
 
-from sim.sweep.points import grid
-from sim.sweep.running import run, sweep
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["grid", "run", "sweep"]
+
+if TYPE_CHECKING:
+    from sim.sweep.points import grid
+    from sim.sweep.running import run, sweep
+else:
+
+    def __getattr__(name: str) -> Any:
+        """What runs is loaded when it is asked for: it takes a while, and no help needs it."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from sim.sweep.points import grid
+        from sim.sweep.running import run, sweep
+
+        return {"grid": grid, "run": run, "sweep": sweep}[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from itertools import islice, product
 from math import prod
-from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import attrs
 
 from sim.options import NODES, WorldOptions
-from sim.world import World
 
 Point = dict[str, Any]  # the arguments of World that were given
 
@@ -101,6 +99,11 @@ def _try(point: Point, axes: Mapping[str, list[Any]]) -> None:
 
 
 def _try_one(point: Point) -> None:
+    # They take a while to load, and the help of a sweep, which shows the parameters, has no points.
+    from multiprocessing.reduction import ForkingPickler
+
+    from sim.world import World
+
     try:
         ForkingPickler.dumps(point)
     except Exception as error:  # noqa: BLE001 - each kind of object has its own way to refuse
