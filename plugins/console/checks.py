@@ -109,7 +109,12 @@ def _no_json(constant: str) -> NoReturn:
 def job(text: str) -> str:
     if not text:
         raise wrong(text, f"names no job; {NAMES}")
-    if is_path(text) and not is_text(os.path.abspath(text)):
+    try:
+        path = os.path.abspath(text) if is_path(text) else ""
+    except FileNotFoundError:
+        why = "is in the present folder, which is not there any more: give a path from /"
+        raise wrong(text, why) from None
+    if not is_text(path):
         raise wrong(text, f"is in a folder whose name is no UTF-8 text: {RENAME}")
     return text
 

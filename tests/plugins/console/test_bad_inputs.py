@@ -84,6 +84,22 @@ def test_a_folder_whose_name_cannot_be_told_is_one_line(
     assert "is in a folder whose name is no UTF-8 text" in line
 
 
+@pytest.mark.parametrize("command", [SIM, TCP], ids=lambda command: command[0])
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    own = (sys.executable, "-m", *command, "--job", "./job.py")
+    done = subprocess.run(
+        ["bash", "-c", 'rmdir "$PWD"; exec "$@"', "bash", *own],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--job: './job.py' is in the present folder, which is not there any more" in done.stderr
+
+
 def test_a_name_in_another_locale_is_one_line(tmp_path: Path) -> None:
     """In which the program cannot tell what was given."""
     ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}

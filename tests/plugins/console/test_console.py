@@ -140,21 +140,44 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # who began the tests 
 
 class Finder:
     def find_spec(self, name, path, target=None):
-        if name == "core":
+        if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Finder())
 """
 
 
-@pytest.mark.parametrize("name", ["sim", "sim.report", "sim.search", "sim.sweep", "transports.tcp"])
-def test_ctrl_c_while_it_is_loaded_is_a_word(tmp_path: Path, name: str) -> None:
-    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+def interrupted(folder: Path, module: str, *words: str) -> tuple[str, int]:
+    """What a command says that is interrupted when it is to load `module`, and how it ends."""
+    (folder / "sitecustomize.py").write_text(INTERRUPTING.replace("{module!r}", repr(module)))
     done = subprocess.run(
-        [sys.executable, "-m", name], cwd=TOP, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-m", *words], cwd=TOP, env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
-    assert (done.stderr, done.returncode) == ("interrupted\n", -signal.SIGINT)
+    return done.stderr, done.returncode
+
+
+@pytest.mark.parametrize("name", ["sim", "sim.report", "sim.search", "sim.sweep", "transports.tcp"])
+def test_ctrl_c_before_options_are_read_is_a_word(tmp_path: Path, name: str) -> None:
+    assert interrupted(tmp_path, "argparse", name) == ("interrupted\n", -signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("words", "module", "told"),
+    [
+        (("sim",), "core", "interrupted before the run began"),
+        (("sim.report", "folder"), "polars", "interrupted, nothing was written"),
+        (("sim.search",), "core", "interrupted"),
+        (("sim.sweep", "--out", "{folder}/out.csv"), "core", "interrupted before the first run"),
+        (("transports.tcp",), "core", "interrupted"),
+        (("transports.tcp", "status", "127.0.0.1:1"), "trio", "interrupted"),
+    ],
+)
+def test_ctrl_c_while_what_runs_is_loaded_is_a_word(
+    tmp_path: Path, words: tuple[str, ...], module: str, told: str
+) -> None:
+    words = tuple(word.replace("{folder}", str(tmp_path)) for word in words)
+    assert interrupted(tmp_path, module, *words) == (f"python -m {words[0]}: {told}\n", 130)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
