@@ -40,3 +40,5 @@ def test_an_arrow_up_is_drawn_where_none_leads_down() -> None:
     up, down = ("a/b", "a"), ("a", "a/b")
     assert house.thinned(Counter([up])) == {up}
     assert house.thinned(Counter([up, down])) == {down}
+    over, further = ("a", "a/c"), ("a/c", "a/b")
+    assert house.thinned(Counter([up, over, further])) == {over, further}

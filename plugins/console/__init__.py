@@ -18,5 +18,8 @@ transports.tcp` in `transports/command/wanted.py` (its heartbeat where that is k
 `transports/net/figures.py`), of both in `shared.py`; for the search and a sweep in
 `Options` of `sim/search/options.py` and `sim/sweep/options.py`, for a page in `sim/report.py`.
 
+What is needed to read options, and to explain them, loads little: not the core, nor anything that
+runs. A command imports these once it knows what is wanted, so its help is there at once.
+
 Whoever has a command line calls these; they know of none, and import nothing of it.
 """

@@ -2,8 +2,10 @@
 
 - `options.py`: the options of a world (`sim.options` has them, with their defaults), and what the
   command line alone has.
+- `running.py`: what is done then, from the world to the exit code.
 - `follow.py`: a world that tells the life of one node.
 - `progress.py`, `summary.py`: what is told while a run goes on, and at its end.
 
-`sim.__main__` puts them together. A sweep takes from here how a run that could not finish is told.
+`sim.__main__` reads the options, and only then loads what runs. A sweep takes from here how a run
+that could not finish is told.
 """

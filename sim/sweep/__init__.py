@@ -9,8 +9,8 @@ Each run has a process of its own. `sweep` returns a polars DataFrame with a row
 
 In the order in which to read it: `points.py` (what is to be run; a parameter's default is that of
 `sim.options`), `outcome.py`, `process.py` and `running.py` (each run in a process of its own),
-`table.py` and `file.py` (a row a run), `overview.py` and `theory.py` (what is seen in it), then
-`options.py` and `__main__.py`, the command line, which is on top of all of them.
+`table.py` and `file.py` (a row a run), `overview.py` and `theory.py` (what is seen in it), then the
+command line, which is on top of all of them: `options.py`, `sweeping.py` and `__main__.py`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -4,7 +4,7 @@ What would be a hairball is folded:
 - Two top-level folders have one arrow, whichever of their folders import.
 - An arrow is left out where others lead to the same place, unless it stands for many imports.
 - Files that lie in a top-level folder itself import its folders, and are imported by them: only the
-  arrow down is drawn.
+  arrows down are drawn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests import TOP
@@ -52,16 +52,16 @@ def _is_inside(arrow: Arrow) -> bool:
 
 def thinned(arrows: Counter[Arrow]) -> set[Arrow]:
     """Those that are drawn, of these with so many imports each."""
-    left = {(one, other) for one, other in arrows if _is_down(one, other, arrows)}
+    left = {(one, other) for one, other in arrows if _is_down(one, other, {*arrows})}
     for arrow in sorted(left, key=lambda arrow: (arrows[arrow], arrow)):
         if arrows[arrow] < MANY and arrow[::-1] not in left and _leads(*arrow, left - {arrow}):
             left.remove(arrow)
     return left
 
 
-def _is_down(one: str, other: str, arrows: Collection[Arrow]) -> bool:
-    """Whether it is not one back to the files above."""
-    return not (other == _top(one) and (other, one) in arrows)
+def _is_down(one: str, other: str, arrows: set[Arrow]) -> bool:
+    """Whether it is not one back to the files above, which import it or what imports it."""
+    return not (other == _top(one) and _leads(other, one, arrows))
 
 
 def _leads(one: str, other: str, arrows: set[Arrow]) -> bool:
