@@ -5,7 +5,8 @@ content, in the folder of each process that needs it. The message carries its *h
 order in which to read it:
 
 - `handles.py`: what a handle is, and which are in a message. `files.py`: values as files, written
-  under another name until they are complete. `folder.py`: whose a folder is.
+  under another name until they are complete. `folder.py`: whose a folder is. `figures.py`: what is
+  large, and how much room is left, in numbers that help names.
 - `blobs.py`: **`Blobs`**, all that one process has, also what there is no room for on its disk now.
 - `transfer.py`: **`Transfers`**, the way in for the rest of the process: `fetch` what is wanted,
   `received` what others say of blobs, `lost` who is gone. It has one `Fetching` for each blob that
