@@ -50,6 +50,7 @@ class Work:
         self._mask = len(delay_ticks or [0]) - 1
         self._piece_ticks = clock.ticks(piece_seconds)
         self._timeout = piece_timeout
+        self._done = self._computed  # bound once: each call under way would keep one of its own
         self.calls = {"prepare": 0, "compute": 0, "collect": 0}
         self.running = 0  # calls that have begun and not ended
         self.trace: Recorder | None = None
@@ -74,7 +75,7 @@ class Work:
         except BaseException as error:  # noqa: BLE001 - of the job's cost
             why = self._told(error)
             return self.clock.at(self.clock.tick, (self._cost_failed, worker, command, why))
-        return self._end_after(ticks, (self._computed, worker, command, ticks))
+        return self._end_after(ticks, (self._done, worker, command, ticks))
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
         self.running += 1
