@@ -58,7 +58,7 @@ def test_the_fanout_that_a_world_chooses_is_told() -> None:
 
 def test_everything_a_report_counts_has_a_column() -> None:
     row = sweep({"nodes": 2}).to_dicts()[0]
-    rest = {"result", "failure", "lost", "faults", "faults_in_vain"}
+    rest = {"result", "failure", "lost", "faults", "faults_in_vain", "compiled"}
     assert set(row) >= {field.name for field in attrs.fields(Report)} - rest
 
 
