@@ -100,7 +100,7 @@ def test_what_is_lost_is_done_and_nobody_is_to_blame_for_it() -> None:
     assert steps.outputs_left(slots) == ["out", "some"]
     assert steps.loss_of(slots) == (4, (*slots.lost[0][1], ("0-2", 7, "no")))
     assert not steps.all_lost(slots)
-    assert copied(slots).plain() == wired(slots.plain())
+    assert wired(copied(slots).plain()) == wired(slots.plain())
 
 
 def test_no_session_tells_of_more_pieces_that_are_lost_than_fit_into_its_messages() -> None:
