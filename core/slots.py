@@ -107,11 +107,11 @@ class Slots(Room):
         """`node`, and before it those `below`, has failed at slot `i`, which it has no more."""
         tried = below if node in below else (node, *below)
         self.failed[i] = (*self.failed.get(i, ()), *tried)
-        if not (below and self.shape.keep_going):  # else it has paused in the session below
+        if not (below and self.shape.keep_going):  # else its backoff was in the session below
             self.backoffs.begin(process_of(node), now)
 
     def resume(self, now: float) -> None:
-        """Those whose pause is over may have something again, and what others had for too long."""
+        """Whose backoff is over may have something again, and what others had for too long."""
         self.backoffs.end(now)
         stragglers.set_aside(self, now)
 
@@ -274,7 +274,7 @@ class Slots(Room):
     # -- what admission asks ---------------------------------------------------------------
 
     def watch(self, due: float | None, short: bool) -> None:
-        """Look then (None: no step is due), where a leader is to go, or when a pause is over."""
+        """Look then (None: no step is due), where a leader is to go, or when a backoff is over."""
         self.short = short
         times = [until for _, until in self.backoffs.values() if until]
         if unled := stragglers.unled(self):

@@ -23,7 +23,7 @@ HOPELESS_SECONDS: Final = 3600.0
 TRIES_ALONE: Final = 13  # of a step, in which that time has passed
 SECONDS_MAX: Final = 1e9  # that anything takes, whatever somebody says
 BACKOFF_SECONDS: Final = 0.5
-BACKOFFS_MAX: Final = 12  # times that a pause is doubled
+BACKOFFS_MAX: Final = 12  # times that a backoff is doubled
 
 
 def processes_of(nodes: Iterable[Node]) -> set[int]:
@@ -54,13 +54,13 @@ class Backoffs(dict[int, tuple[int, float]]):
         return {process for process, (_, until) in self.items() if until}
 
     def begin(self, process: int, now: float) -> None:
-        """It has failed; where it pauses already, that was another of its nodes meanwhile."""
+        """It has failed; in a backoff already that was another of its nodes, meanwhile."""
         times, until = self.get(process, (0, 0.0))
         if until <= now:
             self[process] = times + 1, now + backoff_seconds(times + 1)
 
     def cancel(self, process: int) -> bool:
-        """It has succeeded, and need not pause any more; whether it had failed."""
+        """It has succeeded, and its backoff ends; whether it had failed."""
         return self.pop(process, None) is not None
 
     def end(self, now: float) -> None:

@@ -23,8 +23,7 @@ from sim.links.lines import DrawnLines, Lines
 from sim.links.network import Network
 from sim.links.places import PlacedLines
 from sim.measured import arrivals as arriving
-from sim.measured import places
-from sim.measured import tables as recorded
+from sim.measured import places, tables
 from sim.options import ARRIVAL_SECONDS, NODES, SETTLING_SECONDS, WorldOptions
 from sim.record import Record
 from sim.work import Work
@@ -37,7 +36,7 @@ class Blueprint:
 
     def __init__(self, options: WorldOptions) -> None:
         self.options = options
-        replayed = None if options.arrivals is None else recorded.trace(options.arrivals)
+        replayed = None if options.arrivals is None else tables.trace(options.arrivals)
         self.nodes = nodes = _nodes(options, replayed)
         self.shape = shape = _shape(options, nodes)
         self._draws = _draws(nodes, shape.partitions)
@@ -60,7 +59,7 @@ class Blueprint:
         """Whether others can connect to it."""
         return self._listens[node & self.mask] < self._listening
 
-    def _lifetimes(self, replayed: recorded.Trace | None) -> Sequence[int | None] | None:
+    def _lifetimes(self, replayed: tables.Trace | None) -> Sequence[int | None] | None:
         """How many ticks each node stays; None where all do to the end."""
         if self.options.lifetime is not None:
             return self.table("lifetime", self.options.lifetime)
@@ -99,7 +98,7 @@ class Blueprint:
         return PlacedLines(clock, table, self.nodes, f"{o.seed}/places")
 
 
-def _nodes(options: WorldOptions, replayed: recorded.Trace | None) -> int:
+def _nodes(options: WorldOptions, replayed: tables.Trace | None) -> int:
     if replayed is None:
         return NODES if options.nodes is None else options.nodes
     rows = len(replayed.arrivals_seconds)

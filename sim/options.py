@@ -22,8 +22,7 @@ from plugins.console.options import Must, option
 from plugins.console.shared import real, whole
 from sim.faults import plans
 from sim.faults.actions import Fault
-from sim.measured import places
-from sim.measured import tables as recorded
+from sim.measured import places, tables
 
 NODES = 1000  # where neither they nor recorded ones are given
 FANOUT_MAX = 1000
@@ -50,7 +49,7 @@ def _latency(text: str) -> str:
 
 
 def _arrivals(text: str) -> str:
-    recorded.trace(text)
+    tables.trace(text)
     return text
 
 

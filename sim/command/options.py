@@ -16,7 +16,7 @@ from plugins.console.exits import Exit
 from plugins.console.options import BadOption, of, one, option, taken
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
 from sim.faults import script
-from sim.measured import tables as recorded
+from sim.measured import tables
 from sim.options import NODES, Job, Times, Trace, Tree, Trouble
 
 PROGRAM = "python -m sim"
@@ -54,7 +54,7 @@ def _nodes(named: dict[str, Any]) -> int:
     """How many nodes there will be."""
     if "nodes" in named or "arrivals" not in named:
         return int(named.get("nodes", NODES))
-    return len(recorded.trace(named["arrivals"]).arrivals_seconds)
+    return len(tables.trace(named["arrivals"]).arrivals_seconds)
 
 
 def _parser() -> Parser:

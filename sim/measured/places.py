@@ -22,7 +22,7 @@ from math import inf
 
 import attrs
 
-from sim.measured import tables as recorded
+from sim.measured import tables
 
 PREFIX = "places:"
 PLACES_MAX = 1000  # filling in takes the cube of it
@@ -50,7 +50,7 @@ def read(path: str) -> Places:
 
 @lru_cache(maxsize=1)  # it is checked with the other options, and then used
 def _read(path: str, changed: int, size: int) -> Places:
-    measured = recorded.round_trips(path)
+    measured = tables.round_trips(path)
     names = sorted({place for pair in measured for place in pair})
     if len(names) > PLACES_MAX:
         raise ValueError(f"{path!r} has {len(names)} places, give at most {PLACES_MAX}")

@@ -1,6 +1,6 @@
 """The core in one process: what others say comes in, what the core says goes out.
 
-A message goes one way, and enters each room once:
+A message goes one way, and enters each room once, but `incoming.py`, which counts it in and out:
 
     bytes, frame, envelope    transports/net
     is there room for it      incoming.py    it waits in queue.py, and is handed to one of these:

@@ -10,15 +10,15 @@ import pytest
 
 from sim import World
 from sim.__main__ import main
-from sim.measured import tables as recorded
+from sim.measured import tables
 from tests.sim.measurements import TICK, TRACE, refusal, written
 
 
 def test_a_trace_is_in_order_of_arrival(here: Path) -> None:
-    trace = recorded.trace(written(TRACE, "trace.csv.gz"))
+    trace = tables.trace(written(TRACE, "trace.csv.gz"))
     assert trace.arrivals_seconds == (0, 1.25, 1.25, 4.5)
     assert trace.lifetimes_seconds == (None, 2, 1.5, 100)
-    assert recorded.trace(written("arrival\n2\n1\n")).lifetimes_seconds == (None, None)
+    assert tables.trace(written("arrival\n2\n1\n")).lifetimes_seconds == (None, None)
 
 
 @pytest.mark.parametrize(

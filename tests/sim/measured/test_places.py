@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim import World
-from sim.measured import places
-from sim.measured import tables as recorded
+from sim.measured import places, tables
 from sim.measured.places import read
 from tests.sim.measurements import TABLE, refusal, table, written
 
@@ -56,7 +55,7 @@ def test_a_sparse_table_is_filled_in_at_once_and_read_once(
     way = places.milliseconds[index["c0"]]
     end = sum(1 + i % 50 for i in range(count))
     assert [way[index[f"c{i}"]] for i in (1, 2, count)] == [1, 3, end]
-    monkeypatch.setattr(recorded, "round_trips", None)
+    monkeypatch.setattr(tables, "round_trips", None)
     assert read(str(path)) is places
 
 

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from plugins.tracing.schema import TABLES
-from tests.processes import free_port, until
+from tests.processes import HEARING, free_port, until
 from tests.running import Programs
 from tests.transports.command.jobs_for_tests import WAITING
 from tests.transports.command.traced import described, of, pieces, processes, rows
-
-HEARING = (
-    *(sys.executable, "-c"),
-    "import os, signal, sys\n"
-    "for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):\n"  # some may be ignored here
-    "    signal.signal(number, signal.SIG_DFL)\n"
-    "os.execv(sys.argv[1], sys.argv[1:])",
-)
 
 
 class Unfinished:

@@ -6,15 +6,8 @@ import logging
 
 import pytest
 import trio
-from trio.testing import MockClock
 
 from tests.transports.talking import Net
-
-
-@pytest.fixture
-def clock() -> MockClock:
-    """For each test to ask for by itself; a fixture's clock would not be the test's."""
-    return MockClock(autojump_threshold=0)
 
 
 @pytest.fixture

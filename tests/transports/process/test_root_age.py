@@ -19,12 +19,6 @@ from transports.values.blobs import Blobs
 ROOT, NEAR, FAR = "127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"
 
 
-@pytest.fixture
-def clock() -> MockClock:
-    """For each test to ask for by itself; a fixture's clock would not be the test's."""
-    return MockClock(autojump_threshold=0)
-
-
 class Three:
     """The root, one that is connected to it, and one that is connected to that one alone."""
 
