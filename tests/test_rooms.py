@@ -18,7 +18,7 @@ from tests import TOP
 # Lines of code: no blank lines, comments or docstrings.
 TOGETHER_LINES_MAX = 250
 TOGETHER = ("computation.py", "worker.py")
-COMPUTATION_LINES_MAX = 1030  # of the core, without its sessions
+COMPUTATION_LINES_MAX = 1015  # of the core, without its sessions
 SESSIONS_LINES_MAX = 1735
 FILE_LINES_MAX = 250
 
