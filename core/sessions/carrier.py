@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mypy_extensions import mypyc_attr
 
 from core.sessions import messages as m
-from core.sessions.messages import Node, Place, Reply
+from core.sessions.messages import Facts, Node, Place, Reply, Value
 from core.sessions.session import Told
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class Carrier:
     def offended(self, host: Host, link: Link, place: Place, call: Any) -> None:
         """Who `link` leads to said what nobody honest says: name it, and cut its connection."""
         raise NotImplementedError
+
+    def restorable(self, facts: Facts, context: Value) -> m.Restored:
+        """What a session can take in of these: not what names something that is lost by now."""
+        return m.Restored(facts, context)
 
     def repair(self, reflector: Reflector, link: Link, node: Node) -> None:
         """Replace the replica that `link` leads to by a copy of the present one here."""

@@ -13,7 +13,7 @@ import attrs
 
 from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
-from core.messages import Call, Command, Message, Node, Place, Reply, Value
+from core.messages import Call, Command, Facts, Message, Node, Place, Reply, Value
 from core.sessions import Store
 from core.sessions.digest import digest
 from core.sessions.states import GONE, STANDBY, Event
@@ -281,6 +281,9 @@ class Net(Lanes):
 
         for node in reflector.members:
             self._put((reflector.host.address, node), lambda node=node: follow(node))
+
+    def restorable(self, facts: Facts, context: Any) -> m.Restored:
+        return m.Restored(facts, context)
 
     def party(self, node: Node) -> Node:
         return node

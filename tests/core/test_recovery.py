@@ -6,7 +6,7 @@ from typing import Any
 
 from core import Computation, Host, Reflector, Replica, Session, Shape, Worker
 from core import messages as m
-from core.messages import Node, Place
+from core.messages import Facts, Node, Place
 from core.sessions.recovery import ASKS_MAX
 from tests.core.story import session
 
@@ -23,12 +23,17 @@ class Carrier:
         self.replies: list[tuple[Node, m.Reply]] = []
         self.repaired: list[Node] = []
         self.told: list[tuple[Node, m.Command]] = []
+        self.lost: set[int] = set()  # slots of whose outputs it has no bytes
 
     def owns(self, host: Host, node: Node) -> bool:
         return True  # it is not the rights of those who speak that are in question here
 
     def party(self, node: Node) -> Node:
-        return node
+        return node // 10
+
+    def restorable(self, facts: Facts, context: Any) -> m.Restored:
+        kept = {number: fact for number, fact in facts.items() if number not in self.lost}
+        return m.Restored(kept, context)
 
     def reply(self, host: Host, link: Any, place: Place, reply: m.Reply) -> None:
         self.replies.append((link, reply))
@@ -200,3 +205,28 @@ def test_who_is_lost_whenever_it_is_asked_takes_part_without_in_the_end() -> Non
     arrive(reflector, 2, past)
     assert carrier.replies == []
     assert 2 in reflector.members
+
+
+def test_where_not_all_is_to_be_had_each_process_is_asked_once() -> None:
+    _, reflector, carrier = opened()
+    arrive(reflector, 1)
+    past = m.Past("", (), (1,), 5)
+
+    def brings(node: Node, lost: set[int]) -> bool:
+        """Whether it is asked for its replica, in which three slots are done."""
+        carrier.replies.clear()
+        arrive(reflector, node, past)
+        if asked := carrier.replies == [(node, m.SendState())]:
+            carrier.lost = lost
+            reflector.receive(node, node, m.StateTransfer(older(3).snapshot()))
+        assert node not in reflector.recovery.transferring
+        return asked
+
+    assert brings(2, {0, 2})
+    assert reflector.model.facts().keys() == {1}
+    assert not brings(3, {0, 2})  # of the same process
+    assert brings(11, {0})
+    assert reflector.model.facts().keys() == {1, 2}
+    assert brings(21, set())
+    assert reflector.model.facts().keys() == {0, 1, 2}
+    assert not brings(31, set())

@@ -122,8 +122,12 @@ class Life:
         (submitter,) = nodes_of(HOST_NUMBER, 1)
         self.host.submit(m.Open(place, (1000,), self.shape.plain()), submitter, 0)
         for process in (self.helper, self.silent):
-            for node in nodes_of(process.me.number, 6):
-                process.enter(node, place)
+            self.enter(process)
+
+    def enter(self, process: Process) -> None:
+        """Six nodes of it."""
+        for node in nodes_of(process.me.number, 6):
+            process.enter(node, Place(ROOT, (HOST,)))
 
     @property
     def right(self) -> m.Ended:

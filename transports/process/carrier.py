@@ -4,6 +4,8 @@ Rules it keeps:
 - A process follows a session by one replica, however many of its nodes are in it. On the session's
   own host the views read the reflector's model. A replica has one vote.
 - What cannot be told to a node any more is the loss of that node.
+- A session takes in what is known from before only where the bytes of it are here. The rest is
+  computed again: whoever needed them would fail.
 """
 
 from __future__ import annotations
@@ -14,15 +16,17 @@ from typing import Any
 
 from core import Host, Reflector, sessions
 from core import messages as m
-from core.messages import Command, Message, Node, Place, Reply
+from core.messages import Command, Facts, Message, Node, Place, Reply, Value
 from core.sessions.messages import NODE_BITS
 from transports.logs import event
 from transports.net import wire
 from transports.net.connection import Connections
 from transports.process.member import Member
+from transports.process.needed import restored
 from transports.process.outgoing import Outgoing
 from transports.process.queue import Queue
 from transports.process.views import Views
+from transports.values.blobs import Blobs
 
 Link = tuple[str, Node]  # the process of a node, and the node
 Following = dict[str, dict[Node, None]]  # by process, its nodes that are in the session
@@ -38,6 +42,7 @@ class Carrier(sessions.Carrier):
         connections: Connections,
         outgoing: Outgoing,
         views: Views,
+        blobs: Blobs,
         vote_every: int,
     ) -> None:
         self.vote_every = vote_every
@@ -48,6 +53,7 @@ class Carrier(sessions.Carrier):
         self._connections = connections
         self._outgoing = outgoing
         self._views = views
+        self._blobs = blobs
         self._name = member.me.name
         self._followers: dict[Reflector, Following] = {}
 
@@ -87,6 +93,9 @@ class Carrier(sessions.Carrier):
         for node, command in commands:
             if node != newcomer and reflector.members[node][0] == self._name:
                 self._queue.post(self._views.on, node, reflector, command)
+
+    def restorable(self, facts: Facts, context: Value) -> m.Restored:
+        return restored(facts, context, self._blobs.has)
 
     def _tell(self, host: Host, link: Link, envelope: wire.Envelope) -> bool:
         name, node = link

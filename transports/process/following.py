@@ -8,6 +8,8 @@ Rules it keeps:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core import Replica
 from core import messages as m
 from core.messages import Place
@@ -20,9 +22,15 @@ from transports.process.outgoing import Outgoing
 from transports.process.queue import Queue
 from transports.process.views import Views
 
+Then = Callable[[Peer, wire.Answer], None]
+
 
 class Following:
-    """`replicas`: of the sessions that are followed, by name of the host, and session."""
+    """`replicas`: of the sessions that are followed, by name of the host, and session.
+
+    `at_once`: what counts at once of what is given to a node here; the rest when its bytes are
+    here, too.
+    """
 
     def __init__(
         self,
@@ -34,6 +42,7 @@ class Following:
         vote_every: int,
     ) -> None:
         self.replicas: dict[tuple[str, str], Replica] = {}
+        self.at_once: Callable[[Peer, wire.Answer, Then], wire.Answer] = _all_of_it
         self._member = member
         self._queue = queue
         self._outgoing = outgoing
@@ -47,8 +56,15 @@ class Following:
         if member.doubts(reply):
             return
         member.rules.check_answer(session, reply, member.me.address is not None)
+        if type(reply) is m.Backup:
+            said = self.at_once(peer, said, self._pass_on)
+        self._pass_on(peer, said)
+
+    def _pass_on(self, peer: Peer, said: wire.Answer) -> None:
+        """To the node."""
+        reply = said.reply
         if type(reply) is not m.Backup or self._backup_budget.takes(reply, self._queue.now):
-            self._views.answered(said.node, Place(session, (peer.name,)), reply)
+            self._views.answered(said.node, Place(said.session, (peer.name,)), reply)
 
     def told_to_follow(self, peer: Peer, said: wire.Follow, link: Link) -> None:
         """The session as it is by now."""
@@ -97,3 +113,7 @@ class Following:
         """The process `name` is not connected any more."""
         for key in [key for key in self.replicas if key[0] == name]:
             del self.replicas[key]
+
+
+def _all_of_it(peer: Peer, said: wire.Answer, then: Then) -> wire.Answer:
+    return said

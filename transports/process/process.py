@@ -103,7 +103,8 @@ class Process(Member):
         """The nodes here and the host here, and what each says."""
         queue, outgoing = self.queue, self.outgoing
         self.views = views = Views()
-        self.carrier = Carrier(self, queue, self.connections, outgoing, views, self.vote_every)
+        connections, blobs, every = self.connections, self.blobs, self.vote_every
+        self.carrier = Carrier(self, queue, connections, outgoing, views, blobs, every)
         self.host = Host(self.me.name, self.carrier, kind, store, root_key)
         self.port = Port(self, queue, outgoing, views, self.host)
 
@@ -124,6 +125,7 @@ class Process(Member):
         )
         held = HeldCalls(queue, self.incoming, self._nursery, host, self.values, values_max)
         self.held_calls = held
+        self.following.at_once = held.with_values_later
         self.calls = Calls(self, queue, self.connections, outgoing, host, backup_budget, held)
         self.incoming.handlers = self._handlers()
 

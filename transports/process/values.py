@@ -41,7 +41,7 @@ class Values:
     ) -> None:
         self.blobs = blobs
         blobs.on_trouble = self._tell_room
-        self.transfers = Transfers(blobs, nursery, outgoing.say, self._up, self._near, self.names)
+        self.transfers = Transfers(blobs, nursery, outgoing.say, self._up, self.near, self.names)
         self._me = me
         self._nursery = nursery
         self._host = host
@@ -59,7 +59,7 @@ class Values:
 
         Raises BlobMissing, or NoRoom.
         """
-        sources = [*self._up(session, ""), *self._near(session)]
+        sources = [*self._up(session, ""), *self.near(session)]
         await self.transfers.fetch(handle, session, sources)
         content = self.blobs.memory.get(handle[KEY])
         return handle if content is None else msgspec.msgpack.decode(content)
@@ -78,7 +78,7 @@ class Values:
         nearest = dict.fromkeys([*reversed(route), *below])
         return [name for name in nearest if name not in (asker, self._me)]
 
-    def _near(self, session: str) -> list[str]:
+    def near(self, session: str) -> list[str]:
         """All processes that follow `session` here."""
         reflector = self._host.reflectors.get(session)
         return list(self._carrier.followers(reflector)) if reflector else []

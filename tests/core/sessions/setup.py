@@ -6,7 +6,7 @@ from typing import Any
 
 from core import Computation, Host, Reflector, Session, Shape
 from core import messages as m
-from core.messages import Node, Place
+from core.messages import Facts, Node, Place
 from core.sessions.roles import seal
 
 KEY = b"of the root"
@@ -43,6 +43,9 @@ class Carrier:
 
     def is_end(self, ended: m.Ended) -> bool:
         return ended.key == b"the end"
+
+    def restorable(self, facts: Facts, context: Any) -> m.Restored:
+        return m.Restored(facts, context)
 
     def welcome(self, *_: object) -> None:
         pass
