@@ -19,7 +19,7 @@ from tests import TOP
 TOGETHER_LINES_MAX = 250
 TOGETHER = ("computation.py", "worker.py")
 COMPUTATION_LINES_MAX = 1015  # of the core, without its sessions
-SESSIONS_LINES_MAX = 1735
+SESSIONS_LINES_MAX = 1750
 FILE_LINES_MAX = 250
 
 ROOMS = ("core", "sim", "transports", "plugins")
