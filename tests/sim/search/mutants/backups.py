@@ -21,8 +21,8 @@ MUTANTS = (
     Mutant(
         "what was kept elsewhere is learnt for the wrong slot",
         Recovery.learn,
-        "m.Restored(facts, None)",
-        "m.Restored({i - 1: fact for i, fact in facts.items() if i}, None)",
+        "restorable(facts, None)",
+        "restorable({i - 1: fact for i, fact in facts.items() if i}, None)",
         84,
         (OUTPUTS,),
     ),
