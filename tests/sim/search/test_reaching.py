@@ -51,6 +51,10 @@ sessions/repair.py: if self._mender != NOBODY: -> the end
 sessions/repair.py: elif outvoted == HOST: -> for outvoted, fields in wrong.items():
 slots.py: if node not in self.idle: -> the end
 
+# Simulated values are in the messages, so none is lost with a process (tests/core/test_recovery.py)
+sessions/recovery.py: if arrival.past.epoch in self.lacking:  # one of each process is enough -> self.lacking[arrival.past.epoch].add(self.reflector.carrier.party(arrival.node))
+sessions/recovery.py: if state.model.facts().keys() - reflector.state.model.facts(): -> brought = self.lacking.setdefault(state.epoch, set())
+
 # Two things at the same time, of which the first leaves nothing to do for the second
 stragglers.py: if node is None or worker is None or i in slots.helpers: -> return
 sessions/admission.py: if child not in self._redirects: -> self._locate(child)
