@@ -38,7 +38,18 @@ OPTIONS = [
     {"nodes": 60, "fanout": 5, "latency": "places:places.csv", "delay": 0.5},
     {"nodes": 40, "fanout": 5, "latency": "places:places.csv", "replicas": "each"},
     {"nodes": 60, "fanout": 5, "service_time": 0.004, "listening": 0.5, "delay": 0.3},
+    {"nodes": 20, "fanout": 5, "job": "fails.py", "keep_going": True},
 ]
+FAILS = '''
+def prepare(input, sizes):
+    return [None] * len(sizes)
+
+def compute(input, index):
+    return 1 // (index % 7)
+
+def collect(outputs):
+    return sum(outputs)
+'''
 
 
 def refused(action):
@@ -60,6 +71,8 @@ def changed(what, name):
 
 with open("places.csv", "w") as file:
     file.write(PLACES)
+with open("fails.py", "w") as file:
+    file.write(FAILS)
 seeds, runs = int(sys.argv[1]), []
 for options in OPTIONS:
     for seed in range(seeds):

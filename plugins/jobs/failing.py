@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import re
 import traceback
-from pathlib import Path
 
 from plugins.jobs.texts import writable
 
@@ -20,8 +19,8 @@ _NO_ROOM = (  # on a disk, for an open file, in a table of the kernel
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
 )  # fmt: skip
 _FILE = re.compile(r".*_[0-9a-f]{16}").fullmatch  # how a module made of a job file is called
-_TOP = Path(__file__).parents[2]
-_OWN = (f"{_TOP}/sim/", f"{_TOP}/transports/", f"{_TOP}/plugins/jobs/values.py", __file__)
+# By name: a compiled module is in no traceback with the path at which it lies.
+_OWN = ("sim.", "transports.", "plugins.jobs.values.", f"{__name__}.")
 
 
 def told(error: BaseException) -> str:
@@ -77,7 +76,7 @@ def shortened(text: str, most: int = TEXT_MAX) -> str:
 
 def _traceback(error: BaseException) -> str:
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
+    while trace is not None and f"{trace.tb_frame.f_globals.get('__name__')}.".startswith(_OWN):
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
