@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,12 @@ def test_without_a_compiler_it_is_installed_as_it_is_written(
 def test_where_it_has_to_compile_and_cannot_it_fails(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no C compiler works here"):
         installed(tmp_path, MILLION_NODES_COMPILE="1", CC="false")
+
+
+def test_wheels_are_for_every_python_that_is_promised() -> None:
+    with (TOP / "pyproject.toml").open("rb") as file:
+        told = tomllib.load(file)
+    lines = "\n".join(told["project"]["classifiers"])
+    promised = re.findall(r"Python :: 3\.(\d+)$", lines, re.M)
+    built = told["tool"]["cibuildwheel"]["build"]
+    assert built == [f"cp3{minor}-manylinux_*" for minor in promised]
