@@ -24,6 +24,8 @@ from typing import Any
 
 import attrs
 
+from sim.record import COMPILED
+
 TOP = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 LIBRARIES = ("simpy", "attrs", "msgspec")
@@ -313,11 +315,12 @@ def count(text: str) -> int:
 
 
 def circumstances(names: Sequence[str]) -> str:
-    """When, on what and with which libraries it was measured."""
+    """When, on what and with which libraries it was measured, and whether the core was compiled."""
     libraries = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.python_implementation()} "
-        f"{platform.python_version()}, {libraries}, {platform.system()} {platform.machine()}, "
+        f"{platform.python_version()}, {'compiled' if COMPILED else 'interpreted'}, {libraries}, "
+        f"{platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores"
     )
 

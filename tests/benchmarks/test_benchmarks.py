@@ -53,7 +53,7 @@ def test_circumstances_and_targets_stand_beside_the_figures(
     quick: subprocess.CompletedProcess[str],
 ) -> None:
     first, head, *rows = quick.stdout.splitlines()
-    assert re.search(r"UTC, CPython 3\.\d+\.\d+, simpy [\d.]+, .* \d+ cores$", first)
+    assert re.search(r"UTC, CPython 3\.\d+\.\d+, interpreted, simpy [\d.]+, .* \d+ cores$", first)
     target = head.index("target")
     targets = [row[target:].split("  ")[0] for row in rows if row[target - 1 : target + 1] == " <"]
     assert targets == ["<= 1.0, aim 0.5", "<= 0.8 GB", "<= 0.1", "<= 0.1", "<= 4", "< 1 %", "< 1 %"]
