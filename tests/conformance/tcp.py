@@ -39,6 +39,7 @@ from transports.net.connection import Me
 from transports.net.security import Security
 from transports.process.keys import NO_KEYS, Keys, digest_of
 from transports.process.process import Process, nodes_of
+from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.work import jobs
 from transports.work.functions import Work
@@ -170,7 +171,8 @@ class Tcp(Deployment):
         me = Me(wire.random_number(), address, nodes)
         with Blobs() as blobs:
             async with trio.open_nursery() as nursery:
-                process = Watched(me, Security(), nursery, blobs, None, HEARTBEAT_SECONDS, keys)
+                station = Station(me, Security(), nursery, HEARTBEAT_SECONDS)
+                process = Watched(station, nursery, blobs, None, keys)
                 process.deployment = self
                 if self.trace is not None:
                     process.trace = Tracing(me, self.trace, 1, process.untrace)

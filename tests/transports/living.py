@@ -28,6 +28,7 @@ from transports.net.security import Security
 from transports.process.incoming import Handler
 from transports.process.keys import NO_KEYS, Keys, digest_of
 from transports.process.process import Process, nodes_of
+from transports.process.station import Station
 from transports.values.blobs import Blobs
 
 HOST, HELPER = "127.0.0.1:5001", "127.0.0.1:5002"
@@ -91,7 +92,8 @@ class Life:
         self.silent = self._process(folder / "silent", Me(SILENT_NUMBER, None, 6))
 
     def _process(self, folder: Path, me: Me, keys: Keys = NO_KEYS) -> Recording:
-        process = Recording(me, OPEN, self.nursery, Blobs(folder), keys=keys)
+        station = Station(me, OPEN, self.nursery)
+        process = Recording(station, self.nursery, Blobs(folder), keys=keys)
         process.connections._meeting._dial = self._dial
         self.processes[me.name] = process
         return process

@@ -21,6 +21,7 @@ from transports.net.connection import Me
 from transports.net.security import Security, check_listen
 from transports.process.keys import NO_KEYS, Keys
 from transports.process.process import Process
+from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.work.functions import Work
 from transports.work.jobs import Chosen
@@ -79,11 +80,10 @@ async def opened(
     listeners, address = await _heard_at(listen, advertise, security)
     me = Me(wire.random_number(), address, nodes)
     async with trio.open_nursery() as nursery:
-        process = Process(
-            me, security, nursery, blobs, store, heartbeat_seconds, keys, values_max=values_max
-        )
+        station = Station(me, security, nursery, heartbeat_seconds)
+        process = Process(station, nursery, blobs, store, keys, values_max=values_max)
         if listeners:
-            nursery.start_soon(trio.serve_listeners, process.connections.accept, listeners)
+            nursery.start_soon(trio.serve_listeners, station.connections.accept, listeners)
         nursery.start_soon(process.run)
         try:
             process.reserve.append(start())  # before it is known what is computed there

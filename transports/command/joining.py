@@ -69,7 +69,7 @@ class Joining:
         self._doubt = trio.Event()  # whether the host is the one that it was
         process.on_begin = self.begin
         process.on_doubt = self._ask
-        process.status = partial(status_of, process)
+        process.station.status = partial(status_of, process)
 
     async def run(self) -> Exit:
         """Returns how it ended."""
@@ -115,7 +115,7 @@ class Joining:
 
     def _decline(self, begin: wire.Begin, why: str) -> None:
         """Take no part in what the host has begun, and tell it so."""
-        declined = wire.Declined(_sayable(why)[: wire.REASON_LENGTH_MAX])
+        declined = wire.Declined(_sayable(why)[: wire.REASON_LENGTH_MAX], self.process.tree)
         self.process.connections.send_back(begin.root.address, wire.encode(declined))
         self.end(Exit.REFUSED, why)
 
@@ -202,7 +202,7 @@ class Joining:
         begun, key = self.process.begun, self.process.end_shown
         if begun is None or not key:
             return  # it knows the host only, or nobody would believe it
-        over = wire.encode(wire.Over(key, self.process.failure))
+        over = wire.encode(wire.Over(key, self.process.failure, self.process.tree))
         for name in list(self.process.connections.peers):
             if name != begun.root.address:
                 self.process.connections.send_back(name, over)

@@ -78,7 +78,7 @@ class Root:
         self.counts = Counts()
         self.began = time.perf_counter()
         self._returned = False  # somebody who knew this computation before
-        process.status = partial(status_of, process)
+        process.station.status = partial(status_of, process)
         process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
         process.on_lost = self._count_lost
         process.on_declined = self._declined
@@ -282,7 +282,7 @@ class Root:
     # -- the end -------------------------------------------------------------------------------
 
     def _tell_others(self, failure: m.Failure | None) -> None:
-        over = wire.encode(wire.Over(self.process.end_key, failure))
+        over = wire.encode(wire.Over(self.process.end_key, failure, self.process.tree))
         for name in list(self.process.connections.peers):
             self.process.connections.send_back(name, over)
 

@@ -25,7 +25,10 @@ _ADDRESS = Annotated[
     str,
     msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\Z", max_length=300),
 ]
-SESSION = Annotated[str, msgspec.Meta(pattern=r"^(0(-[0-9]{1,9})*)?\Z", max_length=1000)]
+# The number of the computation, and on the way down that of each child session.
+SESSION = Annotated[
+    str, msgspec.Meta(pattern=r"^((0|[1-9][0-9]{0,8})(-[0-9]{1,9})*)?\Z", max_length=1000)
+]
 _SECRET = Annotated[bytes, msgspec.Meta(max_length=64)]
 _BY_NAME: dict[str, Any] = {
     "address": _ADDRESS,

@@ -21,6 +21,8 @@ COUNT_MAX = 10_000  # items of one list or dict of a message; a session has at m
 
 BYTES_MAX = {  # of the frames that may be longer than SHORT_BYTES
     b"Told": FRAME_BYTES_MAX,
+    b"Submit": FRAME_BYTES_MAX,
+    b"Outcome": FRAME_BYTES_MAX,
     b"Call": FRAME_BYTES_MAX,
     b"Answer": FRAME_BYTES_MAX,
     b"Follow": FRAME_BYTES_MAX,

@@ -48,7 +48,6 @@ class Peer:
     unpinged: int = 0  # sweeps since it was last told that this process lives
     waiting: deque[bytes] | None = None
     waiting_bytes: int = 0
-    doing: int = 0  # of what it has said, what is still to be done
 
     @property
     def bytes_kept(self) -> int:

@@ -19,8 +19,9 @@ from transports.net.forms import as_object, form
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
 
-VERSION = 6
+VERSION = 7
 NUMBER_BITS = 43  # of a process's number
+TREE_MAX = 10**9 - 1  # the highest number of a computation
 NONCE_BYTES = 32
 REASON_LENGTH_MAX = 1000
 DIGEST_BYTES = 32  # of a key that is shown at the end
@@ -30,6 +31,7 @@ _UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
 _TIMEOUT = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 _DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
+_TREE = Annotated[int, msgspec.Meta(ge=0, le=TREE_MAX)]  # of a computation: its root's name
 
 
 def random_number() -> int:
@@ -95,6 +97,7 @@ class Declined(m.Data, frozen=True):
     """Process that joins -> root, once it has heard what begins: it takes no part in that."""
 
     reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
+    tree: _TREE = 0
 
 
 class Over(m.Data, frozen=True):
@@ -102,6 +105,105 @@ class Over(m.Data, frozen=True):
 
     key: bytes  # of which `Begin` has the digest
     failure: m.Failure | None = None  # None: the result is there
+    tree: _TREE = 0
+
+
+# -- a fleet -------------------------------------------------------------------------------
+
+
+class Spec(m.Data, frozen=True, tag=False):
+    """What is to be computed. What is None is chosen when it begins."""
+
+    job: str  # a module, or a file by its own name
+    parts: dict[str, str]  # functions that are not the job's own: by part, where they are from
+    input: Value
+    partitions: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    fanout: Annotated[int, msgspec.Meta(ge=2)] | None = None
+    delay: str | None = None
+    seed: int = 0
+    piece_timeout: _TIMEOUT | None = None
+    keep_going: bool = False
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0  # higher ones go first
+
+
+class Submit(m.Data, frozen=True):
+    """Client -> root of a fleet: compute that. Said again with the same key it is the same job."""
+
+    key: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    spec: Spec
+
+
+class Accepted(m.Data, frozen=True):
+    """Root -> client: it is a job of that number."""
+
+    key: bytes
+    number: _TREE
+
+
+class Refused(m.Data, frozen=True):
+    """Root -> client: it is not."""
+
+    key: bytes
+    reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
+
+
+class Watch(m.Data, frozen=True):
+    """Client -> root: say how that job goes, for as long as we are connected."""
+
+    number: _TREE
+
+
+class Progress(m.Data, frozen=True):
+    """Root -> who watches: so far it is, where that has changed."""
+
+    number: _TREE
+    state: str  # queued, or running
+    ahead: int  # jobs that go before it
+    nodes: int
+    partitions: int  # 0: not cut yet
+    accepted: int
+
+
+class Outcome(m.Data, frozen=True):
+    """Root -> who watches, once: how it ended."""
+
+    number: _TREE
+    state: str  # done, failed, cancelled, or unknown: there is no such job (any more)
+    result: Value = None
+    failure: m.Failure | None = None
+    lost: Value = None
+    nodes: int = 0
+    partitions: int = 0
+    accepted: int = 0
+    seconds: float = 0.0  # from its beginning to its end
+
+
+class Cancel(m.Data, frozen=True):
+    """Client -> root: end that job. The answer is its `Outcome`."""
+
+    number: _TREE
+
+
+class Halt(m.Data, frozen=True):
+    """Client -> root: the fleet is to end."""
+
+
+class Running(m.Data, frozen=True):
+    """Root of a fleet -> process that joins, on each meeting: it stays, and these jobs run.
+
+    All others have ended, or have not begun.
+    """
+
+    numbers: Annotated[tuple[_TREE, ...], msgspec.Meta(max_length=1000)]
+
+
+class Full(m.Data, frozen=True):
+    """Root of a fleet -> process that joins: there is no room for it; ask again after a while."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)]
+
+
+# -- how it stands -------------------------------------------------------------------------
 
 
 class Ask(m.Data, frozen=True):
@@ -179,18 +281,37 @@ class Chunk(m.Data, frozen=True):
     offset: _SIZE
     size: _SIZE
     data: bytes
+    tree: _TREE = 0
 
 
 class Missing(m.Data, frozen=True):
     """Process -> process: it has not got them."""
 
     sha: _SHA
+    tree: _TREE = 0
 
 
 Envelope = (
     Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
+    | Submit | Accepted | Refused | Watch | Progress | Outcome | Cancel | Halt | Running | Full
     | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
 )  # fmt: skip
+
+
+def tree_of(envelope: Envelope) -> int | None:
+    """The number of the computation that it is about; None: of none."""
+    match envelope:
+        case Call() | Answer() | Ordered() | Unfollow() | Fetch():
+            session = envelope.session
+        case Follow():
+            session = envelope.place.session
+        case Begin():
+            session = envelope.root.session
+        case Chunk() | Missing() | Over() | Declined():
+            return envelope.tree
+        case _:
+            return None
+    return int(session.partition("-")[0] or -1)
 
 
 def decoder(*more: type) -> msgspec.msgpack.Decoder[Any]:

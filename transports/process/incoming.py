@@ -7,6 +7,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ class Incoming:
         self.handlers: dict[type, Handler] = {}
         self.offences = 0
         self.waiting_bytes = 0  # of what waits
+        self.doing: Counter[Peer] = Counter()  # of what each has said, what is still to be done
         self.cut = cut
         self._queue = queue
 
@@ -39,17 +41,19 @@ class Incoming:
         while not self._has_room(peer):
             await self._queue.wait_for_room()
         if not peer.gone:  # a second stream may have had something when the first was lost
-            peer.doing += 1
+            self.doing[peer] += 1
             self.waiting_bytes += size
             self._queue.post(self._heard, peer, envelope, link, size)
 
     def _has_room(self, peer: Peer) -> bool:
         """Whether more may be heard from `peer` by now."""
         full = self._queue.is_full or self.waiting_bytes >= QUEUE_BYTES_MAX
-        return not full and peer.doing < SHARE_MAX
+        return not full and self.doing[peer] < SHARE_MAX
 
     def _heard(self, peer: Peer, envelope: Envelope, link: Link, size: int) -> None:
-        peer.doing -= 1
+        self.doing[peer] -= 1
+        if not self.doing[peer]:
+            del self.doing[peer]
         self.waiting_bytes -= size
         if not peer.refused:
             handler = self.handlers.get(type(envelope), not_meant)

@@ -3,9 +3,6 @@
 Rules it keeps:
 - What begins is said by the root alone, on a connection that this process has dialled itself: who
   has dialled it may call itself what it likes. That all is over, by whoever shows the key.
-- Who is connected to the root knows that it is there. Others hear how many seconds ago it was, with
-  each heartbeat, from the hosts of the sessions that their nodes are in. What is heard ages on its
-  way, so processes that have lost the root do not go on believing each other.
 """
 
 from __future__ import annotations
@@ -16,11 +13,11 @@ import trio
 
 from core import messages as m
 from transports.net import wire
-from transports.net.connection import Me
 from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link, Peer
 from transports.process.incoming import not_meant
 from transports.process.keys import Keys, shows
+from transports.process.station import Station
 from transports.process.trust import Trust
 from transports.process.wellformed import check_failure
 from transports.watching import Watcher
@@ -29,15 +26,15 @@ from transports.watching import Watcher
 class Member:
     """What a process knows of the computation. `over` is set when it is not needed any more."""
 
-    def __init__(self, me: Me, keys: Keys) -> None:
-        self.me = me
+    def __init__(self, station: Station, tree: int, keys: Keys) -> None:
+        self.station = station
+        self.me = station.me
+        self.tree = tree  # the number of the computation: the name of its root
         self.begun: wire.Begin | None = None
         self.end_key = self.end_shown = keys.end  # of the submitter; and once it is known here
         self.outcome: m.Ended | None = None
         self.failure: m.Failure | None = None  # for which all is over, as far as it is known here
         self.over = trio.Event()
-        self.roots: set[str] = set()  # addresses at which this process dials the root
-        self.root_seen = trio.current_time()  # when it was last there, where it is not connected
         self.trace: Watcher | None = None  # what is written down of it
         self.on_begin: Callable[[wire.Begin], None] | None = None  # of a process that joins
         self.on_doubt: Callable[[], None] | None = None  # of a process that joins
@@ -47,7 +44,7 @@ class Member:
     def take_part(self, begin: wire.Begin, rules: Trust) -> None:
         """From now on this is about that computation, with these rules for what others say."""
         self.begun, self._rules = begin, rules
-        self.roots.add(begin.root.address)
+        self.station.roots.add(begin.root.address)
 
     @property
     def rules(self) -> Trust:
@@ -56,22 +53,14 @@ class Member:
             raise RemoteProtocolError("nothing has begun here yet")
         return self._rules
 
-    # -- the root --------------------------------------------------------------------------
-
-    def is_root(self, link: Link) -> bool:
-        """Whether it leads to where this process has dialled the root."""
-        return link.dialled is not None and link.dialled in self.roots
-
-    def root_was_there(self, seconds: float = 0.0) -> None:
-        """So many seconds ago."""
-        self.root_seen = max(self.root_seen, trio.current_time() - seconds)
+    # -- the beginning ---------------------------------------------------------------------
 
     def told_begin(self, peer: Peer, said: wire.Begin, link: Link) -> None:
         """`peer` says what begins."""
         if self.on_begin is None:
             return not_meant(peer, said, link)
         root = self.begun.root.address if self.begun else peer.name
-        if not self.is_root(link) or {peer.name, root} != {*said.root.route}:
+        if not self.station.is_root(link) or {peer.name, root} != {*said.root.route}:
             raise RemoteProtocolError("Begin of what is not its own, or not ours")
         return self.on_begin(said)
 
@@ -115,7 +104,7 @@ class Member:
         check_failure(said.failure)
         if self._shows_end(said.key):
             self.end_shown = said.key
-        elif not self.is_root(link):
+        elif not self.station.is_root(link):
             if self.on_doubt is None:
                 raise RemoteProtocolError("Over that is not the submitter's")
             return self.on_doubt()

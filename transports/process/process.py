@@ -1,9 +1,10 @@
-"""One process of a computation: its rooms, how they are joined, and what a command asks of it.
+"""One process in one computation: its rooms, how they are joined, and what a command asks of it.
 
 Rules it keeps:
 - What a peer says is dealt with by one room, which the table in `_handlers` names.
 - Who is lost is lost in each room, and each forgets by itself what nobody needs any more.
-- A connection that nobody here needs any more is closed after a while.
+- It shares nothing but the connections with what the process is to other computations. So all of it
+  is gone when its nursery is cancelled.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import trio
 
 from core import Computation, Host, Shape, Worker
@@ -21,10 +23,7 @@ from core.sessions.messages import NODE_BITS
 from core.sessions.model import Kind
 from core.sessions.store import Store
 from transports.net import wire
-from transports.net.connection import Connections, Me
-from transports.net.heartbeat import HEARTBEAT_SECONDS
-from transports.net.peer import Link, Peer
-from transports.net.security import Security
+from transports.net.peer import Peer
 from transports.process.backups import BackupBudget
 from transports.process.calls import Calls
 from transports.process.carrier import Carrier
@@ -36,6 +35,7 @@ from transports.process.member import Member
 from transports.process.outgoing import Outgoing
 from transports.process.port import Port
 from transports.process.queue import Queue
+from transports.process.station import Station
 from transports.process.trust import Trust
 from transports.process.values import Values
 from transports.process.views import Views
@@ -43,61 +43,44 @@ from transports.values.blobs import Blobs
 from transports.work.functions import Work
 from transports.work.starting import Started
 
-STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
-IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
+TIDY_SECONDS = 5.0  # from one look at what is gone to the next
 
 
 class Process(Member):
-    """Some nodes, and what they share."""
+    """Some nodes, and what they share. `tree`: the number of the computation."""
 
     vote_every = 1000  # messages of a session
 
     def __init__(
         self,
-        me: Me,
-        security: Security,
+        station: Station,
         nursery: trio.Nursery,
         blobs: Blobs,
         store: Store | None = None,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
         keys: Keys = NO_KEYS,
         kind: Kind = Computation,
         participant: type[Participant] = Worker,
         values_max: int | None = None,
+        tree: int = 0,
     ) -> None:
-        super().__init__(me, keys)
+        super().__init__(station, tree, keys)
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
-        self.status: Callable[[], dict[str, m.Value]] = dict
         self.work: Work | None = None
         self.reserve: list[Started] = []  # computing processes that were started ahead
         self.blobs = blobs
         self._participant: Any = participant
         self._nursery = nursery
-        self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
-        self._unused: set[str] = set()  # connections that nobody needed a while ago
         self.queue = Queue()
         self.post = self.queue.post
-        self._open_ends(security, heartbeat_seconds)
+        self.connections = station.connections
+        self.incoming = Incoming(self.queue, self.connections.cut)
+        self.outgoing = Outgoing(self.connections)
         self._make_rooms(kind, store, keys.root)
         self._make_way(blobs.most_bytes() // 2 if values_max is None else values_max)
         self.fetch, self.leave = self.values.fetch, self.port.leave
-
-    def _open_ends(self, security: Security, heartbeat_seconds: float) -> None:
-        """Where a message's way begins and ends."""
-        self.incoming = Incoming(self.queue, self._cut)
-        self.connections = Connections(
-            self.me,
-            security,
-            self._nursery,
-            self.incoming.take,
-            self._notice,
-            self._met,
-            heartbeat_seconds,
-            root_age=self.root_age,
-            aged=self._hear_root_age,
-        )
-        self.outgoing = Outgoing(self.connections)
+        self.reach, self.root_age = station.reach, station.root_age
+        station.members[tree] = self
 
     def _make_rooms(self, kind: Kind, store: Store | None, root_key: bytes) -> None:
         """The nodes here and the host here, and what each says."""
@@ -122,6 +105,7 @@ class Process(Member):
             self.carrier,
             self.following,
             views,
+            self.tree,
         )
         held = HeldCalls(queue, self.incoming, self._nursery, host, self.values, values_max)
         self.held_calls = held
@@ -143,29 +127,17 @@ class Process(Member):
             wire.Begin: self.told_begin,
             wire.Declined: self.told_declined,
             wire.Over: self.told_over,
-            wire.Ask: self._asked,
         }
 
     async def run(self) -> None:
-        """Do what there is to do, for ever."""
-        self.queue.call_later(IDLE_SECONDS, self._tidy_up)
-        await self.queue.run(self._look_whether_over)
-
-    def _cut(self, peer: Peer, reason: str) -> None:
-        self.connections.cut(peer, reason)  # which are made after what comes in on them
+        """Do what there is to do, until cancelled; then it is gone."""
+        self.queue.call_later(TIDY_SECONDS, self._tidy_up)
+        try:
+            await self.queue.run(self._look_whether_over)
+        finally:
+            del self.station.members[self.tree]
 
     # -- beginning and ending --------------------------------------------------------------
-
-    async def reach(self, address: str) -> Peer:
-        """The process there, when it is connected. It has the root. Raises ConnectError."""
-        self.roots.add(address)
-        return await self.connections.connect(address)
-
-    def root_age(self) -> float:
-        """How many seconds ago the root was there, as far as is known here."""
-        if self.on_begin is None or any(map(self.connections.reaches, self.roots)):
-            return 0.0
-        return trio.current_time() - self.root_seen
 
     def begin(self, begin: wire.Begin, work: Work) -> None:
         """From now on this is about that computation."""
@@ -179,7 +151,8 @@ class Process(Member):
 
     def judge(self, begin: wire.Begin) -> Trust:
         """Of what others say; a model that is not of a computation needs another."""
-        return Trust(Shape.root(begin.partitions, begin.fanout, begin.keep_going), self.host)
+        shape = Shape.root(begin.partitions, begin.fanout, begin.keep_going)
+        return Trust(attrs.evolve(shape, session=begin.root.session), self.host)
 
     def tell_begun(self, peer: Peer) -> None:
         """Tell it what is computed, if it has dialled this process, as who joins does."""
@@ -226,30 +199,22 @@ class Process(Member):
         if self.work is not None:
             self.work.trace = None
 
-    def _asked(self, peer: Peer, said: wire.Ask, link: Link) -> None:
-        """Tell how it stands."""
-        now = self.queue.now
-        if self._told is None or now >= self._told[0]:
-            self._told = now + STATUS_SECONDS, wire.encode(wire.Told(self.status()))
-        self.connections.send_back(peer.name, self._told[1])
-
     # -- who comes and goes ----------------------------------------------------------------
 
-    def _met(self, peer: Peer) -> None:
+    def met(self, peer: Peer) -> None:
+        """It is connected: the root tells it what is computed."""
         self.on_met(peer)
         if self.trace is not None:
             self.trace.met(len(self.connections.peers))
         if self.begun is not None and self.on_begin is None:
             self.tell_begun(peer)
 
-    def _hear_root_age(self, peer: Peer, seconds: float) -> None:
-        """`peer` says what it knows; it counts if some session here is followed from there."""
-        if self.views.has_asked_at(peer.name):
-            self.root_was_there(seconds)
+    def has_asked_at(self, name: str) -> bool:
+        """Whether a node here has asked the process `name` for a place lately."""
+        return self.views.has_asked_at(name)
 
-    def _notice(self, peer: Peer) -> None:
-        if peer.hello is not None and not self.roots.isdisjoint((peer.name, *peer.aliases)):
-            self.root_was_there()
+    def lost(self, peer: Peer) -> None:
+        """It is not connected any more; what it has said before comes first."""
         self.post(self._lost, peer)
 
     def _lost(self, peer: Peer) -> None:
@@ -263,23 +228,18 @@ class Process(Member):
         self.views.lost(peer.name)
 
     def _tidy_up(self) -> None:
-        """Forget what is gone, and close what nobody needs."""
-        self.queue.call_later(IDLE_SECONDS, self._tidy_up)
+        """Forget what is gone."""
+        self.queue.call_later(TIDY_SECONDS, self._tidy_up)
         self.views.tidy_up()
         self.values.tidy_up()
         self.calls.tidy_up()
         self.carrier.tidy_up()
-        self._close_unused()
 
-    def _close_unused(self) -> None:
-        """Close the connections that nobody needs, unless they were needed lately."""
-        needed = self.views.hosts() | self.following.hosts() | self.calls.callers()
-        peers = self.connections.peers if self.begun else ()  # before that they wait for it
-        unused = {name for name in peers if name not in needed}
-        for name in unused & self._unused:
-            if peer := self.connections.peers.get(name):
-                self.connections.part(peer)
-        self._unused = unused
+    def needed(self) -> set[str] | None:
+        """The processes to which a connection is needed; None: all, as nothing has begun yet."""
+        if self.begun is None:
+            return None
+        return self.views.hosts() | self.following.hosts() | self.calls.callers()
 
 
 def nodes_of(number: int, count: int) -> range:

@@ -26,7 +26,7 @@ from transports.values.transfer import Transfers
 
 
 class Values:
-    """`me`: the name of this process."""
+    """`me`: the name of this process; `tree`: the number of the computation."""
 
     def __init__(
         self,
@@ -38,10 +38,12 @@ class Values:
         carrier: Carrier,
         following: Following,
         views: Views,
+        tree: int,
     ) -> None:
         self.blobs = blobs
         blobs.on_trouble = self._tell_room
-        self.transfers = Transfers(blobs, nursery, outgoing.say, self._up, self.near, self.names)
+        said_of = self._up, self.near, self.names
+        self.transfers = Transfers(blobs, nursery, outgoing.say, *said_of, tree)
         self._me = me
         self._nursery = nursery
         self._host = host

@@ -29,7 +29,8 @@ Request = tuple[str, int]  # who waits for which offset
 class Giving:
     """Those who ask this process for blobs. `send` takes an envelope to a process."""
 
-    def __init__(self, blobs: Blobs, send: Callable[[str, Envelope], None]) -> None:
+    def __init__(self, blobs: Blobs, send: Callable[[str, Envelope], None], tree: int = 0) -> None:
+        self._tree = tree
         self._blobs = blobs
         self._send = send
         self._held: dict[str, dict[Request, None]] = {}  # requests that wait here, by SHA-256
@@ -46,11 +47,11 @@ class Giving:
             _log.error("blob_unreadable sha=%.16s error=%s", sha, error)
             return False
         if data:
-            self._send(name, Chunk(sha, offset, size, data))
+            self._send(name, Chunk(sha, offset, size, data, self._tree))
         return bool(data)
 
     def refuse(self, name: str, sha: str) -> None:
-        self._send(name, Missing(sha))
+        self._send(name, Missing(sha, self._tree))
 
     # -- those who wait --------------------------------------------------------------------
 
@@ -73,7 +74,7 @@ class Giving:
     def tell(self, sha: str, so_far: int, size: int) -> None:
         """There is progress."""
         for name in self.waiting(sha):
-            self._send(name, Chunk(sha, so_far, size, b""))
+            self._send(name, Chunk(sha, so_far, size, b"", self._tree))
 
     def deny(self, sha: str, names: set[str]) -> None:
         """Tell those of `names` who wait that they wait in vain."""

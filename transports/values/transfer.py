@@ -28,7 +28,7 @@ class Transfers:
     `send` takes an envelope to a process and never calls back. `up(session, asker)` names the
     processes nearer to the root than this one, the nearest first; `near(session)` those that
     follow the session here. `named(session, sha)`: whether what is known here of that session, or
-    of one above it, names that blob.
+    of one above it, names that blob. `tree` is the number of the computation.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Transfers:
         up: Callable[[str, str], list[str]],
         near: Callable[[str], list[str]],
         named: Callable[[str, str], bool],
+        tree: int = 0,
     ) -> None:
         self.blobs = blobs
         self._nursery = nursery
@@ -47,7 +48,7 @@ class Transfers:
         self._named = named
         self._coming: dict[str, Fetching] = {}  # by SHA-256
         self._asked = Asked(send)
-        self._giving = Giving(blobs, send)
+        self._giving = Giving(blobs, send, tree)
         self._threads = trio.CapacityLimiter(4)
 
     async def fetch(self, handle: Handle, session: str, sources: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ async def test_standard_input_stays_open_when_it_has_ended(monkeypatch: pytest.M
         monkeypatch.setattr(sys, "stdin", stdin)
         os.close(theirs)
         to_do: list[Any] = []
-        process: Any = SimpleNamespace(post=to_do.append)
+        process: Any = SimpleNamespace(post=to_do.append, station=SimpleNamespace())
         options: Any = None
         await Joining(process, options, print)._hear_stdin()
         assert len(to_do) == 1  # it goes

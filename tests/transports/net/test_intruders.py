@@ -102,7 +102,7 @@ async def visited(
     lived: Life, visit: Visit, line: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Have it come in the middle of a job, which ends as it should."""
-    lived.host.status = lambda: {"much": "x" * 100_000}
+    lived.host.station.status = lambda: {"much": "x" * 100_000}
     address = await serve(lived.nursery, lived.host.connections.accept)
     host, _, port = address.rpartition(":")
     for _ in range(4):

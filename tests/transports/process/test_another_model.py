@@ -21,6 +21,7 @@ from transports.net.errors import RemoteProtocolError
 from transports.net.frames import HEADER
 from transports.process.keys import NO_KEYS, Keys, digest_of
 from transports.process.process import Process, nodes_of
+from transports.process.station import Station
 from transports.process.trust import Trust
 from transports.values.blobs import Blobs
 
@@ -64,9 +65,8 @@ def _ignore(view: Counting, count: int) -> None:
 async def opened(nursery: trio.Nursery, folder: Path, number: int, keys: Keys) -> Counters:
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     me = Me(number, f"127.0.0.1:{listener.socket.getsockname()[1]}", NODES)
-    process = Counters(
-        me, OPEN, nursery, Blobs(folder), keys=keys, kind=Counter, participant=Counting
-    )
+    station, blobs = Station(me, OPEN, nursery), Blobs(folder)
+    process = Counters(station, nursery, blobs, keys=keys, kind=Counter, participant=Counting)
     nursery.start_soon(trio.serve_listeners, process.connections.accept, [listener])
     nursery.start_soon(process.run)
     return process

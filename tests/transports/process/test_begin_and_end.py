@@ -20,6 +20,7 @@ from transports.net import wire
 from transports.net.connection import Me
 from transports.net.dialling import dial
 from transports.process.process import Process
+from transports.process.station import Station
 from transports.values.blobs import Blobs
 
 
@@ -87,7 +88,8 @@ async def test_what_begins_is_heard_from_where_the_root_was_dialled(tmp_path: Pa
     """Not from who has dialled, nor from who was dialled for something else."""
     async with life(tmp_path, *LEAF, seconds_max=SECONDS_MAX) as lived:
         begun: list[wire.Begin] = []
-        joining = Process(Me(NUMBER, None, 1), OPEN, lived.nursery, Blobs(tmp_path / "joining"))
+        station = Station(Me(NUMBER, None, 1), OPEN, lived.nursery)
+        joining = Process(station, lived.nursery, Blobs(tmp_path / "joining"))
         joining.on_begin = begun.append
         lived.nursery.start_soon(joining.run)
         there: list[str] = []

@@ -14,6 +14,7 @@ from transports.net.dialling import ConnectError
 from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.security import Security
 from transports.process.process import Process
+from transports.process.station import Station
 from transports.values.blobs import Blobs
 
 ROOT, NEAR, FAR = "127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"
@@ -28,11 +29,13 @@ class Three:
         self.root, self.near, self.far = map(self._process, (ROOT, NEAR, FAR))
         for process in (self.near, self.far):
             process.on_begin = _ignore
-            process.roots.add(ROOT)
+            process.station.joins = True
+            process.station.roots.add(ROOT)
 
     def _process(self, address: str) -> Process:
         me = Me(len(self.processes) + 1, address, 1)
-        process = Process(me, Security(), self.nursery, Blobs(self.folder / str(me.number)))
+        station = Station(me, Security(), self.nursery)
+        process = Process(station, self.nursery, Blobs(self.folder / str(me.number)))
         process.connections._meeting._dial = self._dial
         self.processes[address] = process
         return process
