@@ -1,0 +1,298 @@
+"""The queue of a fleet, and what came of its last jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.messages import Failure
+from transports.fleet import jobs as rooms
+from transports.fleet.fitting import fitted
+from transports.fleet.jobs import Job, Jobs, Refusal, State, cancelled, failed
+from transports.net import wire
+
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+
+
+def spec(priority: int = 0, value: wire.Value = None, name: str = "plugins.demo") -> wire.Spec:
+    return wire.Spec(name, {}, value, priority=priority)
+
+
+def key(i: int) -> bytes:
+    return i.to_bytes(16)
+
+
+def done(job: Job, result: wire.Value = None) -> wire.Outcome:
+    return wire.Outcome(job.number, "done", result, partitions=4, accepted=4)
+
+
+def ticking() -> Jobs:
+    """Jobs by a clock on which each look takes a second."""
+    clock = count(1000)
+    return Jobs(lambda: float(next(clock)))
+
+
+def filled(number: int, **more: int) -> tuple[Jobs, list[Job]]:
+    jobs = ticking()
+    return jobs, [jobs.submit(key(i), spec(**more)) for i in range(number)]
+
+
+# -- whatever is done with it --------------------------------------------------------------
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["submit", "begin", "end", "fail", "cancel"]),
+        st.integers(0, 12),
+        st.integers(-2, 2),
+    ),
+    max_size=60,
+)
+
+
+@given(steps)
+def test_no_job_is_lost_or_computed_twice_and_states_only_go_forward(
+    drawn: list[tuple[str, int, int]],
+) -> None:
+    jobs = ticking()
+    told: dict[int, list[State]] = {}
+    jobs.changed = lambda job: told.setdefault(job.number, []).append(job.state)
+    by_key: dict[int, Job] = {}
+    begun: list[int] = []
+    for what, i, priority in drawn:
+        there = by_key.get(i)
+        match what:
+            case "submit" if there is None:
+                by_key[i] = jobs.submit(key(i), spec(priority))
+            case "submit" if priority == there.spec.priority:
+                assert jobs.submit(key(i), spec(priority)) is there
+            case "begin" if job := jobs.upcoming():
+                jobs.begin(job)
+                begun.append(job.number)
+            case "end" | "fail" if there and there.state is State.RUNNING:
+                jobs.end(there, done(there) if what == "end" else failed(there, "no"))
+            case "cancel" if there:
+                assert jobs.cancel(there.number) is there
+    numbers = [job.number for job in by_key.values()]
+    assert numbers == list(range(1, len(by_key) + 1))
+    assert [jobs.get(number) for number in numbers] == list(by_key.values())
+    assert len(begun) == len(set(begun))
+    for number, states in told.items():
+        changes = [b for a, b in zip([None, *states], states, strict=False) if a != b]
+        assert changes in (
+            [State.QUEUED, *rest] for rest in _ways(jobs.get(number), number in begun)
+        )
+
+
+def _ways(job: Job | None, begun: bool) -> list[list[State]]:
+    assert job
+    ends = [[job.state]] if job.state in ENDED else [[]]
+    return [[State.RUNNING, *end] for end in ends] if begun else ends
+
+
+@given(st.lists(st.integers(-3, 3), max_size=30))
+def test_higher_priorities_go_first_and_of_the_same_who_came_first(priorities: list[int]) -> None:
+    jobs = Jobs()
+    for i, priority in enumerate(priorities):
+        jobs.submit(key(i), spec(priority))
+    order: list[tuple[int, int]] = []
+    while job := jobs.upcoming():
+        assert jobs.ahead(job) == 0
+        jobs.begin(job)
+        order.append((-job.spec.priority, job.number))
+        jobs.end(job, done(job))
+    assert order == sorted(order)
+    assert len(order) == len(priorities)
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=20), st.booleans())
+def test_ahead_of_a_job_are_as_many_as_begin_before_it(priorities: list[int], runs: bool) -> None:
+    jobs = Jobs()
+    all_jobs = [jobs.submit(key(i), spec(priority)) for i, priority in enumerate(priorities)]
+    if runs and (first := jobs.upcoming()):
+        jobs.begin(first)
+    ahead = {job.number: jobs.ahead(job) for job in all_jobs}
+    order = [job.number for job in all_jobs if job.state is State.RUNNING]
+    while job := jobs.upcoming():
+        jobs.begin(job)
+        order.append(job.number)
+    assert [ahead[number] for number in order] == list(range(len(order)))
+
+
+# -- the same job --------------------------------------------------------------------------
+
+
+def test_a_key_with_another_spec_is_refused() -> None:
+    jobs, _ = filled(1)
+    with pytest.raises(Refusal, match=r"^job 1 has that key already"):
+        jobs.submit(key(0), spec(value=1))
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": [1, 2.5, b"x"]}])
+def test_the_same_value_is_the_same_spec(value: wire.Value) -> None:
+    jobs = Jobs()
+    assert jobs.submit(key(0), spec(value=value)) is jobs.submit(key(0), spec(value=value))
+
+
+def test_values_that_are_equal_in_python_only_are_not_the_same() -> None:
+    jobs = Jobs()
+    jobs.submit(key(0), spec(value=1))
+    with pytest.raises(Refusal):
+        jobs.submit(key(0), spec(value=True))
+
+
+@pytest.mark.parametrize("end", [done, cancelled])
+def test_a_job_that_has_ended_is_still_the_same_job(end: Callable[[Job], wire.Outcome]) -> None:
+    jobs = Jobs()
+    job = jobs.submit(key(0), spec(value="input"))
+    jobs.begin(job)
+    jobs.end(job, end(job))
+    assert job.spec.input is None
+    assert jobs.submit(key(0), spec(value="input")) is job
+
+
+# -- ends ----------------------------------------------------------------------------------
+
+
+def test_a_job_has_the_times_and_counts_of_its_outcome() -> None:
+    jobs, (job,) = filled(1)
+    jobs.begin(job)
+    jobs.end(job, done(job, "result"))
+    assert (job.submitted, job.started, job.ended, job.seconds) == (1000, 1001, 1002, 1)
+    assert job.outcome == wire.Outcome(
+        1, "done", "result", partitions=4, accepted=4, seconds=1.0
+    )  # fmt: skip
+    assert (job.partitions, job.accepted) == (4, 4)
+
+
+def test_cancelling_ends_what_waits_and_asks_for_the_end_of_what_runs() -> None:
+    jobs, (first, second) = filled(2)
+    jobs.begin(first)
+    told: list[tuple[int, State]] = []
+    jobs.changed = lambda job: told.append((job.number, job.state))
+    for job in (first, first, second, second):
+        jobs.cancel(job.number)
+    assert told == [(1, State.RUNNING), (2, State.CANCELLED)]
+    assert first.cancel_asked
+    assert first.outcome is None
+    assert second.outcome == cancelled(second)
+    assert jobs.upcoming() is None
+    assert jobs.cancel(3) is None
+
+
+def test_what_has_ended_stays_as_it_is() -> None:
+    jobs, (job,) = filled(1)
+    jobs.begin(job)
+    jobs.end(job, done(job))
+    jobs.cancel(1)
+    jobs.end(job, cancelled(job))
+    assert job.state is State.DONE
+    with pytest.raises(ValueError, match=r"^job 1 does not wait, it is done"):
+        jobs.begin(job)
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (bytes(2**24), "the result is above the limit of 16 MB: write it to a file"),
+        ([[] for _ in range(2**22)], "the result would take more than 128 MB in memory"),
+        (2**70, "the result is no plain data"),
+        ("\udc80", "the result is no plain data"),
+    ],
+)
+def test_a_job_whose_result_does_not_travel_has_failed(result: wire.Value, why: str) -> None:
+    jobs, (job,) = filled(1)
+    jobs.begin(job)
+    jobs.end(job, done(job, result))
+    assert job.state is State.FAILED
+    assert job.outcome
+    assert job.outcome.result is None
+    assert job.outcome.failure
+    assert job.outcome.failure.error.startswith(why)
+
+
+# -- how much is kept ----------------------------------------------------------------------
+
+
+def test_no_more_than_so_many_wait() -> None:
+    jobs, (first, *_) = filled(rooms.QUEUED_MAX)
+    with pytest.raises(Refusal, match=r"^1,000 jobs wait already"):
+        jobs.submit(key(rooms.QUEUED_MAX), spec())
+    jobs.begin(first)
+    assert jobs.submit(key(rooms.QUEUED_MAX), spec()).number == rooms.QUEUED_MAX + 1
+
+
+def test_inputs_that_wait_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "QUEUED_BYTES_MAX", 3000)
+    jobs = Jobs()
+    first = jobs.submit(key(0), spec(value=bytes(1000)))
+    jobs.submit(key(1), spec(value=bytes(1000)))
+    with pytest.raises(Refusal, match=r"^the inputs of the jobs that wait"):
+        jobs.submit(key(2), spec(value=bytes(1000)))
+    jobs.cancel(first.number)
+    assert jobs.submit(key(2), spec(value=bytes(1000))).state is State.QUEUED
+
+
+def test_only_the_last_that_ended_are_kept() -> None:
+    jobs, made = filled(rooms.KEPT + 5)
+    for job in made:
+        jobs.begin(job)
+    for job in reversed(made):
+        jobs.end(job, done(job))
+    assert [jobs.get(job.number) for job in made] == [*made[:-5], *[None] * 5]
+    assert len(jobs.rows()) == rooms.KEPT
+    assert jobs.submit(made[-1].key, spec()).number == len(made) + 1  # it is forgotten
+
+
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=20))
+def test_results_are_bounded_in_bytes_and_the_oldest_go_first(sizes: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rooms, "KEPT_BYTES_MAX", 10_000)
+        jobs, made = filled(len(sizes))
+        for job, size in zip(made, sizes, strict=True):
+            jobs.begin(job)
+            jobs.end(job, done(job, bytes(size)))
+    assert {job.state for job in made} == {State.DONE}
+    outcomes = [job.outcome for job in made if job.outcome]
+    assert sum(len(fitted(outcome)) for outcome in outcomes) <= 10_000
+    states = [outcome.state for outcome in outcomes]
+    gone = states.count("unknown")
+    assert states == ["unknown"] * gone + ["done"] * (len(sizes) - gone)
+    assert states[-1] == "done"
+    assert gone == 0 or sum(sizes[gone - 1 :]) > 10_000 - 500 * len(sizes)
+
+
+def test_a_result_that_had_to_go_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, made = filled(2)
+    monkeypatch.setattr(rooms, "KEPT_BYTES_MAX", 3000)
+    for job in made:
+        jobs.begin(job)
+        jobs.end(job, done(job, bytes(2000)))
+    outcome = made[0].outcome
+    assert outcome
+    assert outcome.result is None
+    assert outcome.failure
+    assert outcome.failure.error.startswith("job 1 is done, but what came of it is not kept")
+
+
+# -- as a table ----------------------------------------------------------------------------
+
+
+def test_rows_are_plain_and_short() -> None:
+    jobs, made = filled(3, priority=2)
+    jobs.begin(made[0])
+    error = "Traceback\n" + "ValueError: " + 1000 * "x"
+    jobs.end(made[0], wire.Outcome(1, "failed", failure=Failure("1-0", 3, error)))
+    jobs.begin(made[1])
+    rows = jobs.rows()
+    assert wire.decode(wire.encode(wire.Told({"jobs": rows}))[4:]) == wire.Told({"jobs": rows})
+    assert [(row["number"], row["state"], row["ahead"]) for row in rows] == [
+        (1, "failed", 0),
+        (2, "running", 0),
+        (3, "queued", 1),
+    ]
+    assert rows[0]["failure"].startswith("the job failed in session 1-0, partition 3: ValueError")
+    assert len(rows[0]["failure"]) == rooms.LINE_MAX

@@ -1,0 +1,270 @@
+"""The queue of a fleet, and what came of the last jobs.
+
+Rules it keeps:
+- A job goes from queued to running to ended, or at once from queued to cancelled. What has ended
+  stays as it is.
+- The same key and the same spec are the same job, for as long as the job is known here: whoever is
+  not sure whether it was heard says it again.
+- Those of the highest priority go first; among these, whoever came first.
+- Whatever is kept is bounded: the jobs that wait and their inputs, the jobs that have ended and
+  their results. A result that had to go leaves an outcome that says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import msgspec
+
+from core.messages import Failure
+from plugins.console.telling import failure_line
+from transports.fleet.fitting import TooLarge, fitted
+from transports.net import wire
+
+QUEUED_MAX = 1000
+QUEUED_BYTES_MAX = 2**28  # of their specs, with the inputs
+KEPT = 100  # jobs that have ended
+KEPT_BYTES_MAX = 2**28  # of their outcomes
+LINE_MAX = 300  # characters of a failure, in a table
+
+
+class State(StrEnum):
+    """Of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Refusal(ValueError):
+    """It is not taken. The message is one line, for whoever submits."""
+
+
+@attrs.define(eq=False)
+class Job:
+    """One job. Times are seconds of the wall clock. Once it has ended its spec has no input."""
+
+    number: int
+    key: bytes
+    spec: wire.Spec
+    submitted: float
+    state: State = State.QUEUED
+    started: float | None = None
+    ended: float | None = None
+    nodes: int = 0
+    partitions: int = 0
+    accepted: int = 0
+    cancel_asked: bool = False  # while it runs; whoever has it computed ends it
+    outcome: wire.Outcome | None = None
+    said: bytes = b""  # digest of the spec
+    size: int = 0  # bytes: of the spec while it waits, of the outcome after that
+
+    @property
+    def seconds(self) -> float:
+        """From its beginning to its end; 0.0 unless it had both."""
+        if self.started is None or self.ended is None:
+            return 0.0
+        return max(0.0, self.ended - self.started)
+
+
+def _ignore(job: Job) -> None:
+    pass
+
+
+class Jobs:
+    """All jobs of a fleet that are known. `changed` is given each whose state is another."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.changed: Callable[[Job], None] = _ignore
+        self.last = 0  # the number of the job that was submitted last
+        self._clock = clock
+        self._jobs: dict[int, Job] = {}  # in the order of their numbers
+        self._by_key: dict[bytes, Job] = {}
+        self._queued: dict[int, Job] = {}
+        self._running: dict[int, Job] = {}
+        self._ended: dict[int, Job] = {}  # in the order in which they did
+        self._queued_bytes = self._kept_bytes = 0
+
+    # -- what clients ask ------------------------------------------------------------------
+
+    def submit(self, key: bytes, spec: wire.Spec) -> Job:
+        """The job that this is. Raises Refusal."""
+        data = msgspec.msgpack.encode(spec)
+        said = hashlib.sha256(data).digest()
+        if known := self._by_key.get(key):
+            if known.said != said:
+                raise Refusal(f"job {known.number} has that key already, and is another one")
+            return known
+        self._refuse_if_full(len(data))
+        self.last += 1
+        job = Job(self.last, key, spec, self._clock(), said=said, size=len(data))
+        self._jobs[job.number] = self._by_key[key] = self._queued[job.number] = job
+        self._queued_bytes += job.size
+        self.changed(job)
+        return job
+
+    def cancel(self, number: int) -> Job | None:
+        """End it if it waits, ask for its end if it runs; None: there is no such job."""
+        job = self._jobs.get(number)
+        if job is None:
+            return None
+        if job.state is State.QUEUED:
+            self.end(job, cancelled(job))
+        elif job.state is State.RUNNING and not job.cancel_asked:
+            job.cancel_asked = True
+            self.changed(job)
+        return job
+
+    def get(self, number: int) -> Job | None:
+        """The job of that number, unless there was none or it is forgotten."""
+        return self._jobs.get(number)
+
+    def ahead(self, job: Job) -> int:
+        """How many jobs go before it."""
+        if job.state is not State.QUEUED:
+            return 0
+        mine = _turn(job)
+        return len(self._running) + sum(_turn(other) < mine for other in self._queued.values())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All of them as plain data, by number."""
+        return [self._row(job) for job in self._jobs.values()]
+
+    # -- what the root does ----------------------------------------------------------------
+
+    def upcoming(self) -> Job | None:
+        """The job that is to be computed next."""
+        return min(self._queued.values(), key=_turn, default=None)
+
+    def begin(self, job: Job) -> None:
+        """It is computed from now on."""
+        self._leave_queue(job)
+        self._running[job.number] = job
+        job.state, job.started = State.RUNNING, self._clock()
+        self.changed(job)
+
+    def end(self, job: Job, outcome: wire.Outcome) -> None:
+        """That came of it, unless it has ended before; it failed if that does not fit."""
+        if job.number in self._queued:
+            self._leave_queue(job)
+        elif self._running.pop(job.number, None) is None:
+            return
+        job.ended = self._clock()
+        job.spec = msgspec.structs.replace(job.spec, input=None)
+        outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
+        try:
+            job.outcome, job.size = outcome, len(fitted(outcome))
+        except (TooLarge, TypeError) as error:
+            job.outcome = outcome = failed(job, str(error))
+            job.size = len(fitted(outcome))
+        job.state = State(outcome.state)
+        job.nodes, job.partitions, job.accepted = (
+            outcome.nodes,
+            outcome.partitions,
+            outcome.accepted,
+        )
+        self._keep(job)
+        self.changed(job)
+
+    def _leave_queue(self, job: Job) -> None:
+        if self._queued.pop(job.number, None) is None:
+            raise ValueError(f"job {job.number} does not wait, it is {job.state}")
+        self._queued_bytes -= job.size
+
+    # -- how much is kept ------------------------------------------------------------------
+
+    def _refuse_if_full(self, size: int) -> None:
+        if len(self._queued) >= QUEUED_MAX:
+            raise Refusal(f"{QUEUED_MAX:,} jobs wait already: submit it again when some are over")
+        if self._queued_bytes + size > QUEUED_BYTES_MAX:
+            most = f"{QUEUED_BYTES_MAX >> 20} MB"
+            raise Refusal(
+                f"the inputs of the jobs that wait would take more than {most}: submit it again "
+                "when some are over"
+            )
+
+    def _keep(self, job: Job) -> None:
+        """This one that has ended, and of those before it as many as there is room for."""
+        self._ended[job.number] = job
+        self._kept_bytes += job.size
+        while len(self._ended) > KEPT:
+            self._forget(next(iter(self._ended.values())))
+        for old in list(self._ended.values()):
+            if self._kept_bytes <= KEPT_BYTES_MAX:
+                break
+            if old is not job:
+                self._give_up_result(old)
+
+    def _forget(self, job: Job) -> None:
+        del self._ended[job.number], self._jobs[job.number], self._by_key[job.key]
+        self._kept_bytes -= job.size
+
+    def _give_up_result(self, job: Job) -> None:
+        gone = unknown(
+            job.number,
+            f"job {job.number} is {job.state}, but what came of it is not kept any more: it made "
+            f"room for later results, which may take {KEPT_BYTES_MAX >> 20} MB together",
+        )
+        self._kept_bytes -= job.size
+        job.outcome, job.size = gone, len(fitted(gone))
+        self._kept_bytes += job.size
+
+    def _row(self, job: Job) -> dict[str, Any]:
+        failure = job.outcome.failure if job.outcome else None
+        return {
+            "number": job.number,
+            "job": job.spec.job,
+            "state": job.state.value,
+            "priority": job.spec.priority,
+            "ahead": self.ahead(job),
+            "nodes": job.nodes,
+            "partitions": job.partitions,
+            "accepted": job.accepted,
+            "submitted": job.submitted,
+            "started": job.started,
+            "ended": job.ended,
+            "failure": failure_line(failure)[:LINE_MAX] if failure else None,
+        }
+
+
+def _turn(job: Job) -> tuple[int, int]:
+    """Of two jobs that wait, the one with the lesser turn goes first."""
+    return -job.spec.priority, job.number
+
+
+# -- how jobs end --------------------------------------------------------------------------
+
+
+def unknown(number: int, why: str = "") -> wire.Outcome:
+    """Of a job of which nothing is known (any more)."""
+    why = why or f"there is no job {number}: it was never submitted here, or is forgotten"
+    return wire.Outcome(number, "unknown", failure=Failure(str(number), None, why))
+
+
+def failed(job: Job, why: str) -> wire.Outcome:
+    """Of one that failed otherwise than in its functions. `why` is one line."""
+    return _outcome(job, State.FAILED, why)
+
+
+def cancelled(job: Job) -> wire.Outcome:
+    """Of one that somebody has cancelled."""
+    return _outcome(job, State.CANCELLED, "it was cancelled")
+
+
+def _outcome(job: Job, state: State, why: str) -> wire.Outcome:
+    failure = Failure(str(job.number), None, why)
+    return wire.Outcome(
+        job.number,
+        state.value,
+        failure=failure,
+        nodes=job.nodes,
+        partitions=job.partitions,
+        accepted=job.accepted,
+    )
