@@ -4,6 +4,7 @@
     python -m transports.tcp host --listen ...     the root of a job           -> HostOptions
     python -m transports.tcp join HOST:PORT ...    a process with nodes        -> JoinOptions
     python -m transports.tcp status HOST:PORT      how a job stands            -> StatusOptions
+    python -m transports.tcp serve --listen ...    the root of a fleet         -> ServeOptions
 
 The first is a host with bots of its own, so there is one class for both.
 """
@@ -32,6 +33,7 @@ from transports.command.wanted import (
     JobOptions,
     JoinOptions,
     SecurityOptions,
+    ServeOptions,
     StatusOptions,
 )
 from transports.net.addresses import Address
@@ -74,12 +76,7 @@ def _alone(named: dict[str, Any]) -> HostOptions:
 
 
 def _host(named: dict[str, Any]) -> HostOptions:
-    launcher = named.pop("bots", None)
-    if launcher is None and (mine := [name for name in ("nodes", "processes") if name in named]):
-        raise BadOption(
-            f"--{mine[0]} is about bots, give --bots too; others come by '{PROGRAM} join'"
-        )
-    bots = None if launcher is None else _bots(named, launcher)
+    bots = _launched(named)
     work, security = JobOptions(**taken(JobOptions, named)), _security(named)
     waits = _waits(named.pop("wait_nodes", None), named.pop("wait_seconds", None), work, bots)
     options = HostOptions(False, work, security, bots, *waits, **named)
@@ -90,6 +87,23 @@ def _host(named: dict[str, Any]) -> HostOptions:
             f"to find the host again; give a port, such as {PORT}"
         )
     return options
+
+
+def _serve(named: dict[str, Any]) -> ServeOptions:
+    bots, security = _launched(named), _security(named)
+    options = ServeOptions(security, bots, **named)
+    _check_advertised(options.listen, options.advertise)
+    return options
+
+
+def _launched(named: dict[str, Any]) -> BotsOptions | None:
+    """The bots that are to be started, if any are."""
+    launcher = named.pop("bots", None)
+    if launcher is None and (mine := [name for name in ("nodes", "processes") if name in named]):
+        raise BadOption(
+            f"--{mine[0]} is about bots, give --bots too; others come by '{PROGRAM} join'"
+        )
+    return None if launcher is None else _bots(named, launcher)
 
 
 def _waits(
@@ -144,9 +158,10 @@ def _status(named: dict[str, Any]) -> StatusOptions:
     return StatusOptions(security=_security(named), **named)
 
 
-Wanted = HostOptions | JoinOptions | StatusOptions
+Wanted = HostOptions | JoinOptions | StatusOptions | ServeOptions
 COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wanted]]] = {
     "host": (parsers.host, _host),
     "join": (parsers.join, _join),
     "status": (parsers.status, _status),
+    "serve": (parsers.serve, _serve),
 }

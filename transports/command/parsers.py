@@ -16,6 +16,7 @@ from transports.command.wanted import (
     JobOptions,
     JoinOptions,
     SecurityOptions,
+    ServeOptions,
     StatusOptions,
 )
 from transports.net import addresses
@@ -61,8 +62,9 @@ def alone() -> Parser:
             "are started for it and ended after it. For several machines there are commands:"
         )
         + "\n\n  host               the root of a job; it waits for nodes"
-        "\n  join HOST:PORT     a process with nodes for the job of that host"
-        "\n  status HOST:PORT   how that job stands",
+        "\n  join HOST:PORT     a process with nodes for the job of that host, or for a fleet"
+        "\n  status HOST:PORT   how that job stands"
+        "\n  serve              the root of a fleet, which computes one job after the other",
         epilog=paragraphs(*DISTRIBUTIONS, _exits(*HOSTING)),
     )
     parser.group(
@@ -127,7 +129,7 @@ def join() -> Parser:
             ),
         ),
     )
-    parser.apart(*of(JoinOptions, "address", "while_stdin"))
+    parser.apart(*of(JoinOptions, "address", "while_stdin", "any_job"))
     parser.group("how many", *of(JoinOptions, "nodes", "cores"))
     parser.group("where others reach it", *of(JoinOptions, "listen", "advertise"))
     parser.group("what it computes", *of(JoinOptions, "allow"))
@@ -135,6 +137,44 @@ def join() -> Parser:
     parser.group("how long it waits (seconds)", *waits)
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(JoinOptions, *SHOWN))
+    return parser
+
+
+def serve() -> Parser:
+    """Of `serve`."""
+    parser = Parser(
+        f"{PROGRAM} serve",
+        "[--listen HOST:PORT] [--bots MODULE] [--nodes N] [--allow NAME] [other options]",
+        description=paragraphs(
+            "The root of a fleet: nodes come, and stay; jobs are submitted, wait, and are "
+            f"computed one after the other. Nodes come by '{PROGRAM} join', or as bots that it "
+            f"starts; jobs by '{PROGRAM} submit', or from Python. It goes on until it is told to "
+            f"stop, by Ctrl-C or '{PROGRAM} stop'. What waits, and what came of jobs, is kept in "
+            "memory only.",
+            "Whoever may connect, by the token or TLS, may join, submit, cancel and stop. What is "
+            "computed is what each process allows.",
+        ),
+        epilog=paragraphs(
+            ADDRESSES,
+            TOKEN,
+            _exits(
+                *(Exit.FINISHED, Exit.FAILED, Exit.NOT_LISTENING),
+                finished="it was told to stop",
+                failed="its bots could not be started",
+            ),
+        ),
+    )
+    parser.apart(*of(ServeOptions, "while_stdin", "any_job"))
+    parser.group("where it is reached", *of(ServeOptions, "listen", "advertise"))
+    parser.group(
+        "bots, nodes that are started for it",
+        one(ServeOptions, "bots"),
+        *of(BotsOptions, "nodes", "processes"),
+    )
+    parser.group("what it computes", *of(ServeOptions, "allow"))
+    parser.group("what goes wrong", *of(ServeOptions, "heartbeat", "values_max"))
+    parser.group("security", *of(SecurityOptions))
+    parser.group("what is shown", *of(ServeOptions, "verbose", "json"))
     return parser
 
 
@@ -162,5 +202,10 @@ def status() -> Parser:
     return parser
 
 
-def _exits(*codes: Exit, finished: str = MEANINGS[Exit.FINISHED]) -> str:
-    return exits.told({code: MEANINGS[code] for code in codes} | {Exit.FINISHED: finished})
+def _exits(
+    *codes: Exit,
+    finished: str = MEANINGS[Exit.FINISHED],
+    failed: str = MEANINGS[Exit.FAILED],
+) -> str:
+    meanings = {**MEANINGS, Exit.FINISHED: finished, Exit.FAILED: failed}
+    return exits.told({code: meanings[code] for code in codes})

@@ -36,6 +36,7 @@ from transports.command.wanted import (
     JobOptions,
     JoinOptions,
     SecurityOptions,
+    ServeOptions,
     StatusOptions,
 )
 from transports.net.connection import ConnectError
@@ -92,6 +93,10 @@ def _commanded(wanted: Wanted) -> int:
             return _run(partial(_join, wanted, security))
         case StatusOptions():
             return _run(partial(_status, wanted, security))
+        case ServeOptions():
+            from transports.command.serving import serve
+
+            return _run(partial(serve, wanted, security, _note))
 
 
 def _run(run: Callable[[], Any]) -> int:

@@ -109,6 +109,37 @@ def _verbose() -> Any:
     )
 
 
+def _allow(called: str) -> Any:
+    return option(
+        (),
+        "NAME",
+        _allowed,
+        "a job it may compute beside those in plugins: the module's name or the path of the "
+        f"file, just as {called} names it; once for each. Only jobs that are installed here are "
+        "computed, no code travels",
+        "plugins.* only",
+        convert=tuple,
+        action="append",
+    )
+
+
+def _any_job() -> Any:
+    """For those who trust whoever may submit, and have one disk: any job by its absolute path."""
+    return switch(argparse.SUPPRESS, "")
+
+
+def _launched(said: str) -> Any:
+    return option(
+        None,
+        "MODULE[:WHERE]",
+        _launcher,
+        f"what starts them: {LOCAL_BOTS}, on this machine, or plugins.bots_dask:SCHEDULER, "
+        "one process on each worker of the Dask cluster with the scheduler at that address, such "
+        "as plugins.bots_dask:tcp://10.0.0.1:8786",
+        said,
+    )
+
+
 def _file(what: str, said: str) -> Any:
     return option(None, "FILE", checks.FILE, what, said)
 
@@ -185,15 +216,7 @@ class HostOptions:
     alone: bool
     work: JobOptions
     security: SecurityOptions
-    bots: BotsOptions | None = option(
-        None,
-        "MODULE[:WHERE]",
-        _launcher,
-        f"what starts them: {LOCAL_BOTS}, on this machine, or plugins.bots_dask:SCHEDULER, "
-        "one process on each worker of the Dask cluster with the scheduler at that address, such "
-        "as plugins.bots_dask:tcp://10.0.0.1:8786",
-        "none are started",
-    )
+    bots: BotsOptions | None = _launched("none are started")
     wait_nodes: int | None = option(
         None,
         "N",
@@ -233,7 +256,9 @@ class JoinOptions:
     """A process with nodes."""
 
     address: Address = attrs.field(
-        metadata=_address("where the host of the job listens, as it says when it begins")
+        metadata=_address(
+            "where the host of the job, or the root of a fleet, listens, as it says when it begins"
+        )
     )
     security: SecurityOptions
     nodes: int = option(
@@ -254,17 +279,8 @@ class JoinOptions:
         None, "nowhere: others are then led by processes that listen, or by the host"
     )
     advertise: Address | None = _advertise()
-    allow: tuple[str, ...] = option(
-        (),
-        "NAME",
-        _allowed,
-        "a job it may compute beside those in plugins: the module's name or the path of the "
-        "file, just as the host names it; once for each. Only jobs that are installed here are "
-        "computed, no code travels",
-        "plugins.* only",
-        convert=tuple,
-        action="append",
-    )
+    allow: tuple[str, ...] = _allow("the host")
+    any_job: bool = _any_job()
     patience: float = option(
         600.0,
         "SECONDS",
@@ -281,6 +297,23 @@ class JoinOptions:
     )
     sample: int = shared.sample("happens", "; the same for all who take part")
     verbose: int = _verbose()
+
+
+@attrs.frozen
+class ServeOptions:
+    """The root of a fleet, which computes one job after the other."""
+
+    security: SecurityOptions
+    bots: BotsOptions | None = _launched("none are started, nodes come by themselves")
+    listen: Address = _listen(LISTEN, f"{LISTEN}, for this machine only; port 0: any")
+    advertise: Address | None = _advertise()
+    allow: tuple[str, ...] = _allow("whoever submits it")
+    any_job: bool = _any_job()
+    heartbeat: float = _heartbeat()
+    values_max: int | None = _values_max()
+    while_stdin: bool = switch(argparse.SUPPRESS, "")  # end when stdin ends
+    verbose: int = _verbose()
+    json: bool = shared.json("what happens, a line each, on standard error")
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ from transports.command.wanted import (
     JobOptions,
     JoinOptions,
     SecurityOptions,
+    ServeOptions,
     StatusOptions,
 )
 from transports.net.addresses import Address
@@ -32,6 +33,7 @@ HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
 JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat values-max"
 JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
+SERVE = f"{SECURITY} listen advertise bots nodes processes allow heartbeat values-max verbose json"
 
 
 def host(*arguments: str) -> HostOptions:
@@ -138,7 +140,9 @@ def test_a_process_that_joins() -> None:
     assert join("h:1").nodes == join("h:1").cores == CORES
     assert join("h:1").patience == 600
     words = "--nodes 50 --cores 3 --listen [::]:0 --advertise [fe80::1]:0 --allow a --allow b/c.py"
-    words += " --patience 0 --heartbeat 1.5 --values-max 9 --token-file t --while-stdin -v"
+    words += (
+        " --patience 0 --heartbeat 1.5 --values-max 9 --token-file t --while-stdin --any-job -v"
+    )
     assert join("[::1]:7411", *words.split()) == JoinOptions(
         address=Address("::1", 7411),
         security=SecurityOptions(Path("t")),
@@ -147,6 +151,7 @@ def test_a_process_that_joins() -> None:
         listen=Address("::", 0),
         advertise=Address("fe80::1", 0),
         allow=("a", "b/c.py"),
+        any_job=True,
         patience=0,
         heartbeat=1.5,
         values_max=9,
@@ -160,13 +165,36 @@ def test_status() -> None:
     assert found == StatusOptions(Address("h", 1), SecurityOptions(tls_ca=Path("a")), True)
 
 
+def test_the_root_of_a_fleet() -> None:
+    found = options.read(["serve"])
+    assert isinstance(found, ServeOptions)
+    assert found == ServeOptions(SecurityOptions())
+    assert (str(found.listen), found.bots, found.any_job) == ("127.0.0.1:7411", None, False)
+    words = "--listen 0.0.0.0:1 --advertise a.b:2 --bots plugins.bots_local --nodes 6 --processes 9"
+    words += " --allow a --allow b/c.py --any-job --heartbeat 5 --values-max 7 --while-stdin"
+    words += " --token-file t -v --json"
+    assert options.read(["serve", *words.split()]) == ServeOptions(
+        security=SecurityOptions(Path("t")),
+        bots=BotsOptions(LOCAL_BOTS, "", 6, 6),
+        listen=Address("0.0.0.0", 1),
+        advertise=Address("a.b", 2),
+        allow=("a", "b/c.py"),
+        any_job=True,
+        heartbeat=5,
+        values_max=7,
+        while_stdin=True,
+        verbose=1,
+        json=True,
+    )
+
+
 # -- what is refused -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("hots", "'hots' is no command, give host, join, status"),
+        ("hots", "'hots' is no command, give host, join, status, serve"),
         ("--nodes 0", "--nodes: '0'"),
         ("--nodes 1000001 --processes 1", "give more --processes"),
         ("--processes 0", "--processes: '0'"),
@@ -207,6 +235,10 @@ def test_status() -> None:
         ("join h:1 --json", "--json"),
         ("join h:1 --sample 3", "--trace"),
         ("--sample 3", "--trace"),
+        ("serve extra", "extra"),
+        ("serve --nodes 3", "--nodes is about bots, give --bots too"),
+        ("serve --listen 0.0.0.0:80", "--advertise HOST:80"),
+        ("serve --store f", "--store"),
         ("status", "HOST:PORT"),
         ("status h:1 --nodes 3", "--nodes"),
     ],
@@ -230,6 +262,7 @@ def test_what_is_wrong_is_told_in_one_line(words: str, named: str) -> None:
         ("host", HOST, [0, 1, 2, 3, 6, 7, 130, 141]),
         ("join", JOIN, [0, 1, 2, 3, 4, 5, 130, 141]),
         ("status", STATUS, [0, 2, 4, 5, 130, 141]),
+        ("serve", SERVE, [0, 1, 2, 3, 130, 141]),
     ],
 )
 def test_help_explains_every_option_and_exit_code(
@@ -248,6 +281,7 @@ def test_help_explains_every_option_and_exit_code(
     assert set(codes) <= set(Exit)
     assert f"usage: {PROGRAM} {command}".strip() in text
     assert "while-stdin" not in text
+    assert "any-job" not in text
 
 
 def test_help_without_a_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
