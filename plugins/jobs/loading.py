@@ -24,6 +24,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
 from types import ModuleType
 from typing import Any
@@ -140,6 +141,34 @@ def forget() -> None:
     """At the end of a process that frees nothing: free what jobs have made. So files are closed."""
     for module in _loaded:
         vars(module).clear()
+
+
+@contextmanager
+def loaded_apart() -> Iterator[None]:
+    """Forget afterwards the modules of job files, and of their folders, that are loaded meanwhile.
+
+    For a process that looks at one job after the other: two may have helpers of the same name, and
+    a helper may be edited between them.
+    """
+    before = {*sys.modules}
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name not in before and _is_beside(name)]:
+            module = sys.modules.pop(name)
+            if module in _loaded:
+                _loaded.remove(module)
+
+
+def _is_beside(name: str) -> bool:
+    """Whether it is a module of a job file, or one from the folder of one."""
+    top = sys.modules.get(name.partition(".")[0])
+    file = getattr(top, "__file__", None)
+    if name in _FOLDERS or file is None:
+        return name in _FOLDERS
+    folder, last = os.path.split(os.path.realpath(file))
+    package = last == "__init__.py" and os.path.basename(folder) not in _OURS
+    return (os.path.dirname(folder) if package else folder) in _FOLDERS.values()
 
 
 def beside(module: str) -> dict[str, bytes]:

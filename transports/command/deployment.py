@@ -25,7 +25,6 @@ from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.work.functions import Work
 from transports.work.jobs import Chosen
-from transports.work.starting import start
 
 if TYPE_CHECKING:  # what writes tables takes a while to load
     from transports.command.tracing import Tracing
@@ -64,6 +63,33 @@ async def _heard_at(
 
 
 @asynccontextmanager
+async def standing(
+    security: Security,
+    listen: Address | None,
+    advertise: Address | None,
+    *,
+    heartbeat_seconds: float,
+    nodes: int = 0,
+) -> AsyncIterator[tuple[Station, trio.Nursery]]:
+    """What a process is, whatever it computes, until the block is left; and the nursery for what
+    goes on until the last word is said. Raises CannotListen."""
+    listeners, address = await _heard_at(listen, advertise, security)
+    me = Me(wire.random_number(), address, nodes)
+    async with trio.open_nursery() as nursery:
+        station = Station(me, security, nursery, heartbeat_seconds)
+        if listeners:
+            nursery.start_soon(trio.serve_listeners, station.connections.accept, listeners)
+        try:
+            station.restock(1)  # before it is known what is computed there
+            yield station, nursery
+        finally:
+            with trio.CancelScope(shield=True):
+                await station.connections.close()
+            station.empty()
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
 async def opened(
     security: Security,
     blobs: Blobs,
@@ -72,32 +98,15 @@ async def opened(
     *,
     heartbeat_seconds: float,
     values_max: int | None,
-    nodes: int = 0,
     store: Store | None = None,
     keys: Keys = NO_KEYS,
 ) -> AsyncIterator[Process]:
-    """A process that serves until the block is left. Raises CannotListen."""
-    listeners, address = await _heard_at(listen, advertise, security)
-    me = Me(wire.random_number(), address, nodes)
-    async with trio.open_nursery() as nursery:
-        station = Station(me, security, nursery, heartbeat_seconds)
+    """A process that serves one computation until the block is left. Raises CannotListen."""
+    found = standing(security, listen, advertise, heartbeat_seconds=heartbeat_seconds)
+    async with found as (station, nursery):
         process = Process(station, nursery, blobs, store, keys, values_max=values_max)
-        if listeners:
-            nursery.start_soon(trio.serve_listeners, station.connections.accept, listeners)
         nursery.start_soon(process.run)
-        try:
-            process.reserve.append(start())  # before it is known what is computed there
-            yield process
-        finally:
-            await _closed(process)
-            nursery.cancel_scope.cancel()
-
-
-async def _closed(process: Process) -> None:
-    with trio.CancelScope(shield=True):
-        await process.connections.close()
-    for started in process.reserve:
-        started.end()
+        yield process
 
 
 @contextmanager
@@ -155,7 +164,7 @@ def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> 
         def delay() -> float:
             return quantile(random.random())
 
-    folder, reserve = process.blobs.folder, process.reserve
+    folder, reserve = process.blobs.folder, process.station.reserve
     post, fetch, trace = process.post, process.fetch, process.trace
     return Work(
         chosen,

@@ -25,28 +25,25 @@ import trio
 from core import Session, Shape
 from core import messages as m
 from core.cutting import ROOT
-from core.messages import Place
 from core.sessions.digest import digest
 from plugins.console import signals
 from plugins.console.memory import peak_rss_bytes
 from plugins.console.telling import Lost
 from plugins.fanout import choose_fanout
-from plugins.launching import HERE, PYTHON, Bots, launcher
+from plugins.launching import Bots
+from transports.command.bots import allowed, share, started
 from transports.command.counting import Counts
-from transports.command.deployment import working
 from transports.command.joining import TRY_SECONDS_MAX
+from transports.command.opening import accepted, opened_root
 from transports.command.progress import Teller
 from transports.command.status import nodes_connected, status_of
 from transports.command.summary import Report
-from transports.command.wanted import CORES, LOCAL_BOTS, HostOptions
+from transports.command.wanted import LOCAL_BOTS, BotsOptions, HostOptions
 from transports.logs import event
 from transports.net import wire
 from transports.net.connection import Peer
-from transports.net.figures import TOKEN_VARIABLE
-from transports.process.keys import digest_of
-from transports.process.process import Process, nodes_of
+from transports.process.process import Process
 from transports.process.store import SqliteStore
-from transports.values.files import stored
 from transports.work import jobs
 
 if TYPE_CHECKING:  # what writes tables takes a while to load
@@ -54,7 +51,6 @@ if TYPE_CHECKING:  # what writes tables takes a while to load
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 2.0  # for bots to end by themselves
-BOT_PATIENCE_SECONDS = 30.0
 
 
 class Root:
@@ -78,7 +74,7 @@ class Root:
         self.counts = Counts()
         self.began = time.perf_counter()
         self._returned = False  # somebody who knew this computation before
-        process.station.status = partial(status_of, process)
+        process.station.status = partial(status_of, process.station)
         process.on_met = lambda peer: self.counts.met(peer, len(process.connections.peers))
         process.on_lost = self._count_lost
         process.on_declined = self._declined
@@ -129,38 +125,27 @@ class Root:
             return
         if self.options.trace is not None and wanted.module != LOCAL_BOTS:
             self.teller.note(f"bots of {wanted.module} write no trace: they may be elsewhere")
-        token = self.process.connections.security.token
-        environment = {TOKEN_VARIABLE: token.decode()} if token else {}
-        bots = launcher(wanted.module)
-        async with bots(wanted.where, wanted.processes or 0, self._command, environment) as running:
+        station, security = self.process.station, self.options.security
+        more = self._told_bots(wanted)
+        async with started(wanted, station, security, self.options.heartbeat, more) as running:
             yield running
 
-    def _command(self, number: int, processes: int) -> list[str]:
-        """How the `number`-th of the bots' processes is started."""
-        wanted, security = self.options.bots, self.options.security
-        assert wanted is not None
-        share = _share(wanted.nodes, number, processes)
-        command = [PYTHON, "-m", "transports.tcp", "join", self.process.me.name]
-        command += ["--nodes", str(share), "--cores", str(max(1, CORES // processes))]
-        command += ["--heartbeat", str(self.options.heartbeat)]
-        command += ["--patience", str(BOT_PATIENCE_SECONDS), "--while-stdin"]
-        work = self.options.work
+    def _told_bots(self, wanted: BotsOptions) -> list[str]:
+        """What else they are told."""
+        work, told = self.options.work, list[str]()
         for name in (work.job, *work.parts.values()):
-            command += ["--allow", _allowed(name)]
-        for option, path in (("--tls-cert", security.tls_cert), ("--tls-key", security.tls_key)):
-            command += [option, os.path.abspath(path)] if path else []
-        command += ["--tls-ca", os.path.abspath(security.tls_ca)] if security.tls_ca else []
+            told += ["--allow", allowed(name)]
         if self.options.trace is not None and wanted.module == LOCAL_BOTS:  # others may be far away
-            command += ["--trace", os.path.abspath(self.options.trace)]
-            command += ["--sample", str(self.options.sample)]
-        return [*command, "--listen", f"{HERE}:0"]
+            told += ["--trace", os.path.abspath(self.options.trace)]
+            told += ["--sample", str(self.options.sample)]
+        return told
 
     async def _waited(self, bots: Bots | None) -> int:
         """Wait for nodes; returns how many there are."""
         wanted, seconds = self.options.wait_nodes, self.options.wait_seconds
         until = math.inf
         while True:
-            connected = nodes_connected(self.process)
+            connected = nodes_connected(self.process.station)
             nodes = sum(connected)
             if nodes and seconds is not None and until == math.inf:
                 until = trio.current_time() + seconds
@@ -184,33 +169,9 @@ class Root:
 
     def _submit(self, shape: Shape, nodes: int, again: bool) -> None:
         """Open the root, give it the input, and tell everyone what is computed."""
-        process, work = self.process, self.options.work
-        place = Place(ROOT, (process.me.name,))
-        parts = {part: jobs.called(name) for part, name in work.parts.items()}
-        now = time.time()
-        begin = wire.Begin(
-            jobs.called(work.job),
-            parts,
-            self.chosen.fingerprint,
-            shape.partitions,
-            shape.fanout,
-            work.delay,
-            work.seed,
-            place,
-            now,
-            digest_of(process.end_key),
-            work.piece_timeout,
-            shape.keep_going,
-        )
-        process.begin(begin, working(process, begin, self.chosen, cores=1))
+        opened_root(self.process, self.options.work, self.chosen, shape, again=again)
         if self.trace is not None:
             self.trace.describe(self.options, shape, nodes)
-        epoch = (int(now * 1000),)  # newer than that of any host before
-        (submitter,) = nodes_of(process.me.number, 1)
-        value = stored(process.blobs.folder, work.input)
-        process.submit(m.Open(place, epoch, shape.plain(), again), submitter, value)
-        for peer in list(process.connections.peers.values()):
-            process.tell_begun(peer)
         self.teller.note(f"work begins: {shape.partitions:,} partitions, fanout {shape.fanout:,}")
 
     # -- meanwhile -----------------------------------------------------------------------------
@@ -225,7 +186,7 @@ class Root:
         over, teller = self.process.over, self.teller
         while not over.is_set() and not self._is_deserted(bots):
             if teller.on_terminal:
-                nodes = sum(nodes_connected(self.process))
+                nodes = sum(nodes_connected(self.process.station))
                 teller.working(nodes, self.accepted(shape), shape.partitions)
             if self.store is not None:
                 self.store.catch_up()
@@ -245,7 +206,7 @@ class Root:
         assert self.options.bots is not None
         nodes, processes = self.options.bots.nodes, bots.processes
         with trio.move_on_after(GRACE_SECONDS):
-            shares = [_share(nodes, i, processes) for i in range(processes)]
+            shares = [share(nodes, i, processes) for i in range(processes)]
             self.counts.bots_ended(await bots.wait(), shares)
 
     def _count_lost(self, peer: Peer) -> None:
@@ -266,18 +227,7 @@ class Root:
 
     def accepted(self, shape: Shape) -> int:
         """How many partitions of a session are done, as far as this process knows."""
-        host, session = self.process.host, shape.session
-        reflector = host.reflectors.get(session)
-        done = reflector.model.facts() if reflector else host.backups.facts.get(session, {})
-        if not (done or reflector):
-            return 0
-        found = 0
-        for slot, size in enumerate(shape.sizes()):
-            if slot in done:
-                found += size - sum(count for count, _ in done[slot][2:])  # without what was lost
-            elif not shape.leaf:
-                found += self.accepted(shape.child(slot))
-        return found
+        return accepted(self.process.host, shape)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -333,14 +283,3 @@ class Root:
         """Of the root session's model, where it is here."""
         reflector = self.process.host.reflectors.get(ROOT)
         return digest(reflector.state.snapshot()) if reflector else None
-
-
-def _share(nodes: int, number: int, processes: int) -> int:
-    """How many of the nodes the `number`-th process has."""
-    return nodes * (number + 1) // processes - nodes * number // processes
-
-
-def _allowed(name: str) -> str:
-    """What a process of ours is told to allow, for a job or a part of one that the user named."""
-    place = jobs.place(name)
-    return os.path.abspath(place) if place.endswith(".py") else place

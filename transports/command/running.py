@@ -219,8 +219,8 @@ def _unstored(store: SqliteStore, blobs: Blobs) -> str:
 
 
 async def _join(wanted: JoinOptions, security: Security) -> int:
-    with trace_folder(wanted.trace, shared=True), Blobs() as blobs:
-        return await join(wanted, security, blobs, _note)
+    with trace_folder(wanted.trace, shared=True):
+        return await join(wanted, security, _note)
 
 
 async def _status(wanted: StatusOptions, security: Security) -> int:

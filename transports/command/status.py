@@ -7,33 +7,33 @@ from typing import Any
 import trio
 
 from core import Host, Reflector
-from core.cutting import ROOT
 from plugins.console.telling import aligned, counted
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
 from transports.net.peer import Link
 from transports.net.security import Security
-from transports.process.process import Process
+from transports.process.station import Station
 
 ASK_SECONDS = 10.0  # for one answer
 HOSTS_AT_ONCE = 20
 
 
-def status_of(process: Process) -> dict[str, Any]:
+def status_of(station: Station) -> dict[str, Any]:
     """What a process says of itself and of its sessions, as plain data."""
-    begun, nodes = process.begun, nodes_connected(process)
+    nodes, members = nodes_connected(station), station.members.values()
+    begun = [member.begun for member in members if member.begun]
     return {
-        "address": process.me.name,
-        "job": begun.job if begun else None,
+        "address": station.me.name,
+        "job": begun[-1].job if begun else None,
         "processes": len(nodes),
         "nodes": sum(nodes),
-        "sessions": sessions_of(process.host),
+        "sessions": [one for member in members for one in sessions_of(member.host)],
     }
 
 
-def nodes_connected(process: Process) -> list[int]:
+def nodes_connected(station: Station) -> list[int]:
     """How many nodes each connected process has, but those that have none: they only ask."""
-    peers = process.connections.peers.values()
+    peers = station.connections.peers.values()
     return [peer.hello.nodes for peer in peers if peer.hello and peer.hello.nodes]
 
 
@@ -162,7 +162,7 @@ def accepted(sessions: list[dict[str, Any]]) -> int:
             return 0
         return int(session["accepted"]) + sum(count(f"{name}-{i}") for i in session["children"])
 
-    return count(ROOT)
+    return sum(count(name) for name in known if "-" not in name)
 
 
 # -- for people ----------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def table(told: dict[str, Any]) -> str:
     ]
     if not sessions:
         return aligned(rows)
-    if (whole := sessions[0])["session"] == ROOT:
+    if "-" not in (whole := sessions[0])["session"]:
         rows.append(("partitions", f"{accepted(sessions):,} of {whole['partitions']:,} accepted"))
     rows += [("unreached", address) for address in told["unreached"]]
     lines = [_line(s) for s in told["sessions"] if s["session"] in shown]

@@ -41,7 +41,6 @@ from transports.process.values import Values
 from transports.process.views import Views
 from transports.values.blobs import Blobs
 from transports.work.functions import Work
-from transports.work.starting import Started
 
 TIDY_SECONDS = 5.0  # from one look at what is gone to the next
 
@@ -67,7 +66,6 @@ class Process(Member):
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
         self.work: Work | None = None
-        self.reserve: list[Started] = []  # computing processes that were started ahead
         self.blobs = blobs
         self._participant: Any = participant
         self._nursery = nursery
@@ -75,7 +73,7 @@ class Process(Member):
         self.post = self.queue.post
         self.connections = station.connections
         self.incoming = Incoming(self.queue, self.connections.cut)
-        self.outgoing = Outgoing(self.connections)
+        self.outgoing = Outgoing(self.connections, None if station.dials else self._unreached)
         self._make_rooms(kind, store, keys.root)
         self._make_way(blobs.most_bytes() // 2 if values_max is None else values_max)
         self.fetch, self.leave = self.values.fetch, self.port.leave
@@ -156,7 +154,8 @@ class Process(Member):
 
     def tell_begun(self, peer: Peer) -> None:
         """Tell it what is computed, if it has dialled this process, as who joins does."""
-        if self.begun is not None and peer.links and peer.links[0].dialled is None:
+        joins = peer.hello is not None and peer.hello.nodes > 0
+        if self.begun is not None and joins and peer.links and peer.links[0].dialled is None:
             self.outgoing.tell(peer.name, self.begun)
 
     def enter(self, node: Node, root: Place, observes: bool = False) -> Participant:
@@ -219,13 +218,21 @@ class Process(Member):
 
     def _lost(self, peer: Peer) -> None:
         self.on_lost(peer)
-        self.values.transfers.lost(peer.name)
+        self._lost_at(peer.name, peer)
+
+    def _unreached(self, name: str) -> None:
+        """Something was to be said to the process `name`, which is not connected."""
+        self.post(self._lost_at, name)
+
+    def _lost_at(self, name: str, peer: Peer | None = None) -> None:
+        self.values.transfers.lost(name)
         if self.over.is_set():
             return  # whoever goes has heard so, too
-        self.carrier.lost(peer.name)
-        self.following.lost(peer.name)
-        self.calls.lost(peer)
-        self.views.lost(peer.name)
+        self.carrier.lost(name)
+        self.following.lost(name)
+        if peer is not None:
+            self.calls.lost(peer)
+        self.views.lost(name)
 
     def _tidy_up(self) -> None:
         """Forget what is gone."""

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import trio
 
+from core import Host
 from core import messages as m
 from transports.net import wire
 from transports.net.connection import Connections, Me
@@ -25,6 +26,7 @@ from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
 from transports.process.incoming import Handler, Incoming, not_meant
+from transports.work.starting import Started, start
 
 IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
 STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
@@ -33,6 +35,8 @@ STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to kn
 class Member(Protocol):
     """What this process is to one computation."""
 
+    begun: wire.Begin | None
+    host: Host
     incoming: Incoming
 
     def met(self, peer: Peer) -> None:
@@ -51,8 +55,8 @@ class Member(Protocol):
 class Station:
     """The connections of one process. `members`: what it is to each computation, by number.
 
-    `handlers`: who deals with what is about none of them. `keeps`: whether a peer is to stay
-    connected, whatever the computations need.
+    `handlers`: who deals with what is about none of them, and with what begins and ends. `keeps`:
+    whether a peer is to stay connected, whatever the computations need.
     """
 
     def __init__(
@@ -69,9 +73,11 @@ class Station:
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
         self.status: Callable[[], dict[str, m.Value]] = dict
+        self.dials = True  # another process, where something is to be said to one
         self.joins = False  # it has dialled the root, or is about to
         self.roots: set[str] = set()  # addresses at which this process dials the root
         self.root_seen = trio.current_time()  # when it was last there, where it is not connected
+        self.reserve: list[Started] = []  # computing processes that were started ahead
         self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
         self._unused: set[str] = set()  # connections that nobody needed a while ago
         self.connections = Connections(
@@ -87,6 +93,16 @@ class Station:
         )
         nursery.start_soon(self._close_unused)
 
+    def restock(self, count: int) -> None:
+        """Start computing processes ahead, for whatever begins next. Raises OSError."""
+        while len(self.reserve) < count:
+            self.reserve.append(start())
+
+    def empty(self) -> None:
+        """End those that were not needed."""
+        while self.reserve:
+            self.reserve.pop().end()
+
     # -- what comes in ---------------------------------------------------------------------
 
     async def _take(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
@@ -95,7 +111,7 @@ class Station:
         member = None if tree is None else self.members.get(tree)
         if member is not None:
             await member.incoming.take(peer, envelope, link)
-        elif tree is None or type(envelope) is wire.Begin:
+        elif tree is None or type(envelope) in (wire.Begin, wire.Over):
             self.handlers.get(type(envelope), not_meant)(peer, envelope, link)
         elif type(envelope) is wire.Call and type(envelope.call) is m.Arrive:
             absent = wire.Answer(envelope.session, envelope.node, m.Absent())

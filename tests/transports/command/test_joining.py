@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from transports.command.joining import Joining
+from transports.command.leaving import stdin_ended
 
 
 async def test_standard_input_stays_open_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,9 +16,5 @@ async def test_standard_input_stays_open_when_it_has_ended(monkeypatch: pytest.M
     with os.fdopen(ours) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         os.close(theirs)
-        to_do: list[Any] = []
-        process: Any = SimpleNamespace(post=to_do.append, station=SimpleNamespace())
-        options: Any = None
-        await Joining(process, options, print)._hear_stdin()
-        assert len(to_do) == 1  # it goes
+        await stdin_ended()
         assert os.read(stdin.fileno(), 1) == b""

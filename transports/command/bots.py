@@ -1,0 +1,55 @@
+"""Bots of a host: what starts them, and what each of their processes is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from plugins.launching import HERE, PYTHON, Bots, launcher
+from transports.command.wanted import CORES, BotsOptions, SecurityOptions
+from transports.net.figures import TOKEN_VARIABLE
+from transports.process.station import Station
+from transports.work import jobs
+
+BOT_PATIENCE_SECONDS = 30.0
+
+
+def started(
+    wanted: BotsOptions,
+    station: Station,
+    security: SecurityOptions,
+    heartbeat: float,
+    more: Sequence[str],
+) -> AbstractAsyncContextManager[Bots]:
+    """Bots that join the root at `station`, for as long as the context lasts.
+
+    `more`: what else they are told. Raises BotsError.
+    """
+
+    def command(number: int, processes: int) -> list[str]:
+        nodes = share(wanted.nodes, number, processes)
+        words = [PYTHON, "-m", "transports.tcp", "join", station.me.name]
+        words += ["--nodes", str(nodes), "--cores", str(max(1, CORES // processes))]
+        words += ["--heartbeat", str(heartbeat)]
+        words += ["--patience", str(BOT_PATIENCE_SECONDS), "--while-stdin"]
+        for option, path in (("--tls-cert", security.tls_cert), ("--tls-key", security.tls_key)):
+            words += [option, os.path.abspath(path)] if path else []
+        words += ["--tls-ca", os.path.abspath(security.tls_ca)] if security.tls_ca else []
+        return [*words, *more, "--listen", f"{HERE}:0"]
+
+    token = station.connections.security.token
+    environment = {TOKEN_VARIABLE: token.decode()} if token else {}
+    bots = launcher(wanted.module)
+    return bots(wanted.where, wanted.processes or 0, command, environment)
+
+
+def share(nodes: int, number: int, processes: int) -> int:
+    """How many of the nodes the `number`-th process has."""
+    return nodes * (number + 1) // processes - nodes * number // processes
+
+
+def allowed(name: str) -> str:
+    """What a process of ours is told to allow, for a job or a part of one that the user named."""
+    place = jobs.place(name)
+    return os.path.abspath(place) if place.endswith(".py") else place
