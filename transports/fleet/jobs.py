@@ -126,6 +126,10 @@ class Jobs:
         """The job of that number, unless there was none or it is forgotten."""
         return self._jobs.get(number)
 
+    def going(self) -> list[Job]:
+        """Those that have not ended, by number."""
+        return [job for job in self._jobs.values() if job.outcome is None]
+
     def ahead(self, job: Job) -> int:
         """How many jobs go before it."""
         if job.state is not State.QUEUED:

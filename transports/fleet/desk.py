@@ -1,0 +1,105 @@
+"""The desk of a fleet: what clients say to its root, and what they are told of their jobs.
+
+Rules it keeps:
+- Whoever is connected may submit, watch, cancel and halt: one fleet is one circle of trust.
+- What is submitted again with the same key is the same job: so a client that has lost its
+  connection asks again without harm.
+- Who watches a job is told where it stands at once, then whenever that changes, and at last its
+  outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from transports.fleet.jobs import Job, Jobs, unknown
+from transports.net import wire
+from transports.net.peer import Link, Peer
+from transports.process.station import Station
+
+
+class Desk:
+    """Of one fleet. `check` raises ValueError for what cannot be computed here; `news` is called
+    when there is something for the fleet to do: a job, or one less; `halt`, to end it."""
+
+    def __init__(
+        self,
+        station: Station,
+        jobs: Jobs,
+        check: Callable[[wire.Spec], None],
+        news: Callable[[], None],
+        halt: Callable[[], None],
+    ) -> None:
+        self._station = station
+        self._jobs = jobs
+        self._check = check
+        self._news = news
+        self._halt = halt
+        self._watching: dict[int, dict[str, wire.Progress | None]] = {}  # by job, what each knows
+        jobs.changed = self.tell
+        station.handlers |= {
+            wire.Submit: self._submitted,
+            wire.Watch: self._watched,
+            wire.Cancel: self._cancelled,
+            wire.Halt: self._halted,
+        }
+
+    def _submitted(self, peer: Peer, said: wire.Submit, link: Link) -> None:
+        try:
+            self._check(said.spec)
+            job = self._jobs.submit(said.key, said.spec)
+        except ValueError as refusal:
+            reason = str(refusal)[: wire.REASON_LENGTH_MAX]
+            return self._say(peer.name, wire.Refused(said.key, reason))
+        self._say(peer.name, wire.Accepted(said.key, job.number))
+        self._news()
+        return None
+
+    def _watched(self, peer: Peer, said: wire.Watch, link: Link) -> None:
+        job = self._jobs.get(said.number)
+        if job is None:
+            return self._say(peer.name, unknown(said.number))
+        self._watching.setdefault(job.number, {})[peer.name] = None
+        return self.tell(job)
+
+    def _cancelled(self, peer: Peer, said: wire.Cancel, link: Link) -> None:
+        self._jobs.cancel(said.number)
+        self._watched(peer, wire.Watch(said.number), link)
+        self._news()
+
+    def _halted(self, peer: Peer, said: wire.Halt, link: Link) -> None:
+        self._halt()
+
+    def _say(self, name: str, envelope: wire.Envelope) -> None:
+        self._station.connections.send_back(name, wire.encode(envelope))
+
+    # -- those who watch -------------------------------------------------------------------
+
+    def tell(self, job: Job) -> None:
+        """Tell those who watch it what they do not know yet."""
+        watching = self._watching.get(job.number, {})
+        if job.outcome is not None:
+            for name in self._watching.pop(job.number, ()):
+                self._say(name, job.outcome)
+            return
+        progress = self._progress(job)
+        for name, known in watching.items():
+            if known != progress:
+                watching[name] = progress
+                self._say(name, progress)
+
+    def tell_all(self) -> None:
+        """The same of all jobs."""
+        for number in list(self._watching):
+            job = self._jobs.get(number)
+            if job is not None:
+                self.tell(job)
+
+    def _progress(self, job: Job) -> wire.Progress:
+        ahead = self._jobs.ahead(job)
+        return wire.Progress(job.number, job.state, ahead, job.nodes, job.partitions, job.accepted)
+
+    def lost(self, peer: Peer) -> None:
+        """It watches nothing any more."""
+        for watching in self._watching.values():
+            watching.pop(peer.name, None)
