@@ -54,21 +54,24 @@ FULL_SECONDS = 60.0
 HALTED: Final = m.Failure("0", None, "the fleet has ended")
 
 
-async def serve(options: ServeOptions, security: Security) -> Exit:
-    """Be the root of a fleet until told to go."""
+async def serve(options: ServeOptions, security: Security, note: Callable[[str], None]) -> Exit:
+    """Be the root of a fleet until told to go. `note` is told what a person would want to know."""
     found = standing(
         security, options.listen, options.advertise, heartbeat_seconds=options.heartbeat
     )
     async with found as (station, _):
-        return await Serving(station, options).run()
+        return await Serving(station, options, note).run()
 
 
 class Serving:
     """One fleet, from its beginning to its end."""
 
-    def __init__(self, station: Station, options: ServeOptions) -> None:
+    def __init__(
+        self, station: Station, options: ServeOptions, note: Callable[[str], None]
+    ) -> None:
         self.station = station
         self.options = options
+        self._note = note
         self.jobs = Jobs()
         self.desk = Desk(station, self.jobs, self._check, self._wake, self._halt)
         self.exit = Exit.FINISHED
@@ -117,9 +120,6 @@ class Serving:
         else:
             joining, submitting = f"'{PROGRAM} join {name}'", f"'{PROGRAM} submit {name} --job JOB'"
             self._note(f"fleet at {name}; nodes come with {joining}, jobs with {submitting}")
-
-    def _note(self, text: str) -> None:
-        streams.complain(PROGRAM, text)
 
     # -- how it ends -----------------------------------------------------------------------
 

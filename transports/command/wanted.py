@@ -290,7 +290,6 @@ class JoinOptions:
     heartbeat: float = _heartbeat()
     values_max: int | None = _values_max()
     while_stdin: bool = switch(argparse.SUPPRESS, "")  # for launchers: leave when stdin ends
-    any_job: bool = switch(argparse.SUPPRESS, "")  # whoever may submit may name any job
     trace: Path | None = shared.trace(
         "write down what happens in this process, as Parquet files in a folder that may be "
         "there: that of the host's --trace, on this machine or a shared disk; from other "
