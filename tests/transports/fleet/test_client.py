@@ -1,0 +1,253 @@
+"""One who submits: what it says, what it understands, what it does where the connection is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from core.messages import Failure
+from tests.transports.fleet.standin import Root, met
+from tests.transports.talking import HERE, Net, settled
+from transports.fleet.client import Client, FleetLost, News, Refused
+from transports.fleet.fitting import TooLarge
+from transports.net import wire
+from transports.net.connection import ConnectError
+
+KEY = b"k" * 16
+SPEC = wire.Spec("plugins.demo", {}, [1, 2])
+
+
+def progress(number: int, accepted: int) -> wire.Progress:
+    return wire.Progress(number, "running", 0, 3, 10, accepted)
+
+
+def done(number: int, result: wire.Value = None) -> wire.Outcome:
+    return wire.Outcome(number, "done", result)
+
+
+def accepting(said: wire.Envelope) -> list[wire.Envelope]:
+    """A root that takes every job."""
+    return [wire.Accepted(said.key, 1)] if isinstance(said, wire.Submit) else []
+
+
+async def watched(client: Client, number: int) -> list[News]:
+    async with aclosing(client.watch(number)) as news:
+        return [one async for one in news]
+
+
+class Asked:
+    """Something that is asked in a task of its own; `came` is what came of it."""
+
+    def __init__(self, net: Net, what: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+        self.came: Any = None
+        net.nursery.start_soon(self._ask, what, arguments)
+
+    async def _ask(self, what: Callable[..., Awaitable[Any]], arguments: Any) -> None:
+        try:
+            self.came = await what(*arguments)
+        except (FleetLost, Refused) as error:
+            self.came = error
+
+
+# -- what is asked -------------------------------------------------------------------------
+
+
+async def test_a_job_is_submitted_and_has_a_number(net: Net, clock: MockClock) -> None:
+    root = Root(net, accepting)
+    assert await (await met(net)).submit(SPEC, KEY) == 1
+    assert root.heard == [wire.Submit(KEY, SPEC)]
+
+
+async def test_each_submission_without_a_key_is_a_new_job(net: Net, clock: MockClock) -> None:
+    root = Root(net, accepting)
+    client = await met(net)
+    for _ in range(2):
+        await client.submit(SPEC)
+    one, other = root.heard
+    assert isinstance(one, wire.Submit)
+    assert isinstance(other, wire.Submit)
+    assert one.key != other.key
+
+
+async def test_a_refusal_is_told(net: Net, clock: MockClock) -> None:
+    Root(net, lambda said: [wire.Refused(KEY, "it is not allowed")])
+    with pytest.raises(Refused, match=r"^it is not allowed$"):
+        await (await met(net)).submit(SPEC, KEY)
+
+
+async def test_answers_to_others_are_not_taken_for_ones_own(net: Net, clock: MockClock) -> None:
+    other = b"o" * 16
+    Root(net, lambda said: [wire.Refused(other, "no"), wire.Accepted(KEY, 5)])
+    assert await (await met(net)).submit(SPEC, KEY) == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(bytes(2**24), TooLarge), (2**70, TypeError), ("\udc80", TypeError)]
+)
+async def test_an_input_that_does_not_travel_is_not_sent(
+    net: Net, clock: MockClock, value: Any, error: type[Exception]
+) -> None:
+    root = Root(net, accepting)
+    with pytest.raises(error, match=r"^the input "):
+        await (await met(net)).submit(wire.Spec("plugins.demo", {}, value), KEY)
+    assert root.heard == []
+
+
+async def test_news_of_a_job_come_until_its_outcome(net: Net, clock: MockClock) -> None:
+    root = Root(net)
+    told = Asked(net, watched, await met(net), 3)
+    await settled()
+    for news in (progress(3, 1), progress(4, 9), progress(3, 2), done(3, "result"), done(4)):
+        root.say(news)
+        await settled()
+    assert root.heard == [wire.Watch(3)]
+    assert told.came == [progress(3, 1), progress(3, 2), done(3, "result")]
+
+
+async def test_only_the_latest_news_wait(net: Net, clock: MockClock) -> None:
+    root = Root(net)
+    client = await met(net)
+    async with aclosing(client.watch(3)) as news:
+        root.answer = lambda said: [progress(3, 0)]
+        assert await anext(news) == progress(3, 0)
+        for accepted in range(1, 6):
+            root.say(progress(3, accepted))
+        await settled()
+        assert await anext(news) == progress(3, 5)
+
+
+async def test_many_can_watch_the_same_job(net: Net, clock: MockClock) -> None:
+    root = Root(net)
+    client = await met(net)
+    told = [Asked(net, watched, client, 3) for _ in range(3)]
+    await settled()
+    root.say(done(3))
+    await settled()
+    assert [one.came for one in told] == 3 * [[done(3)]]
+
+
+async def test_cancelling_tells_how_it_ended(net: Net, clock: MockClock) -> None:
+    ended = wire.Outcome(3, "cancelled", failure=Failure("3", None, "it was cancelled"))
+    root = Root(net, lambda said: [progress(3, 2), ended])
+    assert await (await met(net)).cancel(3) == ended
+    assert root.heard == [wire.Cancel(3)]
+
+
+async def test_how_the_fleet_stands_is_plain_data(net: Net, clock: MockClock) -> None:
+    Root(net, lambda said: [wire.Told({"jobs": [], "nodes": 3})])
+    assert await (await met(net)).status() == {"jobs": [], "nodes": 3}
+
+
+async def test_a_fleet_that_is_told_to_end_is_not_sought(net: Net, clock: MockClock) -> None:
+    root = Root(net, lambda said: [wire.Told({})] if isinstance(said, wire.Ask) else [])
+    client = await met(net)
+    halting, watching = Asked(net, client.halt), Asked(net, watched, client, 3)
+    await settled()
+    assert root.heard[-1] == wire.Halt()
+    await root.connections.close()
+    await settled()
+    assert halting.came is None
+    assert str(watching.came) == f"the fleet at {HERE} was told to end"
+    assert net.dialled == [HERE]
+
+
+# -- the connection ------------------------------------------------------------------------
+
+
+async def test_whoever_is_not_there_is_not_waited_for(net: Net, clock: MockClock) -> None:
+    with pytest.raises(ConnectError, match="nobody listens there"):
+        await met(net)
+
+
+async def test_what_has_no_answer_is_asked_again(net: Net, clock: MockClock) -> None:
+    root = Root(net)
+    client = await met(net)
+    number = Asked(net, client.submit, SPEC, KEY)
+    await settled()
+    told = Asked(net, watched, client, 3)
+    await settled()
+    root.cut()
+    await settled()
+    submit, watch = wire.Submit(KEY, SPEC), wire.Watch(3)
+    assert root.heard == [submit, watch, submit, watch]
+    for answer in (wire.Accepted(KEY, 4), done(3)):
+        root.say(answer)
+    await settled()
+    assert (number.came, told.came) == (4, [done(3)])
+    root.cut()
+    await settled()
+    assert len(root.heard) == 4  # it has all its answers
+
+
+async def test_what_is_asked_meanwhile_is_asked_when_it_is_back(net: Net, clock: MockClock) -> None:
+    root = Root(net)
+    client = await met(net)
+    del net.parties[HERE]
+    root.cut()
+    await settled()
+    number = Asked(net, client.submit, SPEC, KEY)
+    await settled()
+    assert root.heard == []
+    net.parties[HERE], root.answer = root, accepting
+    await trio.sleep(2)
+    assert number.came == 1
+
+
+@pytest.mark.parametrize("patience", [3.0, 30.0])
+async def test_a_fleet_that_does_not_come_back_is_lost(
+    net: Net, clock: MockClock, patience: float
+) -> None:
+    root = Root(net)
+    client = await met(net, patience_seconds=patience)
+    told = Asked(net, watched, client, 3)
+    await settled()
+    began = trio.current_time()
+    del net.parties[HERE]
+    root.cut()
+    await trio.sleep(patience - 0.1)
+    assert told.came is None
+    await trio.sleep(0.2)
+    assert isinstance(told.came, FleetLost)
+    assert str(told.came).startswith(f"the fleet at {HERE} is lost: {HERE}: nobody listens there")
+    assert trio.current_time() - began < patience + 1
+    with pytest.raises(FleetLost):
+        await client.status()
+
+
+async def test_a_root_that_has_begun_anew_is_another_fleet(net: Net, clock: MockClock) -> None:
+    root = Root(net)
+    client = await met(net)
+    number = Asked(net, client.submit, SPEC, KEY)
+    await settled()
+    another = Root(net, accepting)
+    root.cut()
+    await settled()
+    assert isinstance(number.came, FleetLost)
+    assert "has begun anew" in str(number.came)
+    assert another.heard == []
+
+
+async def test_closing_tells_those_who_wait(net: Net, clock: MockClock) -> None:
+    Root(net)
+    client = await met(net)
+    told = Asked(net, watched, client, 3)
+    await settled()
+    await client.close()
+    await settled()
+    assert str(told.came) == f"the connection to the fleet at {HERE} was closed"
+    assert net.dialled == [HERE]
+
+
+async def test_many_large_inputs_are_not_too_much_at_once(net: Net, clock: MockClock) -> None:
+    Root(net, accepting)
+    client = await met(net)
+    large = wire.Spec("plugins.demo", {}, bytes(15 * 2**20))
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(client.submit, large)
+    assert net.dialled == [HERE]

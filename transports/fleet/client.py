@@ -1,0 +1,263 @@
+"""One who submits to a fleet, on Trio.
+
+Rules it keeps:
+- It speaks to the root alone. What it has asked and has no answer to is said again whenever it is
+  connected anew; for the root that is the same question, not another one.
+- A connection that is lost is sought again for a while. A root that has begun anew knows nothing of
+  what was asked before: then the fleet is lost, as it is where nobody answers any more. Nothing is
+  submitted a second time by itself.
+- Of how a job goes only the latest news waits for whoever reads it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import attrs
+import trio
+
+from transports.fleet.fitting import fitted
+from transports.net import wire
+from transports.net.connection import ConnectError, Connections, Me, Peer
+from transports.net.dialling import dial
+from transports.net.heartbeat import HEARTBEAT_SECONDS
+from transports.net.peer import Link
+from transports.net.security import Security
+
+PATIENCE_SECONDS = 30.0  # for a connection that is lost to be there again
+TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 1.0
+HALT_SECONDS = 10.0  # for a root that was told to end
+SUBMITTED_AT_ONCE = 2  # inputs may be large, and what waits to be sent has a bound
+
+News = wire.Progress | wire.Outcome
+
+
+class FleetLost(Exception):
+    """The root of the fleet is not there any more, or does not know what it was asked before. The
+    message is one line."""
+
+
+class Refused(ValueError):
+    """The fleet does not take the job. The message is one line."""
+
+
+@attrs.define(eq=False)
+class _Question:
+    """What was asked, and the latest answer that nobody has read yet."""
+
+    frame: bytes
+    is_answer: Callable[[wire.Envelope], bool]
+    answer: wire.Envelope | None = None
+    lost: str = ""  # why there will be none
+    heard: trio.Event = attrs.Factory(trio.Event)
+
+    async def read(self) -> Any:
+        """The answer, or the next one. Raises FleetLost."""
+        while self.answer is None:
+            if self.lost:
+                raise FleetLost(self.lost)
+            self.heard = trio.Event()
+            await self.heard.wait()
+        answer, self.answer = self.answer, None
+        return answer
+
+    def hear(self, answer: wire.Envelope) -> None:
+        """That is the answer now."""
+        self.answer = answer
+        self.heard.set()
+
+    def give_up(self, why: str) -> None:
+        """There will be none."""
+        self.lost = why
+        self.heard.set()
+
+
+class Client:
+    """Connected to the root of a fleet, from `connect` to `close`."""
+
+    def __init__(
+        self,
+        address: str,
+        security: Security,
+        nursery: trio.Nursery,
+        patience_seconds: float = PATIENCE_SECONDS,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        dial: Callable[[str], Awaitable[trio.abc.Stream]] = dial,
+    ) -> None:
+        self.address = address
+        self._nursery = nursery
+        self._patience = patience_seconds
+        self._number = -1  # of the root's process
+        self._questions: dict[_Question, None] = {}
+        self._seeking = False  # the connection is lost, for now
+        self._halted = False  # the fleet was told to end
+        self._submitting = trio.Semaphore(SUBMITTED_AT_ONCE)
+        self._over = trio.Event()  # nothing is asked any more
+        self._why = ""  # it is over
+        self._connections = Connections(
+            Me(wire.random_number(), None),
+            security,
+            nursery,
+            self._receive,
+            self._lost,
+            heartbeat_seconds=heartbeat_seconds,
+            dial=dial,
+        )
+
+    async def connect(self) -> None:
+        """Reach the root. Raises ConnectError."""
+        self._number = (await self._connections.connect(self.address)).number
+
+    async def close(self) -> None:
+        """Part; whoever still waits for an answer is told that the fleet is lost."""
+        self._end(f"the connection to the fleet at {self.address} was closed")
+        await self._connections.close()
+
+    # -- what can be asked -----------------------------------------------------------------
+
+    async def submit(self, spec: wire.Spec, key: bytes = b"") -> int:
+        """The number of the job, which is the same for the same key; without one it is a new job.
+
+        Raises Refused, TooLarge, FleetLost; TypeError where the input is no plain data.
+        """
+        key = key or secrets.token_bytes(16)
+        frame = fitted(wire.Submit(key, spec))
+        kinds = wire.Accepted, wire.Refused
+        async with self._submitting:
+            answer = await self._ask(
+                frame, lambda said: isinstance(said, kinds) and said.key == key
+            )
+        if isinstance(answer, wire.Refused):
+            raise Refused(answer.reason)
+        return int(answer.number)
+
+    async def watch(self, number: int) -> AsyncIterator[News]:
+        """How that job goes, whenever there is news, and at last its outcome. Raises FleetLost."""
+        with self._asking(wire.encode(wire.Watch(number)), _is_news(number)) as question:
+            news = None
+            while not isinstance(news, wire.Outcome):
+                news = await question.read()
+                yield news
+
+    async def cancel(self, number: int) -> wire.Outcome:
+        """End that job; its outcome, which is another one where it has ended before. Raises
+        FleetLost."""
+        with self._asking(wire.encode(wire.Cancel(number)), _is_news(number)) as question:
+            while not isinstance(news := await question.read(), wire.Outcome):
+                pass
+        return news
+
+    async def status(self) -> dict[str, Any]:
+        """How the fleet stands, as plain data; its jobs are `jobs`. Raises FleetLost."""
+        answer = await self._ask(wire.encode(wire.Ask()), lambda said: isinstance(said, wire.Told))
+        return dict(answer.status)
+
+    async def halt(self) -> None:
+        """End the fleet. Returns when its root has parted, or after a while. Raises FleetLost."""
+        await self.status()  # it is connected
+        self._halted = True
+        self._connections.send_back(self.address, wire.encode(wire.Halt()))
+        with trio.move_on_after(HALT_SECONDS):
+            await self._over.wait()
+
+    # -- asking ----------------------------------------------------------------------------
+
+    async def _ask(self, frame: bytes, is_answer: Callable[[wire.Envelope], bool]) -> Any:
+        with self._asking(frame, is_answer) as question:
+            return await question.read()
+
+    @contextmanager
+    def _asking(
+        self, frame: bytes, is_answer: Callable[[wire.Envelope], bool]
+    ) -> Iterator[_Question]:
+        """It is asked, and asked again on each new connection, until this is left."""
+        question = _Question(frame, is_answer)
+        if self._over.is_set():
+            question.give_up(self._why)
+        self._questions[question] = None
+        self._connections.send_back(self.address, frame)  # unless it is being sought
+        try:
+            yield question
+        finally:
+            self._questions.pop(question, None)
+
+    async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
+        for question in self._questions:
+            if question.is_answer(envelope):
+                question.hear(envelope)
+
+    # -- the connection --------------------------------------------------------------------
+
+    def _lost(self, peer: Peer) -> None:
+        """It is lost, or was not reached."""
+        if self._over.is_set() or self._seeking or self._number < 0:
+            return
+        if self._halted:
+            return self._end(f"the fleet at {self.address} was told to end")
+        self._seeking = True
+        self._nursery.start_soon(self._come_back, peer.reason)
+
+    async def _come_back(self, why: str) -> None:
+        """Be connected again, and ask again, or end it."""
+        wait = TRY_SECONDS_MIN
+        with trio.move_on_after(self._patience):
+            while not self._over.is_set():
+                try:
+                    peer = await self._connections.connect(self.address)
+                    return self._resume(peer)
+                except ConnectError as error:
+                    why = str(error)
+                    if error.final:
+                        break
+                await trio.sleep(wait)
+                wait = min(2 * wait, TRY_SECONDS_MAX)
+        self._end(f"the fleet at {self.address} is lost: {why}")
+
+    def _resume(self, peer: Peer) -> None:
+        self._seeking = False
+        if peer.number != self._number:
+            return self._end(
+                f"the fleet at {self.address} has begun anew, and knows nothing of what was "
+                "submitted before: submit it again"
+            )
+        for question in self._questions:
+            self._connections.send_back(self.address, question.frame)
+
+    def _end(self, why: str) -> None:
+        """Nothing is asked any more."""
+        if self._over.is_set():
+            return
+        self._why = why
+        self._over.set()
+        for question in self._questions:
+            question.give_up(why)
+
+
+def _is_news(number: int) -> Callable[[wire.Envelope], bool]:
+    """Whether it is about the job of that number."""
+    return lambda said: isinstance(said, News) and said.number == number
+
+
+@asynccontextmanager
+async def connected(
+    address: str, security: Security, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncIterator[Client]:
+    """A client for as long as this lasts. Raises ConnectError."""
+    refused: ConnectError | None = None
+    async with trio.open_nursery() as nursery:
+        client = Client(address, security, nursery, patience_seconds)
+        try:
+            await client.connect()
+        except ConnectError as error:
+            refused = error
+        else:
+            yield client
+        finally:
+            with trio.CancelScope(shield=True):
+                await client.close()
+            nursery.cancel_scope.cancel()
+    if refused is not None:
+        raise refused
