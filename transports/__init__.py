@@ -1,16 +1,22 @@
 """The core on real sockets: many processes, many nodes in each, one connection between any two.
 
-`python -m transports.tcp` submits a computation and starts the bots that do it. In the order in
-which to read it:
+`python -m transports.tcp` submits a computation and starts the bots that do it. In Python it is a
+fleet, which computes one job after the other:
+
+    with transports.Fleet(nodes=100) as fleet:
+        print(fleet.run("plugins.primes", 10**6))
+
+In the order in which to read it:
 
 - `net/`: bytes and envelopes, and who is there. `process/`: from an envelope to the core, and back.
 - `values/`: what is too large for an envelope. `work/`: the job's functions, in other processes.
+- `fleet/`: jobs that are submitted from elsewhere, and who submits them.
 - `command/` and `tcp.py`: the command lines, on top of all these.
 - `timers.py`: many timers, one task. `logs.py`: what is logged, one line an event. `watching.py`:
   what a process tells of itself.
 
-`command` calls `process`, `work`, `values` and `net`; `process` calls the three after it. Nothing
-is called the other way round.
+`command` calls `fleet`, `process`, `work`, `values` and `net`; `fleet` and `process` call those
+after them. Nothing is called the other way round.
 """
 
 import sys
@@ -20,3 +26,31 @@ if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is st
     from plugins.console import early
 
     early.hear()
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = [
+    "Fleet",
+    "FleetLost",
+    "Job",
+    "JobCancelled",
+    "JobFailed",
+    "JobUnknown",
+    "Refused",
+]
+
+if TYPE_CHECKING:
+    from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown, Refused
+    from transports.fleet.face import Fleet, Job
+else:
+
+    def __getattr__(name: str) -> Any:
+        """A fleet is loaded when it is asked for: it takes a while, and no help needs one."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from transports.fleet import errors, face
+
+        return getattr(face if name in ("Fleet", "Job") else errors, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -12,13 +12,14 @@ Rules it keeps:
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import attrs
 import trio
 
+from transports.fleet.errors import FleetLost, Refused
 from transports.fleet.fitting import fitted
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
@@ -33,15 +34,6 @@ HALT_SECONDS = 10.0  # for a root that was told to end
 SUBMITTED_AT_ONCE = 2  # inputs may be large, and what waits to be sent has a bound
 
 News = wire.Progress | wire.Outcome
-
-
-class FleetLost(Exception):
-    """The root of the fleet is not there any more, or does not know what it was asked before. The
-    message is one line."""
-
-
-class Refused(ValueError):
-    """The fleet does not take the job. The message is one line."""
 
 
 @attrs.define(eq=False)
@@ -134,7 +126,7 @@ class Client:
             raise Refused(answer.reason)
         return int(answer.number)
 
-    async def watch(self, number: int) -> AsyncIterator[News]:
+    async def watch(self, number: int) -> AsyncGenerator[News, None]:
         """How that job goes, whenever there is news, and at last its outcome. Raises FleetLost."""
         with self._asking(wire.encode(wire.Watch(number)), _is_news(number)) as question:
             news = None

@@ -13,7 +13,8 @@ from trio.testing import MockClock
 from core.messages import Failure
 from tests.transports.fleet.standin import Root, met
 from tests.transports.talking import HERE, Net, settled
-from transports.fleet.client import Client, FleetLost, News, Refused
+from transports.fleet.client import Client, News
+from transports.fleet.errors import FleetLost, Refused
 from transports.fleet.fitting import TooLarge
 from transports.net import wire
 from transports.net.connection import ConnectError

@@ -1,0 +1,73 @@
+"""What a program asks a fleet for, checked before it travels."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from plugins.console import shared
+from plugins.jobs.loading import is_path
+from plugins.jobs.values import plain
+from transports.net import wire
+from transports.work.jobs import PARTS, called, place
+
+PRIORITY_MAX = 1000
+FANOUT_MAX = 2000
+
+Named = str | os.PathLike[str] | ModuleType
+
+
+def _named(job: Named) -> str:
+    """A module by its name; a script by its file."""
+    if not isinstance(job, ModuleType):
+        return os.fspath(job)
+    file = getattr(job, "__file__", None)
+    return file if job.__name__ == "__main__" and file else job.__name__
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """A job. What is None is chosen by the fleet. Raises ValueError, and TypeError for an input
+    that is no plain data."""
+
+    job: str = attrs.field(converter=_named)
+    input: Any = attrs.field(default=None, converter=plain)
+    prepare: str | None = None
+    compute: str | None = None
+    collect: str | None = None
+    partitions: int | None = shared.partitions()
+    fanout: int | None = shared.fanout(FANOUT_MAX)
+    seed: int = shared.seed("what is random is")
+    piece_timeout: float | None = shared.piece_timeout()
+    keep_going: bool = shared.keep_going()
+    priority: int = attrs.field(default=0, validator=shared.whole(-PRIORITY_MAX, PRIORITY_MAX))
+
+    def spec(self, here: bool) -> wire.Spec:
+        """As it travels. `here`: to a fleet that has the files of this machine."""
+        name = _path if here else called
+        parts = {part: name(named) for part in PARTS if (named := getattr(self, part)) is not None}
+        return wire.Spec(
+            name(self.job),
+            parts,
+            self.input,
+            self.partitions,
+            self.fanout,
+            None,
+            self.seed,
+            self.piece_timeout,
+            self.keep_going,
+            self.priority,
+        )
+
+
+def _path(named: str) -> str:
+    """A file with all its folders. Raises ValueError where it is not there."""
+    file = place(named)
+    if not is_path(file):
+        return named
+    if not os.path.isfile(file):
+        raise ValueError(f"no file {file!r} to load a job from: see where it is")
+    return os.path.abspath(file) + named.removeprefix(file)

@@ -1,0 +1,320 @@
+"""A fleet and its jobs, as a program sees them.
+
+    with Fleet(nodes=100) as fleet:  # of one's own, on this machine
+        print(fleet.run("plugins.primes", 10**6))
+
+    with Fleet.connect("10.0.0.1:7411", "token") as fleet:  # that others have started
+        jobs = [fleet.submit("plugins.primes", 10**n) for n in (5, 6, 7)]
+        print([job.result() for job in jobs])
+
+Rules it keeps:
+- Everything may be called from any thread, and beside any loop. It waits until there is an answer;
+  Ctrl-C ends the waiting, and the fleet can be used as before.
+- What came of a job is fetched as soon as it is there. So a program that holds a job has its result
+  also when the fleet has forgotten it, or is gone.
+- A fleet of one's own ends with the block, or with the program.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import weakref
+from contextlib import suppress
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+
+from core.messages import Failure
+from plugins.console.progress import line, progress
+from plugins.console.telling import Lost, counted
+from plugins.jobs.values import given
+from transports.fleet.asked import Asked, Named
+from transports.fleet.client import PATIENCE_SECONDS
+from transports.fleet.errors import (
+    FleetLost,
+    JobCancelled,
+    JobFailed,
+    JobUnknown,
+    Refused,
+)
+from transports.fleet.line import Line, Watched
+from transports.fleet.own import NotStarted, Own
+from transports.net import wire
+from transports.net.connection import ConnectError
+from transports.net.security import Security
+
+LOOK_SECONDS = 0.2  # at how far it is, for a line on a terminal
+NODES = 100
+OWN_PATIENCE_SECONDS = 3.0  # a process on this machine that does not listen is not there
+
+
+@attrs.frozen
+class Progress:
+    """How far a job is. Before it begins nobody knows how many partitions it has: they are 0."""
+
+    state: str  # queued, running, done, failed, cancelled
+    ahead: int  # jobs that go before it
+    nodes: int
+    partitions: int
+    accepted: int
+
+
+class Job:
+    """A job of a fleet: `Fleet.submit` makes it."""
+
+    def __init__(self, fleet: Fleet, watched: Watched) -> None:
+        self._fleet = fleet  # which is there for as long as it has jobs
+        self._watched = watched
+
+    def __repr__(self) -> str:
+        return f"<job {self.number} of {self._fleet!r}>"
+
+    @property
+    def number(self) -> int:
+        """By which everybody who is connected to the fleet can speak of it."""
+        return self._watched.number
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the result, for `timeout` seconds at most; TimeoutError ends the waiting only.
+
+        Raises JobFailed, JobCancelled, JobUnknown, FleetLost.
+        """
+        outcome = self._outcome(timeout)
+        match outcome.state:
+            case "done":
+                return given(outcome.result)
+            case "cancelled":
+                raise JobCancelled(f"job {self.number} was cancelled")
+            case "failed":
+                raise JobFailed(self.number, _failure(outcome))
+            case _:
+                raise JobUnknown(_failure(outcome).error)
+
+    def failures(self, timeout: float | None = None) -> list[Failure]:
+        """Wait for the end; what failed for good: one thing, or with `keep_going` all that is
+        missing from the result, as far as the fleet tells. Raises as `result` does, but for
+        JobFailed."""
+        outcome = self._outcome(timeout)
+        if outcome.state == "failed":
+            return [_failure(outcome)]
+        if outcome.state != "done":
+            self.result()
+        lost = Lost.of(outcome.lost)
+        return lost.pieces if lost else []
+
+    def progress(self) -> Progress:
+        """How far it is by now. Raises FleetLost."""
+        watched = self._watched
+        if watched.outcome.done() or watched.latest is None:
+            outcome = self._outcome(None)
+            counts = outcome.nodes, outcome.partitions, outcome.accepted
+            return Progress(outcome.state, 0, *counts)
+        now = watched.latest
+        return Progress(now.state, now.ahead, now.nodes, now.partitions, now.accepted)
+
+    def cancel(self) -> bool:
+        """End it; whether that has ended it. Raises FleetLost."""
+        if not self._watched.outcome.done():
+            self._fleet._line.cancel(self.number)
+        return self._outcome(None).state == "cancelled"
+
+    def _outcome(self, timeout: float | None) -> wire.Outcome:
+        try:
+            return self._watched.outcome.result(timeout)
+        except FleetLost as error:
+            raise FleetLost(str(error)) from None  # one of its own for each who waits
+        except TimeoutError:
+            raise TimeoutError(
+                f"job {self.number} is not over after {timeout:g} s: it goes on, ask again"
+            ) from None
+
+
+class Fleet:
+    """Processes that compute one job after the other, started for this program and ended with it;
+    or, by `connect`, those that somebody has started with `python -m transports.tcp serve`.
+
+    There are `nodes` nodes, in as many `processes` as there are cores unless more are wanted.
+    Raises FleetLost where they cannot be started.
+    """
+
+    def __init__(self, nodes: int = NODES, processes: int | None = None) -> None:
+        for name, number in (("nodes", nodes), ("processes", processes)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name} must be a whole number, 1 or more, not {number!r}")
+        try:
+            own = Own(nodes, processes)
+        except NotStarted as error:
+            raise FleetLost(str(error)) from None
+        try:
+            self._begin(own.address, Security(own.token), OWN_PATIENCE_SECONDS, own, nodes)
+        except BaseException:
+            own.kill()
+            raise
+
+    @classmethod
+    def connect(
+        cls,
+        address: str,
+        token_file: str | PathLike[str] | None = None,
+        *,
+        tls_ca: str | PathLike[str] | None = None,
+    ) -> Self:
+        """The fleet whose root listens at `address`, HOST:PORT; it goes on when this is closed.
+
+        The token is that of the file, else that of the environment, as for `join`. Raises
+        SecurityError for files that cannot be used, Refused where the fleet does not take them,
+        FleetLost where nobody answers.
+        """
+        security = Security.read(_path(token_file), tls_ca=_path(tls_ca))
+        fleet = cls.__new__(cls)
+        fleet._begin(address, security, PATIENCE_SECONDS, None, None)
+        return fleet
+
+    def _begin(
+        self,
+        address: str,
+        security: Security,
+        patience_seconds: float,
+        own: Own | None,
+        nodes: int | None,
+    ) -> None:
+        self.address = address
+        self._own = own
+        self._partitions = nodes  # where nothing else is said; None: as many as nodes are there
+        try:
+            self._line = Line(address, security, patience_seconds)
+        except ConnectError as error:
+            raise (Refused if error.final else FleetLost)(str(error)) from None
+        self._finalizer = weakref.finalize(self, _let_go, self._line, own)
+
+    def __repr__(self) -> str:
+        return f"<fleet at {self.address}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Part with the fleet; end it with all its jobs if it is one's own. Jobs that are not over
+        are lost for this program."""
+        self._finalizer.detach()
+        try:
+            if self._own is not None:
+                self._own.close()
+        finally:
+            self._line.close()
+
+    # -- jobs ------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        job: Named,
+        input: Any = None,
+        *,
+        partitions: int | None = None,
+        fanout: int | None = None,
+        prepare: str | None = None,
+        compute: str | None = None,
+        collect: str | None = None,
+        seed: int = 0,
+        piece_timeout: float | None = None,
+        keep_going: bool = False,
+        priority: int = 0,
+    ) -> Job:
+        """Have that job computed, after those of the same or a higher priority that wait already.
+
+        `job` is the name of a module or the path of a file, as for `--job` of a command; the
+        other options are called as there. What is computed is a copy of it that is installed where
+        the nodes are: no code travels, and each node allows what it computes. Nodes of a fleet of
+        one's own read the files of this program, as they are when the job begins.
+
+        Raises ValueError for what cannot be, Refused, FleetLost, and TypeError for an input that
+        is no plain data.
+        """
+        asked = Asked(
+            job=job,
+            input=input,
+            partitions=self._partitions if partitions is None else partitions,
+            fanout=fanout,
+            prepare=prepare,
+            compute=compute,
+            collect=collect,
+            seed=seed,
+            piece_timeout=piece_timeout,
+            keep_going=keep_going,
+            priority=priority,
+        )
+        return Job(self, self._line.submit(asked.spec(here=self._own is not None)))
+
+    def run(self, job: Named, input: Any = None, **options: Any) -> Any:
+        """The result of that job: `submit` and `Job.result` in one. On a terminal a line on
+        standard error says how far it is. Ctrl-C cancels it in a fleet of one's own."""
+        submitted = self.submit(job, input, **options)
+        try:
+            _show(submitted)
+            return submitted.result()
+        except KeyboardInterrupt:
+            if self._own is not None:
+                submitted.cancel()
+            raise
+
+    def job(self, number: int) -> Job:
+        """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost."""
+        watched = self._line.watched(number)
+        job = Job(self, watched)
+        if watched.outcome.done() and job._outcome(None).state == "unknown":
+            job.result()
+        return job
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs that the fleet knows, as plain data: those that wait, those that run, and the
+        last that ended. Raises FleetLost."""
+        return list(self._line.status()["jobs"])
+
+
+def _show(job: Job) -> None:
+    """Say how far it is until it is over, where there is a terminal."""
+    with progress(sys.stderr) as shown:
+        began = time.monotonic()
+        while shown.on_terminal and not job._watched.outcome.done():
+            shown.show(_line(job.progress(), time.monotonic() - began))
+            with suppress(TimeoutError):
+                job.result(LOOK_SECONDS)
+
+
+def _line(now: Progress, seconds: float) -> str:
+    """Where a job stands that was submitted so many seconds ago."""
+    if not now.partitions:
+        return f"waiting for {counted(now.ahead, 'job')}, at {seconds:.1f} s"
+    parts = [
+        f"at {seconds:.1f} s",
+        f"{now.nodes:,} nodes",
+        f"{now.accepted:,} of {now.partitions:,} partitions",
+    ]
+    return line(now.accepted / now.partitions, parts, None)
+
+
+def _failure(outcome: wire.Outcome) -> Failure:
+    return outcome.failure or Failure(str(outcome.number), None, "it does not say why")
+
+
+def _path(file: str | PathLike[str] | None) -> Path | None:
+    return None if file is None else Path(file)
+
+
+def _let_go(line: Line, own: Own | None) -> None:
+    """Nobody has the fleet any more. This may be called anywhere, so it waits for nothing."""
+    if own is not None:
+        own.end_soon()
+    line.close_soon()

@@ -1,0 +1,124 @@
+"""The line of a program to a fleet: a client in a thread of its own, and the jobs that it watches.
+
+All that is said of `Watched` and of the jobs here is said in that thread; other threads only wait
+for its futures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import aclosing
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+import attrs
+import trio
+
+from transports.fleet.client import Client
+from transports.fleet.errors import FleetLost
+from transports.fleet.thread import Closed, Portal
+from transports.net import wire
+from transports.net.security import Security
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class Watched:
+    """A job, as far as it is known here: what it has come to, and what came of it in the end."""
+
+    number: int
+    latest: wire.Progress | None = None
+    outcome: Future[wire.Outcome] = attrs.Factory(Future)  # or FleetLost
+
+
+class Line:
+    """Connected from when this is made until it is closed. Raises ConnectError."""
+
+    def __init__(self, address: str, security: Security, patience_seconds: float) -> None:
+        self._jobs: WeakValueDictionary[int, Watched] = WeakValueDictionary()
+        self._portal = Portal()
+        try:
+            self._client = self._portal.call(self._connect, address, security, patience_seconds)
+        except BaseException:
+            self._portal.close()
+            raise
+
+    async def _connect(self, address: str, security: Security, patience_seconds: float) -> Client:
+        client = Client(address, security, self._portal.nursery, patience_seconds)
+        await client.connect()
+        return client
+
+    # -- from any thread -------------------------------------------------------------------
+
+    def submit(self, spec: wire.Spec) -> Watched:
+        """The job that this has become. Raises Refused, TooLarge, FleetLost."""
+        return self._call(self._submit, spec)
+
+    def watched(self, number: int) -> Watched:
+        """The job of that number; where there is none, its outcome says so. Raises FleetLost."""
+        return self._call(self._watched, number)
+
+    def cancel(self, number: int) -> wire.Outcome:
+        """End that job; how it ended. Raises FleetLost."""
+        return self._call(self._client.cancel, number)
+
+    def status(self) -> dict[str, Any]:
+        """How the fleet stands. Raises FleetLost."""
+        return self._call(self._client.status)
+
+    def close(self) -> None:
+        """Who still waits for something is told that the fleet is lost."""
+        try:
+            self._portal.call(self._client.close)
+        except Closed:
+            pass
+        finally:
+            self._portal.close()
+
+    def close_soon(self) -> None:
+        """The same, without waiting for it."""
+        self._portal.close_soon()
+
+    def _call(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        try:
+            return self._portal.call(what, *arguments)
+        except Closed:
+            raise FleetLost("the fleet is closed") from None
+
+    # -- in its own thread -----------------------------------------------------------------
+
+    async def _submit(self, spec: wire.Spec) -> Watched:
+        return await self._watched(await self._client.submit(spec))
+
+    async def _watched(self, number: int) -> Watched:
+        """It is watched from now on; returns when something is known of it."""
+        watched = self._jobs.get(number)
+        if watched is None or _is_lost(watched.outcome):
+            self._jobs[number] = watched = Watched(number)
+            known = trio.Event()
+            self._portal.nursery.start_soon(self._watch, watched, known)
+            await known.wait()
+        return watched
+
+    async def _watch(self, watched: Watched, known: trio.Event) -> None:
+        lost = FleetLost("the fleet is closed")
+        try:
+            async with aclosing(self._client.watch(watched.number)) as news:
+                async for one in news:
+                    if isinstance(one, wire.Outcome):
+                        watched.outcome.set_result(one)
+                    else:
+                        watched.latest = one
+                    known.set()
+        except FleetLost as error:
+            lost = error
+        finally:
+            if not watched.outcome.done():
+                watched.outcome.set_exception(lost)
+            known.set()
+
+
+def _is_lost(outcome: Future[Any]) -> bool:
+    return outcome.done() and outcome.exception() is not None

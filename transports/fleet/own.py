@@ -1,0 +1,102 @@
+"""A fleet of one's own: a root with bots on this machine, as one process that ends with this one.
+
+Rules it keeps:
+- Nobody else can submit to it, or join it: it listens to this machine only, and its token is drawn
+  for it and known to it and to this process alone.
+- It computes any job that is installed here, as who submits and who computes are the same user. It
+  finds modules where this process finds them.
+- Ctrl-C is for this process. That one ends when its standard input does, however this one ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from transports.net.figures import TOKEN_VARIABLE
+
+TOP = Path(__file__).parents[2]
+STOP_SECONDS = 10.0  # for it to end by itself
+ANY_PORT = "127.0.0.1:0"
+
+
+class NotStarted(Exception):
+    """It could not be started. The message is one line."""
+
+
+class Own:
+    """Its root. `address` is where it listens. Raises NotStarted."""
+
+    def __init__(self, nodes: int, processes: int | None) -> None:
+        self.token = secrets.token_hex().encode()
+        words = [*_COMMAND, "--nodes", str(nodes)]
+        if processes is not None:
+            words += ["--processes", str(processes)]
+        try:
+            self._root = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **_path(), TOKEN_VARIABLE: self.token.decode()},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotStarted(f"the fleet cannot be started: {error.strerror or error}") from error
+        try:
+            self.address = self._where()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _where(self) -> str:
+        """It says so when it listens."""
+        assert self._root.stdout is not None
+        line = self._root.stdout.readline()
+        try:
+            return str(json.loads(line)["address"])
+        except (ValueError, KeyError, TypeError):
+            code = self._root.wait()
+            raise NotStarted(
+                f"the fleet could not be started, exit code {code}: standard error says why"
+            ) from None
+
+    def end_soon(self) -> None:
+        """It is not needed any more."""
+        if self._root.stdin is not None:
+            with suppress(OSError):
+                self._root.stdin.close()
+
+    def close(self) -> None:
+        """The same; wait until it has ended."""
+        self.end_soon()
+        try:
+            self._root.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it now; its bots end with it."""
+        self.end_soon()
+        self._root.kill()
+        self._root.wait()
+        if self._root.stdout is not None:
+            self._root.stdout.close()
+
+
+_COMMAND = [
+    *(sys.executable, "-m", "transports.tcp", "serve", "--bots", "plugins.bots_local"),
+    *("--listen", ANY_PORT, "--json", "--while-stdin", "--any-job"),
+]
+
+
+def _path() -> dict[str, str]:
+    """Where modules are found there."""
+    places = [str(TOP), *(os.path.abspath(place) for place in sys.path)]
+    return {"PYTHONPATH": os.pathsep.join(place for place in places if os.pathsep not in place)}
