@@ -167,6 +167,8 @@ class Joining:
                     nursery.cancel_scope.cancel()
         self._processes.pop(tree, None)
         self._scopes.pop(tree, None)
+        if self._leaving and not self._processes:  # it was told to while this one ended
+            self.over.set()
         self.station.restock(options.cores)
 
     async def _taking_part(self, process: Process, begin: wire.Begin, chosen: jobs.Chosen) -> None:
