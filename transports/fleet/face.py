@@ -149,11 +149,7 @@ class Fleet:
             own = Own(nodes, processes)
         except NotStarted as error:
             raise FleetLost(str(error)) from None
-        try:
-            self._begin(own.address, Security(own.token), OWN_PATIENCE_SECONDS, own, nodes)
-        except BaseException:
-            own.kill()
-            raise
+        self._begin(own.address, Security(own.token), OWN_PATIENCE_SECONDS, own, nodes)
 
     @classmethod
     def connect(
@@ -185,11 +181,12 @@ class Fleet:
         self.address = address
         self._own = own
         self._partitions = nodes  # where nothing else is said; None: as many as nodes are there
+        last = _nothing if own is None else own.close
         try:
-            self._line = Line(address, security, patience_seconds)
+            self._line = Line(address, security, patience_seconds, last)
         except ConnectError as error:
             raise (Refused if error.final else FleetLost)(str(error)) from None
-        self._finalizer = weakref.finalize(self, _let_go, self._line, own)
+        self._finalizer = weakref.finalize(self, self._line.close_soon)
 
     def __repr__(self) -> str:
         return f"<fleet at {self.address}>"
@@ -209,11 +206,7 @@ class Fleet:
         """Part with the fleet; end it with all its jobs if it is one's own. Jobs that are not over
         are lost for this program."""
         self._finalizer.detach()
-        try:
-            if self._own is not None:
-                self._own.close()
-        finally:
-            self._line.close()
+        self._line.close()
 
     # -- jobs ------------------------------------------------------------------------------
 
@@ -313,8 +306,5 @@ def _path(file: str | PathLike[str] | None) -> Path | None:
     return None if file is None else Path(file)
 
 
-def _let_go(line: Line, own: Own | None) -> None:
-    """Nobody has the fleet any more. This may be called anywhere, so it waits for nothing."""
-    if own is not None:
-        own.end_soon()
-    line.close_soon()
+def _nothing() -> None:
+    pass

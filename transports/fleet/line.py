@@ -34,11 +34,18 @@ class Watched:
 
 
 class Line:
-    """Connected from when this is made until it is closed. Raises ConnectError."""
+    """Connected from when this is made until it is closed; `last` is done then, or when nobody
+    was reached. Raises ConnectError."""
 
-    def __init__(self, address: str, security: Security, patience_seconds: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        security: Security,
+        patience_seconds: float,
+        last: Callable[[], None],
+    ) -> None:
         self._jobs: WeakValueDictionary[int, Watched] = WeakValueDictionary()
-        self._portal = Portal()
+        self._portal = Portal(last)
         try:
             self._client = self._portal.call(self._connect, address, security, patience_seconds)
         except BaseException:

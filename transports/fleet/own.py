@@ -34,12 +34,9 @@ class Own:
 
     def __init__(self, nodes: int, processes: int | None) -> None:
         self.token = secrets.token_hex().encode()
-        words = [*_COMMAND, "--nodes", str(nodes)]
-        if processes is not None:
-            words += ["--processes", str(processes)]
         try:
             self._root = subprocess.Popen(
-                words,
+                _command(nodes, processes),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **_path(), TOKEN_VARIABLE: self.token.decode()},
@@ -50,13 +47,15 @@ class Own:
         try:
             self.address = self._where()
         except BaseException:
-            self.kill()
+            self._root.kill()
+            self.close()
             raise
 
     def _where(self) -> str:
         """It says so when it listens."""
         assert self._root.stdout is not None
-        line = self._root.stdout.readline()
+        with self._root.stdout as said:
+            line = said.readline()
         try:
             return str(json.loads(line)["address"])
         except (ValueError, KeyError, TypeError):
@@ -65,35 +64,22 @@ class Own:
                 f"the fleet could not be started, exit code {code}: standard error says why"
             ) from None
 
-    def end_soon(self) -> None:
-        """It is not needed any more."""
-        if self._root.stdin is not None:
-            with suppress(OSError):
-                self._root.stdin.close()
-
     def close(self) -> None:
-        """The same; wait until it has ended."""
-        self.end_soon()
+        """It is not needed any more; wait until it has ended."""
+        assert self._root.stdin is not None
+        with suppress(OSError):
+            self._root.stdin.close()
         try:
             self._root.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        """End it now; its bots end with it."""
-        self.end_soon()
-        self._root.kill()
-        self._root.wait()
-        if self._root.stdout is not None:
-            self._root.stdout.close()
+            self._root.kill()  # its bots end with it
+            self._root.wait()
 
 
-_COMMAND = [
-    *(sys.executable, "-m", "transports.tcp", "serve", "--bots", "plugins.bots_local"),
-    *("--listen", ANY_PORT, "--json", "--while-stdin", "--any-job"),
-]
+def _command(nodes: int, processes: int | None) -> list[str]:
+    words = [sys.executable, "-m", "transports.tcp", "serve", "--bots", "plugins.bots_local"]
+    words += ["--nodes", str(nodes), "--listen", ANY_PORT, "--json", "--while-stdin", "--any-job"]
+    return words if processes is None else [*words, "--processes", str(processes)]
 
 
 def _path() -> dict[str, str]:

@@ -25,10 +25,15 @@ class Closed(Exception):
     """The thread is over."""
 
 
-class Portal:
-    """One such thread, from when this is made until it is closed."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self) -> None:
+
+class Portal:
+    """One such thread, from when this is made until it is closed. `last` is done at its end."""
+
+    def __init__(self, last: Callable[[], None] = _nothing) -> None:
+        self._last = last
         self._ready: Future[None] = Future()
         self._open: set[Future[Any]] = set()  # answers that are waited for
         self._closed = False
@@ -90,6 +95,7 @@ class Portal:
                 self._closed = True
             for answer in list(self._open):
                 answer.set_exception(Closed())
+            self._last()
 
     async def _serve(self) -> None:
         self._stop = trio.Event()

@@ -1,0 +1,325 @@
+"""A fleet as a program sees it: a real one, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import transports
+from tests.processes import children, lives, until
+from transports import (
+    Fleet,
+    FleetLost,
+    JobCancelled,
+    JobFailed,
+    JobUnknown,
+    Refused,
+)
+from transports.fleet import own
+from transports.fleet.face import Progress
+
+PRIMES = "plugins.primes"
+SECONDS = 60.0  # in which everything here has long come to its end
+JOB = """
+def prepare(input, sizes):
+    return [input for _ in sizes]
+
+def compute(input, index):
+    return [{}]
+
+def collect(outputs):
+    return [output for one in outputs for output in one]
+"""
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    """For those tests that leave it as it was."""
+    with Fleet(nodes=4, processes=2) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """A job file, which gives its input back four times."""
+    path = tmp_path / "job.py"
+    path.write_text(JOB.format("input"))
+    return path
+
+
+@pytest.fixture
+def sleeping(tmp_path: Path) -> Path:
+    """A job that takes a minute."""
+    path = tmp_path / "sleeping.py"
+    path.write_text(JOB.format("__import__('time').sleep(60)"))
+    return path
+
+
+def begun(job: transports.Job) -> None:
+    """Waits until it is computed."""
+    until(lambda: job.progress().state == "running" and job.progress().nodes)
+
+
+def interrupted(job: transports.Job) -> None:
+    """Waits for its result, and Ctrl-C comes meanwhile."""
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    job.result(SECONDS)
+
+
+# -- jobs ----------------------------------------------------------------------------------
+
+
+def test_one_job_after_the_other(fleet: Fleet) -> None:
+    first, second = fleet.submit(PRIMES, 100), fleet.submit(PRIMES, 1000)
+    assert (first.result(SECONDS), second.result(SECONDS)) == (25, 168)
+    assert second.number == first.number + 1
+    assert first.progress() == Progress("done", 0, 4, 4, 4)
+    assert fleet.run(PRIMES, 10) == 4
+    states = {row["number"]: row["state"] for row in fleet.jobs()}
+    assert states[first.number] == states[second.number] == "done"
+
+
+def test_a_job_that_fails_has_its_traceback(fleet: Fleet, job: Path) -> None:
+    job.write_text(JOB.format("1 // input"))
+    failing = fleet.submit(job, 0)
+    with pytest.raises(JobFailed, match="ZeroDivisionError") as failed:
+        failing.result(SECONDS)
+    assert failed.value.failure.partition in range(4)
+    (note,) = failed.value.__notes__
+    assert note.startswith("Traceback")
+    assert f'"{job}"' in note
+    assert failing.failures() == [failed.value.failure]
+    assert fleet.run(PRIMES, 100) == 25
+
+
+def test_what_is_missing_from_a_result_is_told(fleet: Fleet, job: Path) -> None:
+    job.write_text(JOB.format("index // (index % 2)"))
+    kept = fleet.submit(job, keep_going=True)
+    assert sorted(kept.result(SECONDS)) == [1, 3]
+    assert sorted(failure.partition or 0 for failure in kept.failures()) == [0, 2]
+
+
+def test_a_file_that_was_changed_is_another_job(fleet: Fleet, job: Path) -> None:
+    assert fleet.run(job, "a") == 4 * ["a"]
+    job.write_text(JOB.format("input + 'b'"))
+    assert fleet.run(job, "a") == 4 * ["ab"]
+
+
+def test_what_a_file_imports_is_that_of_its_folder(fleet: Fleet, tmp_path: Path, job: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "util.py").write_text(f"NAME = {name!r}\n")
+        (folder / "job.py").write_text("import util\n" + JOB.format("util.NAME"))
+        found.append(set(fleet.run(folder / "job.py")))
+    assert found == [{"one"}, {"two"}]
+
+
+def test_a_job_of_other_parts_and_another_shape(fleet: Fleet, job: Path) -> None:
+    counted = fleet.submit(
+        PRIMES, 5, compute=f"{job}:compute", collect=f"{job}:collect", prepare=str(job),
+        partitions=7, fanout=2, seed=3, piece_timeout=30.0, priority=5,
+    )  # fmt: skip
+    assert counted.result(SECONDS) == 7 * [5]
+    assert counted.progress().partitions == 7
+
+
+def test_results_are_the_callers_own(fleet: Fleet, job: Path) -> None:
+    given = fleet.submit(job, {"a": [1]})
+    given.result(SECONDS)[0]["a"].append(2)
+    assert given.result() == 4 * [{"a": [1]}]
+
+
+def test_a_large_input_and_a_large_result_travel(fleet: Fleet, job: Path) -> None:
+    large = bytes(range(256)) * 2**12  # 1 MB
+    assert fleet.run(job, large) == 4 * [large]
+    with pytest.raises(JobFailed, match="the result is above the limit of 16 MB"):
+        fleet.run(job, 8 * large)
+    with pytest.raises(ValueError, match="the input is above the limit of 16 MB"):
+        fleet.submit(job, 16 * large)
+
+
+def test_a_job_is_found_by_its_number(fleet: Fleet) -> None:
+    number = fleet.submit(PRIMES, 100).number
+    assert fleet.job(number).result(SECONDS) == 25
+    with pytest.raises(JobUnknown, match=f"there is no job {number + 1}"):
+        fleet.job(number + 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "line"),
+    [
+        ({"job": "plugins.nothing.like:it", "input": {1}}, TypeError, "set {1}: use sorted"),
+        ({"job": "no/such/job.py"}, ValueError, "no file 'no/such/job.py' to load a job from"),
+        ({"job": PRIMES, "partitions": 0}, ValueError, "partitions must be a whole number, 1"),
+        ({"job": PRIMES, "fanout": 1}, ValueError, "fanout must be a whole number from 2 to 2000"),
+        ({"job": PRIMES, "piece_timeout": 0}, ValueError, "piece_timeout must be above 0"),
+        ({"job": PRIMES, "priority": 1001}, ValueError, "priority must be a whole number from"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(
+    fleet: Fleet, options: dict[str, object], error: type[Exception], line: str
+) -> None:
+    with pytest.raises(error) as refused:
+        fleet.submit(**options)  # type: ignore[arg-type]
+    assert line in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["plugins.nothing", "not a name", "sys"])
+def test_a_job_that_cannot_be_loaded_fails(fleet: Fleet, name: str) -> None:
+    with pytest.raises(JobFailed, match=name):
+        fleet.run(name)
+
+
+# -- waiting -------------------------------------------------------------------------------
+
+
+def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path) -> None:
+    job, waiting = fleet.submit(sleeping), fleet.submit(PRIMES, 100)
+    with pytest.raises(TimeoutError, match=rf"^job {job.number} is not over after 0.01 s"):
+        job.result(0.01)
+    begun(job)
+    assert waiting.progress() == Progress("queued", 1, 0, 0, 0)
+    assert job.cancel()
+    with pytest.raises(JobCancelled, match=rf"^job {job.number} was cancelled$"):
+        job.result()
+    assert waiting.result(SECONDS) == 25
+    assert not waiting.cancel()  # it has ended before
+
+
+def test_a_job_that_waits_is_cancelled(fleet: Fleet, sleeping: Path) -> None:
+    job, waiting = fleet.submit(sleeping), fleet.submit(PRIMES)
+    assert waiting.cancel()
+    assert waiting.progress().state == "cancelled"
+    assert job.cancel()
+
+
+def test_many_threads_submit_and_wait(fleet: Fleet) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: fleet.run(PRIMES, n, partitions=2), 4 * [10, 100]))
+    assert found == 4 * [4, 25]
+
+
+def test_it_can_be_used_beside_asyncio(fleet: Fleet) -> None:
+    async def main() -> list[int]:
+        jobs = [fleet.submit(PRIMES, n) for n in (10, 100)]
+        return await asyncio.gather(*(asyncio.to_thread(job.result, SECONDS) for job in jobs))
+
+    assert asyncio.run(main()) == [4, 25]
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_ends_the_waiting_only(fleet: Fleet, sleeping: Path) -> None:
+    job = fleet.submit(sleeping)
+    begun(job)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(job)
+    assert job.progress().state == "running"
+    assert job.cancel()
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_cancels_what_is_run_in_a_fleet_of_ones_own(fleet: Fleet, sleeping: Path) -> None:
+    number = fleet.submit(PRIMES, 10).number + 1
+
+    def interrupt() -> None:
+        begun(
+            fleet.job(until(lambda: [r for r in fleet.jobs() if r["number"] == number]) and number)
+        )
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fleet.run(sleeping)
+    assert fleet.job(number).progress().state == "cancelled"
+    assert fleet.run(PRIMES, 100) == 25
+
+
+# -- the fleet itself ----------------------------------------------------------------------
+
+
+def test_nothing_is_left_when_it_is_closed(sleeping: Path) -> None:
+    with Fleet(nodes=2, processes=2) as fleet:
+        waiting = fleet.submit(sleeping)
+        begun(waiting)
+        there = [fleet._own._root.pid] if fleet._own else []
+        there += children(there[0])
+        assert len(there) >= 3
+    fleet.close()  # again
+    until(lambda: not any(map(lives, there)))
+    with pytest.raises((JobCancelled, FleetLost)):
+        waiting.result()
+    with pytest.raises(FleetLost, match="the fleet is closed"):
+        fleet.submit(PRIMES)
+
+
+def test_a_fleet_whose_root_dies_is_lost(job: Path, sleeping: Path) -> None:
+    with Fleet(nodes=2, processes=1) as fleet:
+        over, waiting = fleet.submit(job, 1), fleet.submit(sleeping)
+        begun(waiting)
+        assert fleet._own
+        os.kill(fleet._own._root.pid, signal.SIGKILL)
+        with pytest.raises(FleetLost, match="is lost"):
+            waiting.result(SECONDS)
+        assert over.result() == [1, 1]  # it was there before
+        with pytest.raises(FleetLost):
+            fleet.submit(PRIMES)
+
+
+def test_a_fleet_that_nobody_holds_ends() -> None:
+    fleet = Fleet(nodes=1)
+    assert fleet._own
+    root = fleet._own._root
+    job = fleet.submit(PRIMES, 100)
+    del fleet
+    assert job.result(SECONDS) == 25  # whoever holds a job holds the fleet
+    del job
+    until(lambda: root.poll() is not None)
+
+
+def test_others_may_connect_to_a_fleet(fleet: Fleet, tmp_path: Path) -> None:
+    assert fleet._own
+    token = tmp_path / "token"
+    token.write_bytes(fleet._own.token)
+    token.chmod(0o600)
+    number = fleet.submit(PRIMES, 1000).number
+    with Fleet.connect(fleet.address, token) as other:
+        assert other.job(number).result(SECONDS) == 168
+        assert other.run(PRIMES, 100, partitions=3) == 25
+    assert fleet.run(PRIMES, 100) == 25  # it goes on
+
+
+def test_who_has_another_token_is_refused(fleet: Fleet, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("not the token of this fleet")
+    with pytest.raises(Refused, match="token"):
+        Fleet.connect(fleet.address, token)
+
+
+def test_where_nobody_listens_there_is_no_fleet() -> None:
+    with pytest.raises(FleetLost, match="nobody listens there"):
+        Fleet.connect("127.0.0.1:1")
+    with pytest.raises(Refused, match=r"'127.0.0.1' has no port"):
+        Fleet.connect("127.0.0.1")
+
+
+@pytest.mark.parametrize(("nodes", "processes"), [(0, None), (1, 0), (-1, 1)])
+def test_a_fleet_has_nodes(nodes: int, processes: int | None) -> None:
+    with pytest.raises(ValueError, match="must be a whole number, 1 or more"):
+        Fleet(nodes, processes)
+
+
+def test_a_fleet_that_cannot_be_started_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "ANY_PORT", "nowhere")
+    with pytest.raises(FleetLost, match="could not be started, exit code 2"):
+        Fleet(nodes=1)
