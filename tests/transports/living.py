@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 import trio
 import trio.testing
 
 from core import Shape, Worker
 from core import messages as m
-from core.cutting import ROOT
 from core.messages import Place, Value
 from tests.transports.talking import Stranger
 from transports.net import wire
@@ -80,11 +80,23 @@ class Recording(Process):
 
 
 class Life:
-    """The host, one process that listens, and one that does not."""
+    """The host, one process that listens, and one that does not.
 
-    def __init__(self, nursery: trio.Nursery, folder: Path, shape: Shape) -> None:
+    `before`: another computation of the same processes.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        folder: Path,
+        shape: Shape,
+        tree: int = 0,
+        before: Life | None = None,
+    ) -> None:
         self.nursery = nursery
-        self.shape = shape
+        self.shape = attrs.evolve(shape, session=str(tree))
+        self.tree = tree
+        self.stations: dict[str, Station] = {} if before is None else before.stations
         self.processes: dict[str, Recording] = {}
         self.pieces: list[Pieces] = []
         self.host = self._process(folder / "host", Me(HOST_NUMBER, HOST), Keys.drawn())
@@ -92,9 +104,11 @@ class Life:
         self.silent = self._process(folder / "silent", Me(SILENT_NUMBER, None, 6))
 
     def _process(self, folder: Path, me: Me, keys: Keys = NO_KEYS) -> Recording:
-        station = Station(me, OPEN, self.nursery)
-        process = Recording(station, self.nursery, Blobs(folder), keys=keys)
-        process.connections._meeting._dial = self._dial
+        if me.name not in self.stations:
+            self.stations[me.name] = Station(me, OPEN, self.nursery)
+            self.stations[me.name].connections._meeting._dial = self._dial
+        station, blobs = self.stations[me.name], Blobs(folder)
+        process = Recording(station, self.nursery, blobs, keys=keys, tree=self.tree)
         self.processes[me.name] = process
         return process
 
@@ -112,7 +126,7 @@ class Life:
 
     def begin(self) -> None:
         """The host opens the root, and the others join it."""
-        place = Place(ROOT, (HOST,))
+        place = self.place
         partitions, fanout, end = self.shape.partitions, self.shape.fanout, self.host.end_key
         begin = wire.Begin("job", {}, "", partitions, fanout, None, 0, place, 0.0, digest_of(end))
         for process in self.processes.values():
@@ -129,7 +143,12 @@ class Life:
     def enter(self, process: Process) -> None:
         """Six nodes of it."""
         for node in nodes_of(process.me.number, 6):
-            process.enter(node, Place(ROOT, (HOST,)))
+            process.enter(node, self.place)
+
+    @property
+    def place(self) -> Place:
+        """Of the root session."""
+        return Place(self.shape.session, (HOST,))
 
     @property
     def right(self) -> m.Ended:

@@ -11,7 +11,12 @@ from tests import TOP
 from tests.test_rooms import files, imports
 
 FACE = "transports.process.process"
-FOR_COMMANDS = {FACE, "transports.process.store", "transports.process.keys"}
+FOR_COMMANDS = {
+    FACE,
+    "transports.process.station",
+    "transports.process.store",
+    "transports.process.keys",
+}
 
 
 def module(path: Path) -> str:

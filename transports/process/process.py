@@ -125,6 +125,7 @@ class Process(Member):
             wire.Begin: self.told_begin,
             wire.Declined: self.told_declined,
             wire.Over: self.told_over,
+            wire.Ask: self.station.asked,
         }
 
     async def run(self) -> None:
@@ -190,7 +191,7 @@ class Process(Member):
     @property
     def offences(self) -> int:
         """How often somebody has said what nobody honest says."""
-        return self.incoming.offences + self.carrier.offences
+        return self.station.offences + self.incoming.offences + self.carrier.offences
 
     def untrace(self) -> None:
         """What happens here is not written down any more."""

@@ -22,6 +22,7 @@ from core import Host
 from core import messages as m
 from transports.net import wire
 from transports.net.connection import Connections, Me
+from transports.net.errors import RemoteProtocolError
 from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
@@ -68,7 +69,7 @@ class Station:
     ) -> None:
         self.me = me
         self.members: dict[int, Member] = {}
-        self.handlers: dict[type, Handler] = {wire.Ask: self._asked}
+        self.handlers: dict[type, Handler] = {wire.Ask: self.asked}
         self.keeps: Callable[[Peer], bool] = _none
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
@@ -78,6 +79,7 @@ class Station:
         self.roots: set[str] = set()  # addresses at which this process dials the root
         self.root_seen = trio.current_time()  # when it was last there, where it is not connected
         self.reserve: list[Started] = []  # computing processes that were started ahead
+        self.offences = 0  # how often somebody has said what is not for it
         self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
         self._unused: set[str] = set()  # connections that nobody needed a while ago
         self.connections = Connections(
@@ -109,15 +111,25 @@ class Station:
         """`peer` has said that. It is read on when there is room for it."""
         tree = wire.tree_of(envelope)
         member = None if tree is None else self.members.get(tree)
+        if type(envelope) is wire.Ask:  # to be answered when what was said before is done
+            member = next(iter(self.members.values()), None)
         if member is not None:
             await member.incoming.take(peer, envelope, link)
         elif tree is None or type(envelope) in (wire.Begin, wire.Over):
-            self.handlers.get(type(envelope), not_meant)(peer, envelope, link)
+            self._hear(peer, envelope, link)
         elif type(envelope) is wire.Call and type(envelope.call) is m.Arrive:
             absent = wire.Answer(envelope.session, envelope.node, m.Absent())
             self.connections.send_back(peer.name, wire.encode(absent))
 
-    def _asked(self, peer: Peer, said: wire.Ask, link: Link) -> None:
+    def _hear(self, peer: Peer, said: wire.Envelope, link: Link) -> None:
+        """`peer` says what is for the process itself."""
+        try:
+            self.handlers.get(type(said), not_meant)(peer, said, link)
+        except RemoteProtocolError:
+            self.offences += 1
+            raise
+
+    def asked(self, peer: Peer, said: wire.Ask, link: Link) -> None:
         """Tell how it stands."""
         now = trio.current_time()
         if self._told is None or now >= self._told[0]:
