@@ -15,6 +15,7 @@ class Exit(IntEnum):
     REFUSED = 5
     STORE_UNUSABLE = 6
     INCOMPLETE = 7
+    UNFINISHED = 8
     INTERRUPTED = 130  # as of a process that SIGINT has ended
     UNREAD = 141  # as of SIGPIPE
 

@@ -5,6 +5,11 @@
     python -m transports.tcp join HOST:PORT ...    a process with nodes        -> JoinOptions
     python -m transports.tcp status HOST:PORT      how a job stands            -> StatusOptions
     python -m transports.tcp serve --listen ...    the root of a fleet         -> ServeOptions
+    python -m transports.tcp submit HOST:PORT ...  a job for a fleet           -> SubmitOptions
+    python -m transports.tcp result HOST:PORT N    what came of it             -> ResultOptions
+    python -m transports.tcp cancel HOST:PORT N    its end                     -> CancelOptions
+    python -m transports.tcp jobs HOST:PORT        all jobs of a fleet         -> JobsOptions
+    python -m transports.tcp stop HOST:PORT        its end                     -> StopOptions
 
 The first is a host with bots of its own, so there is one class for both.
 """
@@ -12,12 +17,19 @@ The first is a host with bots of its own, so there is one class for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from plugins.console.options import BadOption, taken
 from plugins.console.parser import Parser
 from plugins.console.shared import require_trace
-from transports.command import parsers
+from transports.command import clients_parsers, parsers
+from transports.command.clients_wanted import (
+    CancelOptions,
+    JobsOptions,
+    ResultOptions,
+    StopOptions,
+    SubmitOptions,
+)
 from transports.command.wanted import (
     CORES,
     GATHERING_SECONDS,
@@ -154,14 +166,27 @@ def _check_advertised(listen: Address, advertise: Address | None) -> None:
         )
 
 
-def _status(named: dict[str, Any]) -> StatusOptions:
-    return StatusOptions(security=_security(named), **named)
+def _submit(named: dict[str, Any]) -> SubmitOptions:
+    work = JobOptions(**taken(JobOptions, named))
+    return SubmitOptions(work=work, security=_security(named), **named)
 
 
-Wanted = HostOptions | JoinOptions | StatusOptions | ServeOptions
+def _asking(options: type[Asking]) -> Callable[[dict[str, Any]], Asking]:
+    """Of those that ask one process, and have no other options than their own."""
+    return lambda named: options(security=_security(named), **named)
+
+
+ForClients = SubmitOptions | ResultOptions | CancelOptions | JobsOptions | StopOptions
+Wanted = HostOptions | JoinOptions | StatusOptions | ServeOptions | ForClients
+Asking = TypeVar("Asking", StatusOptions, ResultOptions, CancelOptions, JobsOptions, StopOptions)
 COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wanted]]] = {
     "host": (parsers.host, _host),
     "join": (parsers.join, _join),
-    "status": (parsers.status, _status),
+    "status": (parsers.status, _asking(StatusOptions)),
     "serve": (parsers.serve, _serve),
+    "submit": (clients_parsers.submit, _submit),
+    "result": (clients_parsers.result, _asking(ResultOptions)),
+    "cancel": (clients_parsers.cancel, _asking(CancelOptions)),
+    "jobs": (clients_parsers.jobs, _asking(JobsOptions)),
+    "stop": (clients_parsers.stop, _asking(StopOptions)),
 }

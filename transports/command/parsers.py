@@ -30,6 +30,7 @@ MEANINGS = {
     Exit.REFUSED: "the other one refuses, or is refused: token, TLS, version, or (join) the job",
     Exit.STORE_UNUSABLE: "the store cannot be used",
     Exit.INCOMPLETE: exits.MISSING,
+    Exit.UNFINISHED: "the job is not over yet",
 }
 ADDRESSES = (
     "HOST:PORT is a name, an IPv4 address, or an IPv6 address in brackets; and a port: "
@@ -64,8 +65,13 @@ def alone() -> Parser:
         + "\n\n  host               the root of a job; it waits for nodes"
         "\n  join HOST:PORT     a process with nodes for the job of that host, or for a fleet"
         "\n  status HOST:PORT   how that job stands"
-        "\n  serve              the root of a fleet, which computes one job after the other",
-        epilog=paragraphs(*DISTRIBUTIONS, _exits(*HOSTING)),
+        "\n  serve              the root of a fleet, which computes one job after the other"
+        "\n  submit HOST:PORT   a job for that fleet"
+        "\n  result HOST:PORT N what came of job N"
+        "\n  cancel HOST:PORT N the end of job N"
+        "\n  jobs HOST:PORT     which jobs wait, run and are over"
+        "\n  stop HOST:PORT     the end of that fleet",
+        epilog=paragraphs(*DISTRIBUTIONS, told_exits(*HOSTING)),
     )
     parser.group(
         "how many",
@@ -90,7 +96,7 @@ def host() -> Parser:
             "The root of a job: it waits for nodes, gives them the job, prints the result and "
             f"ends. Nodes come by '{PROGRAM} join', or as bots that it starts."
         ),
-        epilog=paragraphs(ADDRESSES, TOKEN, *DISTRIBUTIONS, _exits(*HOSTING)),
+        epilog=paragraphs(ADDRESSES, TOKEN, *DISTRIBUTIONS, told_exits(*HOSTING)),
     )
     parser.group("where it is reached", *of(HostOptions, "listen", "advertise"))
     parser.group("when it begins", *of(HostOptions, "wait_nodes", "wait_seconds"))
@@ -122,7 +128,7 @@ def join() -> Parser:
         epilog=paragraphs(
             ADDRESSES,
             TOKEN,
-            _exits(
+            told_exits(
                 *(Exit.FINISHED, Exit.FAILED),
                 *(Exit.NOT_LISTENING, Exit.UNREACHED, Exit.REFUSED),
                 finished="the job is over, with a result",
@@ -157,7 +163,7 @@ def serve() -> Parser:
         epilog=paragraphs(
             ADDRESSES,
             TOKEN,
-            _exits(
+            told_exits(
                 *(Exit.FINISHED, Exit.FAILED, Exit.NOT_LISTENING),
                 finished="it was told to stop",
                 failed="its bots could not be started",
@@ -190,7 +196,7 @@ def status() -> Parser:
         epilog=paragraphs(
             ADDRESSES,
             TOKEN,
-            _exits(
+            told_exits(
                 *(Exit.FINISHED, Exit.UNREACHED, Exit.REFUSED),
                 finished="the answer is there",
             ),
@@ -202,10 +208,7 @@ def status() -> Parser:
     return parser
 
 
-def _exits(
-    *codes: Exit,
-    finished: str = MEANINGS[Exit.FINISHED],
-    failed: str = MEANINGS[Exit.FAILED],
-) -> str:
-    meanings = {**MEANINGS, Exit.FINISHED: finished, Exit.FAILED: failed}
-    return exits.told({code: meanings[code] for code in codes})
+def told_exits(*codes: Exit, **otherwise: str) -> str:
+    """What the help says of these exit codes; of some, by name, in other words."""
+    meanings = {code: MEANINGS[code] for code in codes}
+    return exits.told(meanings | {Exit[name.upper()]: said for name, said in otherwise.items()})

@@ -24,12 +24,20 @@ from plugins.console.options import BadOption
 from plugins.jobs.loading import JobError
 from plugins.launching import BotsError
 from transports import logs
-from transports.command import status, summary
+from transports.command import clients, status, summary
+from transports.command.clients_wanted import (
+    CancelOptions,
+    JobsOptions,
+    ResultOptions,
+    StopOptions,
+    SubmitOptions,
+)
 from transports.command.deployment import CannotListen, opened, trace_folder, traced
 from transports.command.joining import join
-from transports.command.options import Wanted
+from transports.command.options import ForClients, Wanted
 from transports.command.progress import teller
 from transports.command.root import Root
+from transports.command.serving import serve
 from transports.command.wanted import (
     PROGRAM,
     HostOptions,
@@ -39,6 +47,8 @@ from transports.command.wanted import (
     ServeOptions,
     StatusOptions,
 )
+from transports.fleet.errors import FleetLost, Refused
+from transports.fleet.fitting import TooLarge
 from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
@@ -53,6 +63,9 @@ EXITS: list[tuple[type[Exception], Exit]] = [
     (CannotListen, Exit.NOT_LISTENING),
     (StoreError, Exit.STORE_UNUSABLE),
     (ConnectError, Exit.UNREACHED),
+    (FleetLost, Exit.UNREACHED),
+    (Refused, Exit.REFUSED),
+    (TooLarge, Exit.MISUSED),
     (BlobError, Exit.FAILED),
     (BotsError, Exit.FAILED),
     (BadOption, Exit.MISUSED),
@@ -94,9 +107,9 @@ def _commanded(wanted: Wanted) -> int:
         case StatusOptions():
             return _run(partial(_status, wanted, security))
         case ServeOptions():
-            from transports.command.serving import serve
-
             return _run(partial(serve, wanted, security, _note))
+        case _:
+            return _run(partial(_use, wanted, security))
 
 
 def _run(run: Callable[[], Any]) -> int:
@@ -228,6 +241,22 @@ async def _status(wanted: StatusOptions, security: Security) -> int:
     told = await status.tree(str(wanted.address), security)
     text = json.dumps(told) if wanted.json else status.table(told)
     return streams.answer(PROGRAM, text)
+
+
+async def _use(wanted: ForClients, security: Security) -> int:
+    """What those ask for who use a fleet."""
+    logs.log.setLevel(logging.ERROR)  # what is wrong is the answer
+    match wanted:
+        case SubmitOptions():
+            return await clients.submit(wanted, security)
+        case ResultOptions():
+            return await clients.result(wanted, security)
+        case CancelOptions():
+            return await clients.cancel(wanted, security)
+        case JobsOptions():
+            return await clients.jobs(wanted, security)
+        case StopOptions():
+            return await clients.stop(wanted, security)
 
 
 def _note(line: str) -> None:

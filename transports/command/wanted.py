@@ -62,7 +62,7 @@ def _allowed(text: str) -> str:
 # -- what several commands have ------------------------------------------------------------
 
 
-def _address(what: str) -> dict[str, Option]:
+def address_of(what: str) -> dict[str, Option]:
     """Of the process that is asked: the metadata of a field that has to be there."""
     return {OPTION: Option("HOST:PORT", _to_dial, what)}
 
@@ -256,7 +256,7 @@ class JoinOptions:
     """A process with nodes."""
 
     address: Address = attrs.field(
-        metadata=_address(
+        metadata=address_of(
             "where the host of the job, or the root of a fleet, listens, as it says when it begins"
         )
     )
@@ -321,7 +321,7 @@ class StatusOptions:
     """Who is to be asked."""
 
     address: Address = attrs.field(
-        metadata=_address("a process that listens: the host, or one that joined with --listen")
+        metadata=address_of("a process that listens: the host, or one that joined with --listen")
     )
     security: SecurityOptions
     json: bool = shared.json("a table for people")

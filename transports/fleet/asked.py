@@ -12,9 +12,9 @@ from plugins.console import shared
 from plugins.jobs.loading import is_path
 from plugins.jobs.values import plain
 from transports.net import wire
+from transports.net.figures import PRIORITY_MAX
 from transports.work.jobs import PARTS, called, place
 
-PRIORITY_MAX = 1000
 FANOUT_MAX = 2000
 
 Named = str | os.PathLike[str] | ModuleType

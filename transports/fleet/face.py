@@ -29,8 +29,8 @@ from typing import Any, Self
 import attrs
 
 from core.messages import Failure
-from plugins.console.progress import line, progress
-from plugins.console.telling import Lost, counted
+from plugins.console.progress import progress
+from plugins.console.telling import Lost
 from plugins.jobs.values import given
 from transports.fleet.asked import Asked, Named
 from transports.fleet.client import PATIENCE_SECONDS
@@ -43,6 +43,7 @@ from transports.fleet.errors import (
 )
 from transports.fleet.line import Line, Watched
 from transports.fleet.own import NotStarted, Own
+from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.connection import ConnectError
 from transports.net.security import Security
@@ -281,21 +282,9 @@ def _show(job: Job) -> None:
     with progress(sys.stderr) as shown:
         began = time.monotonic()
         while shown.on_terminal and not job._watched.outcome.done():
-            shown.show(_line(job.progress(), time.monotonic() - began))
+            shown.show(progress_line(job.progress(), time.monotonic() - began))
             with suppress(TimeoutError):
                 job.result(LOOK_SECONDS)
-
-
-def _line(now: Progress, seconds: float) -> str:
-    """Where a job stands that was submitted so many seconds ago."""
-    if not now.partitions:
-        return f"waiting for {counted(now.ahead, 'job')}, at {seconds:.1f} s"
-    parts = [
-        f"at {seconds:.1f} s",
-        f"{now.nodes:,} nodes",
-        f"{now.accepted:,} of {now.partitions:,} partitions",
-    ]
-    return line(now.accepted / now.partitions, parts, None)
 
 
 def _failure(outcome: wire.Outcome) -> Failure:

@@ -15,13 +15,13 @@ import msgspec
 from core import messages as m
 from core.messages import Message, Node, Reply, Value
 from transports.net.errors import LocalProtocolError, RemoteProtocolError
+from transports.net.figures import PRIORITY_MAX, TREE_MAX
 from transports.net.forms import as_object, form
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
 
 VERSION = 7
 NUMBER_BITS = 43  # of a process's number
-TREE_MAX = 10**9 - 1  # the highest number of a computation
 NONCE_BYTES = 32
 REASON_LENGTH_MAX = 1000
 DIGEST_BYTES = 32  # of a key that is shown at the end
@@ -31,6 +31,7 @@ _UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
 _TIMEOUT = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 _DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
+_PRIORITY = Annotated[int, msgspec.Meta(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
 _TREE = Annotated[int, msgspec.Meta(ge=0, le=TREE_MAX)]  # of a computation: its root's name
 
 
@@ -123,7 +124,7 @@ class Spec(m.Data, frozen=True, tag=False):
     seed: int = 0
     piece_timeout: _TIMEOUT | None = None
     keep_going: bool = False
-    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0  # higher ones go first
+    priority: _PRIORITY = 0  # higher ones go first
 
 
 class Submit(m.Data, frozen=True):

@@ -1,0 +1,215 @@
+"""The commands of those who use a fleet: submit, result, cancel, jobs, stop.
+
+Rules it keeps:
+- They speak to the root of the fleet alone, and are told by it.
+- Whoever stops waiting, by Ctrl-C or after a while, leaves the job as it is, and is told how to ask
+  for it again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import aclosing
+from typing import Any
+
+import attrs
+import trio
+
+from core.messages import Failure
+from plugins.console import streams, telling
+from plugins.console.exits import Exit
+from plugins.console.progress import progress
+from plugins.console.telling import Lost, aligned, counted, duration, short
+from transports.command.clients_wanted import (
+    CancelOptions,
+    JobsOptions,
+    ResultOptions,
+    StopOptions,
+    SubmitOptions,
+)
+from transports.command.wanted import PROGRAM
+from transports.fleet.client import Client, connected
+from transports.fleet.telling import progress_line
+from transports.net import wire
+from transports.net.addresses import Address
+from transports.net.security import Security
+from transports.work.jobs import called
+
+
+@attrs.frozen
+class Report:
+    """What came of a job, as the root of the fleet tells it."""
+
+    number: int
+    state: str
+    result: Any
+    failure: Failure | None
+    nodes: int
+    partitions: int
+    accepted: int
+    seconds: float  # from its beginning to its end
+    lost: Lost | None  # partitions that failed for good, where the others were to go on
+
+    @classmethod
+    def of(cls, outcome: wire.Outcome) -> Report:
+        return cls(
+            outcome.number,
+            outcome.state,
+            outcome.result,
+            outcome.failure,
+            outcome.nodes,
+            outcome.partitions,
+            outcome.accepted,
+            outcome.seconds,
+            Lost.of(outcome.lost),
+        )
+
+
+async def submit(wanted: SubmitOptions, security: Security) -> int:
+    """Have the job computed, and tell the result, or its number."""
+    async with connected(str(wanted.address), security) as client:
+        number = await client.submit(_spec(wanted))
+        if wanted.detach:
+            said = f"job {number}; {_how_to_ask(wanted.address, number)}"
+            return _answered(wanted.json, {"number": number}, said)
+        report = await _ended(client, wanted.address, number, wanted.json)
+    return _told(report, wanted.json)
+
+
+async def result(wanted: ResultOptions, security: Security) -> int:
+    """Tell what came of the job, if it ends in time."""
+    async with connected(str(wanted.address), security) as client:
+        report = None
+        with trio.move_on_after(float("inf") if wanted.wait is None else wanted.wait):
+            report = await _ended(client, wanted.address, wanted.number, wanted.json)
+    if report is None:
+        _note(f"job {wanted.number} is not over after {wanted.wait:g} s, it goes on")
+        return Exit.UNFINISHED
+    return _told(report, wanted.json)
+
+
+async def cancel(wanted: CancelOptions, security: Security) -> int:
+    """End the job."""
+    async with connected(str(wanted.address), security) as client:
+        outcome = await client.cancel(wanted.number)
+    if outcome.state == "unknown":
+        return _told(Report.of(outcome), wanted.json)
+    is_cancelled = outcome.state == "cancelled"
+    line = f"job {wanted.number} is {outcome.state}"
+    said = line if is_cancelled else f"{line}, it was over before"
+    answer = {"number": wanted.number, "state": outcome.state}
+    return _answered(wanted.json, answer, said) or (Exit.FINISHED if is_cancelled else Exit.FAILED)
+
+
+async def jobs(wanted: JobsOptions, security: Security) -> int:
+    """Tell of all jobs."""
+    async with connected(str(wanted.address), security) as client:
+        status = await client.status()
+    known = {name: status.get(name) for name in ("address", "processes", "nodes")}
+    rows = status.get("jobs", [])
+    return _answered(wanted.json, {**known, "jobs": rows}, table(status, rows, time.time()))
+
+
+async def stop(wanted: StopOptions, security: Security) -> int:
+    """End the fleet."""
+    async with connected(str(wanted.address), security) as client:
+        await client.halt()
+    address = str(wanted.address)
+    return _answered(wanted.json, {"address": address}, f"the fleet at {address} ends")
+
+
+# -- a job ---------------------------------------------------------------------------------
+
+
+def _spec(wanted: SubmitOptions) -> wire.Spec:
+    work = wanted.work
+    return wire.Spec(
+        called(work.job),
+        {part: called(name) for part, name in work.parts.items()},
+        work.input,
+        work.partitions,
+        work.fanout,
+        work.delay,
+        work.seed,
+        work.piece_timeout,
+        work.keep_going,
+        wanted.priority,
+    )
+
+
+async def _ended(client: Client, address: Address, number: int, as_json: bool) -> Report:
+    """Wait for the end of the job, and say meanwhile how far it is, where there is a terminal."""
+    began = time.monotonic()
+    try:
+        with progress(None if as_json else sys.stderr) as shown:
+            async with aclosing(client.watch(number)) as news:
+                async for one in news:
+                    if isinstance(one, wire.Outcome):
+                        return Report.of(one)
+                    shown.show(progress_line(one, time.monotonic() - began))
+        raise AssertionError("news end with the outcome")
+    except trio.Cancelled:
+        _note(f"job {number} goes on; {_how_to_ask(address, number)}")
+        raise
+
+
+def _how_to_ask(address: Address, number: int) -> str:
+    return f"what comes of it: '{PROGRAM} result {address} {number}'"
+
+
+def _told(report: Report, as_json: bool) -> int:
+    """Print what came of it. Returns the exit code."""
+    if report.state == "unknown":
+        _note(report.failure.error if report.failure else "there is no such job")
+        return Exit.MISUSED
+    text = telling.as_json(report) if as_json else _table(report)
+    return telling.told(PROGRAM, report, text)
+
+
+def _table(report: Report) -> str:
+    there = report.state == "done"
+    rows = [
+        ("result", short(report.result) if there else "none"),
+        ("job", f"{report.number:,}, {report.state} after {duration(report.seconds)}"),
+        ("partitions", f"{report.accepted:,} of {report.partitions:,} accepted"),
+        ("nodes", f"{report.nodes:,}"),
+    ]
+    if report.lost is not None:
+        rows.append(("lost", f"{report.lost.count:,}: {report.lost.which}"))
+    return aligned(rows)
+
+
+# -- all of them ---------------------------------------------------------------------------
+
+JOB_WIDTH = 28  # characters of the name of a job
+
+
+def table(status: dict[str, Any], rows: list[dict[str, Any]], now: float) -> str:
+    """A line a job, the last that was submitted at the end. `now` by the wall clock."""
+    head = [
+        ("fleet", str(status["address"])),
+        ("connected", f"{counted(status['processes'], 'process')}, {status['nodes']:,} nodes"),
+    ]
+    lines = [_line(row, now) for row in rows]
+    return "\n".join([aligned(head), "", *(lines or ["no job has been submitted yet"])])
+
+
+def _line(row: dict[str, Any], now: float) -> str:
+    how_far = f"behind {counted(row['ahead'], 'job')}" if row["state"] == "queued" else ""
+    if row["partitions"]:
+        how_far = f"{row['accepted']:,} of {row['partitions']:,} partitions"
+    began, ended = row["started"], row["ended"]
+    took = "" if began is None else duration(max(0.0, (ended or now) - began))
+    name = row["job"] if len(row["job"]) <= JOB_WIDTH else f"...{row['job'][3 - JOB_WIDTH :]}"
+    columns = f"{row['number']:>6}  {name:<{JOB_WIDTH}}  {row['state']:<10} {took:>10}  {how_far}"
+    return columns.rstrip()
+
+
+def _answered(as_json: bool, answer: dict[str, Any], said: str) -> int:
+    return streams.answer(PROGRAM, json.dumps(answer) if as_json else said)
+
+
+def _note(line: str) -> None:
+    streams.complain(PROGRAM, line)

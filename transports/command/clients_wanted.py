@@ -1,0 +1,75 @@
+"""What the commands of those who use a fleet can be asked for: each a class, as in `wanted.py`."""
+
+from __future__ import annotations
+
+import attrs
+
+from plugins.console import checks, shared
+from plugins.console.options import OPTION, Option, option, switch
+from transports.command.wanted import JobOptions, SecurityOptions, address_of
+from transports.net.addresses import Address
+from transports.net.figures import PRIORITY_MAX, TREE_MAX
+
+_ROOT = "where the root of the fleet listens, as it says when it begins"
+_NUMBER = Option("N", checks.between(1, TREE_MAX), "the number of the job, as 'submit' has said it")
+
+
+@attrs.frozen
+class SubmitOptions:
+    """A job for a fleet."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    work: JobOptions
+    security: SecurityOptions
+    priority: int = option(
+        0,
+        "N",
+        checks.between(-PRIORITY_MAX, PRIORITY_MAX),
+        f"jobs of a higher one go first, {-PRIORITY_MAX} to {PRIORITY_MAX}",
+    )
+    detach: bool = switch(
+        "do not wait for the result: tell the number of the job, by which it is asked for",
+        "wait for it",
+    )
+    json: bool = shared.json("a summary for people")
+
+
+@attrs.frozen
+class ResultOptions:
+    """Whoever wants to know what came of a job. `wait` None: as long as it takes."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    number: int = attrs.field(metadata={OPTION: _NUMBER})
+    security: SecurityOptions
+    wait: float | None = option(
+        None, "SECONDS", checks.SECONDS, "how long to wait for its end", "as long as it takes"
+    )
+    json: bool = shared.json("a summary for people")
+
+
+@attrs.frozen
+class CancelOptions:
+    """Which job is to end."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    number: int = attrs.field(metadata={OPTION: _NUMBER})
+    security: SecurityOptions
+    json: bool = shared.json("a line for people")
+
+
+@attrs.frozen
+class JobsOptions:
+    """Of which fleet the jobs are to be told."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    security: SecurityOptions
+    json: bool = shared.json("a table for people")
+
+
+@attrs.frozen
+class StopOptions:
+    """Which fleet is to end."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    security: SecurityOptions
+    json: bool = shared.json("a line for people")
