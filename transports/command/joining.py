@@ -15,7 +15,6 @@ Rules it keeps:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 
@@ -23,21 +22,18 @@ import trio
 
 from plugins.console.exits import Exit
 from plugins.console.telling import counted, failure_line
-from plugins.jobs.loading import loaded_apart
-from transports.command.deployment import standing, traced, working
+from transports.command.deployment import standing
 from transports.command.leaving import signalled, stdin_ended
 from transports.command.status import status_of
+from transports.command.taking import Taking
 from transports.command.wanted import JoinOptions
-from transports.logs import event
 from transports.net import wire
 from transports.net.connection import ConnectError, Peer
 from transports.net.errors import RemoteProtocolError
 from transports.net.peer import Link
 from transports.net.security import Security
-from transports.process.process import Process, nodes_of
+from transports.process.process import Process
 from transports.process.station import Station
-from transports.values.blobs import Blobs
-from transports.work import jobs
 
 TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 2.0
 
@@ -71,10 +67,8 @@ class Joining:
         self.exit = Exit.FINISHED
         self.over = trio.Event()
         self._nursery = nursery
-        self._processes: dict[int, Process] = {}  # by number of the computation
-        self._scopes: dict[int, trio.CancelScope] = {}  # the same
+        self._takings: dict[int, Taking] = {}  # by number of the computation
         self._fleet: int | None = None  # the number of the root's process, where it is a fleet's
-        self._job: Process | None = None  # the one computation of the host, where it has just one
         self._alone = False  # and that was told
         self._leaving = False  # the others go on
         self._doubt = trio.Event()  # whether the host is the one that it was
@@ -96,11 +90,12 @@ class Joining:
             nursery.start_soon(self._reach)
             await self.over.wait()
             nursery.cancel_scope.cancel()
+        last = self._takings.get(0)
         if self._leaving and self.exit is Exit.INTERRUPTED:
             self._inform("interrupted, what was finished is delivered")
-        elif not self._leaving and self._job is not None:
-            self._tell_others(self._job)
-            self._tell_outcome(self._job)
+        elif not self._leaving and last is not None and last.process is not None:
+            self._tell_others(last.process)
+            self._tell_outcome(last.process)
         return self.exit
 
     # -- what the root says ----------------------------------------------------------------
@@ -109,16 +104,17 @@ class Joining:
         """Something begins of which nothing is known here."""
         if not self.station.is_root(link) or {peer.name} != {*said.root.route}:
             raise RemoteProtocolError("Begin of what is not its own")
-        tree = wire.tree_of(said)
-        if tree is not None and tree not in self._scopes and not self._leaving:
-            self._scopes[tree] = scope = trio.CancelScope()
-            self._nursery.start_soon(self._take_part, tree, said, scope)
+        tree = wire.tree_of(said) or 0
+        if tree in self._takings or self._leaving:
+            return
+        self._takings[tree] = taking = Taking(self, said)
+        self._nursery.start_soon(self._take_part, tree, taking)
 
     def _told_over(self, peer: Peer, said: wire.Over, link: Link) -> None:
         """It is over before it has begun here; or the fleet is."""
         if not self.station.is_root(link) or said.tree:
             return
-        if self._fleet is not None or not self._processes:
+        if self._fleet is not None or not self._takings:
             self._inform("the job is over" if self._fleet is None else "the fleet has ended")
             self._leaving = True
             self.over.set()
@@ -127,11 +123,10 @@ class Joining:
         """It is the root of a fleet; what does not run there by now is over."""
         if not self.station.is_root(link):
             raise RemoteProtocolError("Running, of one that is not the root")
-        ended = [tree for tree in self._scopes if tree not in said.numbers]
-        if self._fleet not in (None, peer.number):  # another one, at the same address
-            ended = [*self._scopes]
-        for tree in ended:
-            self._scopes[tree].cancel()
+        another = self._fleet not in (None, peer.number)  # at the same address
+        for tree in list(self._takings):
+            if another or tree not in said.numbers:
+                self._takings.pop(tree).scope.cancel()
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet = peer.number
@@ -148,85 +143,33 @@ class Joining:
 
     # -- a computation ---------------------------------------------------------------------
 
-    async def _take_part(self, tree: int, begin: wire.Begin, scope: trio.CancelScope) -> None:
-        """From its beginning to its end, or until this process ends."""
-        options, fleet = self.options, self._fleet is not None
-        with scope:
-            chosen = self._chosen(begin)
-            if chosen is None:
-                return
-            async with trio.open_nursery() as nursery:
-                with Blobs() as blobs:
-                    values_max = options.values_max
-                    process = Process(
-                        self.station, nursery, blobs, values_max=values_max, tree=tree
-                    )
-                    nursery.start_soon(process.run)
-                    async with traced(process, None if fleet else options.trace, options.sample):
-                        await self._taking_part(process, begin, chosen)
-                    nursery.cancel_scope.cancel()
-        self._processes.pop(tree, None)
-        self._scopes.pop(tree, None)
-        if self._leaving and not self._processes:  # it was told to while this one ended
-            self.over.set()
-        self.station.restock(options.cores)
-
-    async def _taking_part(self, process: Process, begin: wire.Begin, chosen: jobs.Chosen) -> None:
-        process.on_begin, process.on_doubt = partial(self._begun_anew, process), self._ask
+    async def _take_part(self, tree: int, taking: Taking) -> None:
         try:
-            process.begin(begin, working(process, begin, chosen, self.options.cores))
-        except ValueError as error:  # of a delay or a shape that cannot be
-            return self._decline(begin, str(error))
-        self._processes[process.tree] = process
-        root = begin.root.address
-        event(logging.INFO, "begin", job=begin.job, partitions=begin.partitions, root=root)
+            await taking.run()
+        finally:
+            if self._takings.get(tree) is taking:  # else another one of that number has begun
+                del self._takings[tree]
+        if self._leaving and not self._takings:  # it was told to while this one ended
+            self.over.set()
+        self.station.restock(self.options.cores)
+
+    def begun(self, begin: wire.Begin) -> None:
+        """It takes part in that."""
         if self._fleet is None:
-            self._inform(f"{counted(self.options.nodes, 'node')} for {begin.job}, from {root}")
-        for node in nodes_of(process.me.number, self.options.nodes):
-            process.enter(node, begin.root)
-        await process.over.wait()
-        if self._leaving or self._fleet is None:
-            self._job = process
-            self._ended(process)
-            await trio.sleep_forever()  # until the last word is said
-        return None
+            nodes = counted(self.options.nodes, "node")
+            self._inform(f"{nodes} for {begin.job}, from {begin.root.address}")
 
-    def _ended(self, process: Process) -> None:
-        """Whether there is nothing left to be done here."""
-        if all(one.over.is_set() for one in self._processes.values()):
+    def lasts(self) -> bool:
+        """Whether it goes on when a computation has ended."""
+        return self._fleet is not None and not self._leaving
+
+    def look_whether_over(self) -> None:
+        """One has ended, of which something stays until the last word is said."""
+        processes = [taking.process for taking in self._takings.values()]
+        if all(process is not None and process.over.is_set() for process in processes):
             self.over.set()
 
-    def _chosen(self, begin: wire.Begin) -> jobs.Chosen | None:
-        """The job, if this process computes it, and has the same."""
-        try:
-            with loaded_apart():
-                chosen = jobs.chosen(begin.job, begin.parts, self._allow)
-        except ValueError as error:
-            self._decline(begin, str(error))
-            return None
-        if chosen.fingerprint != begin.fingerprint:
-            why = f"job {begin.job!r} here is not the same as the host's"
-            self._decline(begin, f"{why}: install the same version")
-            return None
-        return chosen
-
-    @property
-    def _allow(self) -> tuple[str, ...]:
-        return (*self.options.allow, *((jobs.ANY,) if self.options.any_job else ()))
-
-    def _begun_anew(self, process: Process, begin: wire.Begin) -> None:
-        """The host says again what is computed: one of them has lost the other meanwhile."""
-        now = process.begun
-        assert now is not None
-        same = (begin.fingerprint, begin.partitions, begin.fanout)
-        if same != (now.fingerprint, now.partitions, now.fanout):
-            return self._decline(begin, "the host has begun another computation, join it anew")
-        if begin.end != now.end:  # it was begun anew, by who knows nothing of the keys before
-            process.host.unlock()
-        process.begun = begin
-        return None
-
-    def _decline(self, begin: wire.Begin, why: str) -> None:
+    def decline(self, begin: wire.Begin, why: str) -> None:
         """Take no part in what the host has begun, and tell it so. In a fleet others may follow."""
         declined = wire.Declined(_sayable(why)[: wire.REASON_LENGTH_MAX], wire.tree_of(begin) or 0)
         self.station.connections.send_back(begin.root.address, wire.encode(declined))
@@ -249,20 +192,14 @@ class Joining:
     def leave(self, how: Exit) -> None:
         """Go, as soon as what is finished is handed on."""
         self.exit, self._leaving = how, True
-        for process in self._processes.values():
-            process.post(self._leave, process)
-        if not self._processes:
+        for taking in self._takings.values():
+            taking.leave()
+        if not self._takings:
             self.over.set()
-
-    def _leave(self, process: Process) -> None:
-        try:
-            process.leave()
-        finally:
-            process.post(process.over.set)  # after what that says to sessions here
 
     # -- the host --------------------------------------------------------------------------
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
         """Have the host say what is true."""
         self._doubt.set()
 
@@ -291,7 +228,7 @@ class Joining:
     def _is_to_ask(self, address: str) -> bool:
         """Whether the host is to be connected: nothing has begun, or it is a fleet's."""
         if self._fleet is None:
-            return not self._processes
+            return not self._takings
         return not self.station.connections.reaches(address)
 
     def _missing(self) -> str:
@@ -309,7 +246,7 @@ class Joining:
 
     def _in_vain(self, address: str) -> str:
         patience = f"{self.options.patience:g} s"
-        if not self._processes and self._fleet is None:
+        if not self._takings and self._fleet is None:
             return (
                 f"nobody was reached at {address} for {patience}: see whether the host runs there"
             )

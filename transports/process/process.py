@@ -134,7 +134,8 @@ class Process(Member):
         try:
             await self.queue.run(self._look_whether_over)
         finally:
-            del self.station.members[self.tree]
+            if self.station.members.get(self.tree) is self:
+                del self.station.members[self.tree]
 
     # -- beginning and ending --------------------------------------------------------------
 

@@ -13,6 +13,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ import trio
 
 from core import Host
 from core import messages as m
+from transports.logs import event
 from transports.net import wire
 from transports.net.connection import Connections, Me
 from transports.net.errors import RemoteProtocolError
@@ -96,9 +98,12 @@ class Station:
         nursery.start_soon(self._close_unused)
 
     def restock(self, count: int) -> None:
-        """Start computing processes ahead, for whatever begins next. Raises OSError."""
-        while len(self.reserve) < count:
-            self.reserve.append(start())
+        """Start computing processes ahead, for whatever begins next, if that is possible."""
+        try:
+            while len(self.reserve) < count:
+                self.reserve.append(start())
+        except OSError as error:
+            event(logging.WARNING, "not_started", reason=str(error))
 
     def empty(self) -> None:
         """End those that were not needed."""
