@@ -153,7 +153,7 @@ def serve() -> Parser:
         "[--listen HOST:PORT] [--bots MODULE] [--nodes N] [--allow NAME] [other options]",
         description=paragraphs(
             "The root of a fleet: nodes come, and stay; jobs are submitted, wait, and are "
-            f"computed one after the other. Nodes come by '{PROGRAM} join', or as bots that it "
+            f"computed, a few at a time. Nodes come by '{PROGRAM} join', or as bots that it "
             f"starts; jobs by '{PROGRAM} submit', or from Python. It goes on until it is told to "
             f"stop, by Ctrl-C or '{PROGRAM} stop'. What waits, and what came of jobs, is kept in "
             "memory only.",
@@ -177,7 +177,7 @@ def serve() -> Parser:
         one(ServeOptions, "bots"),
         *of(BotsOptions, "nodes", "processes"),
     )
-    parser.group("what it computes", *of(ServeOptions, "allow"))
+    parser.group("what it computes", *of(ServeOptions, "allow", "at_once"))
     parser.group("what goes wrong", *of(ServeOptions, "heartbeat", "values_max"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ServeOptions, "verbose", "json"))

@@ -25,6 +25,7 @@ PROGRAM = "python -m transports.tcp"
 PORT = 7411
 LISTEN = Address("127.0.0.1", PORT)
 FANOUT_MAX = 2000  # all inputs and outputs of a session fit into one frame
+AT_ONCE, AT_ONCE_MAX = 4, 32  # jobs of a fleet
 NODES = 100  # of the bots, by default
 NODES_MAX = 10**6  # of one process
 PROCESSES_MAX = 10_000
@@ -308,6 +309,12 @@ class ServeOptions:
     listen: Address = _listen(LISTEN, f"{LISTEN}, for this machine only; port 0: any")
     advertise: Address | None = _advertise()
     allow: tuple[str, ...] = _allow("whoever submits it")
+    at_once: int = option(
+        AT_ONCE,
+        "N",
+        checks.between(1, AT_ONCE_MAX),
+        "how many jobs run at the same time; those that wait go by priority, then in order",
+    )
     any_job: bool = _any_job()
     heartbeat: float = _heartbeat()
     values_max: int | None = _values_max()

@@ -1,0 +1,161 @@
+"""The root of one job of a fleet: from its beginning to what came of it.
+
+Rules it keeps:
+- What this process is to the job is made for it, and is gone when it ends. The nodes stay.
+- It ends with its outcome, when it is cancelled, or when nobody who is there computes it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from core import Shape
+from core import messages as m
+from plugins.console.telling import Lost
+from plugins.fanout import choose_fanout
+from plugins.jobs.loading import loaded_apart
+from plugins.jobs.values import plain
+from transports.command.opening import accepted, opened_root
+from transports.command.status import nodes_connected
+from transports.command.wanted import JobOptions, ServeOptions
+from transports.fleet.jobs import Job, State, cancelled, failed
+from transports.logs import event
+from transports.net import wire
+from transports.net.peer import Peer
+from transports.process.keys import Keys
+from transports.process.process import Process
+from transports.process.station import Station
+from transports.values.blobs import Blobs
+from transports.values.files import BlobError
+from transports.work import jobs as installed
+
+LOOK_SECONDS = 0.05  # from one look at what is done to the next
+
+
+class JobRoot:
+    """`declined`: why, by number of each process that takes no part in it."""
+
+    def __init__(self, station: Station, options: ServeOptions, job: Job) -> None:
+        self.job = job
+        self.declined: dict[int, str] = {}
+        self._station = station
+        self._options = options
+        self._keys = Keys.drawn()
+
+    @property
+    def end_key(self) -> bytes:
+        """By which whoever takes part believes that it is over."""
+        return self._keys.end
+
+    async def run(self, tell: Callable[[Job], None]) -> wire.Outcome:
+        """Returns what came of it; `tell` hears how far it is."""
+        job = self.job
+        try:
+            work = _work(job.spec)
+            with loaded_apart():
+                chosen = installed.chosen(work.job, work.parts, allowed(self._options))
+            with Blobs() as blobs:
+                async with trio.open_nursery() as nursery:
+                    process = self._process(nursery, blobs)
+                    shape = self._shape(work)
+                    opened_root(process, work, chosen, shape, by_path=self._options.any_job)
+                    why = await self._watched(process, shape, tell)
+                    outcome = self._outcome(process, why)
+                    nursery.cancel_scope.cancel()
+        except (ValueError, BlobError, OSError) as error:  # it does not load, say
+            return failed(job, str(error))
+        return outcome
+
+    def _process(self, nursery: trio.Nursery, blobs: Blobs) -> Process:
+        """What this process is to the job."""
+        values_max, tree = self._options.values_max, self.job.number
+        process = Process(
+            self._station, nursery, blobs, keys=self._keys, values_max=values_max, tree=tree
+        )
+        process.on_declined = self._count_declined
+        nursery.start_soon(process.run)
+        return process
+
+    def _shape(self, work: JobOptions) -> Shape:
+        partitions = work.partitions or max(1, sum(nodes_connected(self._station)))
+        fanout = work.fanout or choose_fanout(partitions)
+        self.job.partitions = partitions
+        shape = Shape.root(partitions, fanout, work.keep_going)
+        return attrs.evolve(shape, session=str(self.job.number))
+
+    # -- meanwhile -------------------------------------------------------------------------
+
+    def _count_declined(self, peer: Peer, reason: str) -> None:
+        self.declined[peer.number] = reason
+        event(logging.WARNING, "declined", peer=peer.name, reason=reason)
+
+    async def _watched(self, process: Process, shape: Shape, tell: Callable[[Job], None]) -> str:
+        """Wait for its end. Returns why it came, where that is not what the nodes say."""
+        job = self.job
+        while not process.over.is_set() and not job.cancel_asked:
+            job.nodes = sum(nodes_connected(self._station))
+            job.accepted = accepted(process.host, shape)
+            tell(job)
+            if why := self._declined_by_all():
+                return f"no process of the fleet computes it: {why}"
+            with trio.move_on_after(LOOK_SECONDS):
+                await process.over.wait()
+        return ""
+
+    def _declined_by_all(self) -> str:
+        """Why, if all who are there take no part."""
+        peers = self._station.connections.peers.values()
+        there = [peer.number for peer in peers if joins(peer)]
+        if there and all(number in self.declined for number in there):
+            return self.declined[there[0]]
+        return ""
+
+    # -- the end ---------------------------------------------------------------------------
+
+    def _outcome(self, process: Process, why: str) -> wire.Outcome:
+        """As it is told to who submitted it. Raises BlobError."""
+        job, ended = self.job, process.outcome
+        if ended is None:
+            return failed(job, why) if why else cancelled(job)
+        lost = Lost.of(ended.lost)
+        if ended.failure is None:
+            job.accepted = job.partitions - (lost.count if lost else 0)
+        return wire.Outcome(
+            job.number,
+            (State.DONE if ended.failure is None else State.FAILED).value,
+            plain(process.blobs.loaded(ended.result)),
+            m.Failure.of(ended.failure),
+            ended.lost,
+            job.nodes,
+            job.partitions,
+            job.accepted,
+        )
+
+
+def joins(peer: Peer) -> bool:
+    """Whether it is a process with nodes."""
+    return peer.hello is not None and peer.hello.nodes > 0
+
+
+def allowed(options: ServeOptions) -> tuple[str, ...]:
+    """What may be computed beside what is allowed anyway."""
+    return (*options.allow, *((installed.ANY,) if options.any_job else ()))
+
+
+def _work(spec: wire.Spec) -> JobOptions:
+    """The same as a command says it. Raises ValueError for what no command would take."""
+    return JobOptions(
+        job=spec.job,
+        input=spec.input,
+        partitions=spec.partitions,
+        fanout=spec.fanout,
+        delay=spec.delay,
+        seed=spec.seed,
+        piece_timeout=spec.piece_timeout,
+        keep_going=spec.keep_going,
+        **{part: name for part, name in spec.parts.items() if part in installed.PARTS},
+    )
