@@ -9,6 +9,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from contextlib import aclosing
@@ -30,7 +31,7 @@ from transports.command.clients_wanted import (
     SubmitOptions,
 )
 from transports.command.wanted import PROGRAM
-from transports.fleet.client import Client, connected
+from transports.fleet.client import Client, News, connected
 from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.addresses import Address
@@ -74,20 +75,16 @@ async def submit(wanted: SubmitOptions, security: Security) -> int:
         if wanted.detach:
             said = f"job {number}; {_how_to_ask(wanted.address, number)}"
             return _answered(wanted.json, {"number": number}, said)
-        report = await _ended(client, wanted.address, number, wanted.json)
-    return _told(report, wanted.json)
+        outcome = await _last_news(client, wanted.address, number, wanted.json)
+    return _told(outcome, wanted.json)
 
 
 async def result(wanted: ResultOptions, security: Security) -> int:
     """Tell what came of the job, if it ends in time."""
+    wait = math.inf if wanted.wait is None else wanted.wait
     async with connected(str(wanted.address), security) as client:
-        report = None
-        with trio.move_on_after(float("inf") if wanted.wait is None else wanted.wait):
-            report = await _ended(client, wanted.address, wanted.number, wanted.json)
-    if report is None:
-        _note(f"job {wanted.number} is not over after {wanted.wait:g} s, it goes on")
-        return Exit.UNFINISHED
-    return _told(report, wanted.json)
+        news = await _last_news(client, wanted.address, wanted.number, wanted.json, wait)
+    return _told(news, wanted.json)
 
 
 async def cancel(wanted: CancelOptions, security: Security) -> int:
@@ -95,7 +92,7 @@ async def cancel(wanted: CancelOptions, security: Security) -> int:
     async with connected(str(wanted.address), security) as client:
         outcome = await client.cancel(wanted.number)
     if outcome.state == "unknown":
-        return _told(Report.of(outcome), wanted.json)
+        return _told(outcome, wanted.json)
     is_cancelled = outcome.state == "cancelled"
     line = f"job {wanted.number} is {outcome.state}"
     said = line if is_cancelled else f"{line}, it was over before"
@@ -139,28 +136,37 @@ def _spec(wanted: SubmitOptions) -> wire.Spec:
     )
 
 
-async def _ended(client: Client, address: Address, number: int, as_json: bool) -> Report:
-    """Wait for the end of the job, and say meanwhile how far it is, where there is a terminal."""
-    began = time.monotonic()
+async def _last_news(
+    client: Client, address: Address, number: int, as_json: bool, wait: float = math.inf
+) -> News:
+    """Wait for the outcome of the job, for so many seconds after it is found; say meanwhile how
+    far it is, where there is a terminal."""
+    began, last = trio.current_time(), None
     try:
-        with progress(None if as_json else sys.stderr) as shown:
+        with progress(None if as_json else sys.stderr) as shown, trio.CancelScope() as scope:
             async with aclosing(client.watch(number)) as news:
-                async for one in news:
-                    if isinstance(one, wire.Outcome):
-                        return Report.of(one)
-                    shown.show(progress_line(one, time.monotonic() - began))
-        raise AssertionError("news end with the outcome")
+                async for last in news:
+                    if isinstance(last, wire.Progress):
+                        scope.deadline = min(scope.deadline, trio.current_time() + wait)
+                        shown.show(progress_line(last, trio.current_time() - began))
     except trio.Cancelled:
         _note(f"job {number} goes on; {_how_to_ask(address, number)}")
         raise
+    assert last is not None
+    return last
 
 
 def _how_to_ask(address: Address, number: int) -> str:
     return f"what comes of it: '{PROGRAM} result {address} {number}'"
 
 
-def _told(report: Report, as_json: bool) -> int:
-    """Print what came of it. Returns the exit code."""
+def _told(news: News, as_json: bool) -> int:
+    """Print how it stands. Returns the exit code."""
+    if isinstance(news, wire.Progress):
+        answer = {"number": news.number, "state": news.state}
+        said = f"job {news.number} is not over yet, it is {news.state}"
+        return _answered(as_json, answer, said) or Exit.UNFINISHED
+    report = Report.of(news)
     if report.state == "unknown":
         _note(report.failure.error if report.failure else "there is no such job")
         return Exit.MISUSED

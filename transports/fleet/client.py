@@ -129,7 +129,7 @@ class Client:
     async def watch(self, number: int) -> AsyncGenerator[News, None]:
         """How that job goes, whenever there is news, and at last its outcome. Raises FleetLost."""
         with self._asking(wire.encode(wire.Watch(number)), _is_news(number)) as question:
-            news = None
+            news: News | None = None
             while not isinstance(news, wire.Outcome):
                 news = await question.read()
                 yield news

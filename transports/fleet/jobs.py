@@ -259,7 +259,7 @@ def failed(job: Job, why: str) -> wire.Outcome:
 
 def cancelled(job: Job) -> wire.Outcome:
     """Of one that somebody has cancelled."""
-    return _outcome(job, State.CANCELLED, "it was cancelled")
+    return _outcome(job, State.CANCELLED, "the job was cancelled")
 
 
 def _outcome(job: Job, state: State, why: str) -> wire.Outcome:

@@ -10,6 +10,13 @@ import pytest
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption
 from transports.command import options
+from transports.command.clients_wanted import (
+    CancelOptions,
+    JobsOptions,
+    ResultOptions,
+    StopOptions,
+    SubmitOptions,
+)
 from transports.command.wanted import (
     CORES,
     GATHERING_SECONDS,
@@ -33,6 +40,9 @@ HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
 JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat values-max"
 JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
+SUBMIT = f"{JOB} {SECURITY} priority detach json"
+RESULT = f"{SECURITY} wait json"
+ASKING = f"{SECURITY} json"
 SERVE = f"{SECURITY} listen advertise bots nodes processes allow heartbeat values-max verbose json"
 
 
@@ -188,13 +198,42 @@ def test_the_root_of_a_fleet() -> None:
     )
 
 
+def test_a_job_for_a_fleet() -> None:
+    assert options.read(["submit", "h:1"]) == SubmitOptions(
+        Address("h", 1), JobOptions(), SecurityOptions()
+    )  # fmt: skip
+    words = "--job a/b.py --input [1] --partitions 7 --keep-going --priority -3 --detach --json"
+    assert options.read(["submit", "h:1", *words.split(), "--token-file", "t"]) == SubmitOptions(
+        address=Address("h", 1),
+        work=JobOptions("a/b.py", input=[1], partitions=7, keep_going=True),
+        security=SecurityOptions(Path("t")),
+        priority=-3,
+        detach=True,
+        json=True,
+    )
+
+
+def test_what_is_asked_of_a_fleet() -> None:
+    address, security = Address("h", 1), SecurityOptions(tls_ca=Path("a"))
+    found = [
+        options.read([*words.split(), "--json", "--tls-ca", "a"])
+        for words in ("result h:1 7 --wait 0", "cancel h:1 7", "jobs h:1", "stop h:1")
+    ]
+    assert found == [
+        ResultOptions(address, 7, security, wait=0, json=True),
+        CancelOptions(address, 7, security, json=True),
+        JobsOptions(address, security, json=True),
+        StopOptions(address, security, json=True),
+    ]
+
+
 # -- what is refused -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("hots", "'hots' is no command, give host, join, status, serve"),
+        ("hots", "'hots' is no command, give host, join, status, serve, submit, "),
         ("--nodes 0", "--nodes: '0'"),
         ("--nodes 1000001 --processes 1", "give more --processes"),
         ("--processes 0", "--processes: '0'"),
@@ -239,6 +278,17 @@ def test_the_root_of_a_fleet() -> None:
         ("serve --nodes 3", "--nodes is about bots, give --bots too"),
         ("serve --listen 0.0.0.0:80", "--advertise HOST:80"),
         ("serve --store f", "--store"),
+        ("submit", "HOST:PORT"),
+        ("submit h:0", "from 1 to 65535"),
+        ("submit h:1 --priority 1001", "from -1000 to 1000"),
+        ("submit h:1 --partitions 0", "--partitions: '0'"),
+        ("submit h:1 --tls-key f", "--tls-cert is missing"),
+        ("result h:1", "N"),
+        ("result h:1 0", "N: '0' is wrong"),
+        ("result h:1 1 --wait -1", "--wait: '-1'"),
+        ("cancel h:1 x", "N: 'x' is wrong"),
+        ("jobs", "HOST:PORT"),
+        ("stop h:1 2", "2"),
         ("status", "HOST:PORT"),
         ("status h:1 --nodes 3", "--nodes"),
     ],
@@ -263,6 +313,11 @@ def test_what_is_wrong_is_told_in_one_line(words: str, named: str) -> None:
         ("join", JOIN, [0, 1, 2, 3, 4, 5, 130, 141]),
         ("status", STATUS, [0, 2, 4, 5, 130, 141]),
         ("serve", SERVE, [0, 1, 2, 3, 130, 141]),
+        ("submit", SUBMIT, [0, 1, 2, 4, 5, 7, 130, 141]),
+        ("result", RESULT, [0, 1, 2, 4, 5, 7, 8, 130, 141]),
+        ("cancel", ASKING, [0, 1, 2, 4, 5, 130, 141]),
+        ("jobs", ASKING, [0, 2, 4, 5, 130, 141]),
+        ("stop", ASKING, [0, 2, 4, 5, 130, 141]),
     ],
 )
 def test_help_explains_every_option_and_exit_code(

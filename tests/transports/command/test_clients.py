@@ -1,0 +1,157 @@
+"""Those who use a fleet by commands: what they print, and how they end."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.processes import free_port, until
+from tests.running import PROGRAM, TOKEN, Program, Programs
+from transports.command import clients
+
+SLEEPING = """
+import time
+
+def prepare(input, sizes):
+    return [input for _ in sizes]
+
+def compute(input, index):
+    time.sleep(input)
+    return 1 // (index - 1)
+
+def collect(outputs):
+    return len(outputs)
+"""
+WITH_TOKEN = {"env": {"MILLION_NODES_TOKEN": TOKEN}}
+
+
+class OfFleet:
+    """A fleet with four nodes on this machine, and commands that are about it."""
+
+    def __init__(self, run: Programs) -> None:
+        self.run, self.job = run, run.job(SLEEPING)
+        self.address = f"127.0.0.1:{free_port()}"
+        bots = ("--bots", "plugins.bots_local", "--nodes", 4, "--processes", 2)
+        allow = ("--allow", self.job)
+        self.root = run.start("serve", "--listen", self.address, *bots, *allow, **WITH_TOKEN)
+        self.root.says("fleet at ")
+
+    def start(self, command: str, *words: object) -> Program:
+        return self.run.start(command, self.address, *words, **WITH_TOKEN)
+
+    def done(self, command: str, *words: object, code: int = 0) -> Program:
+        return self.start(command, *words).ended(code)
+
+    def told(self, command: str, *words: object, code: int = 0) -> dict[str, Any]:
+        return self.start(command, *words, "--json").report(code)
+
+    def states(self) -> list[str]:
+        return [row["state"] for row in self.told("jobs")["jobs"]]
+
+
+@pytest.fixture
+def fleet(run: Programs) -> OfFleet:
+    return OfFleet(run)
+
+
+def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
+    done = fleet.done("submit", "--job", "plugins.primes", "--input", 1000).stdout.splitlines()
+    assert done[0] == "result            168"
+    assert done[1].startswith("job               1, done after ")
+    assert done[2:] == ["partitions        4 of 4 accepted", "nodes             4"]
+    slow = ("--job", fleet.job, "--input", 60)
+    assert fleet.told("submit", *slow, "--detach") == {"number": 2}
+    waiting = fleet.told("submit", "--job", "plugins.primes", "--input", 10, "--detach")
+    until(lambda: fleet.states() == ["done", "running", "queued"])
+    assert fleet.told("result", 2, "--wait", 0, code=8) == {"number": 2, "state": "running"}
+    table = fleet.done("jobs").stdout.splitlines()
+    assert table[:2] == [
+        f"fleet             {fleet.address}",
+        "connected         2 processes, 4 nodes",
+    ]
+    assert table[-1].split() == ["3", "plugins.primes", "queued", "behind", "1", "job"]
+    assert fleet.told("cancel", 2) == {"number": 2, "state": "cancelled"}
+    assert fleet.told("result", waiting["number"])["result"] == 4
+    assert fleet.told("cancel", 1, code=1) == {"number": 1, "state": "done"}
+    cancelled = fleet.done("result", 2, code=1)
+    assert cancelled.stderr == f"{PROGRAM}: the job was cancelled\n"
+    assert fleet.states() == ["done", "cancelled", "done"]
+    stop(fleet)
+
+
+def stop(fleet: OfFleet) -> None:
+    assert fleet.told("stop") == {"address": fleet.address}
+    fleet.root.ended()
+    assert f"{fleet.address}: nobody listens there" in fleet.done("jobs", code=4).stderr
+    fleet.run.see_that_none_is_left()
+
+
+def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
+    failing = ("submit", "--job", fleet.job, "--input", 0)
+    failed = fleet.done(*failing, code=1)
+    assert failed.stdout.startswith("result            none\njob               1, failed after ")
+    assert "ZeroDivisionError" in failed.stderr.splitlines()[-1]
+    assert failed.stderr.startswith("Traceback")
+    kept = fleet.told(*failing, "--keep-going", code=7)
+    assert (kept["result"], kept["lost"]["count"], kept["accepted"]) == (3, 1, 3)
+    unknown = [fleet.done(command, 7, code=2).stderr for command in ("result", "cancel")]
+    assert unknown == 2 * [
+        f"{PROGRAM}: there is no job 7: it was never submitted here, or is forgotten\n"
+    ]
+    refused = fleet.done("submit", "--job", "a.b", code=5).stderr
+    assert refused.startswith(f"{PROGRAM}: job 'a.b' is not allowed here")
+    other = fleet.run.start("jobs", fleet.address).ended(5)
+    assert "token" in other.stderr
+    stop(fleet)
+
+
+def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:
+    submit = fleet.start("submit", "--job", fleet.job, "--input", 60)
+    until(lambda: fleet.states() == ["running"])
+    result = fleet.start("result", 1)
+    lines = [
+        f"{PROGRAM}: job 1 goes on; what comes of it: '{PROGRAM} result {fleet.address} 1'",
+        f"{PROGRAM}: interrupted",
+    ]
+    submit.signal(signal.SIGINT)
+    assert submit.ended(130).stderr.splitlines() == lines
+    assert fleet.states() == ["running"]
+    fleet.root.interrupt()
+    fleet.root.ended(130)
+    assert "the job was cancelled" in result.ended(1).stderr
+
+
+def test_a_fleet_that_is_killed_is_lost_to_who_waits_when_another_is_there(run: Programs) -> None:
+    fleet = OfFleet(run)
+    submit = fleet.start("submit", "--job", fleet.job, "--input", 60)
+    until(lambda: fleet.states() == ["running"])
+    fleet.root.kill()
+    other = run.start("serve", "--listen", fleet.address, **WITH_TOKEN)
+    other.says("fleet at ")
+    assert "has begun anew, and knows nothing" in submit.ended(4).stderr
+    other.interrupt()
+    other.ended(130)
+
+
+# -- the table -----------------------------------------------------------------------------
+
+
+def test_the_table_of_jobs() -> None:
+    row = {
+        "number": 12, "job": "plugins.primes", "state": "running", "priority": 0, "ahead": 0,
+        "nodes": 9, "partitions": 2000, "accepted": 1234, "submitted": 5.0, "started": 10.0,
+        "ended": None, "failure": None,
+    }  # fmt: skip
+    over = row | {"number": 3, "job": "a" * 40, "state": "done", "started": 1.0, "ended": 2.5}
+    status = {"address": "h:1", "processes": 1, "nodes": 1000}
+    told = clients.table(status, [over, row], now=100.0).splitlines()
+    assert told == [
+        "fleet             h:1",
+        "connected         1 process, 1,000 nodes",
+        "",
+        f"     3  ...{'a' * 25}  done           1.50 s  1,234 of 2,000 partitions",
+        "    12  plugins.primes                running    1 min 30 s  1,234 of 2,000 partitions",
+    ]
+    assert clients.table(status, [], 0.0).endswith("\n\nno job has been submitted yet")
