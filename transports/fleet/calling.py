@@ -1,0 +1,138 @@
+"""The job behind `Fleet.map` and `Fleet.map_reduce`: a function of a program, called for each item.
+
+An input is a dict: `setup`, the pickled `Setup`, and `chunks`, each the pickled arguments of some
+calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or with a `reduce` what
+that made of it.
+
+This runs whatever is pickled there. So it is none of the jobs that a node computes unless it was
+told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import attrs
+import cloudpickle
+
+from plugins.jobs.failing import is_local
+
+
+@attrs.frozen
+class Setup:
+    """What is called, for all chunks; `path` is where the program finds its modules."""
+
+    function: Callable[..., Any]
+    reduce: Callable[[list[Any]], Any] | None
+    goes_on: bool  # where a call raises, with the others
+    path: tuple[str, ...]
+
+
+@attrs.frozen
+class Raised:
+    """In place of what a call would have returned."""
+
+    error: BaseException | None  # None: it cannot be pickled
+    text: str  # its traceback
+
+
+@attrs.frozen
+class Done:
+    """What came of the calls of one chunk; where one has raised those after it are missing, unless
+    they were to go on. `seconds`: that all of them took."""
+
+    results: list[Any]
+    seconds: float
+
+
+def packed(value: Any) -> bytes:
+    """Pickled, with functions and classes that cannot be imported elsewhere."""
+    return bytes(cloudpickle.dumps(value))
+
+
+def packed_setup(
+    function: Callable[..., Any], reduce: Callable[[list[Any]], Any] | None, goes_on: bool
+) -> bytes:
+    """Of a function of this program. In two steps: the path is needed before the rest is read."""
+    path = tuple(sys.path)
+    return pickle.dumps((path, packed(Setup(function, reduce, goes_on, path))))
+
+
+@lru_cache(maxsize=4)
+def _setup(data: bytes) -> Setup:
+    path, rest = pickle.loads(data)  # noqa: S301  it is what this job is for
+    sys.path += [place for place in path if place not in sys.path]
+    found: Setup = pickle.loads(rest)  # noqa: S301
+    return found
+
+
+# -- the job -------------------------------------------------------------------------------
+
+
+def prepare(input: dict[str, Any], sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """The chunks of each slot."""
+    setup, chunks, first, found = input["setup"], input["chunks"], 0, []
+    for size in sizes:
+        found.append({"setup": setup, "chunks": chunks[first : first + size]})
+        first += size
+    return found
+
+
+def compute(input: dict[str, Any], index: int) -> bytes:
+    """All calls of one chunk."""
+    setup = _setup(input["setup"])
+    (chunk,) = input["chunks"]
+    calls = pickle.loads(chunk)  # noqa: S301
+    if setup.reduce is not None:
+        return packed(setup.reduce([setup.function(*arguments) for arguments in calls]))
+    began = time.perf_counter()
+    results = _called(setup, calls)
+    return _packed_done(Done(results, time.perf_counter() - began))
+
+
+def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+    results: list[Any] = []
+    function = setup.function
+    for arguments in calls:
+        try:
+            results.append(function(*arguments))
+        except Exception as error:
+            if is_local(error):
+                raise  # another machine may do better
+            text = "".join(traceback.format_exception(error)[1:])  # from where it entered ours
+            results.append(Raised(error.with_traceback(None), text))
+            if not setup.goes_on:
+                break
+    return results
+
+
+def _packed_done(done: Done) -> bytes:
+    """Without exceptions that cannot be pickled, or not be read again."""
+    if not any(isinstance(result, Raised) for result in done.results):
+        return packed(done)
+    results = [
+        _readable(result) if isinstance(result, Raised) else result for result in done.results
+    ]
+    return packed(Done(results, done.seconds))
+
+
+def _readable(raised: Raised) -> Raised:
+    try:
+        pickle.loads(packed(raised.error))  # noqa: S301
+    except Exception:  # noqa: BLE001  whatever its class does
+        return Raised(None, raised.text)
+    return raised
+
+
+def collect(outputs: Sequence[Any]) -> Any:
+    """All chunks, in order; or what `reduce` makes of them."""
+    found: list[bytes] = []
+    for output in outputs:
+        found += output if isinstance(output, list) else [output]
+    return found

@@ -1,0 +1,198 @@
+"""`map`: a function called for many items by a fleet, whose results come in order.
+
+Rules it keeps:
+- Items go out in windows, each a job, a few at a time: as many items as fit are on their way, and no
+  more is taken from an endless iterable than that.
+- A window is cut into chunks, a partition each. They begin with one item; when it is known how long
+  a call takes, a chunk takes about a tenth of a second, and everybody has a few.
+- What a call raises is raised where its result is taken, as the exception that it was, with the
+  traceback from there as its cause.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from transports.fleet.calling import Done, Raised, packed, packed_setup
+
+if TYPE_CHECKING:
+    from transports.fleet.face import Fleet, Job
+
+JOB = "transports.fleet.calling"
+CHUNK_SECONDS = 0.1
+CHUNKS_A_NODE = 4  # of what is left
+WINDOWS = 3  # under way at once
+WINDOW_BYTES = 2**22
+FUNCTION_BYTES_MAX = 2**20
+NODES = 16  # so many are thought to be there, where nobody says
+
+
+class CallFailed(Exception):
+    """A call raised something that cannot be brought here. The traceback is a note of this."""
+
+
+class RemoteTraceback(Exception):
+    """The cause of an exception that was raised elsewhere: its traceback there."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n{self.text}"
+
+
+@attrs.frozen
+class _Window:
+    """One job; `chunks` has how many calls each of them is."""
+
+    job: Job
+    sizes: list[int]
+
+
+class Mapped(Iterator[Any]):
+    """The results, in order. `close` cancels what is under way.
+
+    Raises TypeError for a function that cannot be pickled, or is too large.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        function: Callable[..., Any],
+        iterables: tuple[Iterable[Any], ...],
+        nodes: int | None,
+        goes_on: bool,
+        chunk: int | None,
+    ) -> None:
+        self._fleet = fleet
+        self._setup = setup_of(function, None, goes_on)
+        self._goes_on = goes_on
+        self._items = zip(*iterables, strict=False)  # until the shortest ends, as the builtin
+        self._left = least_length(iterables)
+        self._nodes = nodes or NODES
+        self._chunk = chunk
+        self._pace: float | None = None  # seconds a call
+        self._windows: deque[_Window] = deque()
+        self._results: deque[Any] = deque()
+        self._index = 0  # of the item whose result is next
+        self._fill()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        while not self._results:
+            if not self._windows:
+                raise StopIteration
+            self._take(self._windows.popleft())
+            self._fill()
+        result = self._results.popleft()
+        self._index += 1
+        if not isinstance(result, Raised):
+            return result
+        error = as_raised(result, f"item {self._index - 1}")
+        if self._goes_on:
+            return error
+        self.close()
+        raise error
+
+    def close(self) -> None:
+        """Nothing more is wanted."""
+        self._items, windows = iter(()), [*self._windows]  # type: ignore[assignment]
+        self._windows.clear()
+        self._results.clear()
+        for window in windows:
+            window.job.cancel()
+
+    def __del__(self) -> None:
+        for window in getattr(self, "_windows", ()):
+            window.job.cancel_soon()
+
+    # -- windows ---------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        while len(self._windows) < WINDOWS:
+            chunks, sizes = self._next_window()
+            if not chunks:
+                return
+            value = {"setup": self._setup, "chunks": chunks}
+            job = self._fleet.submit(JOB, value, partitions=len(chunks))
+            self._windows.append(_Window(job, sizes))
+
+    def _next_window(self) -> tuple[list[bytes], list[int]]:
+        """The chunks of it, and how many calls each is."""
+        most = self._nodes * (CHUNKS_A_NODE if self._windows or self._pace is not None else 1)
+        size, so_far = self._chunk_size(), 0
+        chunks: list[bytes] = []
+        sizes: list[int] = []
+        while len(chunks) < most and so_far < WINDOW_BYTES:
+            calls = list(islice(self._items, size))
+            if not calls:
+                break
+            chunks.append(packed(calls))
+            sizes.append(len(calls))
+            so_far += len(chunks[-1])
+        if self._left is not None:
+            self._left -= sum(sizes)
+        return chunks, sizes
+
+    def _chunk_size(self) -> int:
+        if self._chunk is not None:
+            return self._chunk
+        if self._pace is None:
+            return 1
+        likely = max(1, int(CHUNK_SECONDS / max(self._pace, 1e-7)))
+        if self._left is None:
+            return likely
+        return max(1, min(likely, self._left // (CHUNKS_A_NODE * self._nodes)))
+
+    def _take(self, window: _Window) -> None:
+        seconds = 0.0
+        for data in window.job.result():
+            done: Done = pickle.loads(data)  # noqa: S301  by a node that this program trusts
+            self._results += done.results
+            seconds += done.seconds
+        self._pace = seconds / sum(window.sizes)
+
+
+def setup_of(
+    function: Callable[..., Any], reduce: Callable[[list[Any]], Any] | None, goes_on: bool
+) -> bytes:
+    """As it travels. Raises TypeError."""
+    name = getattr(function, "__qualname__", repr(function))
+    try:
+        setup = packed_setup(function, reduce, goes_on)
+    except Exception as error:
+        raise TypeError(f"{name} cannot travel, it is not to be pickled: {error}") from error
+    if len(setup) > FUNCTION_BYTES_MAX:
+        size, most = len(setup), FUNCTION_BYTES_MAX
+        raise TypeError(
+            f"{name} has {size:,} bytes with all that it refers to, {most:,} at most can travel with "
+            "each call: pass what is large as an argument, or have it read from a file"
+        )
+    return setup
+
+
+def least_length(iterables: tuple[Iterable[Any], ...]) -> int | None:
+    """Of the shortest; None where that is not known of all."""
+    try:
+        return min(len(one) for one in iterables)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def as_raised(raised: Raised, where: str) -> BaseException:
+    """The exception, with where it was raised."""
+    error = raised.error
+    if error is None:
+        error = CallFailed(raised.text.strip().rpartition("\n")[2])
+    error.__cause__ = RemoteTraceback(raised.text)
+    error.add_note(where)
+    return error
