@@ -1,8 +1,8 @@
 """The job behind `Fleet.map` and `Fleet.map_reduce`: a function of a program, called for each item.
 
 An input is a dict: `setup`, the pickled `Setup`, and `chunks`, each the pickled arguments of some
-calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or with a `reduce` what
-that made of it.
+calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or, where there is a
+`reduce`, what that made of it.
 
 This runs whatever is pickled there. So it is none of the jobs that a node computes unless it was
 told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`.
@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 import attrs
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 
 from plugins.jobs.failing import is_local
 
@@ -84,13 +84,14 @@ def prepare(input: dict[str, Any], sizes: Sequence[int]) -> list[dict[str, Any]]
     return found
 
 
-def compute(input: dict[str, Any], index: int) -> bytes:
+def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
     """All calls of one chunk."""
     setup = _setup(input["setup"])
     (chunk,) = input["chunks"]
     calls = pickle.loads(chunk)  # noqa: S301
     if setup.reduce is not None:
-        return packed(setup.reduce([setup.function(*arguments) for arguments in calls]))
+        value = setup.reduce([setup.function(*arguments) for arguments in calls])
+        return {"setup": input["setup"], "value": packed(value)}
     began = time.perf_counter()
     results = _called(setup, calls)
     return _packed_done(Done(results, time.perf_counter() - began))
@@ -114,25 +115,30 @@ def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
 
 def _packed_done(done: Done) -> bytes:
     """Without exceptions that cannot be pickled, or not be read again."""
-    if not any(isinstance(result, Raised) for result in done.results):
-        return packed(done)
-    results = [
-        _readable(result) if isinstance(result, Raised) else result for result in done.results
-    ]
-    return packed(Done(results, done.seconds))
+    return packed(Done([_readable(result) for result in done.results], done.seconds))
 
 
-def _readable(raised: Raised) -> Raised:
-    try:
-        pickle.loads(packed(raised.error))  # noqa: S301
-    except Exception:  # noqa: BLE001  whatever its class does
-        return Raised(None, raised.text)
-    return raised
+def _readable(result: Any) -> Any:
+    if isinstance(result, Raised):
+        try:
+            pickle.loads(packed(result.error))  # noqa: S301
+        except Exception:  # noqa: BLE001  whatever its class does
+            return Raised(None, result.text)
+    return result
 
 
 def collect(outputs: Sequence[Any]) -> Any:
     """All chunks, in order; or what `reduce` makes of them."""
+    if isinstance(outputs[0], dict):
+        return _reduced(outputs)
     found: list[bytes] = []
     for output in outputs:
         found += output if isinstance(output, list) else [output]
     return found
+
+
+def _reduced(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    reduce = _setup(outputs[0]["setup"]).reduce
+    assert reduce is not None
+    values = [pickle.loads(output["value"]) for output in outputs]  # noqa: S301
+    return {"setup": outputs[0]["setup"], "value": packed(reduce(values))}

@@ -20,11 +20,13 @@ from __future__ import annotations
 import sys
 import time
 import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -47,6 +49,9 @@ from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.connection import ConnectError
 from transports.net.security import Security
+
+if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
+    from transports.fleet.mapping import Mapped
 
 LOOK_SECONDS = 0.2  # at how far it is, for a line on a terminal
 NODES = 100
@@ -262,6 +267,51 @@ class Fleet:
             if self._own is not None:
                 submitted.cancel()
             raise
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        *iterables: Iterable[Any],
+        chunk: int | None = None,
+        return_exceptions: bool = False,
+    ) -> Mapped:
+        """`function` called for the items of one or more iterables, as the builtin does; returns
+        the results, in order, as they are taken.
+
+        The function is one of this program, as it is. `chunk` calls are made one after the other;
+        by default as many as take about a tenth of a second. An exception is raised where its
+        result would be taken, and ends all; with `return_exceptions` it is the result.
+
+        For nodes that compute whatever this program says: those of a fleet of one's own, or that
+        were told so by `--allow transports.fleet.calling`. Raises TypeError for a function that
+        cannot travel, Refused, FleetLost; where results are taken JobFailed, too.
+        """
+        from transports.fleet.mapping import Mapped
+
+        return Mapped(self, function, iterables, self._partitions, return_exceptions, chunk)
+
+    def map_reduce(
+        self,
+        function: Callable[..., Any],
+        *iterables: Iterable[Any],
+        reduce: Callable[[list[Any]], Any],
+    ) -> Any:
+        """What `reduce` makes of all results of `function`: of lists of these, in order, where they
+        are computed, and then of lists of what it returned. So it is to be associative, as `sum`.
+
+        Raises ValueError where there are no items, and else as `map` and `run` do.
+        """
+        from transports.fleet.mapping import map_reduced
+
+        return map_reduced(self, function, iterables, reduce, self._partitions)
+
+    @staticmethod
+    def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
+        """The jobs, each when it is over, whatever came of it. Raises TimeoutError when they are
+        not all over after so many seconds."""
+        by_outcome = {job._watched.outcome: job for job in jobs}
+        for outcome in futures.as_completed(by_outcome, timeout):
+            yield by_outcome[outcome]
 
     def job(self, number: int) -> Job:
         """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost."""

@@ -1,8 +1,8 @@
 """`map`: a function called for many items by a fleet, whose results come in order.
 
 Rules it keeps:
-- Items go out in windows, each a job, a few at a time: as many items as fit are on their way, and no
-  more is taken from an endless iterable than that.
+- Items go out in windows, each a job, a few at a time. No more is taken from an endless iterable
+  than these hold.
 - A window is cut into chunks, a partition each. They begin with one item; when it is known how long
   a call takes, a chunk takes about a tenth of a second, and everybody has a few.
 - What a call raises is raised where its result is taken, as the exception that it was, with the
@@ -14,7 +14,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -111,10 +111,6 @@ class Mapped(Iterator[Any]):
         for window in windows:
             window.job.cancel()
 
-    def __del__(self) -> None:
-        for window in getattr(self, "_windows", ()):
-            window.job.cancel_soon()
-
     # -- windows ---------------------------------------------------------------------------
 
     def _fill(self) -> None:
@@ -174,10 +170,29 @@ def setup_of(
     if len(setup) > FUNCTION_BYTES_MAX:
         size, most = len(setup), FUNCTION_BYTES_MAX
         raise TypeError(
-            f"{name} has {size:,} bytes with all that it refers to, {most:,} at most can travel with "
-            "each call: pass what is large as an argument, or have it read from a file"
+            f"{name} has {size:,} bytes with all that it refers to, {most:,} at most can travel: "
+            "pass what is large as an argument, or have it read from a file"
         )
     return setup
+
+
+def map_reduced(
+    fleet: Fleet,
+    function: Callable[..., Any],
+    iterables: tuple[Iterable[Any], ...],
+    reduce: Callable[[list[Any]], Any],
+    nodes: int | None,
+) -> Any:
+    """What `reduce` makes of all results, a list of them at a time. Raises as `Mapped` does, and
+    ValueError where there are no items."""
+    setup, calls = setup_of(function, reduce, False), list(zip(*iterables, strict=False))
+    if not calls:
+        raise ValueError("there are no items to reduce: give at least one")
+    partitions = min(len(calls), CHUNKS_A_NODE * (nodes or NODES))
+    cuts = [len(calls) * i // partitions for i in range(partitions + 1)]
+    chunks = [packed(calls[a:b]) for a, b in pairwise(cuts)]
+    found = fleet.run(JOB, {"setup": setup, "chunks": chunks}, partitions=partitions)
+    return pickle.loads(found["value"])  # noqa: S301
 
 
 def least_length(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -1,0 +1,166 @@
+"""Functions of a program, called for many items by a fleet of its own."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transports.fleet import calling
+from transports.fleet.calling import Done, Raised, packed, packed_setup
+from transports.fleet.face import Fleet
+from transports.fleet.mapping import (
+    CHUNKS_A_NODE,
+    FUNCTION_BYTES_MAX,
+    WINDOWS,
+    RemoteTraceback,
+)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with Fleet(nodes=4) as made:
+        yield made
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+class Odd(Exception):
+    """One that cannot be made again of what it says."""
+
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def raising(number: int) -> int:
+    if number % 10 == 7:
+        raise KeyError(number)
+    if number % 10 == 9:
+        raise Odd(number, 1)
+    return number
+
+
+# -- the job -------------------------------------------------------------------------------
+
+
+def computed(chunk: list[tuple[Any, ...]], goes_on: bool) -> list[Any]:
+    setup = packed_setup(raising, None, goes_on)
+    (part,) = calling.prepare({"setup": setup, "chunks": [packed(chunk)]}, [1])
+    data = calling.compute(part, 0)
+    assert isinstance(data, bytes)
+    (found,) = calling.collect([data])
+    done: Done = pickle.loads(found)  # noqa: S301
+    return done.results
+
+
+def test_a_chunk_ends_with_the_first_call_that_raises_unless_it_is_to_go_on() -> None:
+    chunk = [(number,) for number in (6, 7, 8, 9)]
+    assert [type(one) for one in computed(chunk, False)] == [int, Raised]
+    six, seven, eight, nine = computed(chunk, True)
+    assert (six, eight) == (6, 8)
+    assert isinstance(seven.error, KeyError)
+    assert seven.error.args == (7,)
+    assert nine.error is None  # it cannot be read again
+    assert nine.text.rstrip().endswith("Odd: 9 and 1")
+
+
+def test_what_may_be_better_elsewhere_is_not_caught() -> None:
+    def full(number: int) -> int:
+        raise MemoryError
+
+    part = {"setup": packed_setup(full, None, True), "chunks": [packed([(1,)])]}
+    with pytest.raises(MemoryError):
+        calling.compute(part, 0)
+
+
+@pytest.mark.parametrize("sizes", [[1], [2, 1], [1, 1, 1], [3, 0, 2]])
+def test_chunks_are_cut_as_the_slots_are(sizes: list[int]) -> None:
+    chunks = [bytes([number]) for number in range(sum(sizes))]
+    parts = calling.prepare({"setup": b"", "chunks": chunks}, sizes)
+    assert [len(part["chunks"]) for part in parts] == sizes
+    assert [chunk for part in parts for chunk in part["chunks"]] == chunks
+
+
+# -- a fleet -------------------------------------------------------------------------------
+
+
+def test_results_come_in_order(fleet: Fleet) -> None:
+    assert list(fleet.map(square, range(5_000))) == [square(number) for number in range(5_000)]
+    assert list(fleet.map(lambda a, b: a + b, "abc", "defg")) == ["ad", "be", "cf"]
+    assert list(fleet.map(square, [])) == []
+
+
+def test_of_an_endless_iterable_only_so_much_is_taken(fleet: Fleet) -> None:
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in itertools.count():
+            taken.append(number)
+            yield number
+
+    results = fleet.map(square, numbers(), chunk=3)
+    assert list(itertools.islice(results, 40)) == [square(number) for number in range(40)]
+    assert len(taken) <= 40 + (WINDOWS + 1) * CHUNKS_A_NODE * 4 * 3
+    results.close()
+    assert list(results) == []
+
+
+def test_an_exception_is_raised_where_its_result_is_taken(fleet: Fleet) -> None:
+    results = fleet.map(raising, range(20), chunk=4)
+    assert list(itertools.islice(results, 7)) == list(range(7))
+    with pytest.raises(KeyError, match="7") as raised:
+        next(results)
+    assert isinstance(raised.value.__cause__, RemoteTraceback)
+    assert "raise KeyError(number)" in str(raised.value.__cause__)
+    assert raised.value.__notes__ == ["item 7"]
+    assert next(results, None) is None
+
+
+def test_exceptions_may_be_results(fleet: Fleet) -> None:
+    found = list(fleet.map(raising, range(20), return_exceptions=True))
+    assert [type(one).__name__ for one in found if not isinstance(one, int)] == [
+        "KeyError",
+        "CallFailed",
+        "KeyError",
+        "CallFailed",
+    ]
+    assert found[8] == 8
+
+
+def test_results_are_reduced_where_they_are(fleet: Fleet) -> None:
+    assert fleet.map_reduce(square, range(1_000), reduce=sum) == sum(map(square, range(1_000)))
+    words = ["a", "b", "c"] * 7
+    assert fleet.map_reduce(str.upper, words, reduce="".join) == "ABC" * 7
+    with pytest.raises(ValueError, match="no items"):
+        fleet.map_reduce(square, [], reduce=sum)
+
+
+def test_a_module_of_the_program_is_found(fleet: Fleet, tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "helper_of_a_program.py").write_text("def twice(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import helper_of_a_program  # type: ignore[import-not-found]
+
+    assert list(fleet.map(helper_of_a_program.twice, [1, 2])) == [2, 4]
+
+
+def test_what_cannot_travel_is_said_at_once(fleet: Fleet) -> None:
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot travel"):
+        fleet.map(lambda _: lock, [1])
+    large = bytes(FUNCTION_BYTES_MAX)
+    with pytest.raises(TypeError, match="at most"):
+        fleet.map(lambda _: large, [1])
+
+
+def test_jobs_are_told_as_they_end(fleet: Fleet) -> None:
+    jobs = [fleet.submit("plugins.primes", input=number, partitions=3) for number in (10, 100)]
+    ended = list(fleet.as_completed(jobs, timeout=60))
+    assert {*ended} == {*jobs}
+    assert [job.result() for job in jobs] == [4, 25]
