@@ -288,7 +288,9 @@ class Fleet:
         """
         from transports.fleet.mapping import Mapped
 
-        return Mapped(self, function, iterables, self._partitions, return_exceptions, chunk)
+        return Mapped(
+            self._submit_chunks, function, iterables, self._partitions, return_exceptions, chunk
+        )
 
     def map_reduce(
         self,
@@ -303,7 +305,12 @@ class Fleet:
         """
         from transports.fleet.mapping import map_reduced
 
-        return map_reduced(self, function, iterables, reduce, self._partitions)
+        return map_reduced(self._submit_chunks, function, iterables, reduce, self._partitions)
+
+    def _submit_chunks(self, value: dict[str, Any], partitions: int) -> Job:
+        from transports.fleet.mapping import JOB
+
+        return self.submit(JOB, value, partitions=partitions)
 
     @staticmethod
     def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:

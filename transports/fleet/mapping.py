@@ -15,14 +15,11 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import attrs
 
 from transports.fleet.calling import Done, Raised, packed, packed_setup
-
-if TYPE_CHECKING:
-    from transports.fleet.face import Fleet, Job
 
 JOB = "transports.fleet.calling"
 CHUNK_SECONDS = 0.1
@@ -48,11 +45,26 @@ class RemoteTraceback(Exception):
         return f"\n{self.text}"
 
 
+class UnderWay(Protocol):
+    """A job that was submitted."""
+
+    def result(self) -> Any:
+        """What came of it. Raises what a job does."""
+
+    def cancel(self) -> bool:
+        """End it."""
+        raise NotImplementedError
+
+
+Submit = Callable[[dict[str, Any], int], UnderWay]
+"""Has an input computed by the job JOB, in so many partitions."""
+
+
 @attrs.frozen
 class _Window:
     """One job; `chunks` has how many calls each of them is."""
 
-    job: Job
+    job: UnderWay
     sizes: list[int]
 
 
@@ -64,14 +76,14 @@ class Mapped(Iterator[Any]):
 
     def __init__(
         self,
-        fleet: Fleet,
+        submit: Submit,
         function: Callable[..., Any],
         iterables: tuple[Iterable[Any], ...],
         nodes: int | None,
         goes_on: bool,
         chunk: int | None,
     ) -> None:
-        self._fleet = fleet
+        self._submit = submit
         self._setup = setup_of(function, None, goes_on)
         self._goes_on = goes_on
         self._items = zip(*iterables, strict=False)  # until the shortest ends, as the builtin
@@ -119,7 +131,7 @@ class Mapped(Iterator[Any]):
             if not chunks:
                 return
             value = {"setup": self._setup, "chunks": chunks}
-            job = self._fleet.submit(JOB, value, partitions=len(chunks))
+            job = self._submit(value, len(chunks))
             self._windows.append(_Window(job, sizes))
 
     def _next_window(self) -> tuple[list[bytes], list[int]]:
@@ -177,7 +189,7 @@ def setup_of(
 
 
 def map_reduced(
-    fleet: Fleet,
+    submit: Submit,
     function: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...],
     reduce: Callable[[list[Any]], Any],
@@ -191,7 +203,7 @@ def map_reduced(
     partitions = min(len(calls), CHUNKS_A_NODE * (nodes or NODES))
     cuts = [len(calls) * i // partitions for i in range(partitions + 1)]
     chunks = [packed(calls[a:b]) for a, b in pairwise(cuts)]
-    found = fleet.run(JOB, {"setup": setup, "chunks": chunks}, partitions=partitions)
+    found = submit({"setup": setup, "chunks": chunks}, partitions).result()
     return pickle.loads(found["value"])  # noqa: S301
 
 
