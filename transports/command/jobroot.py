@@ -17,7 +17,6 @@ from core import Shape
 from core import messages as m
 from plugins.console.telling import Lost
 from plugins.fanout import choose_fanout
-from plugins.jobs.loading import loaded_apart
 from plugins.jobs.values import plain
 from transports.command.opening import accepted, opened_root
 from transports.command.status import nodes_connected
@@ -32,6 +31,7 @@ from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError
 from transports.work import jobs as installed
+from transports.work.describing import described
 
 LOOK_SECONDS = 0.05  # from one look at what is done to the next
 
@@ -45,6 +45,7 @@ class JobRoot:
         self._station = station
         self._options = options
         self._keys = Keys.drawn()
+        self._loading = trio.CancelScope()
 
     @property
     def end_key(self) -> bytes:
@@ -56,8 +57,11 @@ class JobRoot:
         job = self.job
         try:
             work = _work(job.spec)
-            with loaded_apart():
-                chosen = installed.chosen(work.job, work.parts, allowed(self._options))
+            allow, reserve = allowed(self._options), self._station.reserve
+            with self._loading:
+                chosen = await described(work.job, work.parts, allow, reserve)
+            if self._loading.cancelled_caught:
+                return cancelled(job)
             with Blobs() as blobs:
                 async with trio.open_nursery() as nursery:
                     process = self._process(nursery, blobs)
@@ -69,6 +73,11 @@ class JobRoot:
         except (ValueError, BlobError, OSError) as error:  # it does not load, say
             return failed(job, str(error))
         return outcome
+
+    def hear(self) -> None:
+        """It may be to end by now."""
+        if self.job.cancel_asked:
+            self._loading.cancel()
 
     def _process(self, nursery: trio.Nursery, blobs: Blobs) -> Process:
         """What this process is to the job."""

@@ -112,9 +112,12 @@ class Joining:
 
     def _told_over(self, peer: Peer, said: wire.Over, link: Link) -> None:
         """It is over before it has begun here; or the fleet is."""
-        if not self.station.is_root(link) or said.tree:
+        if not self.station.is_root(link):
             return
-        if self._fleet is not None or not self._takings:
+        if said.tree:
+            if said.tree in self._takings:
+                self._takings.pop(said.tree).scope.cancel()
+        elif self._fleet is not None or not self._takings:
             self._inform("the job is over" if self._fleet is None else "the fleet has ended")
             self._leaving = True
             self.over.set()
@@ -151,7 +154,8 @@ class Joining:
                 del self._takings[tree]
         if self._leaving and not self._takings:  # it was told to while this one ended
             self.over.set()
-        self.station.restock(self.options.cores)
+        if self._fleet is not None:  # one to say what the next job is, and those that compute
+            self.station.restock(self.options.cores + 1)
 
     def begun(self, begin: wire.Begin) -> None:
         """It takes part in that."""

@@ -176,6 +176,8 @@ class Serving:
                     nursery.start_soon(self._compute, root)
                 self.desk.tell_all()
                 await self._news.wait()
+                for root in self._roots.values():
+                    root.hear()
 
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""
@@ -188,5 +190,5 @@ class Serving:
         self._tell_members(wire.Over(root.end_key, outcome.failure, job.number))
         self.jobs.end(job, outcome)
         event(logging.INFO, "job_over", number=job.number, state=outcome.state)
-        self.station.restock(1)
+        self.station.restock(2)
         self._wake()

@@ -13,7 +13,6 @@ from typing import Protocol
 
 import trio
 
-from plugins.jobs.loading import loaded_apart
 from transports.command.deployment import traced, working
 from transports.command.wanted import JoinOptions
 from transports.logs import event
@@ -22,6 +21,7 @@ from transports.process.process import Process, nodes_of
 from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.work import jobs
+from transports.work.describing import described
 
 
 class Joining(Protocol):
@@ -59,7 +59,7 @@ class Taking:
     async def run(self) -> None:
         """From its beginning to its end, or until this process ends."""
         with self.scope:
-            chosen = self._chosen()
+            chosen = await self._chosen()
             if chosen is None:
                 return
             with Blobs() as blobs:
@@ -90,17 +90,20 @@ class Taking:
                 await trio.sleep_forever()  # until the last word is said
         return None
 
-    def _chosen(self) -> jobs.Chosen | None:
+    async def _chosen(self) -> jobs.Chosen | None:
         """The job, if this process computes it, and has the same."""
         begin, options = self._begin, self._joining.options
         allow = (*options.allow, *((jobs.ANY,) if options.any_job else ()))
         try:
-            with loaded_apart():
+            if wire.tree_of(begin):
+                reserve = self._joining.station.reserve
+                chosen = await described(begin.job, begin.parts, allow, reserve)
+            else:
                 chosen = jobs.chosen(begin.job, begin.parts, allow)
             if chosen.fingerprint == begin.fingerprint:
                 return chosen
             why = f"job {begin.job!r} here is not the same as the host's: install the same version"
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             why = str(error)
         self._joining.decline(begin, why)
         return None

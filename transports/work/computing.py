@@ -58,6 +58,17 @@ class Setup(msgspec.Struct):
     name: str
     parts: dict[str, str]
     folder: str
+    allow: list[str] | None = None  # what may be loaded: it is only to be said what the job is
+
+
+class Described(msgspec.Struct):
+    """What a job is: what to load for it here, or why it is not to be."""
+
+    name: str = ""
+    parts: dict[str, str] = {}
+    fingerprint: str = ""
+    asynchronous: bool = False
+    error: str = ""
 
 
 _SETUPS = msgspec.msgpack.Decoder(Setup)
@@ -65,7 +76,7 @@ _ORDERS = msgspec.msgpack.Decoder(list[Order])
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def framed(items: Sequence[Order] | Sequence[Answer] | Mapping[str, object]) -> bytes:
+def framed(items: Sequence[Order] | Sequence[Answer] | Mapping[str, object] | Described) -> bytes:
     """Calls, answers, or what it is for, with the length before them."""
     data = _ENCODER.encode(items)
     return len(data).to_bytes(HEADER_BYTES, "big") + data
@@ -153,6 +164,9 @@ def serve(fd: int, memory: int, parent: int) -> None:
             setup = _setup(stream)
             if setup is None:
                 return
+            if setup.allow is not None:
+                connection.sendall(framed(_described(setup, setup.allow)))
+                return
             computing = Computing(_job(setup.name, setup.parts), Path(setup.folder), page)
             connection.sendall(framed([]))  # the job is there
             while orders := _received(stream):
@@ -174,6 +188,16 @@ def _job(name: str, parts: Mapping[str, str]) -> Job:
         raise failure
 
     return Job(name, fail, fail, fail)
+
+
+def _described(setup: Setup, allow: Sequence[str]) -> Described:
+    from transports.work import jobs  # which takes a while to load, and is not needed to compute
+
+    try:
+        found = jobs.chosen(setup.name, setup.parts, allow)
+    except ValueError as error:
+        return Described(error=str(error))
+    return Described(found.name, found.parts, found.fingerprint, found.asynchronous)
 
 
 def _setup(stream: BinaryIO) -> Setup | None:

@@ -64,13 +64,14 @@ class Work:
             "parts": chosen.parts,
             "folder": str(folder),
         }
-        self._asynchronous = chosen.job.asynchronous
         self._fetch = fetch
         self._delay = delay
         self._outcomes = Outcomes(post, self._fetch_and_begin, lacks, trace)
         reserve = [] if reserve is None else reserve
         self._crew = Crew(setup, cores, piece_timeout, reserve, self._outcomes)
-        self._in_loop = InLoop(chosen.job, folder, piece_timeout, self._outcomes, self._soon)
+        self._in_loop: InLoop | None = None
+        if chosen.job is not None and chosen.asynchronous:
+            self._in_loop = InLoop(chosen.job, folder, piece_timeout, self._outcomes, self._soon)
         self._early: list[tuple[Any, ...]] = []
         self._nursery: trio.Nursery | None = None
 
@@ -83,7 +84,7 @@ class Work:
                 for early in self._early:
                     nursery.start_soon(*early)
                 # The first call is not to wait until a computing process is there.
-                await self._crew.run(ahead=not self._asynchronous)
+                await self._crew.run(ahead=self._in_loop is None)
         finally:
             self._nursery = None
 
@@ -158,7 +159,7 @@ class Work:
             failures[index] = error
 
     def _begin(self, call: Call) -> None:
-        if call.kind == COMPUTE and self._asynchronous:
+        if call.kind == COMPUTE and self._in_loop is not None:
             self._in_loop.give(call)
         else:
             self._crew.give(call)

@@ -41,8 +41,13 @@ class Chosen:
 
     name: str
     parts: dict[str, str]
-    job: Job
+    job: Job | None  # None: another process has loaded it
     fingerprint: str  # as it was when it was loaded
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether compute is to be awaited, by this process."""
+        return self.job is not None and self.job.asynchronous
 
 
 def called(name: str) -> str:
