@@ -15,6 +15,7 @@ import pytest
 from tests.benchmarks.tcp import __main__ as command
 from tests.benchmarks.tcp import busy, killing, peers, placing, reflector, shares
 from tests.benchmarks.tcp.figures import share_of_cores
+from tests.benchmarks.tcp.fleets import standing
 from tests.benchmarks.tcp.killing import interior_hosts
 from tests.benchmarks.tcp.measuring import TOP, Contender, Measured, Outcome, measure
 from tests.benchmarks.tcp.predicted import Link, formed, formed_simulated, service_seconds
@@ -51,6 +52,11 @@ def test_what_is_not_installed_is_said_and_not_tried_again() -> None:
     assert (row.figure, len(found[0].reports)) == ("not measured", 1)
     assert row.proof == "it is not here"
     assert outcome.wrong == []
+
+
+@pytest.mark.parametrize("name", ["job", "map"])
+def test_a_standing_fleet_is_proven(name: str) -> None:
+    assert standing(name, name, 120).run()["result"] == 120
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Rules it keeps:
 - Items go out in windows, each a job, a few at a time. No more is taken from an endless iterable
   than these hold.
 - A window is cut into chunks, a partition each. They begin with one item; when it is known how long
-  a call takes, a chunk takes about a tenth of a second, and everybody has a few.
+  a call takes, a chunk takes about a tenth of a second, or less where everybody is to have a few.
 - What a call raises is raised where its result is taken, as the exception that it was, with the
   traceback from there as its cause.
 """
@@ -22,9 +22,11 @@ import attrs
 from transports.fleet.calling import Done, Raised, packed, packed_setup
 
 JOB = "transports.fleet.calling"
-CHUNK_SECONDS = 0.1
+CHUNK_SECONDS_MIN, CHUNK_SECONDS = 0.02, 0.1
 CHUNKS_A_NODE = 4  # of what is left
 WINDOWS = 3  # under way at once
+WINDOWS_TRIED = 2  # the same, until it is known how long a call takes
+PACE_SECONDS_MIN = 1e-7
 WINDOW_BYTES = 2**22
 FUNCTION_BYTES_MAX = 2**20
 NODES = 16  # so many are thought to be there, where nobody says
@@ -126,7 +128,7 @@ class Mapped(Iterator[Any]):
     # -- windows ---------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        while len(self._windows) < WINDOWS:
+        while len(self._windows) < (WINDOWS_TRIED if self._pace is None else WINDOWS):
             chunks, sizes = self._next_window()
             if not chunks:
                 return
@@ -136,7 +138,7 @@ class Mapped(Iterator[Any]):
 
     def _next_window(self) -> tuple[list[bytes], list[int]]:
         """The chunks of it, and how many calls each is."""
-        most = self._nodes * (CHUNKS_A_NODE if self._windows or self._pace is not None else 1)
+        most = self._nodes * (1 if self._pace is None else CHUNKS_A_NODE)
         size, so_far = self._chunk_size(), 0
         chunks: list[bytes] = []
         sizes: list[int] = []
@@ -156,10 +158,13 @@ class Mapped(Iterator[Any]):
             return self._chunk
         if self._pace is None:
             return 1
-        likely = max(1, int(CHUNK_SECONDS / max(self._pace, 1e-7)))
+        least, likely = (
+            max(1, int(seconds / max(self._pace, PACE_SECONDS_MIN)))
+            for seconds in (CHUNK_SECONDS_MIN, CHUNK_SECONDS)
+        )
         if self._left is None:
             return likely
-        return max(1, min(likely, self._left // (CHUNKS_A_NODE * self._nodes)))
+        return max(least, min(likely, self._left // (CHUNKS_A_NODE * self._nodes)))
 
     def _take(self, window: _Window) -> None:
         seconds = 0.0

@@ -83,6 +83,8 @@ def _command(nodes: int, processes: int | None) -> list[str]:
 
 
 def _path() -> dict[str, str]:
-    """Where modules are found there."""
+    """Where modules are found there: not first in the folder where this program was started, which
+    may have something that is called like one of ours."""
     places = [str(TOP), *(os.path.abspath(place) for place in sys.path)]
-    return {"PYTHONPATH": os.pathsep.join(place for place in places if os.pathsep not in place)}
+    path = os.pathsep.join(place for place in places if os.pathsep not in place)
+    return {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from tests.benchmarks.__main__ import circumstances, count, table
 from tests.benchmarks.tcp import figures
+from tests.benchmarks.tcp.fleets import fleet
 from tests.benchmarks.tcp.killing import killing
 from tests.benchmarks.tcp.many import many
 from tests.benchmarks.tcp.measuring import NO_PEERS, PEERS_PYTHON, Outcome
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[int, int], Outcome]] = {
     "many_nodes": figures.many_nodes,
     "killing": killing,
     "predicted": predicted,
+    "fleet": fleet,
 }
 
 
