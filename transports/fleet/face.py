@@ -17,6 +17,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 import weakref
@@ -254,7 +255,13 @@ class Fleet:
             keep_going=keep_going,
             priority=priority,
         )
-        return Job(self, self._line.submit(asked.spec(here=self._own is not None)))
+        spec, key = asked.spec(here=self._own is not None), secrets.token_bytes(16)
+        try:
+            return Job(self, self._line.submit(spec, key))
+        except KeyboardInterrupt:
+            if self._own is not None:  # nobody else would ever ask for it
+                self._line.withdraw(spec, key)
+            raise
 
     def run(self, job: Named, input: Any = None, **options: Any) -> Any:
         """The result of that job: `submit` and `Job.result` in one. On a terminal a line on

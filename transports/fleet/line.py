@@ -31,6 +31,7 @@ class Watched:
     number: int
     latest: wire.Progress | None = None
     outcome: Future[wire.Outcome] = attrs.Factory(Future)  # or FleetLost
+    known: trio.Event = attrs.Factory(trio.Event)  # something is
 
 
 class Line:
@@ -59,9 +60,13 @@ class Line:
 
     # -- from any thread -------------------------------------------------------------------
 
-    def submit(self, spec: wire.Spec) -> Watched:
+    def submit(self, spec: wire.Spec, key: bytes) -> Watched:
         """The job that this has become. Raises Refused, TooLarge, FleetLost."""
-        return self._call(self._submit, spec)
+        return self._call(self._submit, spec, key)
+
+    def withdraw(self, spec: wire.Spec, key: bytes) -> None:
+        """End the job that has become of it, if one has. Raises as `submit`."""
+        self._call(self._withdraw, spec, key)
 
     def watched(self, number: int) -> Watched:
         """The job of that number; where there is none, its outcome says so. Raises FleetLost."""
@@ -96,20 +101,22 @@ class Line:
 
     # -- in its own thread -----------------------------------------------------------------
 
-    async def _submit(self, spec: wire.Spec) -> Watched:
-        return await self._watched(await self._client.submit(spec))
+    async def _submit(self, spec: wire.Spec, key: bytes) -> Watched:
+        return await self._watched(await self._client.submit(spec, key))
+
+    async def _withdraw(self, spec: wire.Spec, key: bytes) -> None:
+        await self._client.cancel(await self._client.submit(spec, key))  # the same one
 
     async def _watched(self, number: int) -> Watched:
         """It is watched from now on; returns when something is known of it."""
         watched = self._jobs.get(number)
         if watched is None or _is_lost(watched.outcome):
             self._jobs[number] = watched = Watched(number)
-            known = trio.Event()
-            self._portal.nursery.start_soon(self._watch, watched, known)
-            await known.wait()
+            self._portal.nursery.start_soon(self._watch, watched)
+        await watched.known.wait()
         return watched
 
-    async def _watch(self, watched: Watched, known: trio.Event) -> None:
+    async def _watch(self, watched: Watched) -> None:
         lost = FleetLost("the fleet is closed")
         try:
             async with aclosing(self._client.watch(watched.number)) as news:
@@ -118,13 +125,13 @@ class Line:
                         watched.outcome.set_result(one)
                     else:
                         watched.latest = one
-                    known.set()
+                    watched.known.set()
         except FleetLost as error:
             lost = error
         finally:
             if not watched.outcome.done():
                 watched.outcome.set_exception(lost)
-            known.set()
+            watched.known.set()
 
 
 def _is_lost(outcome: Future[Any]) -> bool:

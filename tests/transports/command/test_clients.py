@@ -34,9 +34,10 @@ class OfFleet:
         self.run, self.job = run, run.job(SLEEPING)
         self.address = f"127.0.0.1:{free_port()}"
         bots = ("--bots", "plugins.bots_local", "--nodes", 4, "--processes", 2)
-        allow = ("--allow", self.job)
-        self.root = run.start("serve", "--listen", self.address, *bots, *allow, **WITH_TOKEN)
+        more = ("--allow", self.job, "--at-once", 1)
+        self.root = run.start("serve", "--listen", self.address, *bots, *more, **WITH_TOKEN)
         self.root.says("fleet at ")
+        until(lambda: self.told("jobs")["nodes"] == 4)
 
     def start(self, command: str, *words: object) -> Program:
         return self.run.start(command, self.address, *words, **WITH_TOKEN)

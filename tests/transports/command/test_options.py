@@ -43,7 +43,8 @@ STATUS = f"{SECURITY} json"
 SUBMIT = f"{JOB} {SECURITY} priority detach json"
 RESULT = f"{SECURITY} wait json"
 ASKING = f"{SECURITY} json"
-SERVE = f"{SECURITY} listen advertise bots nodes processes allow heartbeat values-max verbose json"
+SERVE = f"{SECURITY} listen advertise bots nodes processes allow at-once heartbeat"
+SERVE += " values-max verbose json"
 
 
 def host(*arguments: str) -> HostOptions:
@@ -182,6 +183,7 @@ def test_the_root_of_a_fleet() -> None:
     assert (str(found.listen), found.bots, found.any_job) == ("127.0.0.1:7411", None, False)
     words = "--listen 0.0.0.0:1 --advertise a.b:2 --bots plugins.bots_local --nodes 6 --processes 9"
     words += " --allow a --allow b/c.py --any-job --heartbeat 5 --values-max 7 --while-stdin"
+    words += " --at-once 32"
     words += " --token-file t -v --json"
     assert options.read(["serve", *words.split()]) == ServeOptions(
         security=SecurityOptions(Path("t")),
@@ -190,6 +192,7 @@ def test_the_root_of_a_fleet() -> None:
         advertise=Address("a.b", 2),
         allow=("a", "b/c.py"),
         any_job=True,
+        at_once=32,
         heartbeat=5,
         values_max=7,
         while_stdin=True,
@@ -278,6 +281,7 @@ def test_what_is_asked_of_a_fleet() -> None:
         ("serve --nodes 3", "--nodes is about bots, give --bots too"),
         ("serve --listen 0.0.0.0:80", "--advertise HOST:80"),
         ("serve --store f", "--store"),
+        ("serve --at-once 33", "from 1 to 32"),
         ("submit", "HOST:PORT"),
         ("submit h:0", "from 1 to 65535"),
         ("submit h:1 --priority 1001", "from -1000 to 1000"),

@@ -22,6 +22,7 @@ from transports import (
     JobUnknown,
     Refused,
 )
+from transports.command.wanted import AT_ONCE
 from transports.fleet import own
 from transports.fleet.face import Progress
 
@@ -184,23 +185,25 @@ def test_a_job_that_cannot_be_loaded_fails(fleet: Fleet, name: str) -> None:
 
 
 def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path) -> None:
-    job, waiting = fleet.submit(sleeping), fleet.submit(PRIMES, 100)
+    job, *others = [fleet.submit(sleeping) for _ in range(AT_ONCE)]
     with pytest.raises(TimeoutError, match=rf"^job {job.number} is not over after 0.01 s"):
         job.result(0.01)
+    waiting = fleet.submit(PRIMES, 100)
     begun(job)
-    assert waiting.progress() == Progress("queued", 1, 0, 0, 0)
+    assert waiting.progress() == Progress("queued", AT_ONCE, 0, 0, 0)
     assert job.cancel()
     with pytest.raises(JobCancelled, match=rf"^job {job.number} was cancelled$"):
         job.result()
     assert waiting.result(SECONDS) == 25
     assert not waiting.cancel()  # it has ended before
+    assert all(other.cancel() for other in others)
 
 
 def test_a_job_that_waits_is_cancelled(fleet: Fleet, sleeping: Path) -> None:
-    job, waiting = fleet.submit(sleeping), fleet.submit(PRIMES)
+    *others, waiting = [fleet.submit(sleeping) for _ in range(AT_ONCE + 1)]
     assert waiting.cancel()
-    assert waiting.progress().state == "cancelled"
-    assert job.cancel()
+    assert waiting.progress() == Progress("cancelled", 0, 0, 0, 0)
+    assert all(other.cancel() for other in others)
 
 
 def test_many_threads_submit_and_wait(fleet: Fleet) -> None:
@@ -232,15 +235,17 @@ def test_ctrl_c_cancels_what_is_run_in_a_fleet_of_ones_own(fleet: Fleet, sleepin
     number = fleet.submit(PRIMES, 10).number + 1
 
     def interrupt() -> None:
-        begun(
-            fleet.job(until(lambda: [r for r in fleet.jobs() if r["number"] == number]) and number)
-        )
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            until(lambda: [row for row in fleet.jobs() if row["number"] == number])
+            begun(fleet.job(number))
+        finally:  # so that nobody waits in vain where that fails
+            os.kill(os.getpid(), signal.SIGINT)
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(interrupt)
+        interrupted = pool.submit(interrupt)
         with pytest.raises(KeyboardInterrupt):
             fleet.run(sleeping)
+    interrupted.result()
     assert fleet.job(number).progress().state == "cancelled"
     assert fleet.run(PRIMES, 100) == 25
 
@@ -267,6 +272,7 @@ def test_a_fleet_whose_root_dies_is_lost(job: Path, sleeping: Path) -> None:
     with Fleet(nodes=2, processes=1) as fleet:
         over, waiting = fleet.submit(job, 1), fleet.submit(sleeping)
         begun(waiting)
+        over.result(SECONDS)
         assert fleet._own
         os.kill(fleet._own._root.pid, signal.SIGKILL)
         with pytest.raises(FleetLost, match="is lost"):
