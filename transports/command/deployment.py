@@ -177,4 +177,5 @@ def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> 
         trace,
         begin.piece_timeout,
         lacks=process.blobs.lacks,
+        warm=process.station.warm,
     )

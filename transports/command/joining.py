@@ -34,7 +34,9 @@ from transports.net.peer import Link
 from transports.net.security import Security
 from transports.process.process import Process
 from transports.process.station import Station
+from transports.work.warm import Warm
 
+JOBS_WARM = 2  # computing processes of so many are kept, when these are over
 TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 2.0
 
 
@@ -133,6 +135,7 @@ class Joining:
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet = peer.number
+        self.station.warm = self.station.warm or Warm(JOBS_WARM * self.options.cores)
 
     def _told_full(self, peer: Peer, said: wire.Full, link: Link) -> None:
         """The fleet has no room for this process by now."""

@@ -37,7 +37,9 @@ from transports.net.peer import Peer
 from transports.net.security import Security
 from transports.process.station import Station
 from transports.work import jobs as installed
+from transports.work.warm import Warm
 
+WARM_MAX = 2  # computing processes that have loaded a job are kept
 MEMBERS_MAX = 1000  # processes with nodes
 FULL_SECONDS = 60.0
 HALTED: Final = m.Failure("0", None, "the fleet has ended")
@@ -67,6 +69,7 @@ class Serving:
         self._over = trio.Event()
         self._news = trio.Event()  # something may be to be done
         self._roots: dict[int, JobRoot] = {}  # of the jobs that run, by number
+        station.warm = Warm(WARM_MAX)
         station.dials = False  # a member that is dialled would not believe what it is told
         station.keeps = lambda peer: True
         station.on_met, station.on_lost = self._met, self._lost

@@ -30,6 +30,7 @@ from transports.net.peer import Link, Peer
 from transports.net.security import Security
 from transports.process.incoming import Handler, Incoming, not_meant
 from transports.work.starting import Started, start
+from transports.work.warm import Warm
 
 IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
 STATUS_SECONDS = 0.1  # for which it is not asked for again, whoever wants to know it
@@ -81,6 +82,7 @@ class Station:
         self.roots: set[str] = set()  # addresses at which this process dials the root
         self.root_seen = trio.current_time()  # when it was last there, where it is not connected
         self.reserve: list[Started] = []  # computing processes that were started ahead
+        self.warm: Warm | None = None  # those that have loaded a job, of a process that stays
         self.offences = 0  # how often somebody has said what is not for it
         self._told: tuple[float, bytes] | None = None  # the last status, and until when it will do
         self._unused: set[str] = set()  # connections that nobody needed a while ago
@@ -109,6 +111,8 @@ class Station:
         """End those that were not needed."""
         while self.reserve:
             self.reserve.pop().end()
+        if self.warm is not None:
+            self.warm.end()
 
     # -- what comes in ---------------------------------------------------------------------
 
@@ -186,6 +190,8 @@ class Station:
         """Close the connections that nobody needs, unless they were needed lately."""
         while True:
             await trio.sleep(IDLE_SECONDS)
+            if self.warm is not None:
+                self.warm.tidy_up()
             needed = [member.needed() for member in self.members.values()]
             peers = self.connections.peers
             known = set[str]().union(*(names for names in needed if names is not None))

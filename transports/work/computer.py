@@ -36,6 +36,7 @@ from transports.work.computing import (
     framed,
 )
 from transports.work.starting import Started, start
+from transports.work.warm import Shelf
 
 RECEIVE_BYTES = 2**18
 LAST_SECONDS = 2.0  # for a computing process to end by itself
@@ -55,14 +56,17 @@ class Computer:
         ended: Callable[[Computer, str], None],
         reserve: list[Started],
         begun: Callable[[Call], None] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.calls: dict[int, Call] = {}  # that it has, by number
         self.seconds = 0.0  # that these are likely to take
         self.ready = False  # it has loaded the job
         self.started = True  # unless that was tried in vain
+        self._was_warm = False  # it had loaded the job before
         self.stuck = False  # what it is at takes longer than was thought
         self._setup = setup
         self._reserve = reserve
+        self._shelf = shelf
         self._answered, self._wants_more, self._ended = answered, more, ended
         self._begun = begun
         self._at = 0  # the number of the last call of which that was told
@@ -113,7 +117,7 @@ class Computer:
     def fatal(self) -> tuple[Call, int] | None:
         """After it has ended: the call that it was at, removed from the others, and the piece."""
         at, piece = self._page[AT], self._page[PIECE]
-        if at == 0 and self.calls:  # or it would be started for them again and again
+        if at == 0 and self.calls and not self._was_warm:  # or one was started again and again
             at, piece = next(iter(self.calls)), 0
         call = self.calls.pop(at, None)
         return None if call is None else (call, piece)
@@ -122,15 +126,19 @@ class Computer:
 
     async def run(self) -> None:
         """Start it, and serve it until it has ended. Cancelled: end it."""
+        started = self._shelf.take() if self._shelf is not None else None
+        self.ready = self._was_warm = started is not None
         try:
-            started = self._reserve.pop() if self._reserve else start()
+            if started is None:
+                started = self._reserve.pop() if self._reserve else start()
         except OSError as error:
             self.started = False
             self._ended(self, f"the computing process could not be started ({error})")
             return
+        started.page[AT] = started.page[PIECE] = 0
         started.page[DROPPED], self._page = self._page[DROPPED], started.page
         with trio.socket.from_stdlib_socket(started.connection) as ours:
-            code = await self._serve(started.process, trio.SocketStream(ours))
+            code = await self._serve(started, trio.SocketStream(ours))
         self._ended(self, f"the computing process ended ({_exit(code)})")
 
     def limit(self, seconds: float) -> None:
@@ -147,7 +155,8 @@ class Computer:
         if self._process is not None:
             self._process.kill()
 
-    async def _serve(self, process: subprocess.Popen[bytes], stream: trio.SocketStream) -> int:
+    async def _serve(self, started: Started, stream: trio.SocketStream) -> int:
+        process = started.process
         self._process, data = process, bytearray()
         try:
             async with trio.open_nursery() as nursery:
@@ -158,13 +167,22 @@ class Computer:
                 )
                 nursery.cancel_scope.cancel()
         finally:
-            with trio.CancelScope(shield=True):
-                if not self.calls:
-                    await _let_go(process, stream)
-                process.kill()
-                await trio.to_thread.run_sync(process.wait)
+            if not self._put_back(started):
+                with trio.CancelScope(shield=True):
+                    if not self.calls:
+                        await _let_go(process, stream)
+                    process.kill()
+                    await trio.to_thread.run_sync(process.wait)
         self._drain(stream.socket, data)
         return code
+
+    def _put_back(self, started: Started) -> bool:
+        """Leave it to the next job with the same code, if it is at nothing."""
+        idle = self.ready and not self.calls and started.process.poll() is None
+        if idle and self._shelf is not None:
+            connection = started.connection.dup()  # that one is closed now
+            self._shelf.keep(Started(started.process, connection, started.page))
+        return idle and self._shelf is not None
 
     async def _write(self, stream: trio.SocketStream) -> None:
         try:

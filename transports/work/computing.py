@@ -72,7 +72,7 @@ class Described(msgspec.Struct):
 
 
 _SETUPS = msgspec.msgpack.Decoder(Setup)
-_ORDERS = msgspec.msgpack.Decoder(list[Order])
+_ORDERS = msgspec.msgpack.Decoder(list[Order] | Setup)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -106,7 +106,7 @@ class Computing:
     def __init__(self, job: Job, folder: Path, page: memoryview[int]) -> None:
         self._folder = folder
         self._page = page
-        self._job = job
+        self.job = job
         self._by_kind: tuple[Callable[[Order, list[Value]], Value], ...]
         self._by_kind = (self._compute, self._prepare, self._collect)
 
@@ -130,7 +130,7 @@ class Computing:
 
     def _compute(self, order: Order, outputs: list[Value]) -> Value:
         _, _, first, slots, inputs = order
-        page, folder, compute = self._page, self._folder, self._job.compute
+        page, folder, compute = self._page, self._folder, self.job.compute
         for slot, value in zip(slots, inputs, strict=True):
             page[PIECE] = len(outputs)
             outputs.append(checked(folder, compute(loaded(folder, value), first + slot)))
@@ -138,12 +138,12 @@ class Computing:
 
     def _prepare(self, order: Order, outputs: list[Value]) -> Value:
         sizes, (value,) = order[3:]
-        found = self._job.prepare(loaded(self._folder, value), list(sizes))
+        found = self.job.prepare(loaded(self._folder, value), list(sizes))
         return [checked(self._folder, one) for one in cut(found, len(sizes))]
 
     def _collect(self, order: Order, outputs: list[Value]) -> Value:
         values = [loaded(self._folder, one) for one in order[4]]
-        return checked(self._folder, self._job.collect(values))
+        return checked(self._folder, self.job.collect(values))
 
 
 # -- the process ---------------------------------------------------------------------------
@@ -170,6 +170,9 @@ def serve(fd: int, memory: int, parent: int) -> None:
             computing = Computing(_job(setup.name, setup.parts), Path(setup.folder), page)
             connection.sendall(framed([]))  # the job is there
             while orders := _received(stream):
+                if isinstance(orders, Setup):  # another job with the same code
+                    computing = Computing(computing.job, Path(orders.folder), page)
+                    continue
                 for order in orders:
                     if order[0] > page[DROPPED]:  # at once: the next may take for ever
                         connection.sendall(framed([computing.run(order)]))
@@ -205,7 +208,7 @@ def _setup(stream: BinaryIO) -> Setup | None:
     return _SETUPS.decode(data) if data else None
 
 
-def _received(stream: BinaryIO) -> list[Order]:
+def _received(stream: BinaryIO) -> list[Order] | Setup:
     data = _framed(stream)
     return _ORDERS.decode(data) if data else []
 

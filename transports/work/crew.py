@@ -23,6 +23,7 @@ from transports.work.computer import Computer
 from transports.work.computing import COMPUTE, OF_THE_JOB, OF_THE_MACHINE, Answer
 from transports.work.outcomes import Outcomes
 from transports.work.starting import Started
+from transports.work.warm import Shelf
 
 AHEAD_SECONDS = 0.04  # of work are given to a computing process
 LOOK_SECONDS = 0.05  # what takes longer than from one look to the next is to hold nobody else up
@@ -33,13 +34,15 @@ PACE_SHARE = 0.25  # of the newest measurement
 
 @attrs.define(eq=False)
 class Crew:
-    """`setup` says what a computing process is for. `reserve` are started already."""
+    """`setup` says what a computing process is for. `reserve` are started already; on the `shelf`
+    are such as have loaded the job."""
 
     _setup: dict[str, object]
     _cores: int
     _piece_timeout: float | None
     _reserve: list[Started]
     _outcomes: Outcomes
+    _shelf: Shelf | None = None
     _urgent: deque[Call] = attrs.field(init=False, factory=deque)
     _queue: deque[Call] = attrs.field(init=False, factory=deque)
     _computers: list[Computer] = attrs.field(init=False, factory=list)
@@ -91,7 +94,7 @@ class Crew:
         assert self._nursery is not None
         told = self._answered, self._fill, self._ended
         begun = None if self._outcomes.trace is None else self._outcomes.began
-        computer = Computer(self._setup, *told, self._reserve, begun)
+        computer = Computer(self._setup, *told, self._reserve, begun, self._shelf)
         self._computers.append(computer)
         self._nursery.start_soon(computer.run)
         return computer

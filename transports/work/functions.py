@@ -29,6 +29,7 @@ from transports.work.in_loop import InLoop
 from transports.work.jobs import Chosen
 from transports.work.outcomes import Outcomes
 from transports.work.starting import Started
+from transports.work.warm import Shelf, Warm, loaded
 
 Fetch = Callable[[Value, str], Awaitable[Value]]
 
@@ -43,7 +44,8 @@ class Work:
     `fetch(handle, session)` returns the handle of a large value that is in `folder` by then, or the
     value itself where there is no room for it; what it raises is the call's failure. `lacks` hears
     that there is no room for what comes of a call. `delay` draws how many seconds each function is
-    made to take. What takes longer than `piece_timeout` seconds is ended.
+    made to take. What takes longer than `piece_timeout` seconds is ended. `warm` has computing
+    processes that were of jobs before.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Work:
         trace: Watcher | None = None,
         piece_timeout: float | None = None,
         lacks: Callable[[NoRoom], None] = _ignore,
+        warm: Warm | None = None,
     ) -> None:
         setup: dict[str, object] = {
             "name": chosen.name,
@@ -68,7 +71,10 @@ class Work:
         self._delay = delay
         self._outcomes = Outcomes(post, self._fetch_and_begin, lacks, trace)
         reserve = [] if reserve is None else reserve
-        self._crew = Crew(setup, cores, piece_timeout, reserve, self._outcomes)
+        shelf = None
+        if warm is not None:
+            shelf = Shelf(warm, loaded(chosen.name, chosen.parts, chosen.fingerprint))
+        self._crew = Crew(setup, cores, piece_timeout, reserve, self._outcomes, shelf)
         self._in_loop: InLoop | None = None
         if chosen.job is not None and chosen.asynchronous:
             self._in_loop = InLoop(chosen.job, folder, piece_timeout, self._outcomes, self._soon)

@@ -1,0 +1,88 @@
+"""Computing processes that serve the next job with the same code."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.transports.work.working import JOB, bounded, do
+from transports.work import warm as rooms
+from transports.work.warm import Warm
+
+PID = "import os; output = os.getpid()"
+
+
+async def served(folder: Path, warm: Warm, source: str = JOB) -> int:
+    """The process that computes a piece of a job of its own."""
+    async with bounded(folder, source=source, warm=warm) as one:
+        one.compute(1, do(PID))
+        ((_, what, _, _, (pid,), _),) = await one.told()
+        assert what == "computed"
+    return int(pid)
+
+
+def lives(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+async def test_the_next_job_with_the_same_code_is_computed_by_the_same_process(
+    tmp_path: Path,
+) -> None:
+    warm = Warm(2)
+    first = await served(tmp_path, warm)
+    assert (len(warm), lives(first)) == (1, True)
+    assert [await served(tmp_path, warm) for _ in range(3)] == [first] * 3
+    other = await served(tmp_path, warm, JOB + "\n# edited\n")
+    assert other != first
+    warm.end()
+    assert (len(warm), lives(first), lives(other)) == (0, False, False)
+
+
+async def test_its_large_values_are_in_the_folder_of_its_job(tmp_path: Path) -> None:
+    warm = Warm(2)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    large = "output = 'x' * 5000"
+    job = (tmp_path / "job.py").write_text(JOB) and tmp_path
+    for _ in range(2):
+        async with bounded(job, warm=warm) as one:
+            one.compute(1, do(large))
+            ((*_, (handle,), _),) = await one.told()
+            assert handle["size"] > 5000
+    assert len(warm) == 1
+    warm.end()
+
+
+async def test_one_that_is_at_a_call_or_has_ended_is_not_kept(tmp_path: Path) -> None:
+    warm = Warm(2)
+    async with bounded(tmp_path, warm=warm) as one:
+        one.compute(1, do(PID))
+        await one.told()
+        one.compute(1, do("import time; time.sleep(3600)"))
+        await trio.testing.wait_all_tasks_blocked()
+    assert len(warm) == 0
+    first = await served(tmp_path, warm)
+    os.kill(first, 9)
+    assert await served(tmp_path, warm) != first
+    warm.end()
+
+
+async def test_there_are_few_and_they_wait_for_a_while_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm = Warm(1)
+    first = await served(tmp_path, warm)
+    other = await served(tmp_path, warm, JOB + "\n# edited\n")
+    assert (lives(first), lives(other)) == (False, True)
+    warm.tidy_up()
+    assert len(warm) == 1
+    monkeypatch.setattr(rooms, "WAITING_SECONDS", -1.0)
+    warm.tidy_up()
+    assert (len(warm), lives(other)) == (0, False)
