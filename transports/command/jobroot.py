@@ -8,7 +8,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 import trio
@@ -21,6 +21,7 @@ from plugins.jobs.values import plain
 from transports.command.opening import accepted, opened_root
 from transports.command.status import nodes_connected
 from transports.command.wanted import JobOptions, ServeOptions
+from transports.fleet.desk import Desk
 from transports.fleet.jobs import Job, State, cancelled, failed
 from transports.logs import event
 from transports.net import wire
@@ -46,14 +47,15 @@ class JobRoot:
         self._options = options
         self._keys = Keys.drawn()
         self._loading = trio.CancelScope()
+        self._told = bytearray()  # of the partitions of a job that is one session
 
     @property
     def end_key(self) -> bytes:
         """By which whoever takes part believes that it is over."""
         return self._keys.end
 
-    async def run(self, tell: Callable[[Job], None]) -> wire.Outcome:
-        """Returns what came of it; `tell` hears how far it is."""
+    async def run(self, desk: Desk) -> wire.Outcome:
+        """Returns what came of it; those who watch are told how far it is."""
         job = self.job
         try:
             work = _work(job.spec)
@@ -67,7 +69,7 @@ class JobRoot:
                     process = self._process(nursery, blobs)
                     shape = self._shape(work)
                     opened_root(process, work, chosen, shape, by_path=self._options.any_job)
-                    why = await self._watched(process, shape, tell)
+                    why = await self._watched(process, shape, desk)
                     outcome = self._outcome(process, why)
                     nursery.cancel_scope.cancel()
         except (ValueError, BlobError, OSError) as error:  # it does not load, say
@@ -93,6 +95,7 @@ class JobRoot:
         partitions = work.partitions or max(1, sum(nodes_connected(self._station)))
         fanout = work.fanout or choose_fanout(partitions)
         self.job.partitions = partitions
+        self._told = bytearray(min(partitions, fanout))
         shape = Shape.root(partitions, fanout, work.keep_going)
         return attrs.evolve(shape, session=str(self.job.number))
 
@@ -102,18 +105,29 @@ class JobRoot:
         self.declined[peer.number] = reason
         event(logging.WARNING, "declined", peer=peer.name, reason=reason)
 
-    async def _watched(self, process: Process, shape: Shape, tell: Callable[[Job], None]) -> str:
+    async def _watched(self, process: Process, shape: Shape, desk: Desk) -> str:
         """Wait for its end. Returns why it came, where that is not what the nodes say."""
         job = self.job
         while not process.over.is_set() and not job.cancel_asked:
             job.nodes = sum(nodes_connected(self._station))
             job.accepted = accepted(process.host, shape)
-            tell(job)
+            desk.tell(job)
+            if desk.wants_outputs(job) and shape.leaf:
+                self._tell_outputs(process, desk)
             if why := self._declined_by_all():
                 return f"no process of the fleet computes it: {why}"
             with trio.move_on_after(LOOK_SECONDS):
                 await process.over.wait()
         return ""
+
+    def _tell_outputs(self, process: Process, desk: Desk) -> None:
+        """Those that nobody was told yet."""
+        slots = process.host.reflectors[str(self.job.number)].model.slots
+        for i, done in enumerate(slots.done):
+            if done and not self._told[i]:
+                self._told[i] = 1
+                with suppress(BlobError):
+                    desk.tell_output(self.job, i, plain(process.blobs.loaded(slots.outputs[i])))
 
     def _declined_by_all(self) -> str:
         """Why, if all who are there take no part."""

@@ -187,7 +187,7 @@ class Serving:
         job = root.job
         event(logging.INFO, "job", number=job.number, job=job.spec.job)
         try:
-            outcome = await root.run(self.desk.tell)
+            outcome = await root.run(self.desk)
         finally:
             del self._roots[job.number]
         self._tell_members(wire.Over(root.end_key, outcome.failure, job.number))

@@ -72,6 +72,12 @@ def _setup(data: bytes) -> Setup:
     return found
 
 
+def run_packed(call: bytes) -> Any:
+    """Make that call: a function, its arguments and named ones, pickled."""
+    function, arguments, named = pickle.loads(call)  # noqa: S301
+    return function(*arguments, **named)
+
+
 # -- the job -------------------------------------------------------------------------------
 
 
@@ -114,8 +120,12 @@ def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
 
 
 def _packed_done(done: Done) -> bytes:
-    """Without exceptions that cannot be pickled, or not be read again."""
-    return packed(Done([_readable(result) for result in done.results], done.seconds))
+    """With what cannot travel as what was raised, and without exceptions that cannot be read."""
+    results = [_readable(result) for result in done.results]
+    try:
+        return packed(Done(results, done.seconds))
+    except Exception:  # noqa: BLE001  whatever pickling raises
+        return packed(Done([_travelling(result) for result in results], done.seconds))
 
 
 def _readable(result: Any) -> Any:
@@ -124,6 +134,14 @@ def _readable(result: Any) -> Any:
             pickle.loads(packed(result.error))  # noqa: S301
         except Exception:  # noqa: BLE001  whatever its class does
             return Raised(None, result.text)
+    return result
+
+
+def _travelling(result: Any) -> Any:
+    try:
+        packed(result)
+    except Exception as error:  # noqa: BLE001  the same
+        return Raised(TypeError(f"what it returned cannot be pickled: {error}"), "")
     return result
 
 

@@ -80,6 +80,7 @@ class Client:
         dial: Callable[[str], Awaitable[trio.abc.Stream]] = dial,
     ) -> None:
         self.address = address
+        self.on_output: Callable[[wire.Output], None] = _ignore
         self._nursery = nursery
         self._patience = patience_seconds
         self._number = -1  # of the root's process
@@ -126,9 +127,11 @@ class Client:
             raise Refused(answer.reason)
         return int(answer.number)
 
-    async def watch(self, number: int) -> AsyncGenerator[News, None]:
-        """How that job goes, whenever there is news, and at last its outcome. Raises FleetLost."""
-        with self._asking(wire.encode(wire.Watch(number)), _is_news(number)) as question:
+    async def watch(self, number: int, outputs: bool = False) -> AsyncGenerator[News, None]:
+        """How that job goes, whenever there is news, and at last its outcome; `on_output` hears
+        of its `outputs`, where that is wanted. Raises FleetLost."""
+        frame = wire.encode(wire.Watch(number, outputs))
+        with self._asking(frame, _is_news(number)) as question:
             news: News | None = None
             while not isinstance(news, wire.Outcome):
                 news = await question.read()
@@ -177,9 +180,12 @@ class Client:
             self._questions.pop(question, None)
 
     async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
+        if isinstance(envelope, wire.Output):
+            return self.on_output(envelope)
         for question in self._questions:
             if question.is_answer(envelope):
                 question.hear(envelope)
+        return None
 
     # -- the connection --------------------------------------------------------------------
 
@@ -226,6 +232,10 @@ class Client:
         self._over.set()
         for question in self._questions:
             question.give_up(why)
+
+
+def _ignore(output: wire.Output) -> None:
+    pass
 
 
 def _is_news(number: int) -> Callable[[wire.Envelope], bool]:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from core.messages import Value
 from transports.fleet.jobs import Job, Jobs, unknown
 from transports.net import wire
+from transports.net.errors import LocalProtocolError
 from transports.net.peer import Link, Peer
 from transports.process.station import Station
 
@@ -36,6 +38,7 @@ class Desk:
         self._news = news
         self._halt = halt
         self._watching: dict[int, dict[str, wire.Progress | None]] = {}  # by job, what each knows
+        self._outputs: dict[int, set[str]] = {}  # by job, who is told each output
         jobs.changed = self.tell
         station.handlers |= {
             wire.Submit: self._submitted,
@@ -60,6 +63,8 @@ class Desk:
         if job is None:
             return self._say(peer.name, unknown(said.number))
         self._watching.setdefault(job.number, {})[peer.name] = None
+        if said.outputs:
+            self._outputs.setdefault(job.number, set()).add(peer.name)
         return self.tell(job)
 
     def _cancelled(self, peer: Peer, said: wire.Cancel, link: Link) -> None:
@@ -79,6 +84,7 @@ class Desk:
         """Tell those who watch it what they do not know yet."""
         watching = self._watching.get(job.number, {})
         if job.outcome is not None:
+            self._outputs.pop(job.number, None)
             for name in self._watching.pop(job.number, ()):
                 self._say(name, job.outcome)
             return
@@ -87,6 +93,19 @@ class Desk:
             if known != progress:
                 watching[name] = progress
                 self._say(name, progress)
+
+    def wants_outputs(self, job: Job) -> bool:
+        """Whether anybody is to be told each output of that job."""
+        return bool(self._outputs.get(job.number))
+
+    def tell_output(self, job: Job, partition: int, output: Value) -> None:
+        """Tell them that one. What is too large for that comes with the outcome only."""
+        try:
+            frame = wire.encode(wire.Output(job.number, partition, output))
+        except LocalProtocolError:
+            return
+        for name in self._outputs.get(job.number, ()):
+            self._station.connections.send_back(name, frame)
 
     def tell_all(self) -> None:
         """The same of all jobs."""
@@ -103,3 +122,5 @@ class Desk:
         """It watches nothing any more."""
         for watching in self._watching.values():
             watching.pop(peer.name, None)
+        for names in self._outputs.values():
+            names.discard(peer.name)

@@ -44,7 +44,7 @@ from transports.fleet.errors import (
     JobUnknown,
     Refused,
 )
-from transports.fleet.line import Line, Watched
+from transports.fleet.line import Heard, Line, Watched
 from transports.fleet.own import NotStarted, Own
 from transports.fleet.telling import progress_line
 from transports.net import wire
@@ -52,6 +52,7 @@ from transports.net.connection import ConnectError
 from transports.net.security import Security
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
+    from transports.fleet.executor import FleetExecutor
     from transports.fleet.mapping import Mapped
 
 LOOK_SECONDS = 0.2  # at how far it is, for a line on a terminal
@@ -128,6 +129,10 @@ class Job:
         if not self._watched.outcome.done():
             self._fleet._line.cancel(self.number)
         return self._outcome(None).state == "cancelled"
+
+    def add_done_callback(self, call: Callable[[], None]) -> None:
+        """Have `call` made when it is over, whatever came of it; not in this thread."""
+        self._watched.outcome.add_done_callback(lambda _: call())
 
     def _outcome(self, timeout: float | None) -> wire.Outcome:
         try:
@@ -255,9 +260,12 @@ class Fleet:
             keep_going=keep_going,
             priority=priority,
         )
+        return self._submitted(asked)
+
+    def _submitted(self, asked: Asked, heard: Heard | None = None) -> Job:
         spec, key = asked.spec(here=self._own is not None), secrets.token_bytes(16)
         try:
-            return Job(self, self._line.submit(spec, key))
+            return Job(self, self._line.submit(spec, key, heard))
         except KeyboardInterrupt:
             if self._own is not None:  # nobody else would ever ask for it
                 self._line.withdraw(spec, key)
@@ -318,6 +326,23 @@ class Fleet:
         from transports.fleet.mapping import JOB
 
         return self.submit(JOB, value, partitions=partitions)
+
+    def executor(self) -> FleetExecutor:
+        """An executor of `concurrent.futures` whose calls this fleet computes: for libraries that
+        take one, and for `asyncio`'s `run_in_executor`. What is said of functions at `map` holds.
+
+        Use it in a `with` block, or shut it down; the fleet goes on.
+        """
+        from transports.fleet.executor import FleetExecutor
+
+        return FleetExecutor(self._submit_heard)
+
+    def _submit_heard(self, value: dict[str, Any], partitions: int, heard: Heard) -> Job:
+        from transports.fleet.mapping import JOB
+
+        fanout = max(2, partitions)  # one session, of which each output is heard
+        asked = Asked(job=JOB, input=value, partitions=partitions, fanout=fanout, keep_going=True)
+        return self._submitted(asked, heard)
 
     @staticmethod
     def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import attrs
 import trio
 
+from core.messages import Value
 from transports.fleet.client import Client
 from transports.fleet.errors import FleetLost
 from transports.fleet.thread import Closed, Portal
@@ -22,6 +23,7 @@ from transports.net import wire
 from transports.net.security import Security
 
 T = TypeVar("T")
+Heard = Callable[[int, Value], None]  # of a partition, and what came of it
 
 
 @attrs.define(eq=False)
@@ -46,6 +48,7 @@ class Line:
         last: Callable[[], None],
     ) -> None:
         self._jobs: WeakValueDictionary[int, Watched] = WeakValueDictionary()
+        self._heard: dict[int, Heard] = {}  # by number of the job
         self._portal = Portal(last)
         try:
             self._client = self._portal.call(self._connect, address, security, patience_seconds)
@@ -55,14 +58,16 @@ class Line:
 
     async def _connect(self, address: str, security: Security, patience_seconds: float) -> Client:
         client = Client(address, security, self._portal.nursery, patience_seconds)
+        client.on_output = self._hear
         await client.connect()
         return client
 
     # -- from any thread -------------------------------------------------------------------
 
-    def submit(self, spec: wire.Spec, key: bytes) -> Watched:
-        """The job that this has become. Raises Refused, TooLarge, FleetLost."""
-        return self._call(self._submit, spec, key)
+    def submit(self, spec: wire.Spec, key: bytes, heard: Heard | None = None) -> Watched:
+        """The job that this has become; `heard` is given each output of a partition when it is
+        there. Raises Refused, TooLarge, FleetLost."""
+        return self._call(self._submit, spec, key, heard)
 
     def withdraw(self, spec: wire.Spec, key: bytes) -> None:
         """End the job that has become of it, if one has. Raises as `submit`."""
@@ -101,8 +106,15 @@ class Line:
 
     # -- in its own thread -----------------------------------------------------------------
 
-    async def _submit(self, spec: wire.Spec, key: bytes) -> Watched:
-        return await self._watched(await self._client.submit(spec, key))
+    async def _submit(self, spec: wire.Spec, key: bytes, heard: Heard | None) -> Watched:
+        number = await self._client.submit(spec, key)
+        if heard is not None:
+            self._heard[number] = heard
+        return await self._watched(number)
+
+    def _hear(self, output: wire.Output) -> None:
+        if heard := self._heard.get(output.number):
+            heard(output.partition, output.output)
 
     async def _withdraw(self, spec: wire.Spec, key: bytes) -> None:
         await self._client.cancel(await self._client.submit(spec, key))  # the same one
@@ -119,7 +131,8 @@ class Line:
     async def _watch(self, watched: Watched) -> None:
         lost = FleetLost("the fleet is closed")
         try:
-            async with aclosing(self._client.watch(watched.number)) as news:
+            number = watched.number
+            async with aclosing(self._client.watch(number, number in self._heard)) as news:
                 async for one in news:
                     if isinstance(one, wire.Outcome):
                         watched.outcome.set_result(one)
@@ -132,6 +145,7 @@ class Line:
             if not watched.outcome.done():
                 watched.outcome.set_exception(lost)
             watched.known.set()
+            self._heard.pop(watched.number, None)
 
 
 def _is_lost(outcome: Future[Any]) -> bool:

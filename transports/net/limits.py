@@ -23,6 +23,7 @@ BYTES_MAX = {  # of the frames that may be longer than SHORT_BYTES
     b"Told": FRAME_BYTES_MAX,
     b"Submit": FRAME_BYTES_MAX,
     b"Outcome": FRAME_BYTES_MAX,
+    b"Output": FRAME_BYTES_MAX,
     b"Call": FRAME_BYTES_MAX,
     b"Answer": FRAME_BYTES_MAX,
     b"Follow": FRAME_BYTES_MAX,

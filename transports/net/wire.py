@@ -149,9 +149,13 @@ class Refused(m.Data, frozen=True):
 
 
 class Watch(m.Data, frozen=True):
-    """Client -> root: say how that job goes, for as long as we are connected."""
+    """Client -> root: say how that job goes, for as long as we are connected.
+
+    `outputs`: of a job that is a single session, say each output, too, when it is there.
+    """
 
     number: _TREE
+    outputs: bool = False
 
 
 class Progress(m.Data, frozen=True):
@@ -163,6 +167,14 @@ class Progress(m.Data, frozen=True):
     nodes: int
     partitions: int  # 0: not cut yet
     accepted: int
+
+
+class Output(m.Data, frozen=True):
+    """Root -> who watches: what came of that partition. It comes again with the outcome."""
+
+    number: _TREE
+    partition: Annotated[int, msgspec.Meta(ge=0)]
+    output: Value
 
 
 class Outcome(m.Data, frozen=True):
@@ -294,7 +306,8 @@ class Missing(m.Data, frozen=True):
 
 Envelope = (
     Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
-    | Submit | Accepted | Refused | Watch | Progress | Outcome | Cancel | Halt | Running | Full
+    | Submit | Accepted | Refused | Watch | Progress | Output | Outcome | Cancel | Halt
+    | Running | Full
     | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
 )  # fmt: skip
 

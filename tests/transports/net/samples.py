@@ -90,6 +90,8 @@ ENVELOPES: list[Any] = [
     wire.Accepted(bytes(16), 7),
     wire.Refused(bytes(16), "why"),
     wire.Watch(7),
+    wire.Watch(7, True),
+    wire.Output(7, 3, VALUE),
     wire.Progress(7, "running", 1, 2, 3, 4),
     wire.Outcome(7, "done", VALUE, None, [1, []], 1, 2, 3, 0.5),
     wire.Outcome(7, "failed", None, FAILURE),

@@ -1,0 +1,160 @@
+"""A fleet as an executor of `concurrent.futures`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ALL_COMPLETED, Future, as_completed, wait
+from pathlib import Path
+
+import pytest
+
+from transports.fleet.errors import FleetLost, JobFailed
+from transports.fleet.executor import CALLS_MAX, FleetExecutor
+from transports.fleet.face import Fleet
+
+SECONDS = 120.0  # in which everything here has long come to its end
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with Fleet(nodes=4) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pool(fleet: Fleet) -> Iterator[FleetExecutor]:
+    with fleet.executor() as made:
+        yield made
+
+
+def power(base: int, exponent: int = 2) -> int:
+    return int(base**exponent)
+
+
+def raising(number: int) -> None:
+    raise LookupError(number)
+
+
+def waiting(path: str) -> str:
+    """Until somebody writes there what it is to return."""
+    while not os.path.exists(path) or not (text := Path(path).read_text()):
+        threading.Event().wait(0.02)
+    return text
+
+
+def test_a_call_has_arguments_of_all_kinds(pool: FleetExecutor) -> None:
+    assert pool.submit(power, 3).result(SECONDS) == 9
+    assert pool.submit(power, 3, 3).result(SECONDS) == 27
+    assert pool.submit(power, 2, exponent=10).result(SECONDS) == 1024
+    assert pool.submit(lambda: power(5)).result(SECONDS) == 25
+
+
+def test_many_calls_are_few_jobs(fleet: Fleet, pool: FleetExecutor) -> None:
+    before = fleet.jobs()[-1]["number"]
+    futures = [pool.submit(power, number) for number in range(3 * CALLS_MAX)]
+    assert [future.result(SECONDS) for future in futures] == [
+        number**2 for number in range(3 * CALLS_MAX)
+    ]
+    assert fleet.jobs()[-1]["number"] - before < 30
+
+
+def test_what_is_done_is_known_while_others_of_its_wave_are_not(
+    pool: FleetExecutor, tmp_path: Path
+) -> None:
+    """All three go together, as those before them are under way; they end in another order."""
+    path = [tmp_path / str(number) for number in range(3)]
+    futures = {pool.submit(waiting, str(one)): number for number, one in enumerate(path)}
+    seen = []
+    for number in (2, 0, 1):
+        path[number].write_text(f"{number} is done")
+        done, _ = wait([one for one in futures if futures[one] == number], SECONDS, ALL_COMPLETED)
+        seen += [one.result() for one in done]
+    assert seen == ["2 is done", "0 is done", "1 is done"]
+
+
+def test_an_exception_is_that_of_its_call(pool: FleetExecutor) -> None:
+    futures = [pool.submit(raising, 7), pool.submit(power, 7)]
+    with pytest.raises(LookupError, match="7") as raised:
+        futures[0].result(SECONDS)
+    assert "raise LookupError(number)" in str(raised.value.__cause__)
+    assert futures[1].result(SECONDS) == 49
+
+
+def test_a_call_that_ends_its_process_costs_nobody_else_anything(pool: FleetExecutor) -> None:
+    futures = [pool.submit(power, 2), pool.submit(os._exit, 3), pool.submit(power, 4)]
+    with pytest.raises(JobFailed, match="exit code 3"):
+        futures[1].result(SECONDS)
+    assert [futures[0].result(SECONDS), futures[2].result(SECONDS)] == [4, 16]
+
+
+def test_what_cannot_travel_is_the_outcome_of_its_call(pool: FleetExecutor) -> None:
+    lock = threading.Lock()
+    there = pool.submit(lambda: lock)
+    assert isinstance(there.exception(SECONDS), TypeError)
+    back, good = pool.submit(threading.Lock), pool.submit(power, 2)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        back.result(SECONDS)
+    assert good.result(SECONDS) == 4
+
+
+def test_the_standard_functions_work_with_it(pool: FleetExecutor) -> None:
+    assert list(pool.map(power, range(6), [3] * 6)) == [number**3 for number in range(6)]
+    futures = [pool.submit(power, number) for number in range(6)]
+    assert {future.result() for future in as_completed(futures, SECONDS)} == {0, 1, 4, 9, 16, 25}
+    with pytest.raises(TimeoutError):
+        pool.submit(time.sleep, 5.0).result(0.01)
+
+
+def test_asyncio_runs_calls_in_it(pool: FleetExecutor) -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        calls = [loop.run_in_executor(pool, power, number) for number in range(5)]
+        return list(await asyncio.gather(*calls))
+
+    assert asyncio.run(main()) == [0, 1, 4, 9, 16]
+
+
+# -- the end -------------------------------------------------------------------------------
+
+
+def test_nothing_is_taken_after_the_end(fleet: Fleet) -> None:
+    with fleet.executor() as pool:
+        future = pool.submit(power, 3)
+    assert future.done()  # whoever leaves the block has waited
+    assert future.result() == 9
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(power, 3)
+    pool.shutdown()
+    assert fleet.map_reduce(power, [1, 2], reduce=sum) == 5  # the fleet goes on
+
+
+def test_what_waits_is_cancelled_where_that_is_wanted(fleet: Fleet, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    pool = fleet.executor()
+    futures: list[Future[str]] = []
+    while not futures or futures[-1].running() or len(futures) < 8:
+        futures.append(pool.submit(waiting, str(gate)))
+        running = futures[0].running()
+    assert running or not futures[0].done()
+    pool.shutdown(wait=False, cancel_futures=True)
+    gate.write_text("open")
+    done, left = wait(futures, SECONDS)
+    assert not left
+    assert all(future.cancelled() or future.result() == "open" for future in done)
+    assert futures[-1].cancelled()
+
+
+def test_a_fleet_that_is_lost_is_the_outcome_of_all_calls() -> None:
+    fleet = Fleet(nodes=1)
+    pool = fleet.executor()
+    future = pool.submit(time.sleep, 3600.0)
+    fleet.close()
+    with pytest.raises(FleetLost):
+        future.result(SECONDS)
+    with pytest.raises(FleetLost):
+        pool.submit(power, 2).result(SECONDS)
+    pool.shutdown()

@@ -1,0 +1,179 @@
+"""A fleet as an executor of `concurrent.futures`: for programs and libraries that expect one.
+
+Rules it keeps:
+- Calls that wait go out together, in waves: a wave is a job, a call is a partition of it. So a call
+  costs what a piece costs, not what a job does. A few waves are under way at once; what is
+  submitted meanwhile waits for one of them to end, and is the next.
+- What comes of a call is known as soon as it is done, whatever else is in its wave.
+- A call that ends its process costs nobody but itself, after a few tries.
+- A call that is on its way cannot be cancelled, as the standard has it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from core.messages import Failure, Value
+from transports.fleet.calling import Done, Raised, packed, run_packed
+from transports.fleet.errors import JobFailed
+from transports.fleet.mapping import UnderWay, as_raised, setup_of
+
+WAVES = 4  # under way at once
+CALLS_MAX = 1000  # in a wave
+WAVE_BYTES = 2**22
+
+Heard = Callable[[int, Value], None]
+
+
+class Streamed(UnderWay, Protocol):
+    """A job whose outputs are heard of one by one."""
+
+    @property
+    def number(self) -> int:
+        """Of the job."""
+        raise NotImplementedError
+
+    def failures(self) -> list[Failure]:
+        """Of the calls that nothing came of, by partition."""
+        raise NotImplementedError
+
+    def add_done_callback(self, call: Callable[[], None]) -> None:
+        """`call` when it is over."""
+
+
+Submit = Callable[[dict[str, Any], int, Heard], Streamed]
+
+
+Calls = dict[int, Future[Any]]  # of a wave, those that are not done, by partition
+
+
+class FleetExecutor(Executor):
+    """`submit` has calls computed. Made by `Fleet.executor`."""
+
+    def __init__(self, submit: Submit) -> None:
+        self._submit_wave = submit
+        self._setup = setup_of(run_packed, None, False)
+        self._waiting: deque[tuple[Future[Any], bytes]] = deque()
+        self._waves = 0
+        self._open = 0  # futures that are not done
+        self._over = False
+        self._change = threading.Condition()  # of these
+        self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._run, name="fleet executor", daemon=True).start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Raises RuntimeError after `shutdown`. What cannot travel is the future's exception."""
+        future: Future[Any] = Future()
+        with self._change:
+            if self._over:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            try:
+                call = packed((fn, args, kwargs))
+            except Exception as error:  # noqa: BLE001 - whatever pickling raises
+                future.set_exception(error)
+                return future
+            self._open += 1
+            future.add_done_callback(self._done)
+            self._waiting.append((future, call))
+        self._events.put(self._send)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As the standard has it."""
+        with self._change:
+            self._over = True
+            waiting = [future for future, _ in self._waiting] if cancel_futures else []
+        for future in waiting:
+            future.cancel()
+        self._events.put(self._send)
+        if wait:
+            with self._change:
+                self._change.wait_for(lambda: not self._open)
+
+    def _done(self, future: Future[Any]) -> None:
+        with self._change:
+            self._open -= 1
+            self._change.notify_all()
+
+    # -- waves, in a thread of its own -----------------------------------------------------
+
+    def _run(self) -> None:
+        """What is to be done, one thing after the other: what is read there may take long."""
+        while not (self._over and not self._waiting and not self._waves):
+            self._events.get()()
+
+    def _send(self) -> None:
+        """Send what waits, as far as waves may go."""
+        while self._waiting and self._waves < WAVES:
+            futures, chunks = self._next_wave()
+            if futures:
+                self._begin(dict(enumerate(futures)), chunks)
+
+    def _next_wave(self) -> tuple[list[Future[Any]], list[bytes]]:
+        futures: list[Future[Any]] = []
+        chunks: list[bytes] = []
+        size = 0
+        while self._waiting and len(chunks) < CALLS_MAX and size < WAVE_BYTES:
+            future, call = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                futures.append(future)
+                chunks.append(packed([(call,)]))
+                size += len(call)
+        return futures, chunks
+
+    def _begin(self, calls: Calls, chunks: list[bytes]) -> None:
+        def heard(partition: int, output: Value) -> None:
+            self._events.put(partial(_settle, calls, partition, output))
+
+        self._waves += 1
+        try:
+            job = self._submit_wave({"setup": self._setup, "chunks": chunks}, len(chunks), heard)
+        except Exception as error:  # noqa: BLE001 - the fleet is lost, say
+            self._end(calls, error)
+        else:
+            job.add_done_callback(lambda: self._events.put(partial(self._ended, calls, job)))
+
+    def _ended(self, calls: Calls, job: Streamed) -> None:
+        """What was not heard of before is known now."""
+        error: Exception = RuntimeError("nothing came of it")
+        try:
+            outputs = job.result()
+            for failure in job.failures():  # a call has ended its process, say
+                if future := calls.pop(failure.partition or 0, None):
+                    future.set_exception(JobFailed(job.number, failure))
+                    outputs.insert(failure.partition, None)
+            for partition, output in enumerate(outputs):
+                _settle(calls, partition, output)
+        except Exception as raised:  # noqa: BLE001 - whatever came of it, all who wait are told
+            error = raised
+        self._end(calls, error)
+
+    def _end(self, calls: Calls, error: Exception) -> None:
+        self._waves -= 1
+        for future in calls.values():
+            future.set_exception(error)
+        self._send()
+
+
+def _settle(calls: Calls, partition: int, output: Value) -> None:
+    """Have that one be what it returned, or raised, unless it is done."""
+    future = calls.pop(partition, None)
+    if future is None:
+        return
+    try:
+        done: Done = pickle.loads(output)  # noqa: S301  by a node that this program trusts
+        (result,) = done.results
+    except Exception as error:  # noqa: BLE001 - of a class that cannot be read, say
+        future.set_exception(error)
+        return
+    if isinstance(result, Raised):
+        future.set_exception(as_raised(result, "raised by a node of the fleet"))
+    else:
+        future.set_result(result)
