@@ -8,9 +8,11 @@ In the order in which to read it:
 
 - `jobs.py`: the queue of a fleet, and what came of its last jobs. `fitting.py`: what is too large
   for one frame.
+- `desk.py`: what clients say to the root of a fleet, and what they are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
-  that do not.
-- `face.py`: `Fleet` and `Job`, as a program sees them. `own.py`: a fleet of its own, which it
+  that do not. `line.py`: a client in such a thread, and the jobs that it watches.
+- `face.py`: `Fleet` and `Job`, as a program sees them. `asked.py`, `errors.py`, `telling.py`: what
+  it may ask for, what it has to expect, how far a job is. `own.py`: a fleet of its own, which it
   starts and ends.
 
 The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Inputs

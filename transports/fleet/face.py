@@ -38,6 +38,7 @@ from plugins.jobs.values import given
 from transports.fleet.asked import Asked, Named
 from transports.fleet.client import PATIENCE_SECONDS
 from transports.fleet.errors import (
+    FleetError,
     FleetLost,
     JobCancelled,
     JobFailed,
@@ -268,7 +269,8 @@ class Fleet:
             return Job(self, self._line.submit(spec, key, heard))
         except KeyboardInterrupt:
             if self._own is not None:  # nobody else would ever ask for it
-                self._line.withdraw(spec, key)
+                with suppress(FleetError):
+                    self._line.withdraw(spec, key)
             raise
 
     def run(self, job: Named, input: Any = None, **options: Any) -> Any:
@@ -280,7 +282,8 @@ class Fleet:
             return submitted.result()
         except KeyboardInterrupt:
             if self._own is not None:
-                submitted.cancel()
+                with suppress(FleetError):
+                    submitted.cancel()
             raise
 
     def map(

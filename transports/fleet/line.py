@@ -74,7 +74,8 @@ class Line:
         self._call(self._withdraw, spec, key)
 
     def watched(self, number: int) -> Watched:
-        """The job of that number; where there is none, its outcome says so. Raises FleetLost."""
+        """The job of that number; where there is none, or the fleet is lost, its outcome says so.
+        Raises FleetLost where this is closed."""
         return self._call(self._watched, number)
 
     def cancel(self, number: int) -> wire.Outcome:
