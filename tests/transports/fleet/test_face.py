@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +184,21 @@ def test_a_job_that_cannot_be_loaded_fails(fleet: Fleet, name: str) -> None:
         fleet.run(name)
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_says_how_far_it_is_on_a_terminal(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert fleet.run(PRIMES, 100) == 25
+    assert re.search(r"waiting  at \d|at \d.* of 4 partitions", terminal.getvalue())
+
+
 # -- waiting -------------------------------------------------------------------------------
 
 
@@ -214,6 +232,7 @@ def test_many_threads_submit_and_wait(fleet: Fleet) -> None:
 
 def test_it_can_be_used_beside_asyncio(fleet: Fleet) -> None:
     async def main() -> list[int]:
+        assert fleet.run(PRIMES, 30) == 10  # it holds the loop up, and comes to its end
         jobs = [fleet.submit(PRIMES, n) for n in (10, 100)]
         return await asyncio.gather(*(asyncio.to_thread(job.result, SECONDS) for job in jobs))
 
