@@ -3,6 +3,8 @@
 Rules it keeps:
 - It speaks to the root alone. What it has asked and has no answer to is said again whenever it is
   connected anew; for the root that is the same question, not another one.
+- It asks again one thing after the other, each when the one before has an answer: results may be
+  large, and a root cuts off who does not read what waits for it.
 - A connection that is lost is sought again for a while. A root that has begun anew knows nothing of
   what was asked before: then the fleet is lost, as it is where nobody answers any more. Nothing is
   submitted a second time by itself.
@@ -45,6 +47,7 @@ class _Question:
     answer: wire.Envelope | None = None
     lost: str = ""  # why there will be none
     heard: trio.Event = attrs.Factory(trio.Event)
+    met: trio.Event = attrs.Factory(trio.Event)  # there was an answer since it was asked last
 
     async def read(self) -> Any:
         """The answer, or the next one. Raises FleetLost."""
@@ -60,6 +63,7 @@ class _Question:
         """That is the answer now."""
         self.answer = answer
         self.heard.set()
+        self.met.set()
 
     def give_up(self, why: str) -> None:
         """There will be none."""
@@ -88,6 +92,7 @@ class Client:
         self._seeking = False  # the connection is lost, for now
         self._halted = False  # the fleet was told to end
         self._submitting = trio.Semaphore(SUBMITTED_AT_ONCE)
+        self._asking_again = trio.CancelScope()
         self._over = trio.Event()  # nothing is asked any more
         self._why = ""  # it is over
         self._connections = Connections(
@@ -177,7 +182,8 @@ class Client:
         try:
             yield question
         finally:
-            self._questions.pop(question, None)
+            del self._questions[question]
+            question.met.set()
 
     async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
         if isinstance(envelope, wire.Output):
@@ -196,33 +202,41 @@ class Client:
         if self._halted:
             return self._end(f"the fleet at {self.address} was told to end")
         self._seeking = True
+        self._asking_again.cancel()
         self._nursery.start_soon(self._come_back, peer.reason)
 
     async def _come_back(self, why: str) -> None:
         """Be connected again, and ask again, or end it."""
-        wait = TRY_SECONDS_MIN
+        number, wait = -1, TRY_SECONDS_MIN
         with trio.move_on_after(self._patience):
-            while not self._over.is_set():
+            while number < 0 and not self._over.is_set():
                 try:
-                    peer = await self._connections.connect(self.address)
-                    return self._resume(peer)
+                    number = (await self._connections.connect(self.address)).number
                 except ConnectError as error:
                     why = str(error)
                     if error.final:
                         break
-                await trio.sleep(wait)
-                wait = min(2 * wait, TRY_SECONDS_MAX)
-        self._end(f"the fleet at {self.address} is lost: {why}")
-
-    def _resume(self, peer: Peer) -> None:
-        self._seeking = False
-        if peer.number != self._number:
-            return self._end(
+                    await trio.sleep(wait)
+                    wait = min(2 * wait, TRY_SECONDS_MAX)
+        if number < 0:
+            self._end(f"the fleet at {self.address} is lost: {why}")
+        elif number != self._number:
+            self._end(
                 f"the fleet at {self.address} has begun anew, and knows nothing of what was "
                 "submitted before: submit it again"
             )
-        for question in self._questions:
-            self._connections.send_back(self.address, question.frame)
+        else:
+            self._seeking = False
+            await self._ask_again()
+
+    async def _ask_again(self) -> None:
+        """Whatever has no answer, until the connection is lost again."""
+        with trio.CancelScope() as self._asking_again:
+            for question in list(self._questions):
+                if question in self._questions:
+                    question.met = trio.Event()
+                    self._connections.send_back(self.address, question.frame)
+                    await question.met.wait()
 
     def _end(self, why: str) -> None:
         """Nothing is asked any more."""

@@ -175,14 +175,34 @@ async def test_what_has_no_answer_is_asked_again(net: Net, clock: MockClock) -> 
     root.cut()
     await settled()
     submit, watch = wire.Submit(KEY, SPEC), wire.Watch(3)
-    assert root.heard == [submit, watch, submit, watch]
-    for answer in (wire.Accepted(KEY, 4), done(3)):
-        root.say(answer)
+    assert root.heard == [submit, watch, submit]
+    root.say(wire.Accepted(KEY, 4))
+    await settled()
+    assert root.heard[3:] == [watch]
+    root.say(done(3))
     await settled()
     assert (number.came, told.came) == (4, [done(3)])
     root.cut()
     await settled()
     assert len(root.heard) == 4  # it has all its answers
+
+
+async def test_it_asks_again_when_it_has_an_answer_to_what_was_before(
+    net: Net, clock: MockClock
+) -> None:
+    root = Root(net)
+    client = await met(net)
+    for number in (3, 4, 5):
+        Asked(net, watched, client, number)
+        await settled()
+    for number in (3, 4):  # the connection is lost again before all have been asked for
+        root.heard.clear()
+        root.cut()
+        await settled()
+        assert root.heard == [wire.Watch(number)]
+        root.say(done(number))
+        await settled()
+        assert root.heard[1:] == [wire.Watch(number + 1)]
 
 
 async def test_what_is_asked_meanwhile_is_asked_when_it_is_back(net: Net, clock: MockClock) -> None:
