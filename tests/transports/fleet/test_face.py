@@ -190,12 +190,13 @@ class Terminal(io.StringIO):
 
 
 def test_a_line_says_how_far_it_is_on_a_terminal(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+    fleet: Fleet, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    job.write_text(JOB.format("__import__('time').sleep(0.5)"))
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    assert fleet.run(PRIMES, 100) == 25
+    assert fleet.run(job) == 4 * [None]
     assert re.search(r"waiting  at \d|at \d.* of 4 partitions", terminal.getvalue())
 
 
