@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from plugins.console import ending, streams
 from transports.command import options
-from transports.command.wanted import PROGRAM
+from transports.command.wanted import PROGRAM, HostOptions, JoinOptions, ServeOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,8 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str]) -> int:
     with ending.asking("interrupted"):
         wanted = options.read(arguments)
-        from transports.command import running  # Trio, TLS and the core take a while to load
-    return running.run(wanted)
+    from transports.work import starting
+
+    try:
+        with ending.asking("interrupted"):
+            if isinstance(wanted, HostOptions | JoinOptions | ServeOptions):
+                starting.start_ahead()  # it loads what it needs meanwhile
+            from transports.command import running  # Trio, TLS and the core take a while to load
+        return running.run(wanted)
+    finally:
+        starting.end_ahead()
 
 
 if __name__ == "__main__":

@@ -17,9 +17,11 @@ from core.sessions.chain import View
 from core.sessions.states import ASKING, END, LEADING, STANDBY
 from transports.net import wire
 from transports.process.backups import without_what_is_over
+from transports.process.gathered import Gathered
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
 from transports.process.queue import Queue
+from transports.process.shortcut import Shortcut
 from transports.process.views import Views
 from transports.work.functions import Work
 
@@ -36,12 +38,20 @@ class Port(JobPort):
         self._views = views
         self._host = host
         self._name = member.me.name
+        self._gathered = Gathered(queue, self._send)
 
     def begin(self, work: Work) -> None:
         """The functions of the job are run there."""
         self.compute, self.prepare, self.collect = work.compute, work.prepare, work.collect
+        self.shortcut = Shortcut(self._member, self._queue, self._host, work)
 
     def send(self, view: View, place: Place, call: Any) -> None:
+        if type(call) is m.Backup and place.address != self._name:
+            self._gathered.tell(view, place, call)
+        else:
+            self._send(view, place, call)
+
+    def _send(self, view: View, place: Place, call: Any) -> None:
         node, session = view.node, place.session
         if (trace := self._member.trace) is not None:
             trace.said(self._queue.now, session)
@@ -73,6 +83,7 @@ class Port(JobPort):
 
     def leave(self) -> None:
         """All nodes here leave: what is finished is handed on, what is held is free at once."""
+        self._gathered.tell_all()
         for node, any_view in list(self._views.living.items()):
             if (trace := self._member.trace) is not None:
                 trace.gone(self._queue.now, node)
@@ -93,4 +104,4 @@ class Port(JobPort):
             return
         if up.address != self._name:
             for kept in without_what_is_over(self._host.backups.known(reflector.session)):
-                self.send(view, up, kept)
+                self._send(view, up, kept)

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import trio
 
-from core import Computation, Host, Shape, Worker
+from core import Computation, Host, Shape
 from core import messages as m
 from core.messages import Node, Place
 from core.sessions import Participant
@@ -31,6 +31,7 @@ from transports.process.following import Following
 from transports.process.held import HeldCalls
 from transports.process.incoming import Handler, Incoming
 from transports.process.keys import NO_KEYS, Keys
+from transports.process.leader import Leader
 from transports.process.member import Member
 from transports.process.outgoing import Outgoing
 from transports.process.port import Port
@@ -58,7 +59,7 @@ class Process(Member):
         store: Store | None = None,
         keys: Keys = NO_KEYS,
         kind: Kind = Computation,
-        participant: type[Participant] = Worker,
+        participant: type[Participant] = Leader,
         values_max: int | None = None,
         tree: int = 0,
     ) -> None:

@@ -29,7 +29,7 @@ from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
 from transports.process.incoming import Handler, Incoming, not_meant
-from transports.work.starting import Started, start
+from transports.work.starting import Started, taken
 from transports.work.warm import Warm
 
 IDLE_SECONDS = 5.0  # a connection that nobody needs stays open for so long, or twice as long
@@ -103,7 +103,7 @@ class Station:
         """Start computing processes ahead, for whatever begins next, if that is possible."""
         try:
             while len(self.reserve) < count:
-                self.reserve.append(start())
+                self.reserve.append(taken())
         except OSError as error:
             event(logging.WARNING, "not_started", reason=str(error))
 

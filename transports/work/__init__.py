@@ -5,11 +5,12 @@ of it between two messages. In the order in which to read it:
 
 - `jobs.py`: which jobs a process computes, and whether two processes have the same one.
 - `computing.py`: a computing process, from the inside. It imports nothing of the loop.
-- `calls.py`: **`Call`**, what is asked for, and whether that is still wanted.
+- `calls.py`: **`Call`**, what is asked for, and whether that is still wanted. **`Whole`**, the same
+  of a session and all that lies below it.
 - `functions.py`: **`Work`**, the way in for the rest of the process. It fetches the large values
   that a call needs, and gives it to the crew, or to the loop where `compute` is asynchronous.
 - `crew.py`: **`Crew`**, which computing process is given which call. `computer.py`: **`Computer`**,
-  one of them, from the outside. `starting.py`: how it is started.
+  one of them, from the outside. `starting.py`: how it is started. `page.py`: what both see.
 - `in_loop.py`: **`InLoop`**, calls that only wait.
 - `outcomes.py`: **`Outcomes`**, what views and the trace are told, and when.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from core import Worker
+from core import Shape, Worker
+from core import messages as m
 from core.messages import Value
 from core.sessions.states import GONE
-from transports.work.computing import COLLECT, COMPUTE, KINDS
+from transports.work.computing import COLLECT, COMPUTE, KINDS, WHOLE
 
 
 @attrs.define(eq=False)
@@ -49,3 +51,44 @@ class Call:
         """Which piece, for people."""
         slot = self.slot(piece)
         return KINDS[self.kind] if slot is None else f"partition {self.first + slot}"
+
+
+class Whole(Call):
+    """Of all functions, for a child session of `shape` that `lead` gave to the view.
+
+    `worker` and `session` are of the session above: nobody has opened this one.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        session: str,
+        lead: m.Lead,
+        shape: Shape,
+        began: float,
+        seconds: float,
+        returned: Callable[[Whole, Value, float], None],
+        failed: Callable[[Whole], None],
+    ) -> None:
+        values = [lead.first.input, shape.plain()]
+        super().__init__(worker, session, WHOLE, 0, (), values, began, seconds=seconds)
+        self.lead, self.shape = lead, shape
+        self.returned, self.failed = returned, failed
+        self.given_up = False  # it is opened by now
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the view still holds that child session."""
+        view, lead = self.worker, self.lead
+        now = view.lead
+        if self.given_up or now is None or not view.takes_part:
+            return False
+        same = now.child == lead.child and now.epoch == lead.epoch
+        return same and bool(view.model.room.holder(lead.child) == view.node)
+
+    @property
+    def obsolete(self) -> bool:
+        return not self.wanted
+
+    def slot(self, piece: int) -> None:
+        return None

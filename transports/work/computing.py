@@ -30,22 +30,26 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from core.cutting import Shape
 from core.messages import Value
 from plugins.console import streams
 from plugins.jobs.failing import is_local, told
 from plugins.jobs.loading import Job, cut, load
+from plugins.jobs.values import SCALARS
 from transports.values.files import BlobError, NoRoom, loaded, stored
+from transports.work.page import PAGE_BYTES as PAGE_BYTES  # for others, too
+from transports.work.page import words
 
-COMPUTE, PREPARE, COLLECT = range(3)
+COMPUTE, PREPARE, COLLECT, WHOLE = range(4)
 OF_THE_JOB, OF_THE_MACHINE, MISSING, NO_ROOM = range(4)  # faults
-KINDS = ("compute", "prepare", "collect")
+KINDS = ("compute", "prepare", "collect", "a whole session")
 AT, PIECE, DROPPED = range(3)  # words of the page: the call, the piece; calls up to it are dropped
-PAGE_BYTES = 4096
 HEADER_BYTES = 8
 PR_SET_PDEATHSIG = 1
 
 Order = tuple[int, int, int, Sequence[int], Sequence[Value]]
-"""Number, kind, then by kind: first partition, slots, inputs; 0, sizes, [input]; 0, [], outputs."""
+"""Number, kind, then by kind: first partition, slots, inputs; 0, sizes, [input]; 0, [], outputs;
+0, [], [input, shape of the session]."""
 
 Answer = tuple[int, float, int | None, Value, int]
 """Number, seconds; None and what was returned, or the place of the piece that raised, and how; and
@@ -82,11 +86,6 @@ def framed(items: Sequence[Order] | Sequence[Answer] | Mapping[str, object] | De
     return len(data).to_bytes(HEADER_BYTES, "big") + data
 
 
-def words(page: mmap) -> memoryview[int]:
-    """The page as numbers, each written and read as a whole."""
-    return memoryview(page).cast("Q")
-
-
 def checked(folder: Path, value: Value) -> Value:
     """What a function returned, as it is to travel. Raises what `stored` raises."""
     kind = type(value)
@@ -108,7 +107,7 @@ class Computing:
         self._page = page
         self.job = job
         self._by_kind: tuple[Callable[[Order, list[Value]], Value], ...]
-        self._by_kind = (self._compute, self._prepare, self._collect)
+        self._by_kind = (self._compute, self._prepare, self._collect, self._whole)
 
     def run(self, order: Order) -> Answer:
         """One call, from beginning to end."""
@@ -133,17 +132,35 @@ class Computing:
         page, folder, compute = self._page, self._folder, self.job.compute
         for slot, value in zip(slots, inputs, strict=True):
             page[PIECE] = len(outputs)
-            outputs.append(checked(folder, compute(loaded(folder, value), first + slot)))
+            # A call of `loaded` for each would take as long as the shortest pieces do.
+            given = value if type(value) in SCALARS else loaded(folder, value)
+            outputs.append(checked(folder, compute(given, first + slot)))
         return outputs
 
     def _prepare(self, order: Order, outputs: list[Value]) -> Value:
         sizes, (value,) = order[3:]
         found = self.job.prepare(loaded(self._folder, value), list(sizes))
-        return [checked(self._folder, one) for one in cut(found, len(sizes))]
+        parts = cut(found, len(sizes))
+        return [one if one is None else checked(self._folder, one) for one in parts]
 
     def _collect(self, order: Order, outputs: list[Value]) -> Value:
-        values = [loaded(self._folder, one) for one in order[4]]
-        return checked(self._folder, self.job.collect(values))
+        folder = self._folder
+        values = [one if type(one) in SCALARS else loaded(folder, one) for one in order[4]]
+        return checked(folder, self.job.collect(values))
+
+    def _whole(self, order: Order, outputs: list[Value]) -> Value:
+        value, plan = order[4]
+        return self._under(Shape(*plan), value)
+
+    def _under(self, shape: Shape, value: Value) -> Value:
+        """What comes of a session, and of all below it."""
+        inputs = self._prepare((0, PREPARE, 0, shape.sizes(), [value]), [])
+        outputs: list[Value] = []
+        if shape.leaf:
+            self._compute((0, COMPUTE, shape.first, range(len(inputs)), inputs), outputs)
+        else:
+            outputs += [self._under(shape.child(i), one) for i, one in enumerate(inputs)]
+        return self._collect((0, COLLECT, 0, (), outputs), [])
 
 
 # -- the process ---------------------------------------------------------------------------

@@ -20,7 +20,15 @@ import trio
 from plugins.jobs.failing import overtime
 from transports.work.calls import Call
 from transports.work.computer import Computer
-from transports.work.computing import COMPUTE, OF_THE_JOB, OF_THE_MACHINE, Answer
+from transports.work.computing import (
+    COLLECT,
+    COMPUTE,
+    OF_THE_JOB,
+    OF_THE_MACHINE,
+    PREPARE,
+    WHOLE,
+    Answer,
+)
 from transports.work.outcomes import Outcomes
 from transports.work.starting import Started
 from transports.work.warm import Shelf
@@ -29,6 +37,7 @@ AHEAD_SECONDS = 0.04  # of work are given to a computing process
 LOOK_SECONDS = 0.05  # what takes longer than from one look to the next is to hold nobody else up
 PACE_SECONDS = 0.02  # a piece, so long as nothing is known
 AHEAD_CALLS = 64
+STEPS = (PREPARE, COLLECT)
 PACE_SHARE = 0.25  # of the newest measurement
 
 
@@ -63,7 +72,7 @@ class Crew:
             self._nursery = None
 
     def give(self, call: Call) -> None:
-        (self._queue if call.kind == COMPUTE else self._urgent).append(call)
+        (self._urgent if call.kind in STEPS else self._queue).append(call)
         self._fill()
 
     def _fill(self) -> None:
@@ -75,8 +84,9 @@ class Crew:
                 return
             call = (self._urgent or self._queue).popleft()
             if call.wanted:
-                compute = call.kind == COMPUTE
-                call.seconds = self._pace * len(call.slots) if compute else PACE_SECONDS
+                if call.kind != WHOLE:  # of which it is known
+                    compute = call.kind == COMPUTE
+                    call.seconds = self._pace * len(call.slots) if compute else PACE_SECONDS
                 computer.give(call)
                 if self._is_to_look():
                     self._busy.unpark()
@@ -129,8 +139,8 @@ class Crew:
 
     def _again(self, calls: list[Call]) -> None:
         """Back to where they came from, before all others."""
-        self._queue.extendleft(call for call in reversed(calls) if call.kind == COMPUTE)
-        self._urgent.extendleft(call for call in reversed(calls) if call.kind != COMPUTE)
+        self._queue.extendleft(call for call in reversed(calls) if call.kind not in STEPS)
+        self._urgent.extendleft(call for call in reversed(calls) if call.kind in STEPS)
 
     # -- what a computing process says -----------------------------------------------------
 

@@ -22,7 +22,7 @@ from core.messages import Value
 from transports.values.files import BlobError, NoRoom
 from transports.values.handles import is_handle
 from transports.watching import Watcher
-from transports.work.calls import Call
+from transports.work.calls import Call, Whole
 from transports.work.computing import COLLECT, COMPUTE, MISSING, PREPARE, fault_of
 from transports.work.crew import Crew
 from transports.work.in_loop import InLoop
@@ -112,6 +112,20 @@ class Work:
 
     def compute(self, worker: Worker, command: m.Compute) -> None:
         self._add(worker, command.session, COMPUTE, command.first, command.slots, command.inputs)
+
+    def compute_whole(self, whole: Whole) -> None:
+        """A session from its input to its output, without a word to anybody meanwhile."""
+        self._fetch_and_begin(whole)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether that can be done here: nothing waits, or is made to take its time."""
+        return self._delay is None and self._in_loop is None
+
+    @property
+    def step_seconds(self) -> float:
+        """That prepare, or collect, is likely to take."""
+        return self._outcomes.step_seconds
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
         self._add(worker, session, PREPARE, 0, sizes, [value])

@@ -26,7 +26,7 @@ from attrs import frozen
 from plugins.jobs.loading import Job, JobError, beside, load, resolved
 
 ALLOWED = ("plugins.*",)
-ANY = "*"  # whatever is named is allowed, and a file named by its whole path
+ANY = ""  # whatever is named is allowed, a file by its whole path; no --allow says so
 PARTS = ("prepare", "compute", "collect")
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)

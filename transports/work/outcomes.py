@@ -18,9 +18,10 @@ from core.messages import Value
 from transports.timers import Timers
 from transports.values.files import NoRoom
 from transports.watching import Watcher
-from transports.work.calls import Call
+from transports.work.calls import Call, Whole
 from transports.work.computing import COMPUTE, NO_ROOM, PREPARE
 
+STEP_KEPT = 0.75  # of an estimate, from one time to the next, where less was measured
 ROOM_SECONDS = 1.0  # until what there was no room for is tried again
 
 
@@ -36,6 +37,7 @@ class Outcomes:
         trace: Watcher | None,
     ) -> None:
         self.timers = Timers()  # to be served
+        self.step_seconds = 0.0  # that prepare, or collect, takes
         self.trace = trace  # None, too, when it can be written no more
         self._post = post
         self._begin_again = again
@@ -46,14 +48,17 @@ class Outcomes:
             self.trace.started(call)
 
     def returned(self, call: Call, value: Value, seconds: float) -> None:
+        if isinstance(call, Whole):
+            return self._post(call.returned, call, value, seconds)
         worker, session = call.worker, call.session
         if call.kind == COMPUTE:
             seconds = max(seconds, call.until - call.began)
             outcome = partial(self._computed, call, value, seconds)
         else:
+            self.step_seconds = max(seconds, STEP_KEPT * self.step_seconds)
             told = worker.prepared if call.kind == PREPARE else worker.collected
             outcome = partial(told, session, value)
-        self._hold(call, outcome)
+        return self._hold(call, outcome)
 
     def _computed(self, call: Call, outputs: list[Value], seconds: float) -> None:
         if self.trace is not None:
@@ -61,11 +66,14 @@ class Outcomes:
         call.worker.computed(call.session, tuple(call.slots), outputs, seconds)
 
     def raised(self, call: Call, piece: int, text: str, local: bool = False) -> None:
-        self._hold(call, partial(call.worker.raised, call.session, call.slot(piece), text, local))
+        if isinstance(call, Whole):
+            return self._post(call.failed, call)
+        told = call.worker.raised
+        return self._hold(call, partial(told, call.session, call.slot(piece), text, local))
 
     def could_not(self, call: Call, piece: int, why: str, fault: int) -> None:
         """A full disk, or a value that is not to be had."""
-        if fault == NO_ROOM:
+        if fault == NO_ROOM and not isinstance(call, Whole):
             self._lacks(NoRoom(why))
             self.timers.add(ROOM_SECONDS, partial(self._again, call))
         else:

@@ -1,8 +1,9 @@
 """Computing processes are started here, maybe before it is known what for: it takes longer than
 most calls.
 
-It is done by the thread that the loop runs in, as the kernel ends a computing process together with
-the thread that started it.
+Nothing of what computes is loaded for that: a command starts one, and loads what it needs itself
+meanwhile. It is done by the thread that the loop runs in, as the kernel ends a computing process
+together with the thread that started it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from mmap import mmap
 from pathlib import Path
 from typing import BinaryIO
 
 import attrs
 
-from transports.work.computing import PAGE_BYTES, words
+from transports.work.page import PAGE_BYTES, words
 
 STDERR = 2
 TOP = Path(__file__).parents[2]
@@ -45,6 +46,26 @@ class Started:
         self.connection.close()
         self.process.kill()
         self.process.wait()
+
+
+_ahead: list[Started] = []
+
+
+def start_ahead() -> None:
+    """Start one for `taken`. Where that is not possible, it is seen there."""
+    with suppress(OSError):
+        _ahead.append(start())
+
+
+def taken() -> Started:
+    """One that was started ahead, or else is now. Raises OSError."""
+    return _ahead.pop() if _ahead else start()
+
+
+def end_ahead() -> None:
+    """Those that were not taken are not needed."""
+    while _ahead:
+        _ahead.pop().end()
 
 
 def start() -> Started:
