@@ -99,7 +99,7 @@ async def test_what_there_is_no_room_for_is_done_when_there_is(
         given: Value = handle("0" * 64, 4000) if where == "fetch" else ["x" * 3000]
         if where != "fetch":
             if one.work._in_loop is not None:
-            one.work._in_loop._folder = full
+                one.work._in_loop._folder = full
             one.work._crew._setup["folder"] = str(full)
         one.compute(1, 0, given, slot=3)
         ((node, what, session, slots, _, _),) = await one.told()
