@@ -14,6 +14,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 from core.sessions.messages import Node, process_of
@@ -29,19 +30,17 @@ LEAD_SECONDS: Final = 30.0
 
 def usual(slots: Slots) -> float | None:
     """The seconds that a slot takes; None where none is done."""
-    took = sorted([s for s, done in zip(slots.seconds, bytes(slots.done), strict=True) if done])
+    took = sorted(compress(slots.seconds, slots.done))
     return took[len(took) // 2] if took else None
 
 
-def _patience(slots: Slots) -> float:
-    """For how many seconds a slot may be in progress."""
-    seconds = usual(slots)
+def _patience(seconds: float | None) -> float:
+    """For how many seconds a slot may be in progress, where that is usual."""
     return LEAD_SECONDS if seconds is None else max(2 * seconds, LATE_SECONDS)
 
 
-def _far_too_long(slots: Slots) -> float:
-    """For how many seconds a slot may be in progress until nobody counts on it."""
-    seconds = usual(slots)
+def _far_too_long(seconds: float | None) -> float:
+    """The same, until nobody counts on it."""
     return HOPELESS_SECONDS if seconds is None else max(LEAD_SECONDS, 8 * seconds)
 
 
@@ -52,7 +51,8 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
     """
     if slots.inputs is None and slots.leaf:
         return None  # nobody could help
-    leaf, patience, long = slots.leaf, _patience(slots), _far_too_long(slots)
+    leaf, seconds = slots.leaf, usual(slots)
+    patience, long = _patience(seconds), _far_too_long(seconds)
     anyone = leaf or not (slots.failed or slots.backoffs) or not slots.idle
     return min(
         [
@@ -95,9 +95,10 @@ def set_aside(slots: Slots, now: float) -> None:
 
 def unled(slots: Slots) -> tuple[float, int] | None:
     """When the leader of which child session is to be replaced; each time it takes longer."""
-    if slots.leaf or not slots.helpers or usual(slots) is None:
+    took = None if slots.leaf or not slots.helpers else usual(slots)
+    if took is None:
         return None
-    seconds = _far_too_long(slots)
+    seconds = _far_too_long(took)
     helped = [i for i in slots.helpers if not slots.done[i] and slots.worker[i] is not None]
     return min([(slots.started[i] + seconds * slots.assigned[i], i) for i in helped], default=None)
 

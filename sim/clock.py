@@ -7,11 +7,24 @@ shared by every delivery due then, costs next to nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import simpy
 
 Entry = tuple[Callable[[Any, Any, Any], None], Any, Any, Any]
+NEAR: Final = (1 << 13) - 1  # the last bits of a tick, by which it is found without a search
+
+
+class Due:
+    """What is due in one tick."""
+
+    def __init__(self, tick: int) -> None:
+        self.tick = tick
+        self.entries: list[Any] = []  # end to end: a million tuples cost too much
+        self.timers = 0  # of the entries, those that no link delivers
+
+
+NOTHING: Final = Due(-1)
 
 
 class Clock:
@@ -25,34 +38,37 @@ class Clock:
         self.stopped = False
         self.entries = 0  # run so far
         self.timers = 0  # of the entries run so far, those that no link delivered
-        self._timers_due: dict[int, int] = {}  # by tick
         self.after_tick: list[Callable[[], None]] = []
         self.ran: list[Any] = []  # in the last tick, end to end
-        self.due: dict[int, list[Any]] = {}  # entries end to end: a million tuples cost too much
+        self.due: dict[int, Due] = {}  # by tick
+        self.near = [NOTHING] * (NEAR + 1)  # of these, such as were asked for last
 
     def at(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a timer, at `tick`; at the present one, after what is due there already."""
-        self._timers_due[tick] = self._timers_due.get(tick, 0) + 1
-        due = self.due.get(tick)
-        if due is None:
-            due = self.open_tick(tick)
-        due += entry
+        due = self.due_at(tick)
+        due.timers += 1
+        due.entries.extend(entry)
 
     def count_timer(self, tick: int) -> None:
         """An entry that is due at `tick` is no message."""
-        self._timers_due[tick] = self._timers_due.get(tick, 0) + 1
+        self.due_at(tick).timers += 1
 
     def put(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a message, at `tick`."""
+        self.due_at(tick).entries.extend(entry)
+
+    def due_at(self, tick: int) -> Due:
+        """What is due at `tick`, which may be nothing yet."""
+        due = self.near[tick & NEAR]
+        return due if due.tick == tick else self.search(tick)
+
+    def search(self, tick: int) -> Due:
+        """The same, where it was not asked for last."""
         due = self.due.get(tick)
         if due is None:
-            due = self.open_tick(tick)
-        due += entry
-
-    def open_tick(self, tick: int) -> list[Any]:
-        """The list of what is due at a tick for which nothing was due yet."""
-        self.due[tick] = due = list[Any]()
-        self.env.timeout(tick - self.tick).callbacks.append(self._run_tick)
+            self.due[tick] = due = Due(tick)
+            self.env.timeout(tick - self.tick).callbacks.append(self._run_tick)
+        self.near[tick & NEAR] = due
         return due
 
     def ticks(self, seconds: float) -> int:
@@ -76,14 +92,19 @@ class Clock:
     def _run_tick(self, event: simpy.Event) -> None:
         self.tick = tick = int(self.env.now)
         self.now = tick * self.tick_seconds
-        entries = self.due[tick]
+        due = self.due[tick]
+        entries = due.entries
         each = iter(entries)  # which grow while they run, by what is due without delay
-        for action, a, b, c in zip(each, each, each, each, strict=True):
+        # Not strict: compiled code would make a tuple of each entry.
+        for action, a, b, c in zip(each, each, each, each):  # noqa: B905
             action(a, b, c)
+        if len(entries) % 4:
+            raise ValueError(f"tick {tick}: an entry has four parts")
         self.ran = entries
         del self.due[tick]
+        self.near[tick & NEAR] = NOTHING
         self.entries += len(entries) // 4
-        self.timers += self._timers_due.pop(tick, 0)
+        self.timers += due.timers
         for hook in self.after_tick:
             hook()
 

@@ -63,7 +63,7 @@ def refused(action):
 
 def gap():
     clock = Clock(0.001)
-    clock.open_tick(1).extend([print, None, None])  # an entry has four parts
+    clock.due_at(1).entries.extend([print, None, None])  # an entry has four parts
     clock.run()
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ASK_AGAIN_SECONDS: Final = 5.0
 RETURN_SECONDS: Final = 1.0  # in which all who were in the root come back to it: two tries
 NOBODY: Final = -1
+TURNED_AWAY: Final = m.TurnedAway(ASK_AGAIN_SECONDS)
 Joined: Final = m.Joined  # as a constant of this module it is found faster
 
 Waiting = tuple[Any, m.Arrive]  # what leads to an arrival, and what it said
@@ -96,7 +97,7 @@ class Admission:
             self.standbys[arrival.node] = link, arrival
             reply = m.Wait()
         else:
-            reply = m.TurnedAway(ASK_AGAIN_SECONDS)
+            reply = TURNED_AWAY
         reflector.reply(link, reply)
         if self.standbys and not self.alarms.watching:
             self.alarms.watch()
@@ -143,7 +144,7 @@ class Admission:
         child = next(self._turns, None)
         if child is None:
             self._turns = self.room.turns(self._quotas)
-            return m.TurnedAway(ASK_AGAIN_SECONDS)
+            return TURNED_AWAY
         return self._redirects[child]
 
     def _redirect(self, child: int) -> m.Redirect:

@@ -29,25 +29,28 @@ class Alarms:
 
     def watch(self) -> None:
         """Somebody is idle or stands by: see to it that what is late is noticed."""
-        reflector = self.door.reflector
-        if not reflector.live or not (self.door.room.idle or self.door.standbys):
-            return
-        due = self.door.room.due()
+        self._set(self._due())
+
+    def _due(self) -> float | None:
+        """When something is late, if somebody waits for it."""
+        door = self.door
+        waited_for = door.reflector.live and (door.room.idle or door.standbys)
+        return door.room.due() if waited_for else None
+
+    def _set(self, due: float | None) -> None:
         if due is not None:
-            self.watching = True
-            reflector.carrier.call_later(max(0.0, due - reflector.carrier.now), self._ring)
+            self.watching, carrier = True, self.door.reflector.carrier
+            carrier.call_later(max(0.0, due - carrier.now), self._ring)
 
     def _ring(self) -> None:
         self.watching = False
-        door, reflector = self.door, self.door.reflector
-        if not reflector.live or not (door.room.idle or door.standbys):
-            return
-        due = door.room.due()
-        if due is not None and due <= reflector.carrier.now:
+        door, due = self.door, self._due()
+        if due is not None and due <= door.reflector.carrier.now:
             if not door.room.idle:
                 door.call_standby()
-            reflector.order(m.Alarm())
-        self.watch()
+            door.reflector.order(m.Alarm())
+            due = self._due()
+        self._set(due)
 
     def look(self, when: float) -> None:
         """Have the model look then, if that is still what it wants."""
