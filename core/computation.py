@@ -128,8 +128,9 @@ class Computation(Model):
     def _finished(self, finished: m.Finished, now: float) -> None:
         node, numbers, slots, held = finished.node, finished.slots, self.slots, False
         were_open, pace = slots.remaining, slots.paces.get(node)
-        for i, output in zip(numbers, finished.outputs, strict=True):
-            held = slots.finish(i, node, output, now, finished.lost) or held
+        outputs, lost = finished.outputs, finished.lost
+        for nth, i in enumerate(numbers):
+            held = slots.finish(i, node, outputs[nth], now, lost) or held
         if (slots.backoffs and slots.backoffs.cancel(m.process_of(node))) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
         if not self.leaf:

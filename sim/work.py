@@ -17,14 +17,15 @@ from plugins.console import signals
 from plugins.console.tables import SECONDS_MAX
 from plugins.jobs.failing import is_local, overtime, told
 from plugins.jobs.loading import Job, cut
-from plugins.jobs.values import INT_MAX, INT_MIN, SCALARS, all_given, all_plain, given, plain
+from plugins.jobs.values import SCALARS, all_given, all_plain, given, plain
 from sim.clock import Clock
 
 if TYPE_CHECKING:
     from plugins.tracing.recorder import Recorder
 
 
-NEVER: Final = 2**62  # ticks
+NEVER: Final = 2**60  # ticks
+SMALL_MAX: Final = 2**60  # of integers, which compiled code compares fastest
 NOTHING_WORKS = "no function of the job works on this node"
 
 
@@ -51,7 +52,6 @@ class Work:
         self._piece_ticks = clock.ticks(piece_seconds)
         self._timeout = piece_timeout
         self._done = self._computed  # bound once: each call under way would keep one of its own
-        self.calls = {"prepare": 0, "compute": 0, "collect": 0}
         self.running = 0  # calls that have begun and not ended
         self.trace: Recorder | None = None
         self.slow: dict[Node, float] = {}  # nodes on which all takes so many times as long
@@ -145,10 +145,13 @@ class Work:
         table, cost = self.delay_ticks, self.job.cost
         if table is None and cost is None:
             return self._piece_ticks * len(command.slots)
-        partitions = [command.first + slot for slot in command.slots]
         if table is not None:
-            return sum([table[(node * 3 + partition) & self._mask] for partition in partitions])
+            ticks, drawn = 0, node * 3 + command.first
+            for slot in command.slots:
+                ticks += table[(drawn + slot) & self._mask]
+            return ticks
         assert cost is not None
+        partitions = [command.first + slot for slot in command.slots]
         pieces = zip(command.inputs, partitions, strict=True)
         return self.clock.ticks(sum([_seconds(cost(given(value), i)) for value, i in pieces]))
 
@@ -159,7 +162,6 @@ class Work:
         compute, partition = self.job.compute, command.first
         outputs: list[Value] = []
         slots, inputs = command.slots, command.inputs
-        self.calls["compute"] += len(slots)
         try:
             if self.broken:
                 self._require_whole(worker)
@@ -167,8 +169,8 @@ class Work:
                 value = inputs[nth]
                 own = value if type(value) in SCALARS else given(value)
                 output = compute(own, partition + slot)
-                whole = type(output) is int and INT_MIN <= output <= INT_MAX  # most are
-                outputs.append(output if whole else plain(output))
+                small = type(output) is int and -SMALL_MAX <= output <= SMALL_MAX  # most are
+                outputs.append(output if small else plain(output))
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is its result
             slot = slots[len(outputs)]
             worker.raised(command.session, slot, *self._told(error))
@@ -197,7 +199,6 @@ class Work:
         self.running -= 1
         if worker.state is GONE:
             return
-        self.calls["prepare"] += 1
         try:
             self._require_whole(worker)
             value, sizes = arguments
@@ -212,7 +213,6 @@ class Work:
         self.running -= 1
         if worker.state is GONE:
             return
-        self.calls["collect"] += 1
         try:
             self._require_whole(worker)
             output = plain(self.job.collect(all_given(outputs)))

@@ -75,7 +75,7 @@ class Host:
         if session in self.backups.facts:
             reflector.recovery.learn(self.backups.facts.pop(session))
         for link, arrival in self.waiting.pop(session, {}).values():
-            reflector.arrive(link, arrival)
+            reflector.admission.arrive(link, arrival)
 
     def unlock(self) -> None:
         """The root was opened anew by who does not know its key: all keys are others by now."""
@@ -88,7 +88,7 @@ class Host:
         reflector, kind = self.reflectors.get(session), type(call)
         if kind is Arrive and call.node == node and not call.observes:  # nearly all
             if reflector is not None:
-                return reflector.arrive(link, call)
+                return reflector.admission.arrive(link, call)
             return self.wait(link, session, call)
         if kind not in JUDGED:
             if kind is m.Leave:
@@ -109,7 +109,7 @@ class Host:
             elif kind is m.Key:
                 self.keys[node, call.session] = call.key
             elif reflector is not None:
-                reflector.arrive(link, call)
+                reflector.admission.arrive(link, call)
             else:
                 self.wait(link, session, call)
         return None

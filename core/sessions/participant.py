@@ -23,7 +23,8 @@ from core.sessions import states
 from core.sessions.chain import NOTHING, Seat, View
 from core.sessions.messages import Address, Place, Reply, Value
 
-Arrive: Final = m.Arrive  # as a constant of this module it is found faster
+Arrive: Final = m.Arrive  # as constants of this module they are found faster
+Redirect: Final = m.Redirect
 RETRY_SECONDS: Final = 0.5
 PAUSE_SECONDS_MAX: Final = 30.0
 YIELD_TRIES: Final = 20
@@ -107,9 +108,9 @@ class Participant(View):
         """The host of `place` answered this arrival."""
         if not self._expects(place):
             return
+        if type(reply) is Redirect:  # most are
+            return self._go(reply.place)
         match reply:
-            case m.Redirect():
-                self._go(reply.place)
             case m.Wait():
                 self.step(states.WAIT)
             case m.TurnedAway() if self.above is None:

@@ -86,7 +86,7 @@ class Recovery:
             else:
                 self.lacking.pop(state.epoch, None)
         if node not in reflector.members:
-            reflector.arrive(link, arrival)
+            reflector.admission.arrive(link, arrival)
 
     def restore(self, state: Session) -> None:
         """Begin with what another replica of this session knows."""
@@ -110,4 +110,4 @@ class Recovery:
         if unsent and unsent.past:
             self.known.pop(unsent.past.epoch, None)
             for waiting in [*self.reflector.admission.standbys.values()]:
-                self.reflector.arrive(*waiting)
+                self.reflector.admission.arrive(*waiting)

@@ -9,7 +9,6 @@ Rules it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.sessions import messages as m
@@ -30,8 +29,8 @@ class Reflector(Seat):
     """Gives every message of one session its place and time."""
 
     __slots__ = (
-        "_interior", "admission", "arrive", "carrier", "closed", "host", "key", "locked", "members",
-        "opener", "recovery", "repair", "session",
+        "_interior", "admission", "carrier", "closed", "host", "key", "locked", "members", "opener",
+        "recovery", "repair", "session",
     )  # fmt: skip
 
     def __init__(self, host: Host, opening: m.Open, opener: Node, carrier: Carrier) -> None:
@@ -49,7 +48,6 @@ class Reflector(Seat):
         self.recovery = Recovery(self)
         self.repair = Repair(self)
         self.admission = Admission(self, opening.again)
-        self.arrive: Callable[[Link, m.Arrive], None] = self.admission.arrive
 
     @property
     def model(self) -> Any:

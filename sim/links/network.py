@@ -69,6 +69,9 @@ class Network(Carrier):
         self.receive: Receive = self._queue if service_seconds else self.handle
         self.lines = lines  # those that fail put themselves in front
         self.port = self._port()
+        # What each message brings about, looked up but once.
+        self._answered, self._seated = Participant.answered, Participant.seated
+        self._on = Participant.on
         self.watch: Callable[[Reflector, Message], None] | None = None  # told what is ordered
         self.watch_openings: Callable[[View, m.Open], None] | None = None  # before they are sent
         self.watch_replies: list[Callable[[Host, Participant, Place, Reply], None]] = []
@@ -103,7 +106,7 @@ class Network(Carrier):
             self.trace.replied(self.clock.now, place.session, node, reply)
         for watch in self.watch_replies:
             watch(host, link, place, reply)
-        tick = self.lines.carry(host.address, node, (Participant.answered, link, place, reply))
+        tick = self.lines.carry(host.address, node, (self._answered, link, place, reply))
         if type(reply) is Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
@@ -125,7 +128,7 @@ class Network(Carrier):
         address = reflector.host.address
         for node, command in commands:
             link = members[node]
-            self.lines.carry(address, node, (Participant.on, link, reflector, command))
+            self.lines.carry(address, node, (self._on, link, reflector, command))
 
     def _note(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -173,7 +176,7 @@ class Network(Carrier):
         """Tell the newcomer what its joining brought; returns what is for others, if anything."""
         link = reflector.members[newcomer]
         own = [command for node, command in commands if node == newcomer]
-        entry = (Participant.seated, link, reflector, own)
+        entry = (self._seated, link, reflector, own)
         self.record.placed(newcomer, self.lines.carry(reflector.host.address, newcomer, entry))
         others = len(own) < len(commands)
         return [told for told in commands if told[0] != newcomer] if others else []

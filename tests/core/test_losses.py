@@ -157,7 +157,7 @@ def test_a_replica_that_was_asked_for_but_never_came_is_asked_of_the_next() -> N
     host = Host(0, carrier, Computation)  # type: ignore[arg-type]
     host.open(1, m.Open(ROOT, (2,), Shape.root(2, 2).plain()))
     reflector, past = host.reflectors["0"], m.Past("", (), (1,), 5)
-    reflector.arrive(2, m.Arrive(2, None, None, past))
+    reflector.admission.arrive(2, m.Arrive(2, None, None, past))
     reflector.lose(2)
-    reflector.arrive(3, m.Arrive(3, None, None, past))
+    reflector.admission.arrive(3, m.Arrive(3, None, None, past))
     assert carrier.replies == [(2, m.SendState()), (3, m.SendState())]

@@ -50,7 +50,7 @@ class Carrier:
 
 
 def arrive(reflector: Reflector, node: Node, past: m.Past | None = None) -> None:
-    reflector.arrive(node, m.Arrive(node, node, None, past))
+    reflector.admission.arrive(node, m.Arrive(node, node, None, past))
 
 
 def opened(opener: Node = 1) -> tuple[Host, Reflector, Carrier]:

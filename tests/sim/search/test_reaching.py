@@ -60,7 +60,7 @@ stragglers.py: if node is None or worker is None or i in slots.helpers: -> retur
 sessions/admission.py: if child not in self._redirects: -> self._locate(child)
 sessions/chain.py: if self.below: -> if self.above:
 sessions/chain.py: if self.lead is not None and self.lead.child == supply.child: -> the end
-sessions/recovery.py: for waiting in [*self.reflector.admission.standbys.values()]: -> self.reflector.arrive(*waiting)
+sessions/recovery.py: for waiting in [*self.reflector.admission.standbys.values()]: -> self.reflector.admission.arrive(*waiting)
 sessions/reflector.py: if self.closed: -> del self.members[node]
 
 # Taken within 3,000 seeds, each at least once
