@@ -128,9 +128,8 @@ class Computation(Model):
     def _finished(self, finished: m.Finished, now: float) -> None:
         node, numbers, slots, held = finished.node, finished.slots, self.slots, False
         were_open, pace = slots.remaining, slots.paces.get(node)
-        outputs, lost = finished.outputs, finished.lost
         for nth, i in enumerate(numbers):
-            held = slots.finish(i, node, outputs[nth], now, lost) or held
+            held = slots.finish(i, node, finished.outputs[nth], now, finished.lost) or held
         if (slots.backoffs and slots.backoffs.cancel(m.process_of(node))) or not self.leaf:
             self._employ_idle(now)  # those who helped with these slots are idle now
         if not self.leaf:

@@ -319,9 +319,9 @@ class Slots(Room):
         while anyone or left:
             if not anyone:
                 left = 0  # what is left of it belongs to slots that are done
-            anyone, i = False, -1
-            while (i := done.find(0, i + 1)) >= 0:
-                if workers[i] is None or (left and not quotas[i]):
+            anyone = False
+            for i, worker in enumerate(workers):
+                if worker is None or done[i] or (left and not quotas[i]):
                     continue
                 if left:
                     left -= 1

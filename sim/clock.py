@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import simpy
 
-Entry = tuple[Callable[[Any, Any, Any], None], Any, Any, Any]
+Function = Callable[[Any, Any, Any], None]
+Entry = tuple[Function, Any, Any, Any]
 NEAR: Final = (1 << 13) - 1  # the last bits of a tick, by which it is found without a search
 
 

@@ -141,7 +141,7 @@ class Work:
         draw = worker.node * 3 + len(worker.place.route) * 101 + kind
         return self.delay_ticks[draw & self._mask]
 
-    def _compute_ticks(self, node: Node, command: m.Compute) -> int:
+    def _compute_ticks(self, node: int, command: m.Compute) -> int:
         table, cost = self.delay_ticks, self.job.cost
         if table is None and cost is None:
             return self._piece_ticks * len(command.slots)

@@ -23,7 +23,12 @@ __all__ = [  # noqa: RUF022  in the order in which they stand here
     "Reply", "as_dict", "process_of",
 ]  # fmt: skip
 
-Node = int
+# Compiled, a node's number stays the object that it is: of an int many a use would make another.
+IS_COMPILED = False  # but in the eyes of mypyc (mypyc.ini)
+if IS_COMPILED:  # noqa: SIM108 - only so do type checkers choose
+    Node = Any
+else:
+    Node = int
 NODE_BITS = 20  # of a node's number, where those above are its process's
 ALONE_BELOW = 2**40  # a node of a lower number is a process of its own
 Address = Any  # what the transport connects to: plain data

@@ -41,11 +41,7 @@ class Way(Enum):
     DEEPER = auto()  # it is one for the view below
 
 
-OUTSIDE: Final = Way.OUTSIDE
-INTO_MINE: Final = Way.INTO_MINE
 FREE: Final = Way.FREE
-OCCUPIED: Final = Way.OCCUPIED
-DEEPER: Final = Way.DEEPER
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -150,9 +146,9 @@ class Participant(View):
         way = FREE if self.above is self.below is None else self._way(place)
         if way is FREE:
             self.enter(place)
-        elif way is OUTSIDE:
+        elif way is Way.OUTSIDE:
             self.step(states.SENT_OUTSIDE)
-        elif way is INTO_MINE:
+        elif way is Way.INTO_MINE:
             self.hops += 1
             if self.hops <= HOPS_MAX:
                 self.enter(self.place)  # that was said to the one it was before
@@ -160,7 +156,7 @@ class Participant(View):
                 assert self.above is not None
                 assert self.above.lead is not None
                 self.above.lead_on(self.above.lead)
-        elif way is DEEPER:
+        elif way is Way.DEEPER:
             below = self.below
             assert below is not None
             self.retire()
@@ -185,13 +181,13 @@ class Participant(View):
         above, below = self.above, self.living_below()
         if above is not None:
             if not above.place.leads_to(place.session):
-                return OUTSIDE
+                return Way.OUTSIDE
             inside = self.place.leads_to(place.session) and self.hops <= HOPS_MAX
             if inside and above.has(self.place.session):
-                return INTO_MINE
+                return Way.INTO_MINE
         if below is None or len(place.route) < len(below.place.route):
             return FREE
-        return OCCUPIED if below.takes_part and place == below.place else DEEPER
+        return Way.OCCUPIED if below.takes_part and place == below.place else Way.DEEPER
 
     def _root(self) -> Place:
         return Place(self.place.session.partition("-")[0], self.place.route[:1])

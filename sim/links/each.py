@@ -27,12 +27,12 @@ class EachNetwork(Network):
         replica.views[node] = link
         self.replicas[reflector, node] = replica
         # What it is a copy of travels to it now, so that it counts as a message.
-        self.lines.carry(reflector.host.address, node, (_nothing, None, reflector, None))
+        self.lines.carry(reflector.host.address, node, _nothing, None, reflector, None)
 
     def repair(self, reflector: Reflector, link: Participant, node: Node) -> None:
         snapshot = reflector.state.snapshot()
-        entry = (self._adopt, self.replicas[reflector, node], snapshot, None)
-        self.lines.carry(reflector.host.address, node, entry)
+        replica, address = self.replicas[reflector, node], reflector.host.address
+        self.lines.carry(address, node, self._adopt, replica, snapshot, None)
 
     def broadcast(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -41,7 +41,7 @@ class EachNetwork(Network):
         address, ordered = reflector.host.address, (reflector.state.seq, self.clock.now, message)
         for node in reflector.members:
             replica = self.replicas[reflector, node]
-            tick = self.lines.carry(address, node, (self._apply, replica, node, ordered))
+            tick = self.lines.carry(address, node, self._apply, replica, node, ordered)
             if type(message) is m.Joined and message.node == node:
                 self.record.placed(node, tick)
         if type(message) is m.Left:

@@ -20,7 +20,7 @@ import attrs
 
 from core import Host, Reflector, Replica
 from core.messages import Finished, Message, Node
-from sim.clock import Entry
+from sim.clock import Entry, Function
 from sim.faults.actions import Action
 from sim.links.lines import Lines
 from sim.links.network import NEVER, Network, connected
@@ -136,16 +136,17 @@ class FailingLines(Lines):
     def _happens(self, probability: float) -> bool:
         return probability > 0 and self._random.random() < probability
 
-    def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
-        """Send `entry`; returns the tick at which it arrives: NEVER, or now, if it does not."""
+    def carry(self, sender: Node, receiver: Node, action: Function, a: Any, b: Any, c: Any) -> int:
+        """Send it; returns the tick at which it arrives: NEVER, or now, if it does not."""
         network, now, pair = self.network, self.clock.tick, (sender, receiver)
-        closing = entry[0] == network.lose
+        entry: Entry = (action, a, b, c)
+        closing = action == network.lose
         if not network.alive[sender] and not closing:
             if sender == receiver:
                 self._asleep.setdefault(sender, []).append(entry)
             return now
         if sender == receiver:
-            return self.usual.carry(sender, receiver, entry)
+            return self.usual.carry(sender, receiver, *entry)
         if closing and not network.alive[receiver]:
             return NEVER
         if closing:
@@ -329,7 +330,7 @@ class FailingLines(Lines):
         network = self.network
         network.alive[node] = 1
         for entry in self._asleep.pop(node, ()):
-            self.usual.carry(node, node, entry)
+            self.usual.carry(node, node, *entry)
         if host is not None:
             network.hosts[node] = host
             for link in connected(host):

@@ -6,10 +6,12 @@ those that fail (`failing.py`), which put themselves in front of any.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mypy_extensions import mypyc_attr
 
 from core.messages import Node
-from sim.clock import NEAR, Clock, Entry
+from sim.clock import NEAR, Clock, Function
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -20,8 +22,8 @@ class Lines:
         self.clock = clock
         self.longest_ticks = longest_ticks  # that a message takes on any of them
 
-    def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
-        """Deliver `entry` when it has passed the line between the two; returns the tick."""
+    def carry(self, sender: int, receiver: int, action: Function, a: Any, b: Any, c: Any) -> int:
+        """Do that, with these, when it has passed the line between the two; returns the tick."""
         raise NotImplementedError
 
     def ticks(self, one: Node, other: Node) -> int:
@@ -40,7 +42,7 @@ class DrawnLines(Lines):
         self._table = table
         self._mask = len(table) - 1
 
-    def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
+    def carry(self, sender: int, receiver: int, action: Function, a: Any, b: Any, c: Any) -> int:
         clock = self.clock
         tick = clock.tick
         if sender != receiver:
@@ -48,7 +50,11 @@ class DrawnLines(Lines):
         due = clock.near[tick & NEAR]  # as in `Clock.due_at`: this is the way of most messages
         if due.tick != tick:
             due = clock.search(tick)
-        due.entries.extend(entry)
+        entries = due.entries
+        entries.append(action)
+        entries.append(a)
+        entries.append(b)
+        entries.append(c)
         return tick
 
     def ticks(self, one: Node, other: Node) -> int:

@@ -106,7 +106,7 @@ class Network(Carrier):
             self.trace.replied(self.clock.now, place.session, node, reply)
         for watch in self.watch_replies:
             watch(host, link, place, reply)
-        tick = self.lines.carry(host.address, node, (self._answered, link, place, reply))
+        tick = self.lines.carry(host.address, node, self._answered, link, place, reply)
         if type(reply) is Wait:
             self.record.connected(host)
             self.record.placed(node, tick)
@@ -128,7 +128,7 @@ class Network(Carrier):
         address = reflector.host.address
         for node, command in commands:
             link = members[node]
-            self.lines.carry(address, node, (self._on, link, reflector, command))
+            self.lines.carry(address, node, self._on, link, reflector, command)
 
     def _note(
         self, reflector: Reflector, message: Message, commands: list[tuple[Node, Command]]
@@ -176,8 +176,9 @@ class Network(Carrier):
         """Tell the newcomer what its joining brought; returns what is for others, if anything."""
         link = reflector.members[newcomer]
         own = [command for node, command in commands if node == newcomer]
-        entry = (self._seated, link, reflector, own)
-        self.record.placed(newcomer, self.lines.carry(reflector.host.address, newcomer, entry))
+        address = reflector.host.address
+        tick = self.lines.carry(address, newcomer, self._seated, link, reflector, own)
+        self.record.placed(newcomer, tick)
         others = len(own) < len(commands)
         return [told for told in commands if told[0] != newcomer] if others else []
 
@@ -220,14 +221,14 @@ class Network(Carrier):
         if host is not None:
             host.receive(worker, worker.node, place.session, call)
         elif worker.node == address and worker.state is not GONE:  # it was in its own queue
-            self.lines.carry(address, address, (self.handle, place, worker, call))
+            self.lines.carry(address, address, self.handle, place, worker, call)
         elif type(call) is Arrive:
             self._tell_loss(worker.node, address)
         return None
 
     def _tell_loss(self, node: Node, other: Node) -> None:
         """The connection between the two broke at the other's end: `node` notices in time."""
-        due = self.lines.carry(other, node, (self.lose, node, other, None))
+        due = self.lines.carry(other, node, self.lose, node, other, None)
         if due != NEVER:
             self.clock.count_timer(due)  # it is no message
 
@@ -328,8 +329,7 @@ class NetworkPort(JobPort):
 
     def send(self, view: View, place: Place, call: Call) -> None:
         network = self.network
-        entry = (network.receive, place, view, call)
-        network.lines.carry(view.node, place.route[-1], entry)
+        network.lines.carry(view.node, place.route[-1], network.receive, place, view, call)
 
     def open(self, view: View, opening: m.Open) -> None:
         if self.network.watch_openings is not None:

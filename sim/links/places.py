@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 from random import Random
+from typing import Any
 
 from core.messages import Node
-from sim.clock import Clock, Entry
+from sim.clock import Clock, Function
 from sim.links.lines import Lines
 from sim.measured.places import Places
 
@@ -30,9 +31,9 @@ class PlacedLines(Lines):
     def ticks(self, one: Node, other: Node) -> int:
         return self._ticks[self.places[one]][self.places[other]]
 
-    def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
+    def carry(self, sender: Node, receiver: Node, action: Function, a: Any, b: Any, c: Any) -> int:
         tick = self.clock.tick
         if sender != receiver:
             tick += self.ticks(sender, receiver)
-        self.clock.put(tick, entry)
+        self.clock.put(tick, (action, a, b, c))
         return tick

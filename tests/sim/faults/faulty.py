@@ -10,7 +10,7 @@ from core import messages as m
 from core.messages import Node
 from core.slots import Slots
 from sim import Report, World
-from sim.clock import Entry
+from sim.clock import Function
 from sim.links.lines import Lines
 from tests.sim.worlds import Log
 
@@ -157,11 +157,10 @@ class Traffic(Lines):
         self.arrived[worker.node, place.address].append(call)
         self._receive(place, worker, call)
 
-    def carry(self, sender: Node, receiver: Node, entry: Entry) -> int:
-        action, *arguments = entry
-        pair, what = (sender, receiver), arguments[2]
+    def carry(self, sender: Node, receiver: Node, action: Function, a: Any, b: Any, c: Any) -> int:
+        pair, what, carried = (sender, receiver), c, action
         if action == self._lose:
-            return self._lines.carry(sender, receiver, entry)
+            return self._lines.carry(sender, receiver, action, a, b, c)
         if action != self.receive:
             what = object()
 
@@ -169,9 +168,9 @@ class Traffic(Lines):
                 self.arrived[pair].append(what)
                 action(a, b, c)
 
-            entry = (arriving, *arguments)
+            carried = arriving
         self.sent[pair].append(what)
-        due = self._lines.carry(sender, receiver, entry)
+        due = self._lines.carry(sender, receiver, carried, a, b, c)
         self.took[pair].add(due - self.clock.tick)
         return due
 

@@ -54,9 +54,9 @@ def test_messages_take_as_long_as_it_is_between_the_places(here: Path) -> None:
     drawn = PlacedLines(Clock(TICK), places.read("file.csv"), 40, "3/places")
     lines, nothing = world.network.lines, (lambda a, b, c: None, None, None, None)
     for one in range(41):
-        assert lines.carry(one, one, nothing) == 0
+        assert lines.carry(one, one, *nothing) == 0
         for other in range(one):
-            assert lines.carry(one, other, nothing) == drawn.ticks(one, other)
+            assert lines.carry(one, other, *nothing) == drawn.ticks(one, other)
             assert lines.ticks(one, other) == drawn.ticks(one, other)
     assert world.run().result == 40
 

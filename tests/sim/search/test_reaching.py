@@ -65,8 +65,8 @@ sessions/reflector.py: if self.closed: -> del self.members[node]
 
 # Taken within 3,000 seeds, each at least once
 computation.py: if one_at_a_time or not slots.holds(node): -> slots.claimed = True
-sessions/participant.py: elif way is OUTSIDE: -> self.step(states.SENT_OUTSIDE)
-sessions/participant.py: if not above.place.leads_to(place.session): -> return OUTSIDE
+sessions/participant.py: elif way is Way.OUTSIDE: -> self.step(states.SENT_OUTSIDE)
+sessions/participant.py: if not above.place.leads_to(place.session): -> return Way.OUTSIDE
 sessions/participant.py: if self.address is not None and place.leads_to(reply.session): -> the end
 sessions/participant.py: if self.below.state is states.LEADING and self.hops > YIELD_TRIES: -> self.hops = 0
 stragglers.py: if other is None: -> slots.rest(node)  # behind the other one, whose turn comes when it is late again
