@@ -46,6 +46,7 @@ class Work:
         piece_timeout: float | None = None,
     ) -> None:
         self.job = job.synchronous()
+        self._function = self.job.compute
         self.clock = clock
         self.delay_ticks = delay_ticks
         self._mask = len(delay_ticks or [0]) - 1
@@ -142,15 +143,15 @@ class Work:
         return self.delay_ticks[draw & self._mask]
 
     def _compute_ticks(self, node: int, command: m.Compute) -> int:
-        table, cost = self.delay_ticks, self.job.cost
-        if table is None and cost is None:
-            return self._piece_ticks * len(command.slots)
+        table = self.delay_ticks
         if table is not None:
             ticks, drawn = 0, node * 3 + command.first
             for slot in command.slots:
                 ticks += table[(drawn + slot) & self._mask]
             return ticks
-        assert cost is not None
+        cost = self.job.cost
+        if cost is None:
+            return self._piece_ticks * len(command.slots)
         partitions = [command.first + slot for slot in command.slots]
         pieces = zip(command.inputs, partitions, strict=True)
         return self.clock.ticks(sum([_seconds(cost(given(value), i)) for value, i in pieces]))
@@ -159,7 +160,7 @@ class Work:
         self.running -= 1
         if worker.state is GONE:
             return
-        compute, partition = self.job.compute, command.first
+        compute, partition = self._function, command.first
         outputs: list[Value] = []
         slots, inputs = command.slots, command.inputs
         try:

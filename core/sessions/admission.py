@@ -141,11 +141,10 @@ class Admission:
     # -- sent on ---------------------------------------------------------------------------
 
     def _turn(self) -> Reply:
-        child = next(self._turns, None)
-        if child is None:
-            self._turns = self.room.turns(self._quotas)
-            return TURNED_AWAY
-        return self._redirects[child]
+        for child in self._turns:
+            return self._redirects[child]
+        self._turns = self.room.turns(self._quotas)
+        return TURNED_AWAY
 
     def _redirect(self, child: int) -> m.Redirect:
         """Where that child session is, which somebody holds."""

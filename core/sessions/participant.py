@@ -232,6 +232,7 @@ class Participant(View):
             return
         self.step(states.SEAT)
         self.seat, self.hops = seat, 0
+        self.place = seat.place if seat.place == self.place else self.place  # one is found faster
         unacknowledged = self.unacknowledged
         for command in commands:
             self.on(seat, command)

@@ -209,14 +209,13 @@ class Network(Carrier):
     def handle(self, place: Place, worker: Participant, call: Call) -> None:
         """The host at `place` does with a call what is to be done."""
         seat = worker.seat
+        if type(call) is Finished and type(seat) is Reflector:
+            here = place is seat.place or (
+                seat.session == place.session and seat.host.address == place.route[-1]
+            )
+            if here:  # most; the rest find their way
+                return seat.receive(worker, worker.node, call)
         address = place.route[-1]
-        if (
-            type(call) is Finished
-            and type(seat) is Reflector
-            and seat.session == place.session
-            and seat.host.address == address
-        ):
-            return seat.receive(worker, worker.node, call)  # most; the rest find their way
         host = self.hosts.get(address) or self.host(address)
         if host is not None:
             host.receive(worker, worker.node, place.session, call)
