@@ -46,7 +46,9 @@ class Clock:
 
     def at(self, tick: int, entry: Entry) -> None:
         """Run `entry`, a timer, at `tick`; at the present one, after what is due there already."""
-        due = self.due_at(tick)
+        due = self.near[tick & NEAR]
+        if due.tick != tick:
+            due = self.search(tick)
         due.timers += 1
         due.entries.extend(entry)
 

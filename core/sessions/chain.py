@@ -106,7 +106,7 @@ class View:
 
     def at(self, place: Place) -> bool:
         """Whether this view is, or asked to be, in that very incarnation of a session."""
-        return place == self.place or place.is_at(self.place)
+        return place.is_at(self.place)
 
     def hand_up(self, outcome: Any, spent: bool = False) -> None:
         """Say the outcome of this session in its parent, now or when that is led there anew.

@@ -130,7 +130,7 @@ class Participant(View):
 
     def _expects(self, place: Place) -> bool:
         """Whether what comes from there is for this view: it may have gone elsewhere meanwhile."""
-        return (place is self.place or self.at(place)) and self.state is not states.GONE
+        return (place == self.place or self.at(place)) and self.state is not states.GONE
 
     def retry(self, place: Place) -> None:
         """The time for which this view was to pause is over."""
