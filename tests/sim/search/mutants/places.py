@@ -68,8 +68,8 @@ MUTANTS = (
     Mutant(
         "one of several incarnations of a session is taken for the other",
         Participant.at,
-        "and place.route[-1] == here.route[-1]",
-        "",
+        "place.is_at(self.place)",
+        "place.session == self.place.session",
         84,
         (MEMBERSHIP, ENDS),
     ),
