@@ -3,6 +3,7 @@
 Rules it keeps:
 - What this process is to the job is made for it, and is gone when it ends. The nodes stay.
 - It ends with its outcome, when it is cancelled, or when nobody who is there computes it.
+- Whatever goes wrong here with one job is its failure: the fleet and its other jobs go on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from core import Shape
 from core import messages as m
 from plugins.console.telling import Lost
 from plugins.fanout import choose_fanout
-from plugins.jobs.values import plain
+from plugins.jobs.failing import summary
+from plugins.jobs.values import given, plain
 from transports.command.opening import accepted, opened_root
 from transports.command.status import nodes_connected
 from transports.command.wanted import JobOptions, ServeOptions
@@ -56,24 +58,28 @@ class JobRoot:
 
     async def run(self, desk: Desk) -> wire.Outcome:
         """Returns what came of it; those who watch are told how far it is."""
-        job = self.job
         try:
-            work = _work(job.spec)
-            allow, reserve = allowed(self._options), self._station.reserve
-            with self._loading:
-                chosen = await described(work.job, work.parts, allow, reserve)
-            if self._loading.cancelled_caught:
-                return cancelled(job)
-            with Blobs() as blobs:
-                async with trio.open_nursery() as nursery:
-                    process = self._process(nursery, blobs)
-                    shape = self._shape(work)
-                    opened_root(process, work, chosen, shape, by_path=self._options.any_job)
-                    why = await self._watched(process, shape, desk)
-                    outcome = self._outcome(process, why)
-                    nursery.cancel_scope.cancel()
-        except (ValueError, BlobError, OSError) as error:  # it does not load, say
-            return failed(job, str(error))
+            return await self._computed(desk)
+        except Exception as error:  # noqa: BLE001  it does not load, say, or there is no room
+            why = _why(error)
+            event(logging.WARNING, "job_not_computed", number=self.job.number, reason=why)
+            return failed(self.job, why)
+
+    async def _computed(self, desk: Desk) -> wire.Outcome:
+        job, work = self.job, _work(self.job.spec)
+        allow, reserve = allowed(self._options), self._station.reserve
+        with self._loading:
+            chosen = await described(work.job, work.parts, allow, reserve)
+        if self._loading.cancelled_caught:
+            return cancelled(job)
+        with Blobs() as blobs:
+            async with trio.open_nursery() as nursery:
+                process = self._process(nursery, blobs)
+                shape = self._shape(work)
+                opened_root(process, work, chosen, shape, by_path=self._options.any_job)
+                why = await self._watched(process, shape, desk)
+                outcome = self._outcome(process, why)
+                nursery.cancel_scope.cancel()
         return outcome
 
     def hear(self) -> None:
@@ -173,7 +179,7 @@ def _work(spec: wire.Spec) -> JobOptions:
     """The same as a command says it. Raises ValueError for what no command would take."""
     return JobOptions(
         job=spec.job,
-        input=spec.input,
+        input=given(spec.input),
         partitions=spec.partitions,
         fanout=spec.fanout,
         delay=spec.delay,
@@ -182,3 +188,11 @@ def _work(spec: wire.Spec) -> JobOptions:
         keep_going=spec.keep_going,
         **{part: name for part, name in spec.parts.items() if part in installed.PARTS},
     )
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in one line."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    is_told = isinstance(error, ValueError | ImportError | BlobError | OSError) and str(error)
+    return str(error) if is_told else summary(error)

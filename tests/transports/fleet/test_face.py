@@ -151,6 +151,12 @@ def test_a_large_input_and_a_large_result_travel(fleet: Fleet, job: Path) -> Non
         fleet.submit(job, 16 * large)
 
 
+def test_an_array_travels(fleet: Fleet, job: Path) -> None:
+    numpy = pytest.importorskip("numpy")
+    (found,) = fleet.run(job, input=numpy.arange(3), partitions=1)
+    assert (type(found), found.tolist()) == (numpy.ndarray, [0, 1, 2])
+
+
 def test_a_job_is_found_by_its_number(fleet: Fleet) -> None:
     number = fleet.submit(PRIMES, 100).number
     assert fleet.job(number).result(SECONDS) == 25
