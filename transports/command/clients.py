@@ -208,7 +208,8 @@ def _line(row: dict[str, Any], now: float) -> str:
         how_far = f"{row['accepted']:,} of {row['partitions']:,} partitions"
     began, ended = row["started"], row["ended"]
     took = "" if began is None else duration(max(0.0, (ended or now) - began))
-    name = row["job"] if len(row["job"]) <= JOB_WIDTH else f"...{row['job'][3 - JOB_WIDTH :]}"
+    name = row["job"] if row["job"].isprintable() else ascii(row["job"])[1:-1]
+    name = name if len(name) <= JOB_WIDTH else f"...{name[3 - JOB_WIDTH :]}"
     columns = f"{row['number']:>6}  {name:<{JOB_WIDTH}}  {row['state']:<10} {took:>10}  {how_far}"
     return columns.rstrip()
 

@@ -18,7 +18,7 @@ from core import Shape
 from core import messages as m
 from plugins.console.telling import Lost
 from plugins.fanout import choose_fanout
-from plugins.jobs.failing import summary
+from plugins.jobs.failing import shortened, summary
 from plugins.jobs.values import given, plain
 from transports.command.opening import accepted, opened_root
 from transports.command.status import nodes_connected
@@ -60,10 +60,12 @@ class JobRoot:
         """Returns what came of it; those who watch are told how far it is."""
         try:
             return await self._computed(desk)
-        except Exception as error:  # noqa: BLE001  it does not load, say, or there is no room
-            why = _why(error)
-            event(logging.WARNING, "job_not_computed", number=self.job.number, reason=why)
-            return failed(self.job, why)
+        except Exception as group:  # noqa: BLE001  it does not load, say, or there is no room
+            error = _the_one(group)
+            known = isinstance(error, ValueError | ImportError | BlobError | OSError)
+            if not known:
+                event(logging.ERROR, "job_not_computed", number=self.job.number, reason=error)
+            return failed(self.job, shortened(str(error)) if known else summary(error))
 
     async def _computed(self, desk: Desk) -> wire.Outcome:
         job, work = self.job, _work(self.job.spec)
@@ -190,9 +192,8 @@ def _work(spec: wire.Spec) -> JobOptions:
     )
 
 
-def _why(error: Exception) -> str:
-    """What went wrong, in one line."""
+def _the_one(error: Exception) -> Exception:
+    """What is in a group of one."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    is_told = isinstance(error, ValueError | ImportError | BlobError | OSError) and str(error)
-    return str(error) if is_told else summary(error)
+    return error

@@ -40,6 +40,7 @@ from transports.work import jobs as installed
 from transports.work.warm import Warm
 
 WARM_MAX = 2  # computing processes that have loaded a job are kept
+NAME_LENGTH_MAX = 4096  # characters, as a path has at most: many are told of it
 MEMBERS_MAX = 1000  # processes with nodes
 FULL_SECONDS = 60.0
 HALTED: Final = m.Failure("0", None, "the fleet has ended")
@@ -159,6 +160,8 @@ class Serving:
     def _check(self, spec: wire.Spec) -> None:
         """Raises ValueError for what cannot be computed here, as far as that is seen at once."""
         for name in (spec.job, *spec.parts.values()):
+            if len(name) > NAME_LENGTH_MAX:
+                raise ValueError(f"a job's name of {len(name):,} characters: rename it")
             installed.allowed(installed.place(name), allowed(self.options))
         if unknown := spec.parts.keys() - {*installed.PARTS}:
             raise ValueError(f"a job has no part {min(unknown)!r:.80}")

@@ -17,6 +17,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import operator
 import secrets
 import sys
 import time
@@ -50,6 +51,7 @@ from transports.fleet.own import NotStarted, Own
 from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.connection import ConnectError
+from transports.net.figures import TREE_MAX
 from transports.net.security import Security
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
@@ -357,7 +359,9 @@ class Fleet:
 
     def job(self, number: int) -> Job:
         """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost."""
-        watched = self._line.watched(number)
+        if not 0 <= operator.index(number) <= TREE_MAX:
+            raise JobUnknown(f"there is no job {number}: none has such a number")
+        watched = self._line.watched(operator.index(number))
         job = Job(self, watched)
         if watched.outcome.done() and job._outcome(None).state == "unknown":
             job.result()

@@ -109,7 +109,7 @@ class Portal:
             self._stop.set()
 
     def _launch(self, what: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
-        if not self._stop.is_set():
+        with suppress(RuntimeError):  # it is over already: who waits is told so at the end
             self._nursery.start_soon(what, *arguments)
 
     async def _answer(

@@ -157,11 +157,21 @@ def test_an_array_travels(fleet: Fleet, job: Path) -> None:
     assert (type(found), found.tolist()) == (numpy.ndarray, [0, 1, 2])
 
 
+def test_a_name_without_end_is_refused(fleet: Fleet) -> None:
+    with pytest.raises(Refused, match="a job's name of 10,000,000 characters: rename it"):
+        fleet.submit("x" * 10**7)
+    assert fleet.run(PRIMES, 100) == 25
+
+
 def test_a_job_is_found_by_its_number(fleet: Fleet) -> None:
     number = fleet.submit(PRIMES, 100).number
     assert fleet.job(number).result(SECONDS) == 25
     with pytest.raises(JobUnknown, match=f"there is no job {number + 1}"):
         fleet.job(number + 1)
+    for odd in (-1, 10**9, 10**30):
+        with pytest.raises(JobUnknown, match=f"there is no job {odd}: none has such a number"):
+            fleet.job(odd)
+    assert fleet.run(PRIMES, 100) == 25  # the others go on
 
 
 @pytest.mark.parametrize(
