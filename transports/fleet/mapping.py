@@ -14,12 +14,14 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice, pairwise
 from typing import Any, Protocol
 
 import attrs
 
 from transports.fleet.calling import Done, Raised, packed, packed_setup
+from transports.fleet.errors import FleetLost
 
 JOB = "transports.fleet.calling"
 CHUNK_SECONDS_MIN, CHUNK_SECONDS = 0.02, 0.1
@@ -71,9 +73,11 @@ class _Window:
 
 
 class Mapped(Iterator[Any]):
-    """The results, in order. `close` cancels what is under way.
+    """The results, in order. `close` cancels what is under way. What the iterables raise is raised
+    behind the results of what they gave before.
 
-    Raises TypeError for a function that cannot be pickled, or is too large.
+    Raises TypeError for a function that cannot be pickled, or is too large, and where there are no
+    iterables; ValueError for chunks that cannot be.
     """
 
     def __init__(
@@ -85,10 +89,15 @@ class Mapped(Iterator[Any]):
         goes_on: bool,
         chunk: int | None,
     ) -> None:
+        if not iterables:
+            raise TypeError("there is nothing to call it for: give an iterable")
+        if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
+            raise ValueError(f"chunk must be a whole number, 1 or more, not {chunk!r}")
         self._submit = submit
         self._setup = setup_of(function, None, goes_on)
         self._goes_on = goes_on
-        self._items = zip(*iterables, strict=False)  # until the shortest ends, as the builtin
+        self._error: Exception | None = None  # of the iterables, which have ended with it
+        self._items = self._given(zip(*iterables, strict=False))  # until the shortest ends
         self._left = least_length(iterables)
         self._nodes = nodes or NODES
         self._chunk = chunk
@@ -96,7 +105,11 @@ class Mapped(Iterator[Any]):
         self._windows: deque[_Window] = deque()
         self._results: deque[Any] = deque()
         self._index = 0  # of the item whose result is next
-        self._fill()
+        try:
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -104,9 +117,15 @@ class Mapped(Iterator[Any]):
     def __next__(self) -> Any:
         while not self._results:
             if not self._windows:
-                raise StopIteration
-            self._take(self._windows.popleft())
-            self._fill()
+                error, self._error = self._error, None
+                raise error or StopIteration
+            try:
+                self._take(self._windows[0])  # if that is interrupted it can be asked for again
+                self._windows.popleft()
+                self._fill()
+            except Exception:
+                self.close()
+                raise
         result = self._results.popleft()
         self._index += 1
         if not isinstance(result, Raised):
@@ -119,11 +138,19 @@ class Mapped(Iterator[Any]):
 
     def close(self) -> None:
         """Nothing more is wanted."""
-        self._items, windows = iter(()), [*self._windows]  # type: ignore[assignment]
+        self._items, windows = iter(()), [*self._windows]
+        self._error = None
         self._windows.clear()
         self._results.clear()
-        for window in windows:
-            window.job.cancel()
+        with suppress(FleetLost):
+            for window in windows:
+                window.job.cancel()
+
+    def _given(self, items: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from items
+        except Exception as error:  # noqa: BLE001  it is for whoever takes the results
+            self._error = error
 
     # -- windows ---------------------------------------------------------------------------
 
