@@ -10,18 +10,25 @@ told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.
 
 from __future__ import annotations
 
+import importlib
+import os
 import pickle
+import secrets
+import site
 import sys
+import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import attrs
 import cloudpickle  # type: ignore[import-untyped]
 
 from plugins.jobs.failing import is_local
+
+OURS = ("core", "plugins", "sim", "transports")
 
 
 @attrs.frozen
@@ -61,13 +68,15 @@ def packed_setup(
 ) -> bytes:
     """Of a function of this program. In two steps: the path is needed before the rest is read."""
     path = tuple(sys.path)
-    return pickle.dumps((path, packed(Setup(function, reduce, goes_on, path))))
+    setup = packed(Setup(function, reduce, goes_on, path))
+    return pickle.dumps((secrets.token_bytes(8), path, setup))  # no two are alike
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _setup(data: bytes) -> Setup:
-    path, rest = pickle.loads(data)  # noqa: S301  it is what this job is for
-    sys.path += [place for place in path if place not in sys.path]
+    _, path, rest = pickle.loads(data)  # noqa: S301  it is what this job is for
+    _forget_program()
+    sys.path[:] = [*_path(), *(place for place in path if place not in _path())]
     found: Setup = pickle.loads(rest)  # noqa: S301
     return found
 
@@ -76,6 +85,37 @@ def run_packed(call: bytes) -> Any:
     """Make that call: a function, its arguments and named ones, pickled."""
     function, arguments, named = pickle.loads(call)  # noqa: S301
     return function(*arguments, **named)
+
+
+@cache
+def _path() -> list[str]:
+    """Where modules are found before any program has said where it finds its own."""
+    return [*sys.path]
+
+
+@cache
+def _before() -> set[str]:
+    """What is loaded before any program has something loaded."""
+    return {*sys.modules}
+
+
+def _forget_program() -> None:
+    """Forget what was loaded for another program, or before it was edited: the next function may
+    be of modules with the same names. What is installed stays."""
+    for name in sys.modules.keys() - _before():
+        file = getattr(sys.modules.get(name), "__file__", None) or ""
+        ours = name.partition(".")[0] in OURS
+        if file.endswith(".py") and not ours and not file.startswith(_installed()):
+            sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    """Folders in which nobody edits a program."""
+    places = sysconfig.get_paths()
+    named = [places[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return tuple(f"{place}{os.sep}" for place in [*named, *site.getsitepackages()])
 
 
 # -- the job -------------------------------------------------------------------------------

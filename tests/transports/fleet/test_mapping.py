@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import pickle
 import threading
@@ -14,6 +15,7 @@ import pytest
 from transports.fleet import calling
 from transports.fleet.calling import Done, Raised, packed, packed_setup
 from transports.fleet.face import Fleet
+from transports.fleet.fitting import TooLarge
 from transports.fleet.mapping import (
     CHUNKS_A_NODE,
     FUNCTION_BYTES_MAX,
@@ -123,6 +125,26 @@ def test_an_exception_is_raised_where_its_result_is_taken(fleet: Fleet) -> None:
     assert next(results, None) is None
 
 
+def test_what_an_iterable_raises_comes_behind_the_results_before_it(fleet: Fleet) -> None:
+    def some() -> Iterator[int]:
+        yield from range(20)
+        raise KeyError("no more")
+
+    found = []
+    mapped = fleet.map(square, some())
+    with pytest.raises(KeyError, match="no more"):
+        for one in mapped:
+            found.append(one)
+    assert next(mapped, None) is None
+    assert found == [number * number for number in range(20)]
+
+
+def test_what_does_not_fit_leaves_nothing_behind(fleet: Fleet) -> None:
+    with pytest.raises(TooLarge):
+        fleet.map(len, ["x", *["x" * 2**25] * 99])
+    assert not [row for row in fleet.jobs() if row["state"] in ("queued", "running")]
+
+
 def test_exceptions_may_be_results(fleet: Fleet) -> None:
     found = list(fleet.map(raising, range(20), return_exceptions=True))
     assert [type(one).__name__ for one in found if not isinstance(one, int)] == [
@@ -148,6 +170,25 @@ def test_a_module_of_the_program_is_found(fleet: Fleet, tmp_path: Path, monkeypa
     import helper_of_a_program  # type: ignore[import-not-found]
 
     assert list(fleet.map(helper_of_a_program.twice, [1, 2])) == [2, 4]
+
+
+def test_a_module_that_was_edited_is_loaded_anew(
+    fleet: Fleet, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "edited_for_tests.py"
+    path.write_text("def f(x): return 1\n")
+    module = importlib.import_module("edited_for_tests")
+    assert [*fleet.map(module.f, range(9))] == [1] * 9
+    path.write_text("def f(x): return 22\n")
+    assert [*fleet.map(importlib.reload(module).f, range(9))] == [22] * 9
+
+
+def test_there_is_a_chunk_and_something_to_call_it_for(fleet: Fleet) -> None:
+    with pytest.raises(ValueError, match="chunk must be a whole number, 1 or more, not 0"):
+        fleet.map(square, range(9), chunk=0)
+    with pytest.raises(TypeError, match="there is nothing to call it for: give an iterable"):
+        fleet.map(square)
 
 
 def test_what_cannot_travel_is_said_at_once(fleet: Fleet) -> None:
