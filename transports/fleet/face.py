@@ -46,7 +46,7 @@ from transports.fleet.errors import (
     JobUnknown,
     Refused,
 )
-from transports.fleet.line import Heard, Line, Watched
+from transports.fleet.line import FORKED, Heard, Line, Watched
 from transports.fleet.own import NotStarted, Own
 from transports.fleet.telling import progress_line
 from transports.net import wire
@@ -120,7 +120,7 @@ class Job:
     def progress(self) -> Progress:
         """How far it is by now. Raises FleetLost."""
         watched = self._watched
-        if watched.outcome.done() or watched.latest is None:
+        if watched.outcome.done() or watched.latest is None or not self._fleet._line.is_here():
             outcome = self._outcome(None)
             counts = outcome.nodes, outcome.partitions, outcome.accepted
             return Progress(outcome.state, 0, *counts)
@@ -138,6 +138,8 @@ class Job:
         self._watched.outcome.add_done_callback(lambda _: call())
 
     def _outcome(self, timeout: float | None) -> wire.Outcome:
+        if not (self._watched.outcome.done() or self._fleet._line.is_here()):
+            raise FleetLost(FORKED)
         try:
             return self._watched.outcome.result(timeout)
         except FleetLost as error:

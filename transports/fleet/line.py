@@ -25,6 +25,9 @@ from transports.net.security import Security
 T = TypeVar("T")
 Heard = Callable[[int, Value], None]  # of a partition, and what came of it
 
+CLOSED = "the fleet is closed"
+FORKED = "the fleet is that of another process, which was forked: connect to it anew from here"
+
 
 @attrs.define(eq=False)
 class Watched:
@@ -103,7 +106,11 @@ class Line:
         try:
             return self._portal.call(what, *arguments)
         except Closed:
-            raise FleetLost("the fleet is closed") from None
+            raise FleetLost(CLOSED if self.is_here() else FORKED) from None
+
+    def is_here(self) -> bool:
+        """Whether it can be used: not in a process that was forked from the one that has it."""
+        return self._portal.is_here()
 
     # -- in its own thread -----------------------------------------------------------------
 
@@ -130,7 +137,7 @@ class Line:
         return watched
 
     async def _watch(self, watched: Watched) -> None:
-        lost = FleetLost("the fleet is closed")
+        lost = FleetLost(CLOSED)
         try:
             number = watched.number
             async with aclosing(self._client.watch(number, number in self._heard)) as news:

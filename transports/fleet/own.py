@@ -5,7 +5,8 @@ Rules it keeps:
   for it and known to it and to this process alone.
 - It computes any job that is installed here, as who submits and who computes are the same user. It
   finds modules where this process finds them.
-- Ctrl-C is for this process. That one ends when its standard input does, however this one ended.
+- Ctrl-C is for this process. That one ends when its standard input does, however this one ended;
+  a process that was forked from this one does not keep it open.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import secrets
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,6 +46,7 @@ class Own:
             )
         except OSError as error:
             raise NotStarted(f"the fleet cannot be started: {error.strerror or error}") from error
+        _ALL.add(self)
         try:
             self.address = self._where()
         except BaseException:
@@ -64,6 +67,12 @@ class Own:
                 f"the fleet could not be started, exit code {code}: standard error says why"
             ) from None
 
+    def part(self) -> None:
+        """In a process that was forked: this is none of its own."""
+        assert self._root.stdin is not None
+        with suppress(OSError):
+            self._root.stdin.close()
+
     def close(self) -> None:
         """It is not needed any more; wait until it has ended."""
         assert self._root.stdin is not None
@@ -74,6 +83,17 @@ class Own:
         except subprocess.TimeoutExpired:
             self._root.kill()  # its bots end with it
             self._root.wait()
+
+
+_ALL: weakref.WeakSet[Own] = weakref.WeakSet()
+
+
+def _part_with_all() -> None:
+    for own in list(_ALL):
+        own.part()
+
+
+os.register_at_fork(after_in_child=_part_with_all)
 
 
 def _command(nodes: int, processes: int | None) -> list[str]:

@@ -4,12 +4,13 @@ Jupyter has, or none, and ask from any thread.
 Rules it keeps:
 - Whoever asks waits for the answer in its own thread, where Ctrl-C ends the waiting, and what was
   asked with it.
-- When the thread is over, whoever still waits is told so.
+- When the thread is over, whoever still waits is told so. In a process that was forked it is.
 - It does not keep the program from ending.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -38,6 +39,7 @@ class Portal:
         self._open: set[Future[Any]] = set()  # answers that are waited for
         self._closed = False
         self._lock = threading.Lock()  # of these two
+        self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self._thread.start()
         self._ready.result()
@@ -51,6 +53,10 @@ class Portal:
         except BaseException:
             self._soon(scope.cancel)  # of no use if it is over; the caller was interrupted if not
             raise
+
+    def is_here(self) -> bool:
+        """Whether this is the process with that thread: one that was forked has none."""
+        return os.getpid() == self._pid
 
     @property
     def nursery(self) -> trio.Nursery:
@@ -71,6 +77,8 @@ class Portal:
     def _begin(
         self, what: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]
     ) -> tuple[Future[Any], trio.CancelScope]:
+        if not self.is_here():
+            raise Closed
         answer: Future[Any] = Future()
         scope = trio.CancelScope()
         with self._lock:
@@ -82,6 +90,8 @@ class Portal:
 
     def _soon(self, what: Callable[..., object], *arguments: Any) -> None:
         """Do it there, unless that is over."""
+        if not self.is_here():
+            return
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(what, *arguments)
 
@@ -90,6 +100,10 @@ class Portal:
     def _run(self) -> None:
         try:
             trio.run(self._serve)
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)  # for whoever has made it
         finally:
             with self._lock:
                 self._closed = True

@@ -318,6 +318,38 @@ def test_a_fleet_whose_root_dies_is_lost(job: Path, sleeping: Path) -> None:
             fleet.submit(PRIMES)
 
 
+def test_a_process_that_was_forked_has_no_part_in_it(job: Path, sleeping: Path) -> None:
+    with Fleet(nodes=2, processes=1) as fleet:
+        over, waiting = fleet.submit(job, 1), fleet.submit(sleeping)
+        over.result(SECONDS)
+        pid = os.fork()
+        if pid == 0:  # pragma: no cover
+            os._exit(_forked(fleet, over, waiting))
+        assert os.waitpid(pid, 0)[1] == 0
+        pid = os.fork()
+        if pid == 0:  # pragma: no cover
+            signal.pause()
+        root = fleet._own._root if fleet._own else None
+    assert root is not None
+    assert root.returncode == 0  # it has ended by itself
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def _forked(fleet: Fleet, over: transports.Job, waiting: transports.Job) -> int:
+    asked = (fleet.jobs, waiting.result, waiting.progress, waiting.cancel)
+    for what in asked:
+        try:
+            what()
+        except FleetLost as error:
+            if "of another process" not in str(error):
+                return 1
+        else:
+            return 2
+    fleet.close()
+    return 0 if over.result() == [1, 1] else 3
+
+
 def test_a_fleet_that_nobody_holds_ends() -> None:
     fleet = Fleet(nodes=1)
     assert fleet._own

@@ -106,3 +106,12 @@ def test_a_fault_there_is_told_to_all_who_wait() -> None:
     with pytest.raises(Closed):
         portal.call(wait)
     portal.close()
+
+
+def test_where_it_cannot_begin_that_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(trio, "run", full)
+    with pytest.raises(OSError, match="too many open files"):
+        Portal()
