@@ -4,6 +4,8 @@ Rules it keeps:
 - It is given the next calls before it has done with those before, so that it never waits. What it
   has not begun can be taken back at any time; should it have begun at that very moment, what comes
   of it is not listened to.
+- No two calls of this process have the same number. So what was taken back in one job is not taken
+  for a call of the next one, which the same computing process may serve.
 - It is gone when it has ended, not when its connection is closed, which what it started itself may
   keep open; and when its connection is closed, it is ended.
 
@@ -14,6 +16,7 @@ one call at a time, and dies with all that it was given.)
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -41,6 +44,7 @@ from transports.work.warm import Shelf
 RECEIVE_BYTES = 2**18
 LAST_SECONDS = 2.0  # for a computing process to end by itself
 
+_NUMBERS = itertools.count(1)  # of calls
 _ANSWERS = msgspec.msgpack.Decoder(list[Answer])
 
 
@@ -71,6 +75,8 @@ class Computer:
         self._begun = begun
         self._at = 0  # the number of the last call of which that was told
         self._number = 0  # of the last call
+        self._done = 0  # that of the last one that was answered, whoever wanted it
+        self._sending = False  # a part of what it is to have is there already
         self._process: subprocess.Popen[bytes] | None = None
         self._seen = 0
         self._piece = (0, 0, 0.0)  # that it was at at the last look: call, place, since when
@@ -81,7 +87,7 @@ class Computer:
 
     def give(self, call: Call) -> None:
         """Have it make this call, after those that it has."""
-        self._number += 1
+        self._number = next(_NUMBERS)
         self.calls[self._number] = call
         self.seconds += call.seconds
         self._unsent.append((self._number, call.kind, call.first, call.slots, call.values))
@@ -136,7 +142,8 @@ class Computer:
             self._ended(self, f"the computing process could not be started ({error})")
             return
         started.page[AT] = started.page[PIECE] = 0
-        started.page[DROPPED], self._page = self._page[DROPPED], started.page
+        started.page[DROPPED] = max(started.page[DROPPED], self._page[DROPPED])
+        self._page = started.page
         with trio.socket.from_stdlib_socket(started.connection) as ours:
             code = await self._serve(started, trio.SocketStream(ours))
         self._ended(self, f"the computing process ended ({_exit(code)})")
@@ -178,7 +185,8 @@ class Computer:
 
     def _put_back(self, started: Started) -> bool:
         """Leave it to the next job with the same code, if it is at nothing."""
-        idle = self.ready and not self.calls and started.process.poll() is None
+        at_nothing = not self.calls and self._page[AT] == self._done and not self._sending
+        idle = self.ready and at_nothing and started.process.poll() is None
         if idle and self._shelf is not None:
             connection = started.connection.dup()  # that one is closed now
             self._shelf.keep(Started(started.process, connection, started.page))
@@ -186,14 +194,19 @@ class Computer:
 
     async def _write(self, stream: trio.SocketStream) -> None:
         try:
-            await stream.send_all(framed(self._setup))
+            await self._send(stream, framed(self._setup))
             while True:
                 if not self._unsent:
                     await self._more.park()
                 orders, self._unsent = self._unsent, []
-                await stream.send_all(framed(orders))
+                await self._send(stream, framed(orders))
         except trio.BrokenResourceError:
             pass  # it ends, and that is noticed
+
+    async def _send(self, stream: trio.SocketStream, data: bytes) -> None:
+        self._sending = True
+        await stream.send_all(data)
+        self._sending = False
 
     async def _read(
         self, stream: trio.SocketStream, data: bytearray, process: subprocess.Popen[bytes]
@@ -233,6 +246,7 @@ class Computer:
         self.ready = True
         self.stuck = False
         for answer in answers:
+            self._done = answer[0]
             if call := self.calls.pop(answer[0], None):  # else it was taken back
                 self.seconds = self.seconds - call.seconds if self.calls else 0.0
                 self._answered(call, answer)

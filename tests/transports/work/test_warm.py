@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import trio
 
 from tests.transports.work.working import JOB, bounded, do
 from transports.work import warm as rooms
+from transports.work.computing import AT, COMPUTE, DROPPED, framed
 from transports.work.warm import Warm
 
 PID = "import os; output = os.getpid()"
@@ -43,6 +45,37 @@ async def test_the_next_job_with_the_same_code_is_computed_by_the_same_process(
     assert other != first
     warm.end()
     assert (len(warm), lives(first), lives(other)) == (0, False, False)
+
+
+async def test_what_was_taken_back_is_none_of_the_next_job(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    warm = Warm(2)
+    first = await served(tmp_path, warm)
+    ((started, _),) = warm._waiting.items()
+    os.kill(first, signal.SIGSTOP)  # it has not seen yet what was taken back
+    last = started.page[DROPPED] = started.page[AT]
+    orders = [(number, COMPUTE, 0, [0], [do("output = -1")]) for number in range(1, last + 1)]
+    started.connection.sendall(framed(orders))
+
+    async def go_on() -> None:
+        while len(warm):
+            await trio.lowlevel.checkpoint()
+        os.kill(first, signal.SIGCONT)
+
+    nursery.start_soon(go_on)
+    assert await served(tmp_path, warm) == first
+    warm.end()
+
+
+async def test_one_that_is_at_what_was_taken_back_is_not_kept(tmp_path: Path) -> None:
+    warm = Warm(2)
+    async with bounded(tmp_path, warm=warm) as one:
+        one.compute(1, do(PID))
+        await one.told()
+        (computer,) = one.work._crew._computers
+        computer._page[AT] += 1
+    assert len(warm) == 0
 
 
 async def test_its_large_values_are_in_the_folder_of_its_job(tmp_path: Path) -> None:
