@@ -91,7 +91,7 @@ class Mapped(Iterator[Any]):
     ) -> None:
         if not iterables:
             raise TypeError("there is nothing to call it for: give an iterable")
-        if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
+        if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be a whole number, 1 or more, not {chunk!r}")
         self._submit = submit
         self._setup = setup_of(function, None, goes_on)
@@ -117,8 +117,8 @@ class Mapped(Iterator[Any]):
     def __next__(self) -> Any:
         while not self._results:
             if not self._windows:
-                error, self._error = self._error, None
-                raise error or StopIteration
+                given, self._error = self._error, None
+                raise given or StopIteration
             try:
                 self._take(self._windows[0])  # if that is interrupted it can be asked for again
                 self._windows.popleft()

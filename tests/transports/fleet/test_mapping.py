@@ -130,11 +130,10 @@ def test_what_an_iterable_raises_comes_behind_the_results_before_it(fleet: Fleet
         yield from range(20)
         raise KeyError("no more")
 
-    found = []
     mapped = fleet.map(square, some())
+    found = list(itertools.islice(mapped, 20))
     with pytest.raises(KeyError, match="no more"):
-        for one in mapped:
-            found.append(one)
+        next(mapped)
     assert next(mapped, None) is None
     assert found == [number * number for number in range(20)]
 
