@@ -24,7 +24,7 @@ from transports.command.opening import accepted, opened_root
 from transports.command.status import nodes_connected
 from transports.command.wanted import JobOptions, ServeOptions
 from transports.fleet.desk import Desk
-from transports.fleet.jobs import Job, State, cancelled, failed
+from transports.fleet.job import Job, State, cancelled, failed
 from transports.logs import event
 from transports.net import wire
 from transports.net.peer import Peer

@@ -30,7 +30,8 @@ from transports.command.leaving import signalled, stdin_ended
 from transports.command.status import nodes_connected, status_of
 from transports.command.wanted import PROGRAM, ServeOptions
 from transports.fleet.desk import Desk
-from transports.fleet.jobs import Jobs, cancelled
+from transports.fleet.job import cancelled
+from transports.fleet.jobs import Jobs
 from transports.logs import event
 from transports.net import wire
 from transports.net.peer import Peer

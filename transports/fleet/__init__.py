@@ -6,8 +6,8 @@
 
 In the order in which to read it:
 
-- `jobs.py`: the queue of a fleet, and what came of its last jobs. `fitting.py`: what is too large
-  for one frame.
+- `job.py`: one job. `jobs.py`: the queue of a fleet, and what came of its last jobs. `fitting.py`:
+  what is too large for one frame.
 - `desk.py`: what clients say to the root of a fleet, and what they are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
   that do not. `line.py`: a client in such a thread, and the jobs that it watches.

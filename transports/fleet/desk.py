@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.messages import Value
-from transports.fleet.jobs import Job, Jobs, unknown
+from transports.fleet.job import Job, unknown
+from transports.fleet.jobs import Jobs
 from transports.net import wire
 from transports.net.errors import LocalProtocolError
 from transports.net.peer import Link, Peer

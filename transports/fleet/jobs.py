@@ -15,15 +15,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any
 
-import attrs
 import msgspec
 
-from core.messages import Failure
 from plugins.console.telling import failure_line
 from transports.fleet.fitting import TooLarge, fitted
+from transports.fleet.job import Job, Refusal, State, cancelled, failed, turn, unknown
 from transports.net import wire
 
 QUEUED_MAX = 1000
@@ -31,47 +29,6 @@ QUEUED_BYTES_MAX = 2**28  # of their specs, with the inputs
 KEPT = 100  # jobs that have ended
 KEPT_BYTES_MAX = 2**28  # of their outcomes
 LINE_MAX = 300  # characters of a failure, in a table
-
-
-class State(StrEnum):
-    """Of a job."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Refusal(ValueError):
-    """It is not taken. The message is one line, for whoever submits."""
-
-
-@attrs.define(eq=False)
-class Job:
-    """One job. Times are seconds of the wall clock. Once it has ended its spec has no input."""
-
-    number: int
-    key: bytes
-    spec: wire.Spec
-    submitted: float
-    state: State = State.QUEUED
-    started: float | None = None
-    ended: float | None = None
-    nodes: int = 0
-    partitions: int = 0
-    accepted: int = 0
-    cancel_asked: bool = False  # while it runs; whoever has it computed ends it
-    outcome: wire.Outcome | None = None
-    said: bytes = b""  # digest of the spec
-    size: int = 0  # bytes: of the spec while it waits, of the outcome after that
-
-    @property
-    def seconds(self) -> float:
-        """From its beginning to its end; 0.0 unless it had both."""
-        if self.started is None or self.ended is None:
-            return 0.0
-        return max(0.0, self.ended - self.started)
 
 
 def _ignore(job: Job) -> None:
@@ -134,8 +91,8 @@ class Jobs:
         """How many jobs go before it."""
         if job.state is not State.QUEUED:
             return 0
-        mine = _turn(job)
-        return len(self._running) + sum(_turn(other) < mine for other in self._queued.values())
+        mine = turn(job)
+        return len(self._running) + sum(turn(other) < mine for other in self._queued.values())
 
     def rows(self) -> list[dict[str, Any]]:
         """All of them as plain data, by number."""
@@ -145,7 +102,7 @@ class Jobs:
 
     def upcoming(self) -> Job | None:
         """The job that is to be computed next."""
-        return min(self._queued.values(), key=_turn, default=None)
+        return min(self._queued.values(), key=turn, default=None)
 
     def begin(self, job: Job) -> None:
         """It is computed from now on."""
@@ -236,39 +193,3 @@ class Jobs:
             "ended": job.ended,
             "failure": failure_line(failure)[:LINE_MAX] if failure else None,
         }
-
-
-def _turn(job: Job) -> tuple[int, int]:
-    """Of two jobs that wait, the one with the lesser turn goes first."""
-    return -job.spec.priority, job.number
-
-
-# -- how jobs end --------------------------------------------------------------------------
-
-
-def unknown(number: int, why: str = "") -> wire.Outcome:
-    """Of a job of which nothing is known (any more)."""
-    why = why or f"there is no job {number}: it was never submitted here, or is forgotten"
-    return wire.Outcome(number, "unknown", failure=Failure(str(number), None, why))
-
-
-def failed(job: Job, why: str) -> wire.Outcome:
-    """Of one that failed otherwise than in its functions. `why` is one line."""
-    return _outcome(job, State.FAILED, why)
-
-
-def cancelled(job: Job) -> wire.Outcome:
-    """Of one that somebody has cancelled."""
-    return _outcome(job, State.CANCELLED, "the job was cancelled")
-
-
-def _outcome(job: Job, state: State, why: str) -> wire.Outcome:
-    failure = Failure(str(job.number), None, why)
-    return wire.Outcome(
-        job.number,
-        state.value,
-        failure=failure,
-        nodes=job.nodes,
-        partitions=job.partitions,
-        accepted=job.accepted,
-    )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from core.messages import Failure
 from transports.fleet import jobs as rooms
 from transports.fleet.fitting import fitted
-from transports.fleet.jobs import Job, Jobs, Refusal, State, cancelled, failed
+from transports.fleet.job import Job, Refusal, State, cancelled, failed
+from transports.fleet.jobs import Jobs
 from transports.net import wire
 
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)

@@ -1,0 +1,87 @@
+"""One job of a fleet: what it is, how far it has come, and what is said of it when it is over."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from core.messages import Failure
+from transports.net import wire
+
+
+class State(StrEnum):
+    """Of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Refusal(ValueError):
+    """It is not taken. The message is one line, for whoever submits."""
+
+
+@attrs.define(eq=False)
+class Job:
+    """One job. Times are seconds of the wall clock. Once it has ended its spec has no input."""
+
+    number: int
+    key: bytes
+    spec: wire.Spec
+    submitted: float
+    state: State = State.QUEUED
+    started: float | None = None
+    ended: float | None = None
+    nodes: int = 0
+    partitions: int = 0
+    accepted: int = 0
+    cancel_asked: bool = False  # while it runs; whoever has it computed ends it
+    outcome: wire.Outcome | None = None
+    said: bytes = b""  # digest of the spec
+    size: int = 0  # bytes: of the spec while it waits, of the outcome after that
+
+    @property
+    def seconds(self) -> float:
+        """From its beginning to its end; 0.0 unless it had both."""
+        if self.started is None or self.ended is None:
+            return 0.0
+        return max(0.0, self.ended - self.started)
+
+
+def turn(job: Job) -> tuple[int, int]:
+    """Of two jobs that wait, the one with the lesser turn goes first."""
+    return -job.spec.priority, job.number
+
+
+# -- how jobs end --------------------------------------------------------------------------
+
+
+def unknown(number: int, why: str = "") -> wire.Outcome:
+    """Of a job of which nothing is known (any more)."""
+    why = why or f"there is no job {number}: it was never submitted here, or is forgotten"
+    return wire.Outcome(number, "unknown", failure=Failure(str(number), None, why))
+
+
+def failed(job: Job, why: str) -> wire.Outcome:
+    """Of one that failed otherwise than in its functions. `why` is one line."""
+    return _outcome(job, State.FAILED, why)
+
+
+def cancelled(job: Job) -> wire.Outcome:
+    """Of one that somebody has cancelled."""
+    return _outcome(job, State.CANCELLED, "the job was cancelled")
+
+
+def _outcome(job: Job, state: State, why: str) -> wire.Outcome:
+    failure = Failure(str(job.number), None, why)
+    return wire.Outcome(
+        job.number,
+        state.value,
+        failure=failure,
+        nodes=job.nodes,
+        partitions=job.partitions,
+        accepted=job.accepted,
+    )
