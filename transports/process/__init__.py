@@ -30,10 +30,11 @@ In which order to read it: `queue.py`, `incoming.py`, `calls.py` with `trust.py`
 `following.py`, `views.py`, `port.py`, `carrier.py`, `outgoing.py`, `member.py`; then `process.py`,
 which makes all of these and joins them. `backups.py`, `keys.py` and `values.py` can wait until you
 meet them. So can two ways to say less: `shortcut.py`, with `leader.py`, by which short sessions are
-computed and not opened, and `gathered.py`. `store.py` is the disk below the host, and
-`storefile.py` the file on it.
+computed and not opened, and `gathered.py`. `store.py` is the disk below the host, `storefile.py`
+the file on it, and `sealedfile.py` what any such file is.
 
 Who may call whom: a room calls those after it on the way, the queue, the views and the member. A
 later room reaches an earlier one only by posting to the queue. `process.py` knows all rooms; rooms
-see it only as a `Member`. Commands import `process.py`, `store.py` and `keys.py` only.
+see it only as a `Member`. Commands import `process.py`, `store.py` and `keys.py` only; a
+fleet's store is a `sealedfile.py`, too.
 """

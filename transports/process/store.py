@@ -34,7 +34,8 @@ from transports.net import wire
 from transports.net.errors import LocalProtocolError
 from transports.net.frames import HEADER
 from transports.process.keys import Keys
-from transports.process.storefile import StoreError, StoreFile, reason, sealed
+from transports.process.sealedfile import StoreError, reason, sealed
+from transports.process.storefile import StoreFile
 from transports.values.handles import Handle, among
 
 __all__ = ["Found", "SqliteStore", "StoreError", "found"]
