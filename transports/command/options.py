@@ -93,18 +93,23 @@ def _host(named: dict[str, Any]) -> HostOptions:
     waits = _waits(named.pop("wait_nodes", None), named.pop("wait_seconds", None), work, bots)
     options = HostOptions(False, work, security, bots, *waits, **named)
     _check_advertised(options.listen, options.advertise)
+    _check_found_again(options)
+    return options
+
+
+def _check_found_again(options: HostOptions | ServeOptions) -> None:
     if options.store and not options.listen.port:
         raise BadOption(
             f"--listen: '{options.listen}' has another port each time, and with --store nodes are "
             f"to find the host again; give a port, such as {PORT}"
         )
-    return options
 
 
 def _serve(named: dict[str, Any]) -> ServeOptions:
     bots, security = _launched(named), _security(named)
     options = ServeOptions(security, bots, **named)
     _check_advertised(options.listen, options.advertise)
+    _check_found_again(options)
     return options
 
 

@@ -155,8 +155,8 @@ def serve() -> Parser:
             "The root of a fleet: nodes come, and stay; jobs are submitted, wait, and are "
             f"computed, a few at a time. Nodes come by '{PROGRAM} join', or as bots that it "
             f"starts; jobs by '{PROGRAM} submit', or from Python. It goes on until it is told to "
-            f"stop, by Ctrl-C or '{PROGRAM} stop'. What waits, and what came of jobs, is kept in "
-            "memory only.",
+            f"stop, by Ctrl-C or '{PROGRAM} stop'. What waits, and what came of the last jobs, is "
+            "kept in memory, and with --store on disk, too.",
             "Whoever may connect, by the token or TLS, may join, submit, cancel and stop. What is "
             "computed is what each process allows.",
         ),
@@ -164,9 +164,9 @@ def serve() -> Parser:
             ADDRESSES,
             TOKEN,
             told_exits(
-                *(Exit.FINISHED, Exit.FAILED, Exit.NOT_LISTENING),
+                *(Exit.FINISHED, Exit.FAILED, Exit.NOT_LISTENING, Exit.STORE_UNUSABLE),
                 finished="it was told to stop",
-                failed="its bots could not be started",
+                failed="its bots could not be started, or its store is not complete",
             ),
         ),
     )
@@ -178,7 +178,7 @@ def serve() -> Parser:
         *of(BotsOptions, "nodes", "processes"),
     )
     parser.group("what it computes", *of(ServeOptions, "allow", "at_once"))
-    parser.group("what goes wrong", *of(ServeOptions, "heartbeat", "values_max"))
+    parser.group("what goes wrong", *of(ServeOptions, "store", "heartbeat", "values_max"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ServeOptions, "verbose", "json"))
     return parser

@@ -7,6 +7,8 @@ Rules it keeps:
 - A job begins when a node is there, and not too many run. Who has waited longest goes first, among
   those of the highest priority.
 - Told to go, by a signal, a client or whoever started it, it cancels what runs and tells everyone.
+  With a store a signal only interrupts it: all wait for it, as they do when it was killed.
+- What cannot be stored ends nothing: it is tried again, and told at the end if it was in vain.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, nullcontext
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -32,6 +35,7 @@ from transports.command.wanted import PROGRAM, ServeOptions
 from transports.fleet.desk import Desk
 from transports.fleet.job import cancelled
 from transports.fleet.jobs import Jobs
+from transports.fleet.store import AGAIN_SECONDS, Store, drawn_id
 from transports.logs import event
 from transports.net import wire
 from transports.net.peer import Peer
@@ -48,24 +52,36 @@ HALTED: Final = m.Failure("0", None, "the fleet has ended")
 
 
 async def serve(options: ServeOptions, security: Security, note: Callable[[str], None]) -> Exit:
-    """Be the root of a fleet until told to go. `note` is told what a person would want to know."""
-    found = standing(
-        security, options.listen, options.advertise, heartbeat_seconds=options.heartbeat
-    )
-    async with found as (station, _):
-        return await Serving(station, options, note).run()
+    """Be the root of a fleet until told to go. `note` is told what a person would want to know.
+
+    Raises StoreError, CannotListen and BotsError.
+    """
+    with nullcontext() if options.store is None else closing(Store(options.store)) as store:
+        jobs = Jobs(store=store)
+        found = standing(
+            security, options.listen, options.advertise, heartbeat_seconds=options.heartbeat
+        )
+        async with found as (station, _):
+            return await Serving(station, options, note, jobs, store).run()
 
 
 class Serving:
     """One fleet, from its beginning to its end."""
 
     def __init__(
-        self, station: Station, options: ServeOptions, note: Callable[[str], None]
+        self,
+        station: Station,
+        options: ServeOptions,
+        note: Callable[[str], None],
+        jobs: Jobs,
+        store: Store | None,
     ) -> None:
         self.station = station
         self.options = options
         self._note = note
-        self.jobs = Jobs()
+        self.jobs = jobs
+        self.store = store
+        self.id = drawn_id() if store is None else store.fleet  # by which it is known again
         self.desk = Desk(station, self.jobs, self._check, self._wake, self._halt)
         self.exit = Exit.FINISHED
         self._over = trio.Event()
@@ -85,12 +101,18 @@ class Serving:
             if self.options.while_stdin:
                 nursery.start_soon(self._hear, stdin_ended, Exit.FINISHED)
             nursery.start_soon(self._compute_all)
+            if self.store is not None:
+                nursery.start_soon(self._store_what_is_missing, self.store)
             await self._over.wait()
             nursery.cancel_scope.cancel()
+        if self.store is None or self.exit is not Exit.INTERRUPTED:
+            self._end_all()
+        return self.exit if self.store is None else self._stored(self.store)
+
+    def _end_all(self) -> None:
         for job in self.jobs.going():
             self.jobs.end(job, cancelled(job))
         self._tell_members(wire.Over(b"", HALTED))
-        return self.exit
 
     @asynccontextmanager
     async def _bots(self) -> AsyncIterator[None]:
@@ -124,6 +146,30 @@ class Serving:
     def _halt(self) -> None:
         self._over.set()
 
+    # -- the store -------------------------------------------------------------------------
+
+    async def _store_what_is_missing(self, store: Store) -> None:
+        """Now and then."""
+        store.on_trouble = partial(self._tell_trouble, store)
+        while True:
+            await trio.sleep(AGAIN_SECONDS)
+            store.catch_up()
+
+    def _tell_trouble(self, store: Store, trouble: str) -> None:
+        if trouble:
+            self._note(f"{store.path}: {trouble}: the fleet goes on, and it is tried again")
+        else:
+            self._note(f"{store.path}: it can be written again, and has all that was missing")
+
+    def _stored(self, store: Store) -> Exit:
+        """How it ended, after the last try to store what is missing."""
+        if not store.catch_up(at_once=True):
+            self._note(f"{store.path} is not complete: {store.trouble}")
+            return Exit.FAILED
+        if self.exit is Exit.INTERRUPTED:
+            self._note("interrupted: the same command goes on with all jobs")
+        return self.exit
+
     # -- who comes and goes ----------------------------------------------------------------
 
     def _met(self, peer: Peer) -> None:
@@ -151,7 +197,7 @@ class Serving:
                 self._say(peer, envelope)
 
     def _status(self) -> dict[str, Any]:
-        return {**status_of(self.station), "jobs": self.jobs.rows()}
+        return {**status_of(self.station), "fleet": self.id, "jobs": self.jobs.rows()}
 
     # -- jobs ------------------------------------------------------------------------------
 

@@ -316,6 +316,11 @@ class ServeOptions:
         "how many jobs run at the same time; those that wait go by priority, then in order",
     )
     any_job: bool = _any_job()
+    store: Path | None = _file(
+        "where jobs and their results are kept: after a crash, or Ctrl-C, the same command goes on "
+        "with them; what waited waits again, what ran is computed anew",
+        "in memory only",
+    )
     heartbeat: float = _heartbeat()
     values_max: int | None = _values_max()
     while_stdin: bool = switch(argparse.SUPPRESS, "")  # end when stdin ends

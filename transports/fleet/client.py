@@ -3,11 +3,12 @@
 Rules it keeps:
 - It speaks to the root alone. What it has asked and has no answer to is said again whenever it is
   connected anew; for the root that is the same question, not another one.
+- A connection that is lost is sought again for a while. A root that has begun anew is asked first
+  which fleet it has. If that is the same, from a store, all questions are asked again; with their
+  keys they are the same jobs. Else it knows nothing of what was asked before: then the fleet is
+  lost, as it is where nobody answers any more. Nothing is submitted a second time by itself.
 - It asks again one thing after the other, each when the one before has an answer: results may be
   large, and a root cuts off who does not read what waits for it.
-- A connection that is lost is sought again for a while. A root that has begun anew knows nothing of
-  what was asked before: then the fleet is lost, as it is where nobody answers any more. Nothing is
-  submitted a second time by itself.
 - Of how a job goes only the latest news waits for whoever reads it.
 """
 
@@ -88,6 +89,8 @@ class Client:
         self._nursery = nursery
         self._patience = patience_seconds
         self._number = -1  # of the root's process
+        self._fleet: Any = None  # its id, once it is told
+        self._doubtful = False  # another root is there, and it is not known whose
         self._questions: dict[_Question, None] = {}
         self._seeking = False  # the connection is lost, for now
         self._halted = False  # the fleet was told to end
@@ -108,6 +111,7 @@ class Client:
     async def connect(self) -> None:
         """Reach the root. Raises ConnectError."""
         self._number = (await self._connections.connect(self.address)).number
+        self._send(wire.encode(wire.Ask()))  # which fleet it is
 
     async def close(self) -> None:
         """Part; whoever still waits for an answer is told that the fleet is lost."""
@@ -178,16 +182,23 @@ class Client:
         if self._over.is_set():
             question.give_up(self._why)
         self._questions[question] = None
-        self._connections.send_back(self.address, frame)  # unless it is being sought
+        if not (self._seeking or self._doubtful):
+            self._send(frame)
         try:
             yield question
         finally:
             del self._questions[question]
             question.met.set()
 
+    def _send(self, frame: bytes) -> None:
+        """To the root, if it is connected."""
+        self._connections.send_back(self.address, frame)
+
     async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
         if isinstance(envelope, wire.Output):
             return self.on_output(envelope)
+        if isinstance(envelope, wire.Told):
+            self._know(peer, envelope.status.get("fleet"))
         for question in self._questions:
             if question.is_answer(envelope):
                 question.hear(envelope)
@@ -207,27 +218,44 @@ class Client:
 
     async def _come_back(self, why: str) -> None:
         """Be connected again, and ask again, or end it."""
-        number, wait = -1, TRY_SECONDS_MIN
+        peer: Peer | None = None
+        wait = TRY_SECONDS_MIN
         with trio.move_on_after(self._patience):
-            while number < 0 and not self._over.is_set():
+            while peer is None and not self._over.is_set():
                 try:
-                    number = (await self._connections.connect(self.address)).number
+                    peer = await self._connections.connect(self.address)
                 except ConnectError as error:
                     why = str(error)
                     if error.final:
                         break
                     await trio.sleep(wait)
                     wait = min(2 * wait, TRY_SECONDS_MAX)
-        if number < 0:
+        if peer is None:
             self._end(f"the fleet at {self.address} is lost: {why}")
-        elif number != self._number:
+        else:
+            await self._resume(peer)
+
+    async def _resume(self, peer: Peer) -> None:
+        """It is connected again, to the same root or another one."""
+        self._seeking = False
+        self._doubtful = peer.number != self._number
+        if self._doubtful or self._fleet is None:
+            self._send(wire.encode(wire.Ask()))
+        if not self._doubtful:
+            await self._ask_again()
+
+    def _know(self, peer: Peer, fleet: Any) -> None:
+        """The root says which fleet it has."""
+        if not self._doubtful:
+            self._fleet = fleet
+        elif fleet is None or fleet != self._fleet:
             self._end(
                 f"the fleet at {self.address} has begun anew, and knows nothing of what was "
                 "submitted before: submit it again"
             )
         else:
-            self._seeking = False
-            await self._ask_again()
+            self._doubtful, self._number = False, peer.number
+            self._nursery.start_soon(self._ask_again)
 
     async def _ask_again(self) -> None:
         """Whatever has no answer, until the connection is lost again."""
@@ -235,7 +263,7 @@ class Client:
             for question in list(self._questions):
                 if question in self._questions:
                     question.met = trio.Event()
-                    self._connections.send_back(self.address, question.frame)
+                    self._send(question.frame)
                     await question.met.wait()
 
     def _end(self, why: str) -> None:

@@ -42,6 +42,7 @@ class Job:
     outcome: wire.Outcome | None = None
     said: bytes = b""  # digest of the spec
     size: int = 0  # bytes: of the spec while it waits, of the outcome after that
+    rank: int = 0  # the how-manyth it was to end
 
     @property
     def seconds(self) -> float:

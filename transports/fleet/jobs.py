@@ -8,13 +8,15 @@ Rules it keeps:
 - Those of the highest priority go first; among these, whoever came first.
 - Whatever is kept is bounded: the jobs that wait and their inputs, the jobs that have ended and
   their results. A result that had to go leaves an outcome that says so.
+- With a store it knows what it knew before it was started again, but what ran then waits again; and
+  whatever others are told of a job is in the store before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -22,6 +24,7 @@ import msgspec
 from plugins.console.telling import failure_line
 from transports.fleet.fitting import TooLarge, fitted
 from transports.fleet.job import Job, Refusal, State, cancelled, failed, turn, unknown
+from transports.fleet.store import Store
 from transports.net import wire
 
 QUEUED_MAX = 1000
@@ -36,18 +39,22 @@ def _ignore(job: Job) -> None:
 
 
 class Jobs:
-    """All jobs of a fleet that are known. `changed` is given each whose state is another."""
+    """All jobs of a fleet that are known. `changed` is given each whose state is another. Raises
+    StoreError where what is stored cannot be read."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, store: Store | None = None) -> None:
         self.changed: Callable[[Job], None] = _ignore
-        self.last = 0  # the number of the job that was submitted last
+        self.last = 0 if store is None else store.last  # the number that was given last
         self._clock = clock
+        self._store = store
         self._jobs: dict[int, Job] = {}  # in the order of their numbers
         self._by_key: dict[bytes, Job] = {}
         self._queued: dict[int, Job] = {}
         self._running: dict[int, Job] = {}
         self._ended: dict[int, Job] = {}  # in the order in which they did
         self._queued_bytes = self._kept_bytes = 0
+        if store is not None:
+            self._go_on_with(store.load())
 
     # -- what clients ask ------------------------------------------------------------------
 
@@ -60,10 +67,12 @@ class Jobs:
                 raise Refusal(f"job {known.number} has that key already, and is another one")
             return known
         self._refuse_if_full(len(data))
-        self.last += 1
-        job = Job(self.last, key, spec, self._clock(), said=said, size=len(data))
-        self._jobs[job.number] = self._by_key[key] = self._queued[job.number] = job
-        self._queued_bytes += job.size
+        job = Job(self.last + 1, key, spec, self._clock(), said=said, size=len(data))
+        if self._store is not None:
+            self._store.add(job)
+        self.last = job.number
+        self._jobs[job.number] = self._by_key[key] = job
+        self._wait(job)
         self.changed(job)
         return job
 
@@ -76,6 +85,7 @@ class Jobs:
             self.end(job, cancelled(job))
         elif job.state is State.RUNNING and not job.cancel_asked:
             job.cancel_asked = True
+            self._put([job])
             self.changed(job)
         return job
 
@@ -131,8 +141,13 @@ class Jobs:
             outcome.partitions,
             outcome.accepted,
         )
+        job.rank = 1 + max((other.rank for other in self._ended.values()), default=0)
         self._keep(job)
         self.changed(job)
+
+    def _wait(self, job: Job) -> None:
+        self._queued[job.number] = job
+        self._queued_bytes += job.size
 
     def _leave_queue(self, job: Job) -> None:
         if self._queued.pop(job.number, None) is None:
@@ -155,13 +170,21 @@ class Jobs:
         """This one that has ended, and of those before it as many as there is room for."""
         self._ended[job.number] = job
         self._kept_bytes += job.size
+        forgotten, changed = [], [job]
         while len(self._ended) > KEPT:
-            self._forget(next(iter(self._ended.values())))
+            forgotten.append(oldest := next(iter(self._ended.values())))
+            self._forget(oldest)
         for old in list(self._ended.values()):
             if self._kept_bytes <= KEPT_BYTES_MAX:
                 break
             if old is not job:
                 self._give_up_result(old)
+                changed.append(old)
+        self._put(changed, forgotten)
+
+    def _put(self, changed: list[Job], forgotten: Iterable[Job] = ()) -> None:
+        if self._store is not None:
+            self._store.put(changed, forgotten)
 
     def _forget(self, job: Job) -> None:
         del self._ended[job.number], self._jobs[job.number], self._by_key[job.key]
@@ -176,6 +199,24 @@ class Jobs:
         self._kept_bytes -= job.size
         job.outcome, job.size = gone, len(fitted(gone))
         self._kept_bytes += job.size
+
+    # -- what was stored -------------------------------------------------------------------
+
+    def _go_on_with(self, stored: list[Job]) -> None:
+        """What ran before waits again, unless its end was asked for."""
+        for job in stored:
+            self._jobs[job.number] = self._by_key[job.key] = job
+            if job.outcome is None:
+                job.state, job.started = State.QUEUED, None
+                job.nodes = job.partitions = job.accepted = 0
+                job.size = len(msgspec.msgpack.encode(job.spec))
+                self._wait(job)
+        for job in sorted((job for job in stored if job.outcome is not None), key=_rank):
+            self._ended[job.number] = job
+            self._kept_bytes += job.size
+        for job in stored:
+            if job.cancel_asked and job.outcome is None:
+                self.end(job, cancelled(job))
 
     def _row(self, job: Job) -> dict[str, Any]:
         failure = job.outcome.failure if job.outcome else None
@@ -193,3 +234,7 @@ class Jobs:
             "ended": job.ended,
             "failure": failure_line(failure)[:LINE_MAX] if failure else None,
         }
+
+
+def _rank(job: Job) -> int:
+    return job.rank

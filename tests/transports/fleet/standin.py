@@ -19,18 +19,25 @@ def no_answer(said: Envelope) -> list[Envelope]:
 
 
 class Root(Party):
-    """It listens at HERE. What it is told stands in `heard`."""
+    """It listens at HERE. What it is told stands in `heard`, but that it is asked for `status`."""
 
-    def __init__(self, net: Net, answer: Answer = no_answer, number: int | None = None) -> None:
+    def __init__(
+        self, net: Net, answer: Answer = no_answer, number: int | None = None, fleet: str = "one"
+    ) -> None:
         super().__init__(net, HERE, number=number)
+        self.status: dict[str, wire.Value] = {"fleet": fleet}
         net.parties[HERE] = self
         self.answer = answer
         self.heard: list[Envelope] = []
 
     async def _receive(self, peer: Peer, envelope: Envelope, link: Link) -> None:
+        await self.receiving.wait()
+        if isinstance(envelope, wire.Ask):
+            return self.say(wire.Told(self.status))
         self.heard.append(envelope)
         for answer in self.answer(envelope):
             self.say(answer)
+        return None
 
     def say(self, envelope: Envelope) -> None:
         """Tell the only client."""

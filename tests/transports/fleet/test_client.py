@@ -140,12 +140,12 @@ async def test_cancelling_tells_how_it_ended(net: Net, clock: MockClock) -> None
 
 
 async def test_how_the_fleet_stands_is_plain_data(net: Net, clock: MockClock) -> None:
-    Root(net, lambda said: [wire.Told({"jobs": [], "nodes": 3})])
+    Root(net).status = {"jobs": [], "nodes": 3}
     assert await (await met(net)).status() == {"jobs": [], "nodes": 3}
 
 
 async def test_a_fleet_that_is_told_to_end_is_not_sought(net: Net, clock: MockClock) -> None:
-    root = Root(net, lambda said: [wire.Told({})] if isinstance(said, wire.Ask) else [])
+    root = Root(net)
     client = await met(net)
     halting, watching = Asked(net, client.halt), Asked(net, watched, client, 3)
     await settled()
@@ -245,12 +245,89 @@ async def test_a_root_that_has_begun_anew_is_another_fleet(net: Net, clock: Mock
     client = await met(net)
     number = Asked(net, client.submit, SPEC, KEY)
     await settled()
-    another = Root(net, accepting)
+    another = Root(net, accepting, fleet="another")
     root.cut()
     await settled()
     assert isinstance(number.came, FleetLost)
     assert "has begun anew" in str(number.came)
     assert another.heard == []
+
+
+async def test_a_root_that_does_not_say_which_fleet_it_has_is_another(
+    net: Net, clock: MockClock
+) -> None:
+    root = Root(net)
+    root.status = {}
+    client = await met(net)
+    told = Asked(net, watched, client, 3)
+    await settled()
+    another = Root(net)
+    another.status = {}
+    root.cut()
+    await settled()
+    assert "has begun anew" in str(told.came)
+    assert another.heard == []
+
+
+async def test_a_root_that_has_begun_anew_with_its_store_is_the_same_fleet(
+    net: Net, clock: MockClock
+) -> None:
+    """All that has no answer is asked again, also of the next one."""
+    root = Root(net)
+    client = await met(net)
+    number = Asked(net, client.submit, SPEC, KEY)
+    await settled()
+    told = Asked(net, watched, client, 3)
+    await settled()
+    ended = Asked(net, client.cancel, 4)
+    await settled()
+    asked = [wire.Submit(KEY, SPEC), wire.Watch(3), wire.Cancel(4)]
+    for _ in range(2):
+        before, root = root, Root(net)
+        before.cut()
+        await settled()
+        assert root.heard == asked
+    for answer in (wire.Accepted(KEY, 5), done(3), done(4)):
+        root.say(answer)
+    await settled()
+    assert (number.came, told.came, ended.came) == (5, [done(3)], done(4))
+
+
+async def test_nothing_is_asked_before_it_is_known_which_fleet_it_is(
+    net: Net, clock: MockClock
+) -> None:
+    root = Root(net)
+    client = await met(net)
+    await settled()
+    root, before = Root(net, accepting), root
+    root.receiving = trio.Event()
+    before.cut()
+    await settled()
+    number, status = Asked(net, client.submit, SPEC, KEY), Asked(net, client.status)
+    await settled()
+    assert root.heard == []
+    root.receiving.set()
+    await settled()
+    assert (number.came, status.came) == (1, {"fleet": "one"})
+    assert root.heard == [wire.Submit(KEY, SPEC)]
+
+
+async def test_a_root_that_dies_before_it_says_so_is_sought_again(
+    net: Net, clock: MockClock
+) -> None:
+    root = Root(net)
+    client = await met(net)
+    told = Asked(net, watched, client, 3)
+    await settled()
+    silent, before = Root(net), root
+    silent.receiving = trio.Event()
+    before.cut()
+    await settled()
+    root = Root(net, lambda said: [done(3)])
+    silent.cut()
+    await settled()
+    assert told.came == [done(3)]
+    assert root.heard == [wire.Watch(3)]
 
 
 async def test_closing_tells_those_who_wait(net: Net, clock: MockClock) -> None:
