@@ -132,6 +132,7 @@ class Joining:
         for tree in list(self._takings):
             if another or tree not in said.numbers:
                 self._takings.pop(tree).scope.cancel()
+                self.station.members.pop(tree, None)  # what comes next of that number is new
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet = peer.number
