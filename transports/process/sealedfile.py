@@ -9,6 +9,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -125,6 +126,8 @@ class SealedFile:
             raise StoreError(f"{self.path} is a directory, not a store")
         if self.path.exists() and 0 < self.path.stat().st_size < HEADER_BYTES:
             raise StoreError(f"{self.path} is no store")  # SQLite would take it for an empty one
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            raise StoreError(f"{self.path} may not be written")  # SQLite would speak of its disk
         self._database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
         self.execute("PRAGMA locking_mode = EXCLUSIVE")
         made = self._is_made()
