@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from plugins.console.exits import Exit
-from tests.processes import free_port, until
-from tests.running import TOKEN, Program, Programs
+from tests.processes import SECONDS_MAX, free_port, until
+from tests.running import PROGRAM, TOKEN, Program, Programs
+from transports import Fleet
+from transports.process.store import SqliteStore
 
 WITH_TOKEN = {"env": {"MILLION_NODES_TOKEN": TOKEN}}
 
@@ -38,7 +37,9 @@ class Stored:
     """A fleet with a store, whose root can be started again, and two processes of it."""
 
     def __init__(self, run: Programs, joined: int = 2) -> None:
-        self.run, self.job = run, run.job(WAITING)
+        self.run, self.job, self.token = run, run.job(WAITING), run.folder / "token"
+        self.token.write_text(TOKEN)
+        self.token.chmod(0o600)
         self.address, self.path = f"127.0.0.1:{free_port()}", run.folder / "fleet.store"
         self.root = self.serve()
         self.members = [self.join() for _ in range(joined)]
@@ -57,9 +58,6 @@ class Stored:
 
     def start(self, command: str, *words: object) -> Program:
         return self.run.start(command, self.address, *words, **WITH_TOKEN)
-
-    def submit(self, *words: object) -> Program:
-        return self.start("submit", "--json", *words)
 
     def waiting(self, name: str) -> tuple[Path, tuple[object, ...]]:
         """A folder, and the words for a job that waits for a file there."""
@@ -82,18 +80,51 @@ class Stored:
 def test_a_root_that_is_killed_has_all_its_jobs_when_it_is_started_again(run: Programs) -> None:
     """Also for those who wait for them, and for the processes that compute them."""
     fleet = Stored(run)
-    (first, one), (second, two) = fleet.waiting("one"), fleet.waiting("two")
-    assert fleet.submit("--job", "plugins.primes", "--input", 1000).report()["result"] == 168
-    runs = fleet.submit(*one)
-    until((first / "log").exists, "it runs")
-    waits = fleet.submit(*two)
-    until(lambda: fleet.states() == ["done", "running", "queued"])
-    fleet.root.kill()
+    (first, _), (second, two) = fleet.waiting("one"), fleet.waiting("two")
+    with Fleet.connect(fleet.address, fleet.token) as face:
+        assert face.run("plugins.primes", 1000) == 168
+        runs = face.submit(fleet.job, str(first), partitions=4)
+        until((first / "log").exists, "it runs")
+        waits = fleet.start("submit", "--json", *two)
+        until(lambda: fleet.states() == ["done", "running", "queued"])
+        fleet.root.kill()
+        fleet.root = fleet.serve()
+        (first / "flag").touch()
+        (second / "flag").touch()
+        assert runs.result(SECONDS_MAX) == waits.report()["result"] == 6
+        assert face.job(1).result() == 168
+        assert face.submit("plugins.primes", 10).number == 4
+    fleet.stop()
+
+
+def test_ctrl_c_ends_the_root_only_and_stop_ends_all(run: Programs) -> None:
+    fleet = Stored(run, joined=1)
+    folder, words = fleet.waiting("one")
+    fleet.start("submit", *words, "--detach").ended()
+    until((folder / "log").exists, "it runs")
+    fleet.root.interrupt()
+    again = f"{PROGRAM}: interrupted: the same command goes on with all jobs"
+    assert fleet.root.ended(130).stderr.splitlines()[-1] == again
     fleet.root = fleet.serve()
-    (first / "flag").touch()
-    (second / "flag").touch()
-    assert runs.report()["result"] == waits.report()["result"] == 6
-    assert fleet.told("result", 1)["result"] == 168
-    assert fleet.states() == ["done", "done", "done"]
-    assert fleet.submit("--job", "plugins.primes", "--input", 10).report()["number"] == 4
+    assert fleet.states()[0] in ("queued", "running")
+    fleet.stop()
+    fleet.root = fleet.serve()
+    assert fleet.states() == ["cancelled"]
+    fleet.members = []
+    fleet.stop()
+
+
+def test_a_store_that_cannot_be_used_is_an_exit_code_and_a_line(run: Programs) -> None:
+    fleet = Stored(run, joined=0)
+    host = run.folder / "host.store"
+    SqliteStore(host, {"job": "plugins.primes"}).close()
+    wrong = {
+        fleet.path: f"{fleet.path}: another process has it open",
+        host: f"{host} is the store of one job, as 'host --store' makes it",
+        run.folder: f"{run.folder} is a directory, not a store",
+    }
+    for path, line in wrong.items():
+        words = ("--listen", f"127.0.0.1:{free_port()}", "--store", path)
+        other = run.start("serve", *words, **WITH_TOKEN).ended(Exit.STORE_UNUSABLE)
+        assert other.stderr == f"{PROGRAM}: {line}\n"
     fleet.stop()

@@ -184,7 +184,7 @@ def test_the_root_of_a_fleet() -> None:
     words = "--listen 0.0.0.0:1 --advertise a.b:2 --bots plugins.bots_local --nodes 6 --processes 9"
     words += " --allow a --allow b/c.py --any-job --heartbeat 5 --values-max 7 --while-stdin"
     words += " --at-once 32"
-    words += " --token-file t -v --json"
+    words += " --token-file t --store s -v --json"
     assert options.read(["serve", *words.split()]) == ServeOptions(
         security=SecurityOptions(Path("t")),
         bots=BotsOptions(LOCAL_BOTS, "", 6, 6),
@@ -193,6 +193,7 @@ def test_the_root_of_a_fleet() -> None:
         allow=("a", "b/c.py"),
         any_job=True,
         at_once=32,
+        store=Path("s"),
         heartbeat=5,
         values_max=7,
         while_stdin=True,
@@ -280,8 +281,8 @@ def test_what_is_asked_of_a_fleet() -> None:
         ("serve extra", "extra"),
         ("serve --nodes 3", "--nodes is about bots, give --bots too"),
         ("serve --listen 0.0.0.0:80", "--advertise HOST:80"),
-        ("serve --store f", "--store"),
         ("serve --at-once 33", "from 1 to 32"),
+        ("serve --store f --listen [::1]:0", "has another port each time"),
         ("submit", "HOST:PORT"),
         ("submit h:0", "from 1 to 65535"),
         ("submit h:1 --priority 1001", "from -1000 to 1000"),
@@ -316,7 +317,7 @@ def test_what_is_wrong_is_told_in_one_line(words: str, named: str) -> None:
         ("host", HOST, [0, 1, 2, 3, 6, 7, 130, 141]),
         ("join", JOIN, [0, 1, 2, 3, 4, 5, 130, 141]),
         ("status", STATUS, [0, 2, 4, 5, 130, 141]),
-        ("serve", SERVE, [0, 1, 2, 3, 130, 141]),
+        ("serve", SERVE, [0, 1, 2, 3, 6, 130, 141]),
         ("submit", SUBMIT, [0, 1, 2, 4, 5, 7, 130, 141]),
         ("result", RESULT, [0, 1, 2, 4, 5, 7, 8, 130, 141]),
         ("cancel", ASKING, [0, 1, 2, 4, 5, 130, 141]),

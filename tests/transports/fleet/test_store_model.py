@@ -25,7 +25,8 @@ SUBMITS, OTHERS = ["submit"] * 4, ["begin", "done", "failed", "cancel", "die", "
 
 steps = st.lists(
     st.tuples(st.sampled_from(SUBMITS + 2 * OTHERS), st.integers(0, 15), st.integers(-2, 2)),
-    max_size=50,
+    min_size=20,
+    max_size=60,
 )
 
 
@@ -132,7 +133,7 @@ def small() -> Iterator[Path]:
 
 
 @given(steps)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_stored_is_what_a_model_says(drawn: list[tuple[str, int, int]]) -> None:
     with small() as folder:
         model, real = Model(), Real(folder)
@@ -165,7 +166,8 @@ def _step(model: Model, real: Real, what: str, i: int, priority: int) -> None:
             outcome = wire.Outcome(number, what, result)
             real.jobs.end(_job(real, number), outcome)
             model.end(number, what, result)
-        case "cancel" if number is not None:
+        case "cancel" if model.jobs:
+            number = [*model.jobs][i % len(model.jobs)]
             real.jobs.cancel(number)
             model.cancel(number)
         case "die":
