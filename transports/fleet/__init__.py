@@ -8,7 +8,8 @@ In the order in which to read it:
 
 - `job.py`: one job. `jobs.py`: the queue of a fleet, and what came of its last jobs. `fitting.py`:
   what is too large for one frame.
-- `desk.py`: what clients say to the root of a fleet, and what they are told of their jobs.
+- `store.py`: the same in a file. `desk.py`: what clients say to the root of a fleet, and what they
+  are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
   that do not. `line.py`: a client in such a thread, and the jobs that it watches.
 - `face.py`: `Fleet` and `Job`, as a program sees them. `asked.py`, `errors.py`, `telling.py`: what
@@ -16,6 +17,7 @@ In the order in which to read it:
   starts and ends.
 
 The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Inputs
-and results travel whole, inside a frame. A fleet keeps nothing on disk: when its root is gone so
-are the queue and the results, and everybody is told so.
+and results travel whole, inside a frame. Without a store a fleet keeps nothing on disk: when its
+root is gone so are the queue and the results, and everybody is told so. With one a root that is
+started again is the same fleet: jobs that wait and results are there, what ran is computed anew.
 """

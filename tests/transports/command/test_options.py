@@ -44,7 +44,7 @@ SUBMIT = f"{JOB} {SECURITY} priority detach json"
 RESULT = f"{SECURITY} wait json"
 ASKING = f"{SECURITY} json"
 SERVE = f"{SECURITY} listen advertise bots nodes processes allow at-once heartbeat"
-SERVE += " values-max verbose json"
+SERVE += " values-max verbose json store"
 
 
 def host(*arguments: str) -> HostOptions:
