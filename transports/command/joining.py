@@ -80,7 +80,7 @@ class Joining:
             wire.Running: self._told_running,
             wire.Full: self._told_full,
         }
-        station.keeps = self._keeps
+        station.keeps, station.on_met = self._keeps, self._met
         station.status = partial(status_of, station)
 
     async def run(self) -> Exit:
@@ -128,15 +128,23 @@ class Joining:
         """It is the root of a fleet; what does not run there by now is over."""
         if not self.station.is_root(link):
             raise RemoteProtocolError("Running, of one that is not the root")
-        another = self._fleet not in (None, peer.number)  # at the same address
-        for tree in list(self._takings):
-            if another or tree not in said.numbers:
-                self._takings.pop(tree).scope.cancel()
-                self.station.members.pop(tree, None)  # what comes next of that number is new
+        self._drop(self._takings.keys() - {*said.numbers})
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet = peer.number
         self.station.warm = self.station.warm or Warm(JOBS_WARM * self.options.cores)
+
+    def _met(self, peer: Peer) -> None:
+        """Another process where the root was knows nothing of what that one has begun; so nothing
+        of it is said to it."""
+        if self._fleet not in (None, peer.number) and any(map(self.station.is_root, peer.links)):
+            self._drop(set(self._takings))
+
+    def _drop(self, trees: set[int]) -> None:
+        """They are over. What comes of these numbers from now on is new."""
+        for tree in trees:
+            self._takings.pop(tree).scope.cancel()
+            self.station.members.pop(tree, None)
 
     def _told_full(self, peer: Peer, said: wire.Full, link: Link) -> None:
         """The fleet has no room for this process by now."""
