@@ -138,6 +138,7 @@ class Joining:
         """Another process where the root was knows nothing of what that one has begun; so nothing
         of it is said to it."""
         if self._fleet not in (None, peer.number) and any(map(self.station.is_root, peer.links)):
+            peer.drop()
             self._drop(set(self._takings))
 
     def _drop(self, trees: set[int]) -> None:

@@ -6,8 +6,22 @@ import os
 import sys
 
 import pytest
+import trio
+import trio.testing
 
+from core.messages import Place
+from tests.transports.talking import HERE, OPEN, settled
+from transports.command.joining import Joining
 from transports.command.leaving import stdin_ended
+from transports.command.wanted import JoinOptions, SecurityOptions
+from transports.net import addresses, wire
+from transports.net.connection import Me
+from transports.net.frames import Frames
+from transports.net.peer import Link, Peer
+from transports.process.station import Station
+from transports.work import jobs
+
+# -- whoever started it --------------------------------------------------------------------
 
 
 async def test_standard_input_stays_open_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +32,39 @@ async def test_standard_input_stays_open_when_it_has_ended(monkeypatch: pytest.M
         os.close(theirs)
         await stdin_ended()
         assert os.read(stdin.fileno(), 1) == b""
+
+
+# -- a root that has begun anew ------------------------------------------------------------
+
+
+def root(number: int) -> tuple[Peer, Link]:
+    """The root of a fleet, as it was reached at HERE."""
+    link = Link(trio.testing.memory_stream_pair()[0], Frames(), HERE)
+    return Peer(HERE, Me(number, HERE).hello(token=False), links=[link]), link
+
+
+async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins(
+    nursery: trio.Nursery,
+) -> None:
+    """A job that has the same number in both is begun anew, however soon it is told."""
+    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
+    station.roots.add(HERE)
+    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
+    joining = Joining(station, nursery, options, lambda line: None)
+    print_of = jobs.chosen("plugins.demo", {}, ()).fingerprint
+    place, key = Place("1", (HERE,)), bytes(wire.DIGEST_BYTES)
+    begin = wire.Begin("plugins.demo", {}, print_of, 1, 2, None, 0, place, 0.0, key)
+    old, new = root(5), root(6)
+    new[0].keep(b"of a node, for the old one")
+    members = []
+    for peer, link in (old, new):
+        station._met(peer)
+        assert (peer.waiting, station.members) == (None, {})
+        for said in (wire.Running((1,)), begin):
+            await station._take(peer, said, link)
+        await settled()
+        members.append(station.members[1])
+        assert members[-1].begun == begin
+        assert [*joining._takings] == [1]
+    assert members[0] is not members[1]
+    nursery.cancel_scope.cancel()
