@@ -1,7 +1,7 @@
 """The core on real sockets: many processes, many nodes in each, one connection between any two.
 
 `python -m transports.tcp` submits a computation and starts the bots that do it. In Python it is a
-fleet, which computes one job after the other:
+fleet, which computes jobs as they come:
 
     with transports.Fleet(nodes=100) as fleet:
         print(fleet.run("plugins.primes", 10**6))
@@ -41,7 +41,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown, Refused
-    from transports.fleet.face import Fleet, Job
+    from transports.fleet.face import Fleet
+    from transports.fleet.submitted import Job
 else:
 
     def __getattr__(name: str) -> Any:

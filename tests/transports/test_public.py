@@ -7,7 +7,8 @@ import pytest
 import transports
 from tests.processes import printed
 from transports.fleet import errors
-from transports.fleet.face import Fleet, Job
+from transports.fleet.face import Fleet
+from transports.fleet.submitted import Job
 
 
 def test_each_name_is_what_it_says() -> None:

@@ -65,7 +65,7 @@ def alone() -> Parser:
         + "\n\n  host               the root of a job; it waits for nodes"
         "\n  join HOST:PORT     a process with nodes for the job of that host, or for a fleet"
         "\n  status HOST:PORT   how that job stands"
-        "\n  serve              the root of a fleet, which computes one job after the other"
+        "\n  serve              the root of a fleet, which computes jobs as they come"
         "\n  submit HOST:PORT   a job for that fleet"
         "\n  result HOST:PORT N what came of job N"
         "\n  cancel HOST:PORT N the end of job N"

@@ -302,7 +302,7 @@ class JoinOptions:
 
 @attrs.frozen
 class ServeOptions:
-    """The root of a fleet, which computes one job after the other."""
+    """The root of a fleet, which computes jobs as they come."""
 
     security: SecurityOptions
     bots: BotsOptions | None = _launched("none are started, nodes come by themselves")

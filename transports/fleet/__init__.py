@@ -1,4 +1,4 @@
-"""A fleet: processes that stay, and compute one job after the other for whoever submits.
+"""A fleet: processes that stay, and compute jobs for whoever submits.
 
     with transports.Fleet(nodes=100) as fleet:
         job = fleet.submit("plugins.primes", 10**6)
@@ -12,9 +12,11 @@ In the order in which to read it:
   are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
   that do not. `line.py`: a client in such a thread, and the jobs that it watches.
-- `face.py`: `Fleet` and `Job`, as a program sees them. `asked.py`, `errors.py`, `telling.py`: what
-  it may ask for, what it has to expect, how far a job is. `own.py`: a fleet of its own, which it
-  starts and ends.
+- `face.py`, `submitted.py`: `Fleet` and `Job`, as a program sees them. `asked.py`, `errors.py`,
+  `telling.py`: what it may ask for, what it has to expect, how far a job is. `own.py`: a fleet of
+  its own, which it starts and ends.
+- `calling.py`: the job by which functions of a program are called; `mapping.py`, `executor.py`: how
+  their calls become such jobs.
 
 The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Inputs
 and results travel whole, inside a frame. Without a store a fleet keeps nothing on disk: when its

@@ -30,26 +30,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import attrs
-
-from core.messages import Failure
 from plugins.console.progress import progress
-from plugins.console.telling import Lost
-from plugins.jobs.values import given
 from transports.fleet.asked import Asked, Named
 from transports.fleet.client import PATIENCE_SECONDS
 from transports.fleet.errors import (
     FleetError,
     FleetLost,
-    JobCancelled,
-    JobFailed,
     JobUnknown,
     Refused,
 )
-from transports.fleet.line import FORKED, Heard, Line, Watched
+from transports.fleet.line import Heard, Line
 from transports.fleet.own import NotStarted, Own
+from transports.fleet.submitted import Job
 from transports.fleet.telling import progress_line
-from transports.net import wire
 from transports.net.connection import ConnectError
 from transports.net.figures import TREE_MAX
 from transports.net.security import Security
@@ -63,95 +56,8 @@ NODES = 100
 OWN_PATIENCE_SECONDS = 3.0  # a process on this machine that does not listen is not there
 
 
-@attrs.frozen
-class Progress:
-    """How far a job is. Before it begins nobody knows how many partitions it has: they are 0."""
-
-    state: str  # queued, running, done, failed, cancelled
-    ahead: int  # jobs that go before it
-    nodes: int
-    partitions: int
-    accepted: int
-
-
-class Job:
-    """A job of a fleet: `Fleet.submit` makes it."""
-
-    def __init__(self, fleet: Fleet, watched: Watched) -> None:
-        self._fleet = fleet  # which is there for as long as it has jobs
-        self._watched = watched
-
-    def __repr__(self) -> str:
-        return f"<job {self.number} of {self._fleet!r}>"
-
-    @property
-    def number(self) -> int:
-        """By which everybody who is connected to the fleet can speak of it."""
-        return self._watched.number
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait for the result, for `timeout` seconds at most; TimeoutError ends the waiting only.
-
-        Raises JobFailed, JobCancelled, JobUnknown, FleetLost.
-        """
-        outcome = self._outcome(timeout)
-        match outcome.state:
-            case "done":
-                return given(outcome.result)
-            case "cancelled":
-                raise JobCancelled(f"job {self.number} was cancelled")
-            case "failed":
-                raise JobFailed(self.number, _failure(outcome))
-            case _:
-                raise JobUnknown(_failure(outcome).error)
-
-    def failures(self, timeout: float | None = None) -> list[Failure]:
-        """Wait for the end; what failed for good: one thing, or with `keep_going` all that is
-        missing from the result, as far as the fleet tells. Raises as `result` does, but for
-        JobFailed."""
-        outcome = self._outcome(timeout)
-        if outcome.state == "failed":
-            return [_failure(outcome)]
-        if outcome.state != "done":
-            self.result()
-        lost = Lost.of(outcome.lost)
-        return lost.pieces if lost else []
-
-    def progress(self) -> Progress:
-        """How far it is by now. Raises FleetLost."""
-        watched = self._watched
-        if watched.outcome.done() or watched.latest is None or not self._fleet._line.is_here():
-            outcome = self._outcome(None)
-            counts = outcome.nodes, outcome.partitions, outcome.accepted
-            return Progress(outcome.state, 0, *counts)
-        now = watched.latest
-        return Progress(now.state, now.ahead, now.nodes, now.partitions, now.accepted)
-
-    def cancel(self) -> bool:
-        """End it; whether that has ended it. Raises FleetLost."""
-        if not self._watched.outcome.done():
-            self._fleet._line.cancel(self.number)
-        return self._outcome(None).state == "cancelled"
-
-    def add_done_callback(self, call: Callable[[], None]) -> None:
-        """Have `call` made when it is over, whatever came of it; not in this thread."""
-        self._watched.outcome.add_done_callback(lambda _: call())
-
-    def _outcome(self, timeout: float | None) -> wire.Outcome:
-        if not (self._watched.outcome.done() or self._fleet._line.is_here()):
-            raise FleetLost(FORKED)
-        try:
-            return self._watched.outcome.result(timeout)
-        except FleetLost as error:
-            raise FleetLost(str(error)) from None  # one of its own for each who waits
-        except TimeoutError:
-            raise TimeoutError(
-                f"job {self.number} is not over after {timeout:g} s: it goes on, ask again"
-            ) from None
-
-
 class Fleet:
-    """Processes that compute one job after the other, started for this program and ended with it;
+    """Processes that stay and compute its jobs, started for this program and ended with it;
     or, by `connect`, those that somebody has started with `python -m transports.tcp serve`.
 
     There are `nodes` nodes, in as many `processes` as there are cores unless more are wanted.
@@ -270,7 +176,7 @@ class Fleet:
     def _submitted(self, asked: Asked, heard: Heard | None = None) -> Job:
         spec, key = asked.spec(here=self._own is not None), secrets.token_bytes(16)
         try:
-            return Job(self, self._line.submit(spec, key, heard))
+            return Job(self, self._line, self._line.submit(spec, key, heard))
         except KeyboardInterrupt:
             if self._own is not None:  # nobody else would ever ask for it
                 with suppress(FleetError):
@@ -364,7 +270,7 @@ class Fleet:
         if not 0 <= operator.index(number) <= TREE_MAX:
             raise JobUnknown(f"there is no job {number}: none has such a number")
         watched = self._line.watched(operator.index(number))
-        job = Job(self, watched)
+        job = Job(self, self._line, watched)
         if watched.outcome.done() and job._outcome(None).state == "unknown":
             job.result()
         return job
@@ -383,10 +289,6 @@ def _show(job: Job) -> None:
             shown.show(progress_line(job.progress(), time.monotonic() - began))
             with suppress(TimeoutError):
                 job.result(LOOK_SECONDS)
-
-
-def _failure(outcome: wire.Outcome) -> Failure:
-    return outcome.failure or Failure(str(outcome.number), None, "it does not say why")
 
 
 def _path(file: str | PathLike[str] | None) -> Path | None:

@@ -27,7 +27,7 @@ from transports import (
 )
 from transports.command.wanted import AT_ONCE
 from transports.fleet import own
-from transports.fleet.face import Progress
+from transports.fleet.submitted import Progress
 
 PRIMES = "plugins.primes"
 SECONDS = 60.0  # in which everything here has long come to its end
