@@ -38,7 +38,7 @@ from transports.work.computing import (
     Order,
     framed,
 )
-from transports.work.starting import Started, start
+from transports.work.starting import Started, ended, start
 from transports.work.warm import Shelf
 
 RECEIVE_BYTES = 2**18
@@ -169,9 +169,7 @@ class Computer:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream)
                 nursery.start_soon(self._read, stream, data, process)
-                code = await trio.to_thread.run_sync(
-                    process.wait, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
-                )
+                code = await ended(process)
                 nursery.cancel_scope.cancel()
         finally:
             if not self._put_back(started):
@@ -179,7 +177,7 @@ class Computer:
                     if not self.calls:
                         await _let_go(process, stream)
                     process.kill()
-                    await trio.to_thread.run_sync(process.wait)
+                    await ended(process)
         self._drain(stream.socket, data)
         return code
 
@@ -259,9 +257,7 @@ async def _let_go(process: subprocess.Popen[bytes], stream: trio.SocketStream) -
     with suppress(OSError):
         stream.socket.shutdown(socket.SHUT_WR)
     with trio.move_on_after(LAST_SECONDS):
-        await trio.to_thread.run_sync(
-            process.wait, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
-        )
+        await ended(process)
 
 
 def _exit(code: int) -> str:

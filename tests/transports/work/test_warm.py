@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,6 +46,16 @@ async def test_the_next_job_with_the_same_code_is_computed_by_the_same_process(
     assert other != first
     warm.end()
     assert (len(warm), lives(first), lives(other)) == (0, False, False)
+
+
+async def test_no_job_leaves_anything_of_this_process_behind(tmp_path: Path) -> None:
+    warm = Warm(2)
+    await served(tmp_path, warm)
+    before = threading.active_count(), len(os.listdir("/dev/fd"))
+    for _ in range(4):
+        await served(tmp_path, warm)
+    assert (threading.active_count(), len(os.listdir("/dev/fd"))) == before
+    warm.end()
 
 
 async def test_what_was_taken_back_is_none_of_the_next_job(
