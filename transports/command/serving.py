@@ -102,6 +102,7 @@ class Serving:
                 nursery.start_soon(self._hear, stdin_ended, Exit.FINISHED)
             nursery.start_soon(self._compute_all)
             if self.store is not None:
+                self.store.on_trouble = partial(self._tell_trouble, self.store)
                 nursery.start_soon(self._store_what_is_missing, self.store)
             await self._over.wait()
             nursery.cancel_scope.cancel()
@@ -150,7 +151,6 @@ class Serving:
 
     async def _store_what_is_missing(self, store: Store) -> None:
         """Now and then."""
-        store.on_trouble = partial(self._tell_trouble, store)
         while True:
             await trio.sleep(AGAIN_SECONDS)
             store.catch_up()
