@@ -10,7 +10,9 @@ of it between two messages. In the order in which to read it:
 - `functions.py`: **`Work`**, the way in for the rest of the process. It fetches the large values
   that a call needs, and gives it to the crew, or to the loop where `compute` is asynchronous.
 - `crew.py`: **`Crew`**, which computing process is given which call. `computer.py`: **`Computer`**,
-  one of them, from the outside. `starting.py`: how it is started. `page.py`: what both see.
+  one of them, from the outside. `starting.py`, `waiting.py`: how it is started, and seen to end.
+  `page.py`: what both see. `warm.py`: those that have loaded a job, and wait for the next one.
+- `describing.py`: what a job is, as one of them says that has loaded it.
 - `in_loop.py`: **`InLoop`**, calls that only wait.
 - `outcomes.py`: **`Outcomes`**, what views and the trace are told, and when.
 

@@ -38,7 +38,8 @@ from transports.work.computing import (
     Order,
     framed,
 )
-from transports.work.starting import Started, ended, start
+from transports.work.starting import Started, start
+from transports.work.waiting import ended
 from transports.work.warm import Shelf
 
 RECEIVE_BYTES = 2**18

@@ -21,12 +21,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import attrs
-import trio
 
 from transports.work.page import PAGE_BYTES, words
 
 STDERR = 2
-LOOK_SECONDS = 0.05  # from one look at whether it has ended to the next
 TOP = Path(__file__).parents[2]
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
 BOOT = (
@@ -81,25 +79,6 @@ def start() -> Started:
         stack.pop_all()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
     return Started(process, ours, page)
-
-
-async def ended(process: subprocess.Popen[bytes]) -> int:
-    """Wait until it has ended. Returns its exit code.
-
-    Not in a thread: it would wait on for one that serves the next job, one thread a job.
-    """
-    if process.poll() is None:
-        try:
-            fd = os.pidfd_open(process.pid)
-        except (AttributeError, OSError):  # not on Linux, or there are no descriptors
-            while process.poll() is None:
-                await trio.sleep(LOOK_SECONDS)
-        else:
-            try:
-                await trio.lowlevel.wait_readable(fd)
-            finally:
-                os.close(fd)
-    return process.wait()
 
 
 def _memory() -> BinaryIO:
