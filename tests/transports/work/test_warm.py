@@ -54,7 +54,8 @@ async def test_no_job_leaves_anything_of_this_process_behind(tmp_path: Path) -> 
     before = threading.active_count(), len(os.listdir("/dev/fd"))
     for _ in range(4):
         await served(tmp_path, warm)
-    assert (threading.active_count(), len(os.listdir("/dev/fd"))) == before
+    assert threading.active_count() <= before[0]  # others may end meanwhile
+    assert len(os.listdir("/dev/fd")) <= before[1]
     warm.end()
 
 
