@@ -131,7 +131,7 @@ def test_what_an_iterable_raises_comes_behind_the_results_before_it(fleet: Fleet
         raise KeyError("no more")
 
     mapped = fleet.map(square, some())
-    found = list(itertools.islice(mapped, 20))
+    assert list(itertools.islice(mapped, 20)) == [number * number for number in range(20)]
     with pytest.raises(KeyError, match="no more"):
         next(mapped)
     assert next(mapped, None) is None
