@@ -96,6 +96,14 @@ class Computer:
         if self._begun is not None:
             self._tell_begun(self._begun)
 
+    def _give_anew(self) -> None:
+        """Under higher numbers; nothing is sent yet."""
+        calls, self.seconds = [*self.calls.values()], 0.0
+        self.calls.clear()
+        self._unsent.clear()
+        for call in calls:
+            self.give(call)
+
     def _tell_begun(self, begun: Callable[[Call], None]) -> None:
         """It is at the first of those that it has: it takes one after the other."""
         number = next(iter(self.calls), self._at)
@@ -145,6 +153,8 @@ class Computer:
         started.page[AT] = started.page[PIECE] = 0
         started.page[DROPPED] = max(started.page[DROPPED], self._page[DROPPED])
         self._page = started.page
+        if self.calls and min(self.calls) <= started.page[DROPPED]:  # another has had it meanwhile
+            self._give_anew()
         with trio.socket.from_stdlib_socket(started.connection) as ours:
             code = await self._serve(started, trio.SocketStream(ours))
         self._ended(self, f"the computing process ended ({_exit(code)})")

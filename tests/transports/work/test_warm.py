@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from tests.transports.work.working import JOB, bounded, do
+from transports.work import computer
 from transports.work import warm as rooms
 from transports.work.computing import AT, COMPUTE, DROPPED, framed
 from transports.work.warm import Warm
@@ -80,13 +81,24 @@ async def test_what_was_taken_back_is_none_of_the_next_job(
     warm.end()
 
 
+async def test_what_another_job_took_back_lately_takes_nothing_from_this_one(
+    tmp_path: Path,
+) -> None:
+    warm = Warm(2)
+    first = await served(tmp_path, warm)
+    ((started, _),) = warm._waiting.items()
+    started.page[DROPPED] = next(computer._NUMBERS) + 1
+    assert await served(tmp_path, warm) == first
+    warm.end()
+
+
 async def test_one_that_is_at_what_was_taken_back_is_not_kept(tmp_path: Path) -> None:
     warm = Warm(2)
     async with bounded(tmp_path, warm=warm) as one:
         one.compute(1, do(PID))
         await one.told()
-        (computer,) = one.work._crew._computers
-        computer._page[AT] += 1
+        (process,) = one.work._crew._computers
+        process._page[AT] += 1
     assert len(warm) == 0
 
 
