@@ -20,6 +20,7 @@ from transports.net import wire
 from transports.process.process import Process, nodes_of
 from transports.process.station import Station
 from transports.values.blobs import Blobs
+from transports.values.files import BlobError
 from transports.work import jobs
 from transports.work.describing import described
 
@@ -61,11 +62,16 @@ class Taking:
         with self.scope:
             chosen = await self._chosen()
             if chosen is None:
-                return
-            with Blobs() as blobs:
+                return None
+            try:
+                blobs = Blobs()
+            except BlobError as error:  # no room for a folder: maybe for that of the next one
+                return self._joining.decline(self._begin, str(error))
+            with blobs:
                 async with trio.open_nursery() as nursery:
                     await self._take_part(nursery, blobs, chosen)
                     nursery.cancel_scope.cancel()
+        return None
 
     async def _take_part(self, nursery: trio.Nursery, blobs: Blobs, chosen: jobs.Chosen) -> None:
         joining, options, begin = self._joining, self._joining.options, self._begin

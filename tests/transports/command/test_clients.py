@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +107,24 @@ def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
     other = fleet.run.start("jobs", fleet.address).ended(5)
     assert "token" in other.stderr
     stop(fleet)
+
+
+def test_a_process_whose_temporary_folder_has_gone_stays(fleet: OfFleet, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    more = {"env": {**WITH_TOKEN["env"], "TMPDIR": str(gone)}}
+    joining = fleet.run.start("join", fleet.address, "--nodes", 1, **more)
+    joining.says("1 node in the fleet")
+    primes = ("--job", "plugins.primes", "--input", 1000, "--partitions", 50)
+    fleet.told("submit", *primes, "--delay", 0.02)  # long enough to be taken part in
+    until(lambda: not any(gone.iterdir()))
+    gone.rmdir()
+    assert fleet.told("submit", *primes)["result"] == 168
+    joining.says("no folder for blobs")
+    gone.mkdir()
+    assert fleet.told("submit", *primes)["result"] == 168
+    stop(fleet)
+    joining.ended()
 
 
 def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:
