@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from mmap import mmap
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -185,9 +186,11 @@ def serve(fd: int, memory: int, parent: int) -> None:
                 connection.sendall(framed(_described(setup, setup.allow)))
                 return
             computing = Computing(_job(setup.name, setup.parts), Path(setup.folder), page)
+            begun = _around()
             connection.sendall(framed([]))  # the job is there
             while orders := _received(stream):
                 if isinstance(orders, Setup):  # another job with the same code
+                    _set_back(begun)
                     computing = Computing(computing.job, Path(orders.folder), page)
                     continue
                 for order in orders:
@@ -208,6 +211,24 @@ def _job(name: str, parts: Mapping[str, str]) -> Job:
         raise failure
 
     return Job(name, fail, fail, fail)
+
+
+def _around() -> tuple[str, dict[str, str]]:
+    """The folder in which this process is, and its environment."""
+    try:
+        return os.getcwd(), dict(os.environ)
+    except OSError:  # it is gone
+        return os.sep, dict(os.environ)
+
+
+def _set_back(begun: tuple[str, dict[str, str]]) -> None:
+    """Both are again what they were when the job was loaded."""
+    folder, environment = begun
+    with suppress(OSError):
+        os.chdir(folder)
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _described(setup: Setup, allow: Sequence[str]) -> Described:

@@ -143,3 +143,18 @@ async def test_there_are_few_and_they_wait_for_a_while_only(
     monkeypatch.setattr(rooms, "WAITING_SECONDS", -1.0)
     warm.tidy_up()
     assert (len(warm), lives(other)) == (0, False)
+
+
+async def test_the_next_job_finds_folder_and_environment_as_they_were(tmp_path: Path) -> None:
+    warm = Warm(2)
+    spoil = "import os; os.chdir('/'); os.environ['SPOILT'] = 'x'; output = os.getpid()"
+    look = "import os; output = [os.getpid(), os.getcwd(), os.environ.get('SPOILT')]"
+    outputs = []
+    for statements in (spoil, look):
+        async with bounded(tmp_path, warm=warm) as one:
+            one.compute(1, do(statements))
+            ((_, what, _, _, (output,), _),) = await one.told()
+            assert what == "computed"
+            outputs.append(output)
+    assert outputs[1] == [outputs[0], os.getcwd(), None]
+    warm.end()
