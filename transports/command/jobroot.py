@@ -40,10 +40,14 @@ LOOK_SECONDS = 0.05  # from one look at what is done to the next
 
 
 class JobRoot:
-    """`declined`: why, by number of each process that takes no part in it."""
+    """`declined`: why, by number of each process that takes no part in it. `all_there_at`: from then
+    on, by the loop's clock, nobody is waited for who may take part in what others decline."""
 
-    def __init__(self, station: Station, options: ServeOptions, job: Job) -> None:
+    def __init__(
+        self, station: Station, options: ServeOptions, job: Job, all_there_at: float
+    ) -> None:
         self.job = job
+        self._all_there_at = all_there_at
         self.declined: dict[int, str] = {}
         self._station = station
         self._options = options
@@ -141,7 +145,8 @@ class JobRoot:
         """Why, if all who are there take no part."""
         peers = self._station.connections.peers.values()
         there = [peer.number for peer in peers if joins(peer)]
-        if there and all(number in self.declined for number in there):
+        early = trio.current_time() < self._all_there_at  # others may be about to come back
+        if there and not early and all(number in self.declined for number in there):
             return self.declined[there[0]]
         return ""
 

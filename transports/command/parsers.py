@@ -57,7 +57,7 @@ def alone() -> Parser:
     parser = Parser(
         PROGRAM,
         "[--nodes N] [--processes N] [--job MODULE_OR_FILE] [--input VALUE] [other options]\n"
-        f"       {PROGRAM} host|join|status --help",
+        f"       {PROGRAM} host|join|status|serve|submit|result|cancel|jobs|stop --help",
         description=paragraphs(
             "Computes a job on real sockets: on this machine only, with nodes in processes that "
             "are started for it and ended after it. For several machines there are commands:"

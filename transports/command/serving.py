@@ -47,6 +47,7 @@ from transports.work.warm import Warm
 WARM_MAX = 2  # computing processes that have loaded a job are kept
 NAME_LENGTH_MAX = 4096  # characters, as a path has at most: many are told of it
 MEMBERS_MAX = 1000  # processes with nodes
+RETURN_SECONDS = 10.0  # in which those who were there before come back to a root begun anew
 FULL_SECONDS = 60.0
 HALTED: Final = m.Failure("0", None, "the fleet has ended")
 
@@ -84,6 +85,8 @@ class Serving:
         self.id = drawn_id() if store is None else store.fleet  # by which it is known again
         self.desk = Desk(station, self.jobs, self._check, self._wake, self._halt)
         self.exit = Exit.FINISHED
+        returning = RETURN_SECONDS if store is not None and jobs.going() else 0.0
+        self._all_there_at = trio.current_time() + returning
         self._over = trio.Event()
         self._news = trio.Event()  # something may be to be done
         self._roots: dict[int, JobRoot] = {}  # of the jobs that run, by number
@@ -225,7 +228,9 @@ class Serving:
                     if job is None:
                         break
                     self.jobs.begin(job)
-                    self._roots[job.number] = root = JobRoot(self.station, self.options, job)
+                    self._roots[job.number] = root = JobRoot(
+                        self.station, self.options, job, self._all_there_at
+                    )
                     nursery.start_soon(self._compute, root)
                 self.desk.tell_all()
                 await self._news.wait()

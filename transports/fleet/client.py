@@ -109,9 +109,19 @@ class Client:
         )
 
     async def connect(self) -> None:
-        """Reach the root. Raises ConnectError."""
+        """Reach the root, and know which fleet it has. Raises ConnectError."""
         self._number = (await self._connections.connect(self.address)).number
-        self._send(wire.encode(wire.Ask()))  # which fleet it is
+        with trio.move_on_after(self._patience):
+            try:
+                await self.status()
+            except FleetLost as error:
+                raise ConnectError(str(error)) from None
+        if self._fleet is None:
+            raise ConnectError(
+                f"{self.address} is no root of a fleet, it may be that of one job: give the "
+                "address of a 'serve'",
+                final=True,
+            )
 
     async def close(self) -> None:
         """Part; whoever still waits for an answer is told that the fleet is lost."""

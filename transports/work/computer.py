@@ -68,6 +68,7 @@ class Computer:
         self.ready = False  # it has loaded the job
         self.started = True  # unless that was tried in vain
         self._was_warm = False  # it had loaded the job before
+        self._kept = False  # it serves the next job
         self.stuck = False  # what it is at takes longer than was thought
         self._setup = setup
         self._reserve = reserve
@@ -155,8 +156,12 @@ class Computer:
         self._page = started.page
         if self.calls and min(self.calls) <= started.page[DROPPED]:  # another has had it meanwhile
             self._give_anew()
-        with trio.socket.from_stdlib_socket(started.connection) as ours:
+        ours = trio.socket.from_stdlib_socket(started.connection)
+        try:
             code = await self._serve(started, trio.SocketStream(ours))
+        finally:
+            if not self._kept:  # else whoever takes it next goes on with that very descriptor
+                ours.close()
         self._ended(self, f"the computing process ended ({_exit(code)})")
 
     def limit(self, seconds: float) -> None:
@@ -183,7 +188,8 @@ class Computer:
                 code = await ended(process)
                 nursery.cancel_scope.cancel()
         finally:
-            if not self._put_back(started):
+            self._kept = self._put_back(started)
+            if not self._kept:
                 with trio.CancelScope(shield=True):
                     if not self.calls:
                         await _let_go(process, stream)
@@ -197,8 +203,7 @@ class Computer:
         at_nothing = not self.calls and self._page[AT] == self._done and not self._sending
         idle = self.ready and at_nothing and started.process.poll() is None
         if idle and self._shelf is not None:
-            connection = started.connection.dup()  # that one is closed now
-            self._shelf.keep(Started(started.process, connection, started.page))
+            self._shelf.keep(started)
         return idle and self._shelf is not None
 
     async def _write(self, stream: trio.SocketStream) -> None:

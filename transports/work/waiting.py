@@ -15,15 +15,15 @@ async def ended(process: subprocess.Popen[bytes]) -> int:
 
     Not in a thread: it would wait on for one that serves the next job, one thread a job.
     """
-    if process.poll() is None:
+    while (code := process.poll()) is None:  # also after that was said: the loop waits for nobody
         try:
             fd = os.pidfd_open(process.pid)
         except (AttributeError, OSError):  # not on Linux, or there are no descriptors
-            while process.poll() is None:  # noqa: ASYNC110  nothing else tells
-                await trio.sleep(LOOK_SECONDS)
+            await trio.sleep(LOOK_SECONDS)
         else:
             try:
                 await trio.lowlevel.wait_readable(fd)
             finally:
+                trio.lowlevel.notify_closing(fd)
                 os.close(fd)
-    return process.wait()
+    return code

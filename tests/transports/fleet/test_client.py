@@ -140,8 +140,9 @@ async def test_cancelling_tells_how_it_ended(net: Net, clock: MockClock) -> None
 
 
 async def test_how_the_fleet_stands_is_plain_data(net: Net, clock: MockClock) -> None:
-    Root(net).status = {"jobs": [], "nodes": 3}
-    assert await (await met(net)).status() == {"jobs": [], "nodes": 3}
+    status: dict[str, wire.Value] = {"jobs": [], "nodes": 3, "fleet": "one"}
+    Root(net).status = status
+    assert await (await met(net)).status() == status
 
 
 async def test_a_fleet_that_is_told_to_end_is_not_sought(net: Net, clock: MockClock) -> None:
@@ -253,11 +254,18 @@ async def test_a_root_that_has_begun_anew_is_another_fleet(net: Net, clock: Mock
     assert another.heard == []
 
 
-async def test_a_root_that_does_not_say_which_fleet_it_has_is_another(
-    net: Net, clock: MockClock
-) -> None:
+async def test_a_root_that_has_no_fleet_is_refused(net: Net, clock: MockClock) -> None:
+    """The host of one job, say, which takes nothing that a fleet is asked."""
     root = Root(net)
-    root.status = {}
+    root.status = {"job": "plugins.demo"}
+    with pytest.raises(ConnectError, match="is no root of a fleet") as raised:
+        await met(net)
+    assert raised.value.final
+    assert root.heard == []
+
+
+async def test_one_that_is_there_in_its_place_is_another(net: Net, clock: MockClock) -> None:
+    root = Root(net)
     client = await met(net)
     told = Asked(net, watched, client, 3)
     await settled()
@@ -286,10 +294,11 @@ async def test_a_root_that_has_begun_anew_with_its_store_is_the_same_fleet(
         before, root = root, Root(net)
         before.cut()
         await settled()
-        assert root.heard == asked
-    for answer in (wire.Accepted(KEY, 5), done(3), done(4)):
+        assert root.heard == asked[:1]
+    for so_far, answer in enumerate((wire.Accepted(KEY, 5), done(3), done(4)), 1):
+        assert root.heard == asked[:so_far]
         root.say(answer)
-    await settled()
+        await settled()
     assert (number.came, told.came, ended.came) == (5, [done(3)], done(4))
 
 

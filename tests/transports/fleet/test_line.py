@@ -30,6 +30,7 @@ class Root:
 
     portal: Portal = field(default_factory=Portal)
     heard: list[wire.Envelope] = field(default_factory=list)
+    known: bool = False
 
     async def listen(self) -> str:
         me = Me(wire.random_number(), "127.0.0.1:1")
@@ -38,7 +39,11 @@ class Root:
         return await serve(nursery, self.connections.accept)
 
     async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
-        self.heard.append(envelope)
+        if isinstance(envelope, wire.Ask) and not self.known:  # which fleet it is
+            self.known = True
+            self.connections.send_back(peer.name, wire.encode(wire.Told({"fleet": "one"})))
+        else:
+            self.heard.append(envelope)
 
     async def _say(self, envelope: wire.Envelope) -> None:
         await trio.lowlevel.checkpoint()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import trio
 
 from tests.transports.work.working import JOB, bounded, do
-from transports.work import computer
+from transports.work import computer, waiting
 from transports.work import warm as rooms
 from transports.work.computing import AT, COMPUTE, DROPPED, framed
 from transports.work.warm import Warm
@@ -158,3 +160,36 @@ async def test_the_next_job_finds_folder_and_environment_as_they_were(tmp_path: 
             outputs.append(output)
     assert outputs[1] == [outputs[0], os.getcwd(), None]
     warm.end()
+
+
+async def test_it_keeps_the_descriptor_that_the_loop_knows(tmp_path: Path) -> None:
+    """A copy would be another one for the loop, which then wakes whoever has the old number."""
+    warm, numbers = Warm(2), set()
+    for _ in range(3):
+        await served(tmp_path, warm)
+        (started,) = warm._waiting
+        numbers.add(started.connection.fileno())
+    assert len(numbers) == 1
+    warm.end()
+
+
+async def test_who_waits_for_the_end_holds_nobody_up_when_woken_too_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait_readable, woken = trio.lowlevel.wait_readable, trio.Event()
+
+    async def early(fd: int) -> None:
+        if woken.is_set():
+            await wait_readable(fd)
+        woken.set()
+
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", early)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(waiting.ended, process)
+            await woken.wait()
+            process.stdin.write(b"\n")
+            process.stdin.close()
+    assert process.returncode == 0
