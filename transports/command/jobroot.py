@@ -40,8 +40,8 @@ LOOK_SECONDS = 0.05  # from one look at what is done to the next
 
 
 class JobRoot:
-    """`declined`: why, by number of each process that takes no part in it. `all_there_at`: from then
-    on, by the loop's clock, nobody is waited for who may take part in what others decline."""
+    """`declined`: why, by number of each process that takes no part in it. `all_there_at`: by the
+    loop's clock; until then others may come who take part in what those who are there decline."""
 
     def __init__(
         self, station: Station, options: ServeOptions, job: Job, all_there_at: float

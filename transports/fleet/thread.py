@@ -46,17 +46,14 @@ class Portal:
 
     def call(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         """What came of it. Raises what it raises, and Closed."""
-        answer: Future[T]
-        answer, scope = self._begin(what, arguments)
+        answer: Future[T] = Future()
+        scope = trio.CancelScope()
         try:
+            self._begin(answer, scope, what, arguments)
             return answer.result()
         except BaseException:
             self._soon(scope.cancel)  # of no use if it is over; the caller was interrupted if not
             raise
-
-    def is_here(self) -> bool:
-        """Whether this is the process with that thread: one that was forked has none."""
-        return os.getpid() == self._pid
 
     @property
     def nursery(self) -> trio.Nursery:
@@ -75,18 +72,19 @@ class Portal:
     # -- from other threads ----------------------------------------------------------------
 
     def _begin(
-        self, what: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]
-    ) -> tuple[Future[Any], trio.CancelScope]:
+        self,
+        answer: Future[Any],
+        scope: trio.CancelScope,
+        what: Callable[..., Awaitable[Any]],
+        arguments: tuple[Any, ...],
+    ) -> None:
         if not self.is_here():
             raise Closed
-        answer: Future[Any] = Future()
-        scope = trio.CancelScope()
         with self._lock:
             if self._closed:
                 raise Closed
             self._open.add(answer)
         self._soon(self._launch, self._answer, answer, scope, what, arguments)
-        return answer, scope
 
     def _soon(self, what: Callable[..., object], *arguments: Any) -> None:
         """Do it there, unless that is over."""

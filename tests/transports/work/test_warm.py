@@ -184,7 +184,8 @@ async def test_who_waits_for_the_end_holds_nobody_up_when_woken_too_early(
         woken.set()
 
     monkeypatch.setattr(trio.lowlevel, "wait_readable", early)
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "input()"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: ASYNC220  as ours are
     assert process.stdin is not None
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
