@@ -55,6 +55,10 @@ class Portal:
             self._soon(scope.cancel)  # of no use if it is over; the caller was interrupted if not
             raise
 
+    def is_here(self) -> bool:
+        """Whether this is the process with that thread: one that was forked has none."""
+        return os.getpid() == self._pid
+
     @property
     def nursery(self) -> trio.Nursery:
         """That of the thread, for what is done there."""
