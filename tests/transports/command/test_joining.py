@@ -19,7 +19,7 @@ from transports.net.connection import Me
 from transports.net.frames import Frames
 from transports.net.peer import Link, Peer
 from transports.process.station import Station
-from transports.work import jobs
+from transports.work.describing import described
 
 # -- whoever started it --------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins
     station.roots.add(HERE)
     options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
     joining = Joining(station, nursery, options, lambda line: None)
-    print_of = jobs.chosen("plugins.demo", {}, ()).fingerprint
+    print_of = (await described("plugins.demo", {}, (), [])).fingerprint  # known from now on
     place, key = Place("1", (HERE,)), bytes(wire.DIGEST_BYTES)
     begin = wire.Begin("plugins.demo", {}, print_of, 1, 2, None, 0, place, 0.0, key)
     old, new = root(5), root(6)

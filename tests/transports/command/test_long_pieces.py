@@ -32,6 +32,7 @@ def test_ctrl_c_does_not_wait_for_a_long_piece(run: Programs) -> None:
     allow = ("--allow", run.folder / "job.py")
     leaver, stayer = (run.join(host, "--nodes", 2, *allow) for _ in range(2))
     until(flag.exists)
+    until(lambda: all("2 nodes for job.py" in one.stderr for one in (leaver, stayer)))
     leaver.interrupt()
     leaver.ended(130, PROMPT_SECONDS)
     host.interrupt()

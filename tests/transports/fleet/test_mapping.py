@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import pickle
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,13 @@ def raising(number: int) -> int:
     if number % 10 == 9:
         raise Odd(number, 1)
     return number
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is no computing process: it goes on with its modules and its path."""
+    monkeypatch.setattr(calling, "_forget_program", lambda: None)
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 # -- the job -------------------------------------------------------------------------------
