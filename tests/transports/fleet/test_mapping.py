@@ -36,10 +36,11 @@ def square(number: int) -> int:
 
 
 class Odd(Exception):
-    """One that cannot be made again of what it says."""
+    """One that cannot travel, whatever has been taught to the library that pickles."""
 
     def __init__(self, one: int, other: int) -> None:
         super().__init__(f"{one} and {other}")
+        self.lock = threading.Lock()
 
 
 def raising(number: int) -> int:
