@@ -17,10 +17,9 @@ import trio
 from core import Shape
 from core import messages as m
 from plugins.console.telling import Lost
-from plugins.fanout import choose_fanout
 from plugins.jobs.failing import shortened, summary
 from plugins.jobs.values import given, plain
-from transports.command.opening import accepted, opened_root
+from transports.command.opening import accepted, opened_root, shape_of
 from transports.command.status import nodes_connected
 from transports.command.wanted import JobOptions, ServeOptions
 from transports.fleet.desk import Desk
@@ -104,11 +103,9 @@ class JobRoot:
         return process
 
     def _shape(self, work: JobOptions) -> Shape:
-        partitions = work.partitions or max(1, sum(nodes_connected(self._station)))
-        fanout = work.fanout or choose_fanout(partitions)
-        self.job.partitions = partitions
-        self._told = bytearray(min(partitions, fanout))
-        shape = Shape.root(partitions, fanout, work.keep_going)
+        shape = shape_of(work, sum(nodes_connected(self._station)))
+        self.job.partitions = shape.partitions
+        self._told = bytearray(min(shape.partitions, shape.fanout))
         return attrs.evolve(shape, session=str(self.job.number))
 
     # -- meanwhile -------------------------------------------------------------------------

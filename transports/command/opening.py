@@ -1,4 +1,4 @@
-"""How the root of a job begins: what is told to all, and what is given to the root session."""
+"""How the root of a job begins: how it is cut, what all are told, what its session is given."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from core import Host, Shape
 from core import messages as m
 from core.messages import Place
+from plugins.fanout import choose_fanout
 from transports.command.deployment import working
 from transports.command.wanted import JobOptions
 from transports.net import wire
@@ -15,6 +16,12 @@ from transports.process.keys import digest_of
 from transports.process.process import Process, nodes_of
 from transports.values.files import stored
 from transports.work import jobs
+
+
+def shape_of(work: JobOptions, nodes: int) -> Shape:
+    """How it is cut, where so many nodes are there: by default, a partition for each."""
+    partitions = work.partitions or max(1, nodes)
+    return Shape.root(partitions, work.fanout or choose_fanout(partitions), work.keep_going)
 
 
 def opened_root(

@@ -121,8 +121,9 @@ def join() -> Parser:
         f"{PROGRAM} join",
         "HOST:PORT [--nodes N] [--listen HOST:PORT] [other options]",
         description=paragraphs(
-            "A process with nodes for the job of the host at HOST:PORT. It works for as long as "
-            "there is work, comes back where the connection is lost, and ends with the job. "
+            "A process with nodes for the job of the host at HOST:PORT, or for the jobs of the "
+            "fleet there. It comes back where the connection is lost. It ends with the job; in a "
+            "fleet it stays, from job to job, until the fleet ends. "
             "Ctrl-C: what is finished is delivered, the rest is left to others at once."
         ),
         epilog=paragraphs(
@@ -131,7 +132,7 @@ def join() -> Parser:
             told_exits(
                 *(Exit.FINISHED, Exit.FAILED),
                 *(Exit.NOT_LISTENING, Exit.UNREACHED, Exit.REFUSED),
-                finished="the job is over, with a result",
+                finished="the job is over, with a result; or the fleet has ended",
             ),
         ),
     )

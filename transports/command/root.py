@@ -29,12 +29,11 @@ from core.sessions.digest import digest
 from plugins.console import signals
 from plugins.console.memory import peak_rss_bytes
 from plugins.console.telling import Lost
-from plugins.fanout import choose_fanout
 from plugins.launching import Bots
 from transports.command.bots import allowed, share, started
 from transports.command.counting import Counts
 from transports.command.joining import TRY_SECONDS_MAX
-from transports.command.opening import accepted, opened_root
+from transports.command.opening import accepted, opened_root, shape_of
 from transports.command.progress import Teller
 from transports.command.status import nodes_connected, status_of
 from transports.command.summary import Report
@@ -101,7 +100,7 @@ class Root:
         process = self.process
         async with self._bots() as bots:
             nodes = await self._waited(bots) if resumed is None else 0
-            shape = self._shape(nodes) if resumed is None else self._again(resumed)
+            shape = shape_of(self.options.work, nodes) if resumed is None else self._again(resumed)
             self._submit(shape, nodes, again=resumed is not None)
             opened_at = time.perf_counter()
             finished = await self._finished(shape, bots)
@@ -155,12 +154,6 @@ class Root:
             left = None if until == math.inf else until - trio.current_time()
             self.teller.waiting(len(connected), nodes, wanted, left)
             await trio.sleep(LOOK_SECONDS)
-
-    def _shape(self, nodes: int) -> Shape:
-        work = self.options.work
-        partitions = work.partitions or max(1, nodes)
-        fanout = work.fanout or choose_fanout(partitions)
-        return Shape.root(partitions, fanout, work.keep_going)
 
     def _again(self, resumed: Session) -> Shape:
         """As it was; but a job that has failed may go on from now on without what fails."""
