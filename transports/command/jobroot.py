@@ -121,22 +121,26 @@ class JobRoot:
             job.nodes = sum(nodes_connected(self._station))
             job.accepted = accepted(process.host, shape)
             desk.tell(job)
-            if desk.wants_outputs(job) and shape.leaf:
-                self._tell_outputs(process, desk)
+            self._tell_outputs(process, shape, desk)
             if why := self._declined_by_all():
                 return f"no process of the fleet computes it: {why}"
             with trio.move_on_after(LOOK_SECONDS):
                 await process.over.wait()
+        self._tell_outputs(process, shape, desk)
         return ""
 
-    def _tell_outputs(self, process: Process, desk: Desk) -> None:
-        """Those that nobody was told yet."""
+    def _tell_outputs(self, process: Process, shape: Shape, desk: Desk) -> None:
+        """Those that nobody was told yet, to whoever wants them."""
+        if not (shape.leaf and desk.wants_outputs(self.job)):
+            return
         slots = process.host.reflectors[str(self.job.number)].model.slots
         for i, done in enumerate(slots.done):
             if done and not self._told[i]:
                 self._told[i] = 1
                 with suppress(BlobError):
-                    desk.tell_output(self.job, i, plain(process.blobs.loaded(slots.outputs[i])))
+                    output = plain(process.blobs.loaded(slots.outputs[i]))
+                    failure = _failure_of(i, Lost.of(slots.lost.get(i)))
+                    desk.tell_output(self.job, i, output, failure)
 
     def _declined_by_all(self) -> str:
         """Why, if all who are there take no part."""
@@ -167,6 +171,14 @@ class JobRoot:
             job.partitions,
             job.accepted,
         )
+
+
+def _failure_of(partition: int, lost: Lost | None) -> m.Failure | None:
+    """For which nothing came of it, if it failed for good."""
+    if lost is None:
+        return None
+    why = "it failed for good, after so many others that its error was not kept"
+    return lost.pieces[0] if lost.pieces else m.Failure("", partition, why)
 
 
 def joins(peer: Peer) -> bool:

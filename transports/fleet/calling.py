@@ -54,6 +54,7 @@ class Done:
     """What came of the calls of one chunk; where one has raised those after it are missing, unless
     they were to go on. `seconds`: that all of them took."""
 
+    partition: int  # which chunk
     results: list[Any]
     seconds: float
 
@@ -140,7 +141,7 @@ def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
         return {"setup": input["setup"], "value": packed(value)}
     began = time.perf_counter()
     results = _called(setup, calls)
-    return _packed_done(Done(results, time.perf_counter() - began))
+    return _packed_done(Done(index, results, time.perf_counter() - began))
 
 
 def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
@@ -161,11 +162,11 @@ def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
 
 def _packed_done(done: Done) -> bytes:
     """With what cannot travel as what was raised, and without exceptions that cannot be read."""
-    results = [_readable(result) for result in done.results]
+    done = attrs.evolve(done, results=[_readable(result) for result in done.results])
     try:
-        return packed(Done(results, done.seconds))
+        return packed(done)
     except Exception:  # noqa: BLE001  whatever pickling raises
-        return packed(Done([_travelling(result) for result in results], done.seconds))
+        return packed(attrs.evolve(done, results=[_travelling(one) for one in done.results]))
 
 
 def _readable(result: Any) -> Any:

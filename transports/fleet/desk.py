@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.messages import Value
+from core.messages import Failure, Value
 from transports.fleet.job import Job, unknown
 from transports.fleet.jobs import Jobs
 from transports.net import wire
@@ -99,10 +99,12 @@ class Desk:
         """Whether anybody is to be told each output of that job."""
         return bool(self._outputs.get(job.number))
 
-    def tell_output(self, job: Job, partition: int, output: Value) -> None:
+    def tell_output(
+        self, job: Job, partition: int, output: Value, failure: Failure | None = None
+    ) -> None:
         """Tell them that one. What is too large for that comes with the outcome only."""
         try:
-            frame = wire.encode(wire.Output(job.number, partition, output))
+            frame = wire.encode(wire.Output(job.number, partition, output, failure))
         except LocalProtocolError:
             return
         for name in self._outputs.get(job.number, ()):

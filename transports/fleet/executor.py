@@ -20,16 +20,17 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from core.messages import Failure, Value
+from core.messages import Failure
 from transports.fleet.calling import Done, Raised, packed, run_packed
 from transports.fleet.errors import JobFailed
 from transports.fleet.mapping import UnderWay, as_raised, setup_of
+from transports.net import wire
 
 WAVES = 4  # under way at once
 CALLS_MAX = 1000  # in a wave
 WAVE_BYTES = 2**22
 
-Heard = Callable[[int, Value], None]
+Heard = Callable[[wire.Output], None]
 
 
 class Streamed(UnderWay, Protocol):
@@ -129,8 +130,8 @@ class FleetExecutor(Executor):
         return futures, chunks
 
     def _begin(self, calls: Calls, chunks: list[bytes]) -> None:
-        def heard(partition: int, output: Value) -> None:
-            self._events.put(partial(_settle, calls, partition, output))
+        def heard(told: wire.Output) -> None:
+            self._events.put(partial(_hear, calls, told))
 
         self._waves += 1
         try:
@@ -142,15 +143,13 @@ class FleetExecutor(Executor):
 
     def _ended(self, calls: Calls, job: Streamed) -> None:
         """What was not heard of before is known now."""
-        error: Exception = RuntimeError("nothing came of it")
+        error: Exception = RuntimeError("nothing came of it, and why is not known")
         try:
-            outputs = job.result()
+            for output in job.result():
+                done: Done = pickle.loads(output)  # noqa: S301  by a node that this program trusts
+                _settle(calls, done.partition, done)
             for failure in job.failures():  # a call has ended its process, say
-                if future := calls.pop(failure.partition or 0, None):
-                    future.set_exception(JobFailed(job.number, failure))
-                    outputs.insert(failure.partition, None)
-            for partition, output in enumerate(outputs):
-                _settle(calls, partition, output)
+                _fail(calls, failure.partition, JobFailed(job.number, failure))
         except Exception as raised:  # noqa: BLE001 - whatever came of it, all who wait are told
             error = raised
         self._end(calls, error)
@@ -162,18 +161,26 @@ class FleetExecutor(Executor):
         self._send()
 
 
-def _settle(calls: Calls, partition: int, output: Value) -> None:
-    """Have that one be what it returned, or raised, unless it is done."""
-    future = calls.pop(partition, None)
-    if future is None:
-        return
+def _hear(calls: Calls, told: wire.Output) -> None:
+    """What came of one of them, whatever becomes of the others."""
+    if told.failure is not None:
+        return _fail(calls, told.partition, JobFailed(told.number, told.failure))
     try:
-        done: Done = pickle.loads(output)  # noqa: S301  by a node that this program trusts
-        (result,) = done.results
+        done: Done = pickle.loads(told.output)  # noqa: S301  by a node that this program trusts
     except Exception as error:  # noqa: BLE001 - of a class that cannot be read, say
-        future.set_exception(error)
-        return
+        return _fail(calls, told.partition, error)
+    return _settle(calls, told.partition, done)
+
+
+def _settle(calls: Calls, partition: int, done: Done) -> None:
+    """That is what it returned, or raised, unless that is known."""
+    (result,) = done.results
     if isinstance(result, Raised):
-        future.set_exception(as_raised(result, "raised by a node of the fleet"))
-    else:
+        _fail(calls, partition, as_raised(result, "raised by a node of the fleet"))
+    elif future := calls.pop(partition, None):
         future.set_result(result)
+
+
+def _fail(calls: Calls, partition: int | None, error: BaseException) -> None:
+    if partition is not None and (future := calls.pop(partition, None)):
+        future.set_exception(error)

@@ -15,7 +15,6 @@ from weakref import WeakValueDictionary
 import attrs
 import trio
 
-from core.messages import Value
 from transports.fleet.client import Client
 from transports.fleet.errors import FleetLost
 from transports.fleet.thread import Closed, Portal
@@ -23,7 +22,7 @@ from transports.net import wire
 from transports.net.security import Security
 
 T = TypeVar("T")
-Heard = Callable[[int, Value], None]  # of a partition, and what came of it
+Heard = Callable[[wire.Output], None]
 
 CLOSED = "the fleet is closed"
 FORKED = "the fleet is that of another process, which was forked: connect to it anew from here"
@@ -122,7 +121,7 @@ class Line:
 
     def _hear(self, output: wire.Output) -> None:
         if heard := self._heard.get(output.number):
-            heard(output.partition, output.output)
+            heard(output)
 
     async def _withdraw(self, spec: wire.Spec, key: bytes) -> None:
         await self._client.cancel(await self._client.submit(spec, key))  # the same one

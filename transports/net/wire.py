@@ -20,7 +20,7 @@ from transports.net.forms import as_object, form
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
 
-VERSION = 7
+VERSION = 8
 NUMBER_BITS = 43  # of a process's number
 NONCE_BYTES = 32
 REASON_LENGTH_MAX = 1000
@@ -175,6 +175,7 @@ class Output(m.Data, frozen=True):
     number: _TREE
     partition: Annotated[int, msgspec.Meta(ge=0)]
     output: Value
+    failure: m.Failure | None = None  # for which there is none
 
 
 class Outcome(m.Data, frozen=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from core.losses import PIECES_MAX
 from transports.fleet.errors import FleetLost, JobFailed
 from transports.fleet.executor import CALLS_MAX, FleetExecutor
 from transports.fleet.face import Fleet
@@ -82,6 +83,19 @@ def test_an_exception_is_that_of_its_call(pool: FleetExecutor) -> None:
         futures[0].result(SECONDS)
     assert "raise LookupError(number)" in str(raised.value.__cause__)
     assert futures[1].result(SECONDS) == 49
+
+
+def test_many_calls_that_fail_for_good_leave_the_results_of_the_others_to_these(
+    pool: FleetExecutor,
+) -> None:
+    """More than a session keeps the errors of."""
+    futures = [pool.submit(os._exit if n % 2 else power, n) for n in range(2 * PIECES_MAX + 6)]
+    for n, future in enumerate(futures):
+        if n % 2:
+            with pytest.raises(JobFailed):
+                future.result(SECONDS)
+        else:
+            assert future.result(SECONDS) == n**2
 
 
 def test_a_call_that_ends_its_process_costs_nobody_else_anything(pool: FleetExecutor) -> None:
