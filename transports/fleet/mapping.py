@@ -29,7 +29,8 @@ CHUNKS_A_NODE = 4  # of what is left
 WINDOWS = 3  # under way at once
 WINDOWS_TRIED = 2  # the same, until it is known how long a call takes
 PACE_SECONDS_MIN = 1e-7
-WINDOW_BYTES = 2**22
+WINDOW_BYTES = 2**22  # of arguments, or of results
+CHUNK_BYTES = 2**20  # the same
 FUNCTION_BYTES_MAX = 2**20
 NODES = 16  # so many are thought to be there, where nobody says
 
@@ -102,6 +103,7 @@ class Mapped(Iterator[Any]):
         self._nodes = nodes or NODES
         self._chunk = chunk
         self._pace: float | None = None  # seconds a call
+        self._argument_bytes = self._result_bytes = 0.0  # a call, lately
         self._windows: deque[_Window] = deque()
         self._results: deque[Any] = deque()
         self._index = 0  # of the item whose result is next
@@ -166,16 +168,17 @@ class Mapped(Iterator[Any]):
     def _next_window(self) -> tuple[list[bytes], list[int]]:
         """The chunks of it, and how many calls each is."""
         most = self._nodes * (1 if self._pace is None else CHUNKS_A_NODE)
-        size, so_far = self._chunk_size(), 0
+        so_far = 0.0
         chunks: list[bytes] = []
         sizes: list[int] = []
         while len(chunks) < most and so_far < WINDOW_BYTES:
-            calls = list(islice(self._items, size))
+            calls = list(islice(self._items, self._chunk_size()))
             if not calls:
                 break
             chunks.append(packed(calls))
             sizes.append(len(calls))
-            so_far += len(chunks[-1])
+            self._argument_bytes = len(chunks[-1]) / len(calls)
+            so_far += max(len(chunks[-1]), self._result_bytes * len(calls))
         if self._left is not None:
             self._left -= sum(sizes)
         return chunks, sizes
@@ -189,17 +192,19 @@ class Mapped(Iterator[Any]):
             max(1, int(seconds / max(self._pace, PACE_SECONDS_MIN)))
             for seconds in (CHUNK_SECONDS_MIN, CHUNK_SECONDS)
         )
-        if self._left is None:
-            return likely
-        return max(least, min(likely, self._left // (CHUNKS_A_NODE * self._nodes)))
+        if self._left is not None:
+            likely = max(least, min(likely, self._left // (CHUNKS_A_NODE * self._nodes)))
+        call_bytes = max(1.0, self._argument_bytes, self._result_bytes)
+        return max(1, min(likely, int(CHUNK_BYTES / call_bytes)))
 
     def _take(self, window: _Window) -> None:
-        seconds = 0.0
+        seconds, size, calls = 0.0, 0, sum(window.sizes)
         for data in window.job.result():
             done: Done = pickle.loads(data)  # noqa: S301  by a node that this program trusts
             self._results += done.results
             seconds += done.seconds
-        self._pace = seconds / sum(window.sizes)
+            size += len(data)
+        self._pace, self._result_bytes = seconds / calls, size / calls
 
 
 def setup_of(

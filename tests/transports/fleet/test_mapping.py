@@ -23,6 +23,7 @@ from transports.fleet.mapping import (
     WINDOWS,
     RemoteTraceback,
 )
+from transports.net.limits import FRAME_BYTES_MAX
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +190,15 @@ def test_a_module_that_was_edited_is_loaded_anew(
     assert [*fleet.map(module.f, range(9))] == [1] * 9
     path.write_text("def f(x): return 22\n")
     assert [*fleet.map(importlib.reload(module).f, range(9))] == [22] * 9
+
+
+def test_what_is_large_travels_a_little_at_a_time(fleet: Fleet) -> None:
+    """All arguments, or all results, would be more than one job may have."""
+    size, count = 2**19, FRAME_BYTES_MAX // 2**19 + 8
+    arguments = (bytes(size) for _ in range(count))
+    assert list(fleet.map(len, arguments)) == [size] * count
+    results = fleet.map(bytes, (size for _ in range(count)))
+    assert [len(result) for result in results] == [size] * count
 
 
 def test_there_is_a_chunk_and_something_to_call_it_for(fleet: Fleet) -> None:
