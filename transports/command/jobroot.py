@@ -22,6 +22,7 @@ from plugins.jobs.values import given, plain
 from transports.command.opening import accepted, opened_root, shape_of
 from transports.command.status import nodes_connected
 from transports.command.wanted import JobOptions, ServeOptions
+from transports.fleet.bulk import INLINE_BYTES, Bulk
 from transports.fleet.desk import Desk
 from transports.fleet.job import Job, State, cancelled, failed
 from transports.logs import event
@@ -31,7 +32,8 @@ from transports.process.keys import Keys
 from transports.process.process import Process
 from transports.process.station import Station
 from transports.values.blobs import Blobs
-from transports.values.files import BlobError
+from transports.values.files import BlobError, stored
+from transports.values.handles import is_handle
 from transports.work import jobs as installed
 from transports.work.describing import described
 
@@ -78,12 +80,14 @@ class JobRoot:
         if self._loading.cancelled_caught:
             return cancelled(job)
         with Blobs() as blobs:
+            desk.bulk.lend(job.spec.input, blobs)
             async with trio.open_nursery() as nursery:
                 process = self._process(nursery, blobs)
                 shape = self._shape(work)
-                opened_root(process, work, chosen, shape, by_path=self._options.any_job)
+                value = self._input(blobs)
+                opened_root(process, work, chosen, shape, value, by_path=self._options.any_job)
                 why = await self._watched(process, shape, desk)
-                outcome = self._outcome(process, why)
+                outcome = self._outcome(process, why, desk)
                 nursery.cancel_scope.cancel()
         return outcome
 
@@ -101,6 +105,10 @@ class JobRoot:
         process.on_declined = self._count_declined
         nursery.start_soon(process.run)
         return process
+
+    def _input(self, blobs: Blobs) -> m.Value:
+        value = self.job.spec.input
+        return value if is_handle(value) else stored(blobs.folder, given(value))
 
     def _shape(self, work: JobOptions) -> Shape:
         shape = shape_of(work, sum(nodes_connected(self._station)))
@@ -153,7 +161,7 @@ class JobRoot:
 
     # -- the end ---------------------------------------------------------------------------
 
-    def _outcome(self, process: Process, why: str) -> wire.Outcome:
+    def _outcome(self, process: Process, why: str, desk: Desk) -> wire.Outcome:
         """As it is told to who submitted it. Raises BlobError."""
         job, ended = self.job, process.outcome
         if ended is None:
@@ -164,7 +172,7 @@ class JobRoot:
         return wire.Outcome(
             job.number,
             (State.DONE if ended.failure is None else State.FAILED).value,
-            plain(process.blobs.loaded(ended.result)),
+            _result(ended.result, process.blobs, desk.bulk),
             m.Failure.of(ended.failure),
             ended.lost,
             job.nodes,
@@ -181,6 +189,14 @@ def _failure_of(partition: int, lost: Lost | None) -> m.Failure | None:
     return lost.pieces[0] if lost.pieces else m.Failure("", partition, why)
 
 
+def _result(value: m.Value, blobs: Blobs, bulk: Bulk) -> m.Value:
+    """As it stands in the outcome. Raises BlobError."""
+    if is_handle(value) and value["size"] > INLINE_BYTES:
+        bulk.take(value, blobs)
+        return value
+    return plain(blobs.loaded(value))
+
+
 def joins(peer: Peer) -> bool:
     """Whether it is a process with nodes."""
     return peer.hello is not None and peer.hello.nodes > 0
@@ -195,7 +211,6 @@ def _work(spec: wire.Spec) -> JobOptions:
     """The same as a command says it. Raises ValueError for what no command would take."""
     return JobOptions(
         job=spec.job,
-        input=given(spec.input),
         partitions=spec.partitions,
         fanout=spec.fanout,
         delay=spec.delay,

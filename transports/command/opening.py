@@ -7,14 +7,13 @@ import time
 
 from core import Host, Shape
 from core import messages as m
-from core.messages import Place
+from core.messages import Place, Value
 from plugins.fanout import choose_fanout
 from transports.command.deployment import working
 from transports.command.wanted import JobOptions
 from transports.net import wire
 from transports.process.keys import digest_of
 from transports.process.process import Process, nodes_of
-from transports.values.files import stored
 from transports.work import jobs
 
 
@@ -29,11 +28,12 @@ def opened_root(
     work: JobOptions,
     chosen: jobs.Chosen,
     shape: Shape,
+    value: Value,
     *,
     again: bool = False,
     by_path: bool = False,
 ) -> None:
-    """Open the root session, give it the input, and tell everyone what is computed.
+    """Open the root session, give it `value` as the input, and tell everyone what is computed.
 
     `again`: it was open before, elsewhere. `by_path`: those who compute it may read its file.
     """
@@ -57,7 +57,6 @@ def opened_root(
     process.begin(begin, working(process, begin, chosen, cores=1))
     epoch = (int(now * 1000),)  # newer than that of any host before
     (submitter,) = nodes_of(process.me.number, 1)
-    value = stored(process.blobs.folder, work.input)
     process.submit(m.Open(place, epoch, shape.plain(), again), submitter, value)
     for peer in list(process.connections.peers.values()):
         process.tell_begun(peer)

@@ -43,6 +43,7 @@ from transports.net import wire
 from transports.net.connection import Peer
 from transports.process.process import Process
 from transports.process.store import SqliteStore
+from transports.values.files import stored
 from transports.work import jobs
 
 if TYPE_CHECKING:  # what writes tables takes a while to load
@@ -162,7 +163,9 @@ class Root:
 
     def _submit(self, shape: Shape, nodes: int, again: bool) -> None:
         """Open the root, give it the input, and tell everyone what is computed."""
-        opened_root(self.process, self.options.work, self.chosen, shape, again=again)
+        work = self.options.work
+        value = stored(self.process.blobs.folder, work.input)
+        opened_root(self.process, work, self.chosen, shape, value, again=again)
         if self.trace is not None:
             self.trace.describe(self.options, shape, nodes)
         self.teller.note(f"work begins: {shape.partitions:,} partitions, fanout {shape.fanout:,}")

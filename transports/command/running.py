@@ -47,14 +47,15 @@ from transports.command.wanted import (
     ServeOptions,
     StatusOptions,
 )
+from transports.fleet.bulk import TooLarge
 from transports.fleet.errors import FleetLost, Refused
-from transports.fleet.fitting import TooLarge
 from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError
+from transports.values.folder import values_folder
 from transports.work import jobs
 
 EXITS: list[tuple[type[Exception], Exit]] = [
@@ -218,8 +219,7 @@ def _kept(
     }
     store = SqliteStore(wanted.store, job)
     stack.callback(store.close)
-    folder = wanted.store.with_name(wanted.store.name + ".blobs")
-    blobs = stack.enter_context(Blobs(folder))
+    blobs = stack.enter_context(Blobs(values_folder(wanted.store)))
     store.has = blobs.is_whole
     return store, blobs
 

@@ -32,6 +32,7 @@ from transports.command.jobroot import JobRoot, allowed, joins
 from transports.command.leaving import signalled, stdin_ended
 from transports.command.status import nodes_connected, status_of
 from transports.command.wanted import PROGRAM, ServeOptions
+from transports.fleet.bulk import Bulk
 from transports.fleet.desk import Desk
 from transports.fleet.job import cancelled
 from transports.fleet.jobs import Jobs
@@ -41,6 +42,7 @@ from transports.net import wire
 from transports.net.peer import Peer
 from transports.net.security import Security
 from transports.process.station import Station
+from transports.values.folder import values_folder
 from transports.work import jobs as installed
 from transports.work.warm import Warm
 
@@ -55,15 +57,20 @@ HALTED: Final = m.Failure("0", None, "the fleet has ended")
 async def serve(options: ServeOptions, security: Security, note: Callable[[str], None]) -> Exit:
     """Be the root of a fleet until told to go. `note` is told what a person would want to know.
 
-    Raises StoreError, CannotListen and BotsError.
+    Raises StoreError, BlobError, CannotListen and BotsError.
     """
     with nullcontext() if options.store is None else closing(Store(options.store)) as store:
         jobs = Jobs(store=store)
         found = standing(
             security, options.listen, options.advertise, heartbeat_seconds=options.heartbeat
         )
-        async with found as (station, _):
-            return await Serving(station, options, note, jobs, store).run()
+        async with found as (station, nursery):
+            folder = None if store is None else values_folder(store.path)
+            send = station.connections.send_back
+            with closing(Bulk(nursery, send, jobs.values, folder)) as bulk:
+                jobs.check_values(bulk.has)
+                bulk.tidy_up()
+                return await Serving(station, options, note, jobs, bulk, store).run()
 
 
 class Serving:
@@ -75,6 +82,7 @@ class Serving:
         options: ServeOptions,
         note: Callable[[str], None],
         jobs: Jobs,
+        bulk: Bulk,
         store: Store | None,
     ) -> None:
         self.station = station
@@ -83,7 +91,7 @@ class Serving:
         self.jobs = jobs
         self.store = store
         self.id = drawn_id() if store is None else store.fleet  # by which it is known again
-        self.desk = Desk(station, self.jobs, self._check, self._wake, self._halt)
+        self.desk = Desk(station, jobs, bulk, self._check, self._wake, self._halt)
         self.exit = Exit.FINISHED
         returning = RETURN_SECONDS if store is not None and jobs.going() else 0.0
         self._all_there_at = trio.current_time() + returning

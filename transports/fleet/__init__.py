@@ -6,8 +6,8 @@
 
 In the order in which to read it:
 
-- `job.py`: one job. `jobs.py`: the queue of a fleet, and what came of its last jobs. `fitting.py`:
-  what is too large for one frame.
+- `job.py`: one job. `jobs.py`: the queue of a fleet, and what came of its last jobs. `bulk.py`:
+  inputs and results that are too large for a message, at either end.
 - `store.py`: the same in a file. `desk.py`: what clients say to the root of a fleet, and what they
   are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
@@ -18,8 +18,8 @@ In the order in which to read it:
 - `calling.py`: the job by which functions of a program are called; `mapping.py`, `executor.py`: how
   their calls become such jobs.
 
-The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Inputs
-and results travel whole, inside a frame. Without a store a fleet keeps nothing on disk: when its
-root is gone so are the queue and the results, and everybody is told so. With one a root that is
+The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Without
+a store a fleet keeps nothing: when its root is gone so are the queue and the results, and everybody
+is told so. With one a root that is
 started again is the same fleet: jobs that wait and results are there, what ran is computed anew.
 """

@@ -20,21 +20,26 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import attrs
+import msgspec
 import trio
 
+from transports.fleet.bulk import Bulk, Said
 from transports.fleet.errors import FleetLost, Refused
-from transports.fleet.fitting import fitted
+from transports.fleet.job import unknown
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
 from transports.net.dialling import dial
 from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link
 from transports.net.security import Security
+from transports.values.files import BlobError
+from transports.values.handles import is_handle
 
 PATIENCE_SECONDS = 30.0  # for a connection that is lost to be there again
 TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 1.0
 HALT_SECONDS = 10.0  # for a root that was told to end
 SUBMITTED_AT_ONCE = 2  # inputs may be large, and what waits to be sent has a bound
+FETCHES = 3  # of a result, each on a new connection
 
 News = wire.Progress | wire.Outcome
 
@@ -89,6 +94,7 @@ class Client:
         self._nursery = nursery
         self._patience = patience_seconds
         self._number = -1  # of the root's process
+        self._root = address  # the same process, by its own name
         self._fleet: Any = None  # its id, once it is told
         self._doubtful = False  # another root is there, and it is not known whose
         self._questions: dict[_Question, None] = {}
@@ -107,10 +113,12 @@ class Client:
             heartbeat_seconds=heartbeat_seconds,
             dial=dial,
         )
+        self._bulk = Bulk(nursery, self._connections.send_back)
 
     async def connect(self) -> None:
         """Reach the root, and know which fleet it has. Raises ConnectError."""
-        self._number = (await self._connections.connect(self.address)).number
+        root = await self._connections.connect(self.address)
+        self._number, self._root = root.number, root.name
         with trio.move_on_after(self._patience):
             try:
                 await self.status()
@@ -127,18 +135,19 @@ class Client:
         """Part; whoever still waits for an answer is told that the fleet is lost."""
         self._end(f"the connection to the fleet at {self.address} was closed")
         await self._connections.close()
+        self._bulk.close()
 
     # -- what can be asked -----------------------------------------------------------------
 
     async def submit(self, spec: wire.Spec, key: bytes = b"") -> int:
         """The number of the job, which is the same for the same key; without one it is a new job.
 
-        Raises Refused, TooLarge, FleetLost; TypeError where the input is no plain data.
+        Raises Refused, TooLarge, FleetLost, BlobError; TypeError where the input is no plain data.
         """
         key = key or secrets.token_bytes(16)
-        frame = fitted(wire.Submit(key, spec))
         kinds = wire.Accepted, wire.Refused
-        async with self._submitting:
+        async with self._submitting, self._bulk.offered(spec.input) as said:
+            frame = wire.encode(wire.Submit(key, msgspec.structs.replace(spec, input=said)))
             answer = await self._ask(
                 frame, lambda said: isinstance(said, kinds) and said.key == key
             )
@@ -154,7 +163,7 @@ class Client:
             news: News | None = None
             while not isinstance(news, wire.Outcome):
                 news = await question.read()
-                yield news
+                yield await self._whole(news)
 
     async def cancel(self, number: int) -> wire.Outcome:
         """End that job; its outcome, which is another one where it has ended before. Raises
@@ -176,6 +185,21 @@ class Client:
         self._connections.send_back(self.address, wire.encode(wire.Halt()))
         with trio.move_on_after(HALT_SECONDS):
             await self._over.wait()
+
+    async def _whole(self, news: News) -> News:
+        """With a result that is too large for a message, if it can be had."""
+        if not (isinstance(news, wire.Outcome) and is_handle(news.result)):
+            return news
+        why = ""
+        for _ in range(FETCHES):
+            try:
+                result = await self._bulk.loaded(news.result, self._root)
+                return msgspec.structs.replace(news, result=result)
+            except BlobError as error:
+                why = str(error)
+                await self.status()  # it is connected, again maybe
+        what = f"job {news.number} is {news.state}, but its result cannot be had"
+        return unknown(news.number, f"{what}: {why}")
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -205,6 +229,8 @@ class Client:
         self._connections.send_back(self.address, frame)
 
     async def _receive(self, peer: Peer, envelope: wire.Envelope, link: Link) -> None:
+        if isinstance(envelope, Said):
+            return self._bulk.said(peer, envelope, link)
         if isinstance(envelope, wire.Output):
             return self.on_output(envelope)
         if isinstance(envelope, wire.Told):
@@ -218,6 +244,7 @@ class Client:
 
     def _lost(self, peer: Peer) -> None:
         """It is lost, or was not reached."""
+        self._bulk.lost(peer)
         if self._over.is_set() or self._seeking or self._number < 0:
             return
         if self._halted:
@@ -264,7 +291,7 @@ class Client:
                 "submitted before: submit it again"
             )
         else:
-            self._doubtful, self._number = False, peer.number
+            self._doubtful, self._number, self._root = False, peer.number, peer.name
             self._nursery.start_soon(self._ask_again)
 
     async def _ask_again(self) -> None:

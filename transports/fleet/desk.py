@@ -4,6 +4,7 @@ Rules it keeps:
 - Whoever is connected may submit, watch, cancel and halt: one fleet is one circle of trust.
 - What is submitted again with the same key is the same job: so a client that has lost its
   connection asks again without harm.
+- An input that is too large for a message is fetched from the client before its job is taken.
 - Who watches a job is told where it stands at once, then whenever that changes, and at last its
   outcome.
 """
@@ -11,8 +12,10 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from core.messages import Failure, Value
+from transports.fleet.bulk import Bulk
 from transports.fleet.job import Job, unknown
 from transports.fleet.jobs import Jobs
 from transports.net import wire
@@ -29,10 +32,12 @@ class Desk:
         self,
         station: Station,
         jobs: Jobs,
+        bulk: Bulk,
         check: Callable[[wire.Spec], None],
         news: Callable[[], None],
         halt: Callable[[], None],
     ) -> None:
+        self.bulk = bulk
         self._station = station
         self._jobs = jobs
         self._check = check
@@ -42,6 +47,9 @@ class Desk:
         self._outputs: dict[int, set[str]] = {}  # by job, who is told each output
         jobs.changed = self.tell
         station.handlers |= {
+            wire.Fetch: bulk.said,
+            wire.Chunk: bulk.said,
+            wire.Missing: bulk.said,
             wire.Submit: self._submitted,
             wire.Watch: self._watched,
             wire.Cancel: self._cancelled,
@@ -49,15 +57,24 @@ class Desk:
         }
 
     def _submitted(self, peer: Peer, said: wire.Submit, link: Link) -> None:
+        submit, refuse = partial(self._submit, peer, said), partial(self._refuse, peer, said)
+        if self._jobs.knows(said.key):
+            submit()
+        else:
+            self.bulk.bring(said.spec.input, peer.name, submit, refuse)
+
+    def _submit(self, peer: Peer, said: wire.Submit) -> None:
         try:
             self._check(said.spec)
             job = self._jobs.submit(said.key, said.spec)
         except ValueError as refusal:
-            reason = str(refusal)[: wire.REASON_LENGTH_MAX]
-            return self._say(peer.name, wire.Refused(said.key, reason))
+            return self._refuse(peer, said, str(refusal))
         self._say(peer.name, wire.Accepted(said.key, job.number))
         self._news()
         return None
+
+    def _refuse(self, peer: Peer, said: wire.Submit, why: str) -> None:
+        self._say(peer.name, wire.Refused(said.key, why[: wire.REASON_LENGTH_MAX]))
 
     def _watched(self, peer: Peer, said: wire.Watch, link: Link) -> None:
         job = self._jobs.get(said.number)
@@ -86,6 +103,7 @@ class Desk:
         watching = self._watching.get(job.number, {})
         if job.outcome is not None:
             self._outputs.pop(job.number, None)
+            self.bulk.tidy_up()
             for name in self._watching.pop(job.number, ()):
                 self._say(name, job.outcome)
             return
@@ -122,7 +140,8 @@ class Desk:
         return wire.Progress(job.number, job.state, ahead, job.nodes, job.partitions, job.accepted)
 
     def lost(self, peer: Peer) -> None:
-        """It watches nothing any more."""
+        """It watches nothing any more, and gives nothing."""
+        self.bulk.lost(peer)
         for watching in self._watching.values():
             watching.pop(peer.name, None)
         for names in self._outputs.values():

@@ -21,16 +21,19 @@ from typing import Any
 
 import msgspec
 
+from core.messages import Value
 from plugins.console.telling import failure_line
-from transports.fleet.fitting import TooLarge, fitted
 from transports.fleet.job import Job, Refusal, State, cancelled, failed, turn, unknown
 from transports.fleet.store import Store
 from transports.net import wire
+from transports.net.errors import LocalProtocolError
+from transports.values.handles import KEY, is_handle
 
 QUEUED_MAX = 1000
 QUEUED_BYTES_MAX = 2**28  # of their specs, with the inputs
 KEPT = 100  # jobs that have ended
-KEPT_BYTES_MAX = 2**28  # of their outcomes
+KEPT_BYTES_MAX = 2**30  # of their outcomes
+MADE_ROOM = f"it made room for later results, which may take {KEPT_BYTES_MAX >> 20} MB together"
 LINE_MAX = 300  # characters of a failure, in a table
 
 
@@ -89,9 +92,29 @@ class Jobs:
             self.changed(job)
         return job
 
+    def knows(self, key: bytes) -> bool:
+        """Whether there is a job of that key."""
+        return key in self._by_key
+
     def get(self, number: int) -> Job | None:
         """The job of that number, unless there was none or it is forgotten."""
         return self._jobs.get(number)
+
+    def values(self) -> set[str]:
+        """The names of the large values that the jobs have."""
+        said: list[Value] = [job.spec.input for job in self._jobs.values()]
+        said += [job.outcome.result for job in self._jobs.values() if job.outcome is not None]
+        return {value[KEY] for value in said if is_handle(value)}
+
+    def check_values(self, has: Callable[[Value], bool]) -> None:
+        """Jobs whose large values are not there, after a power cut say, have failed, or have no
+        result any more."""
+        for job in list(self._jobs.values()):
+            if not has(job.spec.input):
+                self.end(job, failed(job, "its input is not there any more: submit it again"))
+            elif job.outcome is not None and not has(job.outcome.result):
+                self._give_up_result(job, "it is not there any more")
+                self._put([job])
 
     def going(self) -> list[Job]:
         """Those that have not ended, by number."""
@@ -122,7 +145,7 @@ class Jobs:
         self.changed(job)
 
     def end(self, job: Job, outcome: wire.Outcome) -> None:
-        """That came of it, unless it has ended before; it failed if that does not fit."""
+        """That came of it, unless it has ended before; it failed if that cannot be told."""
         if job.number in self._queued:
             self._leave_queue(job)
         elif self._running.pop(job.number, None) is None:
@@ -131,10 +154,10 @@ class Jobs:
         job.spec = msgspec.structs.replace(job.spec, input=None)
         outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
         try:
-            job.outcome, job.size = outcome, len(fitted(outcome))
-        except (TooLarge, TypeError) as error:
-            job.outcome = outcome = failed(job, str(error))
-            job.size = len(fitted(outcome))
+            job.outcome, job.size = outcome, _size(outcome)
+        except LocalProtocolError as error:
+            job.outcome = outcome = failed(job, f"what came of it cannot be told: {error}")
+            job.size = _size(outcome)
         job.state = State(outcome.state)
         job.nodes, job.partitions, job.accepted = (
             outcome.nodes,
@@ -178,7 +201,7 @@ class Jobs:
             if self._kept_bytes <= KEPT_BYTES_MAX:
                 break
             if old is not job:
-                self._give_up_result(old)
+                self._give_up_result(old, MADE_ROOM)
                 changed.append(old)
         self._put(changed, forgotten)
 
@@ -190,14 +213,11 @@ class Jobs:
         del self._ended[job.number], self._jobs[job.number], self._by_key[job.key]
         self._kept_bytes -= job.size
 
-    def _give_up_result(self, job: Job) -> None:
-        gone = unknown(
-            job.number,
-            f"job {job.number} is {job.state}, but what came of it is not kept any more: it made "
-            f"room for later results, which may take {KEPT_BYTES_MAX >> 20} MB together",
-        )
+    def _give_up_result(self, job: Job, why: str) -> None:
+        said = f"job {job.number} is {job.state}, but what came of it is not kept any more: {why}"
+        gone = unknown(job.number, said)
         self._kept_bytes -= job.size
-        job.outcome, job.size = gone, len(fitted(gone))
+        job.outcome, job.size = gone, _size(gone)
         self._kept_bytes += job.size
 
     # -- what was stored -------------------------------------------------------------------
@@ -234,6 +254,12 @@ class Jobs:
             "ended": job.ended,
             "failure": failure_line(failure)[:LINE_MAX] if failure else None,
         }
+
+
+def _size(outcome: wire.Outcome) -> int:
+    """In bytes, with what is beside its message."""
+    beside = outcome.result["size"] if is_handle(outcome.result) else 0
+    return len(wire.encode(outcome)) + int(beside)
 
 
 def _rank(job: Job) -> int:

@@ -124,11 +124,15 @@ class Station:
             member = next(iter(self.members.values()), None)
         if member is not None:
             await member.incoming.take(peer, envelope, link)
-        elif tree is None or type(envelope) in (wire.Begin, wire.Over):
+        elif tree is None or type(envelope) in (wire.Begin, wire.Over) or self._is_ours(envelope):
             self._hear(peer, envelope, link)
         elif type(envelope) is wire.Call and type(envelope.call) is m.Arrive:
             absent = wire.Answer(envelope.session, envelope.node, m.Absent())
             self.connections.send_back(peer.name, wire.encode(absent))
+
+    def _is_ours(self, said: wire.Envelope) -> bool:
+        """Whether it is about a large value of a fleet, which is no computation's."""
+        return wire.tree_of(said) == 0 and type(said) in self.handlers
 
     def _hear(self, peer: Peer, said: wire.Envelope, link: Link) -> None:
         """`peer` says what is for the process itself."""

@@ -23,7 +23,7 @@ import msgspec
 
 from core.messages import Value
 from plugins.jobs.values import given, packed, unpacked
-from transports.values.handles import BLOB_BYTES_MAX, KEY, LARGE_BYTES, handle, is_handle
+from transports.values.handles import BLOB_BYTES_MAX, KEY, LARGE_BYTES, Handle, handle, is_handle
 
 PIECE_BYTES = 2**20  # hashed and written at a time
 
@@ -50,15 +50,20 @@ def stored(folder: Path, value: Value) -> Value:
     is too large, NoRoom where it cannot be written.
     """
     head, body = _packed(value)
-    size = len(head) + len(body)
-    if size <= LARGE_BYTES:
+    if len(head) + len(body) <= LARGE_BYTES:
         return msgspec.msgpack.decode(head + body)
+    return written(folder, head, body)
+
+
+def written(folder: Path, *parts: bytes | bytearray) -> Handle:
+    """The handle of a value whose msgpack is this, once it is a file. Raises as `stored`."""
+    size = sum(map(len, parts))
     if size > BLOB_BYTES_MAX:
         raise ValueError(f"a value of {size} bytes, above the limit of {BLOB_BYTES_MAX}")
     draft = Draft(folder)
     try:
-        draft.add(head)
-        draft.add(body)
+        for part in parts:
+            draft.add(part)
         return handle(draft.keep(), size)
     finally:
         draft.drop()

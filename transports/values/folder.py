@@ -44,6 +44,11 @@ class OwnFolder:
         self._close()
 
 
+def values_folder(store: Path) -> Path:
+    """Where the large values of a store are, beside it."""
+    return store.with_name(f"{store.name}.blobs")
+
+
 def _temporary() -> Path:
     _sweep(Path(tempfile.gettempdir()))
     return Path(tempfile.mkdtemp(prefix=TEMPORARY))

@@ -15,7 +15,6 @@ from tests.transports.fleet.standin import Root, met
 from tests.transports.talking import HERE, Net, settled
 from transports.fleet.client import Client, News
 from transports.fleet.errors import FleetLost, Refused
-from transports.fleet.fitting import TooLarge
 from transports.net import wire
 from transports.net.connection import ConnectError
 
@@ -87,14 +86,12 @@ async def test_answers_to_others_are_not_taken_for_ones_own(net: Net, clock: Moc
     assert await (await met(net)).submit(SPEC, KEY) == 5
 
 
-@pytest.mark.parametrize(
-    ("value", "error"), [(bytes(2**24), TooLarge), (2**70, TypeError), ("\udc80", TypeError)]
-)
+@pytest.mark.parametrize("value", [2**70, "\udc80"], ids=ascii)
 async def test_an_input_that_does_not_travel_is_not_sent(
-    net: Net, clock: MockClock, value: Any, error: type[Exception]
+    net: Net, clock: MockClock, value: Any
 ) -> None:
     root = Root(net, accepting)
-    with pytest.raises(error, match=r"^the input "):
+    with pytest.raises(TypeError, match=r"^the input is no plain data: "):
         await (await met(net)).submit(wire.Spec("plugins.demo", {}, value), KEY)
     assert root.heard == []
 

@@ -28,6 +28,8 @@ from transports import (
 from transports.command.wanted import AT_ONCE
 from transports.fleet import own
 from transports.fleet.submitted import Progress
+from transports.net.limits import FRAME_BYTES_MAX
+from transports.values import files
 
 PRIMES = "plugins.primes"
 SECONDS = 60.0  # in which everything here has long come to its end
@@ -143,12 +145,19 @@ def test_results_are_the_callers_own(fleet: Fleet, job: Path) -> None:
 
 
 def test_a_large_input_and_a_large_result_travel(fleet: Fleet, job: Path) -> None:
-    large = bytes(range(256)) * 2**12  # 1 MB
-    assert fleet.run(job, large) == 4 * [large]
-    with pytest.raises(JobFailed, match="the result is above the limit of 16 MB"):
-        fleet.run(job, 8 * large)
-    with pytest.raises(ValueError, match="the input is above the limit of 16 MB"):
-        fleet.submit(job, 16 * large)
+    """Each is larger than any message may be."""
+    large = bytes(range(256)) * (FRAME_BYTES_MAX // 256 + 1)
+    done = fleet.submit(job, large, partitions=2)
+    assert done.result(SECONDS) == 2 * [large]
+    assert fleet.job(done.number).result(SECONDS) == 2 * [large]
+
+
+def test_an_input_that_is_too_large_is_refused_here(
+    fleet: Fleet, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BLOB_BYTES_MAX", 2**21)
+    with pytest.raises(ValueError, match="the input is a value of 3145733 bytes, above the limit"):
+        fleet.submit(job, bytes(3 * 2**20))
 
 
 def test_an_array_travels(fleet: Fleet, job: Path) -> None:

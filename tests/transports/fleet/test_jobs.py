@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from core.messages import Failure
 from transports.fleet import jobs as rooms
-from transports.fleet.fitting import fitted
 from transports.fleet.job import Job, Refusal, State, cancelled, failed
 from transports.fleet.jobs import Jobs
 from transports.net import wire
+from transports.values.handles import handle
 
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
@@ -198,10 +198,8 @@ def test_what_has_ended_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("result", "why"),
     [
-        (bytes(2**24), "the result is above the limit of 16 MB: write it to a file"),
-        ([[] for _ in range(2**22)], "the result would take more than 128 MB in memory"),
-        (2**70, "the result is no plain data"),
-        ("\udc80", "the result is no plain data"),
+        (bytes(2**24), "what came of it cannot be told: Outcome of 16777250 bytes, above"),
+        (2**70, "what came of it cannot be told: Outcome: "),
     ],
 )
 def test_a_job_whose_result_does_not_travel_has_failed(result: wire.Value, why: str) -> None:
@@ -258,7 +256,7 @@ def test_results_are_bounded_in_bytes_and_the_oldest_go_first(sizes: list[int]) 
             jobs.end(job, done(job, bytes(size)))
     assert {job.state for job in made} == {State.DONE}
     outcomes = [job.outcome for job in made if job.outcome]
-    assert sum(len(fitted(outcome)) for outcome in outcomes) <= 10_000
+    assert sum(len(wire.encode(outcome)) for outcome in outcomes) <= 10_000
     states = [outcome.state for outcome in outcomes]
     gone = states.count("unknown")
     assert states == ["unknown"] * gone + ["done"] * (len(sizes) - gone)
@@ -297,3 +295,37 @@ def test_rows_are_plain_and_short() -> None:
     ]
     assert rows[0]["failure"].startswith("the job failed in session 1-0, partition 3: ValueError")
     assert len(rows[0]["failure"]) == rooms.LINE_MAX
+
+
+# -- what is beside the messages -----------------------------------------------------------
+
+
+def test_the_large_values_of_jobs_are_named_for_as_long_as_they_are_needed() -> None:
+    jobs, _ = filled(0)
+    given, made = handle("a" * 64, 10), handle("b" * 64, 20)
+    job = jobs.submit(b"k" * 16, wire.Spec("plugins.demo", {}, given))
+    assert jobs.values() == {"a" * 64}
+    jobs.begin(job)
+    jobs.end(job, done(job, made))
+    assert jobs.values() == {"b" * 64}
+    assert job.size > 20  # it is counted with what is kept
+
+
+def test_jobs_whose_large_values_are_gone_say_so() -> None:
+    jobs, _ = filled(0)
+    value = handle("a" * 64, 10)
+    waits, ended = (
+        jobs.submit(bytes([n]) * 16, wire.Spec("plugins.demo", {}, value)) for n in (1, 2)
+    )
+    jobs.begin(ended)
+    jobs.end(ended, done(ended, value))
+    jobs.check_values(lambda value: True)
+    assert (waits.state, ended.outcome and ended.outcome.result) == (State.QUEUED, value)
+    jobs.check_values(lambda value: value is None)
+    assert waits.outcome
+    assert waits.outcome.failure
+    assert waits.outcome.failure.error == "its input is not there any more: submit it again"
+    assert ended.state is State.DONE
+    assert ended.outcome
+    assert ended.outcome.state == "unknown"
+    assert jobs.values() == set()

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from transports.fleet import calling
+from transports.fleet.bulk import TooLarge
 from transports.fleet.calling import Done, Raised, packed, packed_setup
 from transports.fleet.face import Fleet
-from transports.fleet.fitting import TooLarge
 from transports.fleet.mapping import (
     CHUNKS_A_NODE,
     FUNCTION_BYTES_MAX,
@@ -24,6 +24,7 @@ from transports.fleet.mapping import (
     RemoteTraceback,
 )
 from transports.net.limits import FRAME_BYTES_MAX
+from transports.values import files
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +148,12 @@ def test_what_an_iterable_raises_comes_behind_the_results_before_it(fleet: Fleet
     assert next(mapped, None) is None
 
 
-def test_what_does_not_fit_leaves_nothing_behind(fleet: Fleet) -> None:
+def test_what_does_not_fit_leaves_nothing_behind(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BLOB_BYTES_MAX", 2**21)
     with pytest.raises(TooLarge):
-        fleet.map(len, ["x", *["x" * 2**25] * 99])
+        fleet.map(len, ["x", *["x" * 2**22] * 9])
     assert not [row for row in fleet.jobs() if row["state"] in ("queued", "running")]
 
 
