@@ -199,7 +199,7 @@ def test_what_has_ended_stays_as_it_is() -> None:
     ("result", "why"),
     [
         (bytes(2**24), "the result is above the limit of 16 MB: write it to a file"),
-        ([[] for _ in range(2**22)], "the result would take more than 128 MB in memory"),
+        ([[]] * 2**22, "the result would take more than 128 MB in memory"),
         (2**70, "the result is no plain data"),
         ("\udc80", "the result is no plain data"),
     ],
