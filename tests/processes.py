@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from tests import TOP
 
 SECONDS_MAX = 20.0
 LOOK_SECONDS = 0.01
+PORT_MIN = 10_000
 HEARING = (  # before a command: it hears all signals, though who began the tests may ignore some
     *(sys.executable, "-c"),
     "import os, signal, sys\n"
@@ -81,7 +84,18 @@ def _is_there(pid: int) -> bool:
 
 
 def free_port() -> int:
-    """One that nobody has at this moment."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """One that nobody has at this moment, nor is given who asks for any: neither another test, nor
+    who is connected meanwhile from there, has it when it is listened at again."""
+    while True:
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", SystemRandom().randrange(PORT_MIN, _given_from())))
+            return int(found.getsockname()[1])
+
+
+def _given_from() -> int:
+    """The first port that the system gives by itself, where it is told and leaves some below."""
+    with suppress(OSError):
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        if first > PORT_MIN:
+            return first
+    return 32768

@@ -2,11 +2,13 @@
 
 Small versions of the figures, each beside its peer. Core seconds are compared, and their ratio with
 the one that is kept here: seconds differ from machine to machine, and from hour to hour on one. Of
-several pairs the best counts, since what else the machine does can only add to it.
+several pairs the best counts, since what else the machine does can only add to it; so none is
+measured after one that is good.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 
@@ -39,9 +41,19 @@ class Check:
     ours: Callable[[], float]
     peers: Callable[[], float]
 
+    @property
+    def most(self) -> float:
+        """Above that it is called slower."""
+        return self.kept * TOLERANCE
+
     def ratio(self, pairs: int) -> float:
-        """Of core seconds, the least of so many pairs."""
-        return min([self.ours() / self.peers() for _ in range(pairs)])
+        """Of core seconds: of the first pair that is not slower, else the least of so many."""
+        least = math.inf
+        for _ in range(pairs):
+            least = min(least, self.ours() / self.peers())
+            if least <= self.most:
+                break
+        return least
 
 
 def core_seconds(one: Command | Contender) -> Callable[[], float]:
@@ -85,9 +97,9 @@ def main(found: list[Check] | None = None, pairs: int = PAIRS) -> int:
     slower = False
     for check in checks() if found is None else found:
         ratio = check.ratio(pairs)
-        is_slower = ratio > check.kept * TOLERANCE
+        is_slower = ratio > check.most
         slower |= is_slower
-        says = f"SLOWER, above {check.kept * TOLERANCE:.3f}" if is_slower else "as fast as it was"
+        says = f"SLOWER, above {check.most:.3f}" if is_slower else "as fast as it was"
         print(f"{check.name}: {ratio:.3f} (kept: {check.kept:.3f}), {says}", flush=True)
     return int(slower)
 

@@ -25,6 +25,11 @@ def test_the_best_pair_counts() -> None:
     assert main([check(KEPT * 3, KEPT * TOLERANCE * 0.99, KEPT * 3)]) == 0
 
 
+def test_nothing_is_measured_after_a_good_pair() -> None:
+    """Where `next` would have no more."""
+    assert main([check(KEPT * 3, KEPT)]) == 0
+
+
 def test_a_wrong_result_is_no_figure() -> None:
     wrong = Command("a run", 8, ("-c", "print('{\"result\": 7}')"))
     with pytest.raises(SystemExit, match="a run: WRONG, not 8"):

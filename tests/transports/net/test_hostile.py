@@ -27,7 +27,7 @@ from core import Computation, Session
 from core import messages as m
 from core.sessions.messages import NODE_BITS
 from tests.running import Programs, programs
-from tests.transports.net.crafted import GIVEN, framed, hostile
+from tests.transports.net.crafted import GIVEN, HOSTILE, framed
 from tests.transports.talking import Stranger
 from transports.net import wire
 from transports.net.connection import Me
@@ -121,14 +121,19 @@ class Attack:
         return True
 
 
-MUCH = cycle([framed(GIVEN + value) for value in hostile(FRAME_BYTES_MAX - 100).values()])
+def much() -> Iterator[bytes]:
+    """Each kind of value that is large where it is taken apart, in the longest of frames."""
+    yield from cycle([framed(GIVEN + made(FRAME_BYTES_MAX - 100)) for made in HOSTILE.values()])
+
+
+MUCH = much()  # made when it is asked for
 
 
 # -- what they do --------------------------------------------------------------------------
 
 
 async def make_much_of_little(member: Member) -> None:
-    """Each kind of value that is large where it is taken apart, in the longest of frames."""
+    """One kind after the other."""
     await member.say(next(MUCH))
     await member.leave_when_cut()
 

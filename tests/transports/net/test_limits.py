@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core import messages as m
 from tests import TOP
-from tests.transports.net.crafted import GIVEN, array, framed, hostile
+from tests.transports.net.crafted import GIVEN, HOSTILE, array, framed
 from tests.transports.net.samples import ENVELOPES
 from tests.transports.talking import fed
 from transports.command.wanted import FANOUT_MAX
@@ -36,9 +36,9 @@ from transports.net.limits import (
 SECONDS_MAX = 2.0  # for a frame of 16 MB, where two others are at work; it takes 0.3
 
 
-@pytest.mark.parametrize("kind", hostile(1))
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_a_long_frame_is_heard_or_refused_in_no_time(kind: str) -> None:
-    frame = framed(GIVEN + hostile(FRAME_BYTES_MAX - 100)[kind])
+    frame = framed(GIVEN + HOSTILE[kind](FRAME_BYTES_MAX - 100))
     began = time.process_time()
     with suppress(RemoteProtocolError):
         list(fed(Frames(), frame))
@@ -49,14 +49,14 @@ SMALL_HOST = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
 from contextlib import suppress
-from tests.transports.net.crafted import GIVEN, framed, hostile
+from tests.transports.net.crafted import GIVEN, HOSTILE, framed
 from tests.transports.talking import fed
 from transports.net.errors import RemoteProtocolError
 from transports.net.frames import Frames
 from transports.net.limits import FRAME_BYTES_MAX
-for kind, value in hostile(FRAME_BYTES_MAX - 100).items():
+for made in HOSTILE.values():
     with suppress(RemoteProtocolError):
-        list(fed(Frames(), framed(GIVEN + value)))
+        list(fed(Frames(), framed(GIVEN + made(FRAME_BYTES_MAX - 100))))
 """
 
 
@@ -156,7 +156,7 @@ def test_a_piece_of_a_blob_fits() -> None:
 
 
 def test_what_is_too_much_is_said_with_what_it_would_take() -> None:
-    frame = framed(GIVEN + hostile(2**22)["empty lists"])
+    frame = framed(GIVEN + HOSTILE["empty lists"](2**22))
     with pytest.raises(RemoteProtocolError, match=f"more than {MADE_BYTES_MAX} in memory"):
         list(fed(Frames(), frame))
     with pytest.raises(LocalProtocolError, match="above the limit"):
