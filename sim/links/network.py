@@ -272,6 +272,24 @@ class Network(Carrier):
         worker.enter(place)
         return worker
 
+    def all_hosts(self) -> list[Host]:
+        """Those of all processes that are there."""
+        return list(self.hosts.values())
+
+    def detach(self, node: Node) -> list[Host]:
+        """Take the host of `node` away, whose process has ended; returns it, if there was one."""
+        host = self.hosts.pop(node, None)
+        return [] if host is None else [host]
+
+    def attach(self, hosts: list[Host]) -> None:
+        """The same for a process that goes on with what it knew."""
+        for host in hosts:
+            self.hosts[host.address] = host
+
+    def meant(self, session: str) -> str:
+        """The session that a fault names so."""
+        return session
+
     def leave(self, node: Node) -> None:
         """Node `node` is gone, and so are its connections: each other end notices in time."""
         if self.trace is not None:
