@@ -87,6 +87,9 @@ class Network(Carrier):
             self.hosts[address] = host = Host(address, self, self.kind)
         return host
 
+    def equip(self) -> None:
+        """What watches this has changed, or the lines."""
+
     def count_repeated(self) -> None:
         """From now on note what is computed again: nodes may be lost."""
         self.port.compute = self.port.compute_counted
