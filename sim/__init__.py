@@ -10,7 +10,8 @@ report = world.run()
 In the order in which to read it:
 
 - `options.py`: what a world can be asked for: every option once, with its default and its check.
-- `blueprint.py`: what follows from that before anything runs. `world.py`: what then happens.
+- `blueprint.py`: what follows from that before anything runs. `deployment.py`: nodes that come and
+  go then. `world.py`: one job that they compute; `fleet/`: many, one after the other or at once.
 - `clock.py`, `links/`, `work.py`, `store.py`: time, messages on their way, the job, the disk.
 - `faults/`: what goes wrong, and in which words. `measured/`: times that somebody has measured.
 - `record.py`, `tracing.py`: what is counted of a run, and what is written down of it.
@@ -28,9 +29,10 @@ if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is st
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Report", "World"]
+__all__ = ["Fleet", "Report", "World"]
 
 if TYPE_CHECKING:
+    from sim.fleet.fleet import Fleet
     from sim.record import Report
     from sim.world import World
 else:
@@ -39,10 +41,11 @@ else:
         """A world is loaded when it is asked for: it takes a while, and no help needs one."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from sim.fleet.fleet import Fleet
         from sim.record import Report
         from sim.world import World
 
-        return {"Report": Report, "World": World}[name]
+        return {"Fleet": Fleet, "Report": Report, "World": World}[name]
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

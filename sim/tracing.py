@@ -64,6 +64,7 @@ class Tracing:
             self.error = str(error)
             self.network.trace = self.network.work.trace = None
             self.network.record.watch_connections = None
+            self.network.equip()
 
     def _after_tick(self) -> None:
         if self.error is not None:

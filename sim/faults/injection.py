@@ -55,7 +55,7 @@ class Faults:
     ) -> None:
         self.network = network
         self.clock = network.clock
-        self.crashed: dict[Node, Host | None] = {}  # who is down, and its host
+        self.crashed: dict[Node, list[Host]] = {}  # who is down, and its host
         self.done: list[Done] = []
         self._birth = birth
         self._random = Random(f"{seed}/faults")
@@ -149,7 +149,7 @@ class Faults:
         if network.trace is not None:
             network.trace.gone(self.clock.now, node)
         self.links.close(node, silently)
-        self.crashed[node] = network.hosts.pop(node, None)
+        self.crashed[node] = network.detach(node)
 
     def _doom(self, target: a.Target) -> list[Node]:
         doomed = [node for node in self._meant(target) if self.network.alive[node]]
@@ -179,17 +179,17 @@ class Faults:
         return down
 
     def _begin(self, node: Node, memory: bool) -> None:
-        host = self.crashed.pop(node)
+        hosts = self.crashed.pop(node)
         self.links.begin(node)
         if memory and node != self.network.submitter:
             if self.network.trace is not None:
                 self.network.trace.back(self.clock.now, node)
-            self.links.wake(node, host)
+            self.links.wake(node, hosts)
             return
         self.links.forget(node)
         for view in self.network.chain(node):
             view.step(Event.END)
-        if host is not None:
+        for host in hosts:
             host.close()
         self._birth(node, memory)
 
@@ -226,14 +226,14 @@ class Faults:
     # -- replicas --------------------------------------------------------------------------
 
     def _diverge(self, session: str, node: Node | None) -> list[Node]:
-        reflector = self.network.newest(session)
+        reflector = self.network.newest(self.network.meant(session))
         if reflector is None:
             return []
         host = reflector.host.address
         return self._corrupt(reflector, host if node is None else node, of_host=node is None)
 
     def _diverge_somewhere(self) -> list[Node]:
-        hosts = self.network.hosts.values()
+        hosts = self.network.all_hosts()
         found = [r for host in hosts for r in host.reflectors.values() if len(r.members) > 1]
         found = [r for r in found if r.live]
         found = [r for r in found if r not in self._diverged]  # else the wrong may be the majority
@@ -246,7 +246,7 @@ class Faults:
         return self._corrupt(reflector, self._random.choice(list(reflector.members)))
 
     def _corrupt(self, reflector: Reflector, node: Node, of_host: bool = False) -> list[Node]:
-        network, model = self.network, reflector.model
+        network, model = reflector.carrier, reflector.model
         if not of_host:
             if not isinstance(network, EachNetwork) or (reflector, node) not in network.replicas:
                 return []

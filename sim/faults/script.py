@@ -70,8 +70,9 @@ TARGET is one of these, settled when the fault happens:
   SHARE of the nodes            so many of all, drawn from the seed, but the submitter;
                                 with restart: of those that crashed
 
-SESSION is a name such as 0, 0-3 or 0-3-12; SHARE a number from 0 to 100 and %, such as 5 %;
-SECONDS a number, 0 or more, such as 0.5 or 2 s; FACTOR a number above 0.
+SESSION is a name such as 0, 0-3 or 0-3-12; in a fleet 7-3 is one of job 7, and 0-3 one of the
+job that began first; SHARE a number from 0 to 100 and %, such as 5 %; SECONDS a number, 0 or
+more, such as 0.5 or 2 s; FACTOR a number above 0.
 """
 
 _ACTIONS: Mapping[str, Callable[..., Action]] = {
@@ -313,7 +314,7 @@ _SLOTS = {
         "SESSION must be a name such as 0, 0-3 or 0-3-12",
         str,
         str,
-        re.compile("0(-(0|[1-9][0-9]*))*").fullmatch,
+        re.compile("(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))*").fullmatch,
     ),
     "SECONDS": _Slot(
         f"SECONDS must be a number from 0 to {SECONDS_MAX:g}",

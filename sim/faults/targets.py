@@ -17,17 +17,18 @@ def nodes(target: a.Target, network: Network, random: Random) -> list[Node]:
         case a.Nodes(numbers):
             return sorted({node for node in numbers if 0 <= node < len(network.alive)})
         case a.HostOf(session):
-            reflector = network.newest(session)
+            reflector = network.newest(network.meant(session))
             return [] if reflector is None else [reflector.host.address]
         case a.LeaderOf(session):
-            reflector = network.newest(session)
+            reflector = network.newest(network.meant(session))
             leader = None if reflector is None else reflector.state.leader
             return [] if leader is None else [leader]
         case a.Everyone(session):
-            return _members(network, lambda name: name == session)
+            meant = network.meant(session)
+            return _members(network, lambda name: name == meant)
         case a.Subtree(session):
-            below = session + "-"
-            return _members(network, lambda name: name == session or name.startswith(below))
+            top = network.meant(session)
+            return _members(network, lambda name: name == top or name.startswith(top + "-"))
         case a.Share(share):
             alive, submitter = network.alive, network.submitter
             there = [node for node in range(len(alive)) if alive[node] and node != submitter]
@@ -39,7 +40,7 @@ def nodes(target: a.Target, network: Network, random: Random) -> list[Node]:
 def _members(network: Network, wanted: Callable[[str], bool]) -> list[Node]:
     found = {
         node
-        for host in network.hosts.values()
+        for host in network.all_hosts()
         for reflector in host.reflectors.values()
         if wanted(reflector.session) and not reflector.closed
         for node in reflector.members

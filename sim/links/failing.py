@@ -325,14 +325,14 @@ class FailingLines(Lines):
         for pair in [pair for pair in self._silent if node in pair]:
             self.cut(*pair)
 
-    def wake(self, node: Node, host: Host | None) -> None:
+    def wake(self, node: Node, hosts: list[Host]) -> None:
         """The process that ended goes on with all it knew, but without its connections."""
         network = self.network
         network.alive[node] = 1
         for entry in self._asleep.pop(node, ()):
             self.usual.carry(node, node, *entry)
-        if host is not None:
-            network.hosts[node] = host
+        network.attach(hosts)
+        for host in hosts:
             for link in connected(host):
                 if link.node != node:
                     self._remember(link.node, node)

@@ -87,6 +87,9 @@ class Network(Carrier):
             self.hosts[address] = host = Host(address, self, self.kind)
         return host
 
+    def equip(self) -> None:
+        """What watches this has changed, or the lines."""
+
     def count_repeated(self) -> None:
         """From now on note what is computed again: nodes may be lost."""
         self.port.compute = self.port.compute_counted
@@ -271,6 +274,24 @@ class Network(Carrier):
         self.views[node] = worker = self.participant(self.port, node, address, place, observes)
         worker.enter(place)
         return worker
+
+    def all_hosts(self) -> list[Host]:
+        """Those of all processes that are there."""
+        return list(self.hosts.values())
+
+    def detach(self, node: Node) -> list[Host]:
+        """Take the host of `node` away, whose process has ended; returns it, if there was one."""
+        host = self.hosts.pop(node, None)
+        return [] if host is None else [host]
+
+    def attach(self, hosts: list[Host]) -> None:
+        """The same for a process that goes on with what it knew."""
+        for host in hosts:
+            self.hosts[host.address] = host
+
+    def meant(self, session: str) -> str:
+        """The session that a fault names so."""
+        return session
 
     def leave(self, node: Node) -> None:
         """Node `node` is gone, and so are its connections: each other end notices in time."""

@@ -63,7 +63,7 @@ BEGINNING = "write 'at SECONDS' and a fault, such as 'at 3 crash node 17'"
         ("at 3 crash node 17 loudly", "17 loudly", NUMBERS),
         ("at 3 crash nodes 0-9999999, 3", "0-9999999, 3", "name 10 million nodes at most"),
         ("at 3 crash nodes 0-" + "9" * 30, "0-" + "9" * 30, "name 10 million nodes at most"),
-        ("at 3 crash the host of 1-3", "1-3", SESSION),
+        ("at 3 crash the host of 01-3", "01-3", SESSION),
         ("at 3 crash everyone in 0-03", "0-03", SESSION),
         ("at 3 crash the subtree of root", "root", SESSION),
         ("at 3 crash 101 % of the nodes", "101 %", SHARE),
