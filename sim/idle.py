@@ -17,9 +17,12 @@ from core.sessions.states import PAUSED
 from plugins.console.memory import peak_rss_bytes
 from sim.faults import script
 from sim.faults.actions import Fault
+from sim.faults.injection import Faults
 from sim.links.network import Network
 from sim.record import COMPILED
 from sim.world import World
+
+FANOUT = 32  # of a lobby, unless it is said
 
 
 @attrs.frozen
@@ -54,12 +57,21 @@ class IdleReport:
     compiled: bool
 
 
+class IdleFaults(Faults):
+    """Knows what can be corrupted in a lobby such that nobody's place is another."""
+
+    def spoil(self, model: Any) -> None:
+        model.slots.kinds.append(None)
+
+
 class IdleWorld(World):
     """A world without a job. Raises ValueError with one clear line for what cannot be."""
 
+    failing = IdleFaults
+
     def __init__(self, seconds: float, **options: Any) -> None:
         self.seconds = seconds
-        super().__init__(**options)
+        super().__init__(**{**options, "fanout": options.get("fanout") or FANOUT})
         if self.shape.fanout < FANOUT_MIN:
             raise ValueError(f"fanout must be {FANOUT_MIN} or more, not {self.shape.fanout!r}")
 

@@ -46,6 +46,7 @@ class World:
     """
 
     submitter: Node = SUBMITTER  # its number; whoever would have that one has 0 instead
+    failing: type[Faults] = Faults  # what does the faults
 
     @asked_for(WorldOptions)
     def __init__(self, options: WorldOptions) -> None:
@@ -138,7 +139,7 @@ class World:
         return self._faults
 
     def _begin_faults(self) -> Faults:
-        faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
+        faults = self.failing(self.network, self.seed, self.heartbeat, self._restart)
         self.network.count_repeated()
         first = self.clock.tick + self.clock.ticks(STANDSTILL_SECONDS)
         self.clock.at(first, (self._look_for_end, (), None, None))

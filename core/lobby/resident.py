@@ -54,6 +54,7 @@ class Resident(Participant):
             lower = below.below
             if below.state is not states.GONE:
                 below.retire()
+            below.below = self  # for whoever still knows the node by that view
             below = lower
         self.below = None
 

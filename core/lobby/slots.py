@@ -100,11 +100,9 @@ class LobbySlots(Room):
         return times
 
     def keep(self, slot: int, now: float) -> None:
-        """There is a session below it, as another replica knows."""
-        if not self.led[slot]:
-            self.led[slot] = True
-            if self.worker[slot] is None:
-                self.kept[slot] = now + KEPT_SECONDS
+        """There is a session below it, as another replica knows: if it is free it is kept."""
+        if self.worker[slot] is None and not self.led[slot]:
+            self.led[slot], self.kept[slot] = True, now + KEPT_SECONDS
 
     # -- copies ----------------------------------------------------------------------------
 
