@@ -107,7 +107,9 @@ class IdleWorld(World):
         there = [n for n, yes in enumerate(self.network.alive) if yes and n != self.submitter]
         home = [node for node in there if self.is_at_home(node)]
         away = sum(map(self.is_turned_away, there))
-        names = [n for host in self.network.hosts.values() for n, r in host.reflectors.items() if r.live]
+        names = [
+            n for host in self.network.hosts.values() for n, r in host.reflectors.items() if r.live
+        ]
         return IdleReport(
             nodes=self.nodes,
             fanout=self.shape.fanout,

@@ -96,12 +96,13 @@ class Usher(Guide):
             self._open(number)
 
     def way(self, arrival: Arrive, child: int | None) -> int | None:
-        if child is None or not self.slots.listens[child]:
-            child = self._next(arrival.address is not None)
-            if child is None:
-                return None
+        if child is not None and self.slots.listens[child]:
+            self._open(child)
+            return child
+        child = self._next(arrival.address is not None)
+        if child is not None:
+            self._open(child)
             self._send(child, arrival)
-        self._open(child)
         return child
 
     def _next(self, listens: bool) -> int | None:
@@ -140,10 +141,7 @@ class Usher(Guide):
         return 0 if leads or not slots.listens[child] else slots.leaves
 
     def _send(self, child: int, arrival: Arrive) -> None:
-        slots = self.slots
-        below = self._below.get(child)
-        if below is None:
-            self._below[child] = below = Below(slots.times(child) + 1, self._spaces(child))
+        below = self._known(child)
         if arrival.past is None:
             below.sent += 1
             below.sent_at = self.reflector.carrier.now

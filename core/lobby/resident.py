@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from core.lobby.messages import Counted, Settle
 from core.sessions import states
 from core.sessions.chain import View
-from core.sessions.messages import Address, Node, Place
+from core.sessions.messages import Address, Lead, Node, Place
 from core.sessions.participant import Participant
 from core.sessions.port import Port
 
@@ -36,6 +36,7 @@ class Resident(Participant):
 
     def pause(self, seconds: float) -> float:
         """Up to a quarter longer or shorter, by its number, which spreads those who came as one."""
+        self._forget_below()
         seconds = max(1.0, min(PAUSE_MAX, seconds)) * 2.0**self.turned_away
         self.turned_away = min(self.turned_away + 1, TIMES_MAX)
         spread = (self.node * 2_654_435_761 + self.turned_away * 40_503) % 65_536 / 65_536
@@ -47,18 +48,26 @@ class Resident(Participant):
             self.hand_up(Counted(self.number, reply.nodes, reply.spaces, reply.asked))
 
     def _settle(self, settle: Settle) -> None:
-        """It has a slot with nothing below it: what it led or sought there is over."""
-        self.turned_away, self.lead = 0, None
-        below: View | None = self.below
+        """It has a slot."""
+        self.turned_away = 0
+        self._forget_below()
+
+    def _forget_below(self) -> None:
+        """Whoever does not listen leads nothing: where it was before somebody else may be."""
+        below = self.below if self.address is None else None
         while below is not None:
             lower = below.below
             if below.state is not states.GONE:
                 below.retire()
             below.below = self  # for whoever still knows the node by that view
-            below = lower
-        self.below = None
+            self.below, below = None, lower
+
+    def _lead(self, lead: Lead) -> None:
+        self.turned_away = 0
+        self._told_to_lead(lead)
 
     actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         **Participant.actions,
+        Lead: _lead,
         Settle: _settle,
     }

@@ -62,12 +62,10 @@ class LobbySlots(Room):
         if not listens:
             slots = range(size - 1, size - self.leaves - 1, -1)
             return next((i for i in slots if worker[i] is None and not self.led[i]), None)
-        return next(
-            (i for i in range(size) if worker[i] is None and not self._is_kept(i, now)), None
-        )
-
-    def _is_kept(self, slot: int, now: float) -> bool:
-        return bool(self.kept) and self.kept.get(slot, now) > now
+        found = [i for i in range(size) if worker[i] is None]
+        kept = {i for i in found if self.kept.get(i, now) > now} if self.kept else set[int]()
+        # Where nobody is to whom it could be sent it has one that is kept.
+        return next((i for i in found if i not in kept), None if any(self.listens) else found[0])
 
     def take(self, slot: int, node: Node, listens: bool, about: Value) -> None:
         """`node` has that free slot from now on."""

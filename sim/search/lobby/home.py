@@ -22,7 +22,16 @@ from sim.idle import IdleWorld
 from sim.links.each import EachNetwork
 from sim.record import connections
 from sim.search.events import Event, line
-from sim.search.invariants import ACCUSED, AT_HOME, BOUNDED, COUNTED, EQUAL, MEMBERSHIP, ONE_ORDER, SOUND
+from sim.search.invariants import (
+    ACCUSED,
+    AT_HOME,
+    BOUNDED,
+    COUNTED,
+    EQUAL,
+    MEMBERSHIP,
+    ONE_ORDER,
+    SOUND,
+)
 from sim.search.sound import Broken
 
 EVENTS_MAX = 400
@@ -92,7 +101,10 @@ class Home:
         host, node = reflector.host, getattr(message, "node", -1)
         epoch, seq = state.epoch, state.seq
         self._note(
-            session, lambda: f"host {host.address} epoch {epoch} #{seq} {message}", host.address, node
+            session,
+            lambda: f"host {host.address} epoch {epoch} #{seq} {message}",
+            host.address,
+            node,
         )
         before = self._seqs.get(reflector, 0)
         self._need(seq == before + 1, ONE_ORDER, reflector, f"message {seq} came after {before}")
@@ -128,7 +140,9 @@ class Home:
         lower = self._fanout - self._fanout // 2
         for slot, node in enumerate(slots.worker):
             listens = node is not None and state.addresses[node] is not None
-            self._need(listens == bool(slots.listens[slot]), SOUND, reflector, f"slot {slot}: {node}")
+            self._need(
+                listens == bool(slots.listens[slot]), SOUND, reflector, f"slot {slot}: {node}"
+            )
             led = slots.led[slot] or slot < lower
             wrong = f"{node}, to whom nobody can connect, has slot {slot}"
             self._need(node is None or listens or not led, SOUND, reflector, wrong)
@@ -136,7 +150,9 @@ class Home:
         able = leader is None or state.addresses[leader] is not None
         self._need(able, SOUND, reflector, f"{leader} leads, to whom nobody can connect")
         route = reflector.place.route
-        led_below = [a for a in route if not self.world.blueprint.listens(a) and a != self.network.submitter]
+        led_below = [
+            a for a in route if not self.world.blueprint.listens(a) and a != self.network.submitter
+        ]
         self._need(not led_below, SOUND, reflector, f"it is below {led_below}, who do not listen")
 
     def _check_bounds(self, reflector: Reflector) -> None:
@@ -163,7 +179,7 @@ class Home:
         if any(map(world.is_turned_away, self._there())):
             self.probes["turned away"] += 1
             self._wait(self._refused, COUNTED, ROOM_SECONDS)
-        self._wait(self._homeless, AT_HOME, 1.0)
+        self._wait(self._homeless, AT_HOME, 10.0)
         self._check_replicas()
 
     def _wait(self, wrong: Callable[[], str], invariant: str, seconds: float) -> None:
@@ -212,7 +228,9 @@ class Home:
             chain = self.network.chain(node)
             where = [(view.place.session, view.place.address, view.state.name) for view in chain]
             names = [view.place.session for view in chain]
-            if not self._is_home(node, chain, current) or sorted(names) != sorted(seats.get(node, [])):
+            if not self._is_home(node, chain, current) or sorted(names) != sorted(
+                seats.get(node, [])
+            ):
                 return f"node {node} has {where}, and slots in {seats.get(node, [])}"
         gone = [node for node in seats if not self.network.alive[node]]
         return f"{gone} are gone, and have slots" if gone else ""
