@@ -39,6 +39,7 @@ class Deployment:
     """Nodes and links, as `sim.options` has them. Raises ValueError for what cannot be."""
 
     submitter: Node = SUBMITTER  # its number; whoever would have that one has 0 instead
+    failing: type[Faults] = Faults  # what does the faults
     collects = False  # whether what is not needed any more is looked for while it runs
 
     def __init__(self, options: WorldOptions) -> None:
@@ -132,7 +133,7 @@ class Deployment:
         return self._faults
 
     def _begin_faults(self) -> Faults:
-        faults = Faults(self.network, self.seed, self.heartbeat, self._restart)
+        faults = self.failing(self.network, self.seed, self.heartbeat, self._restart)
         self.network.count_repeated()
         first = self.clock.tick + self.clock.ticks(STANDSTILL_SECONDS)
         self.clock.at(first, (self._look_for_end, (), None, None))

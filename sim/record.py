@@ -12,8 +12,8 @@ import msgspec
 from core import Computation, Host, Reflector, Session, Shape
 from core import messages as m
 from core.messages import Message, Node, as_dict
+from core.sessions.chain import View
 from core.sessions.digest import canonical
-from core.worker import Worker
 from plugins.console.telling import Lost
 from sim.clock import Clock
 from sim.faults.actions import SUBMITTER
@@ -185,7 +185,7 @@ def connections(host: Host) -> set[Node]:
     for reflector in host.reflectors.values():
         others.update(reflector.members, reflector.admission.standbys)
         own = reflector.members.get(host.address)
-        while isinstance(own, Worker):
+        while isinstance(own, View):
             others.add(own.place.address)
             own = own.above
     others.discard(host.address)

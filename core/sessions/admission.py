@@ -3,7 +3,7 @@
 Rules it keeps:
 - An arrival is admitted where there is something to do, else sent on (to a child session, in turn)
   or, in a leaf, kept as a standby, without a word to the model. A session has at most as many
-  standbys as its model's bound.
+  standbys as its model's bound. A model may have a guide of its own for all this.
 - A reopened session first hears those who bring a replica that knows more, and who comes before
   whoever opened it waits for that one.
 """
@@ -19,7 +19,7 @@ from core.sessions.messages import Node, Reply
 from core.sessions.session import Told
 
 if TYPE_CHECKING:
-    from core.sessions.model import Room
+    from core.sessions.model import Guide, Room
     from core.sessions.reflector import Reflector
 
 ASK_AGAIN_SECONDS: Final = 5.0
@@ -36,7 +36,7 @@ class Admission:
 
     __slots__ = (
         "_interior", "_passing", "_quotas", "_redirects", "_turns", "again", "alarms", "early",
-        "reflector", "room", "standbys",
+        "guide", "reflector", "room", "standbys",
     )  # fmt: skip
 
     def __init__(self, reflector: Reflector, again: bool) -> None:
@@ -47,6 +47,7 @@ class Admission:
         self.standbys: dict[Node, Waiting] = {}
         self.early: dict[Node, Waiting] | None = {}  # until the opener has joined
         self.alarms = Alarms(self)
+        self.guide: Guide | None = None if model.guide is None else model.guide(reflector)
         self._interior = model.children > 0
         self._passing = False  # interior, and every arrival that is new here is just sent on
         self._redirects: dict[int, m.Redirect] = {}  # to each child session that is led
@@ -83,6 +84,8 @@ class Admission:
             reply = m.Stop(state.ended)
         elif state.moved:
             reply = m.Redirect(state.moved)
+        elif self.guide is not None and not arrival.observes:
+            return self._guided(self.guide, link, arrival, child)
         elif child is not None and room.holder(child) is None:
             return self.admit(link, arrival, (child,))
         elif child is not None:
@@ -102,6 +105,15 @@ class Admission:
         if self.standbys and not self.alarms.watching:
             self.alarms.watch()
         return None
+
+    def _guided(self, guide: Guide, link: Any, arrival: m.Arrive, child: int | None) -> None:
+        free = child is None or self.room.holder(child) is None
+        number = guide.seat(arrival, child) if free else None
+        if number is not None:
+            self.admit(link, arrival, (number,))
+            return guide.seated(arrival, number)
+        way = guide.way(arrival, None if free else child)
+        return self.reflector.reply(link, TURNED_AWAY if way is None else self._redirect(way))
 
     def _has_room(self) -> bool:
         """For one more standby: whoever takes part beyond the bound counts as one, too."""
@@ -134,7 +146,7 @@ class Admission:
         if self.early is None or self.reflector.closed:
             return
         early, self.early = self.early, None
-        self._passing = self._interior and not self.room.wanted()
+        self._passing = self._interior and self.guide is None and not self.room.wanted()
         for waiting in sorted(early.values(), key=lambda w: not (w[1].past and w[1].past.bound)):
             self.arrive(*waiting)  # to be asked, where who was asked first did not bring it
 
@@ -180,7 +192,9 @@ class Admission:
     def ordered(self) -> None:
         """A message was ordered: call standbys where there is something to do by now."""
         room = self.room
-        if self._interior:
+        if self.guide is not None:
+            self.guide.ordered()
+        elif self._interior:
             self._passing = self.early is None and not room.wanted()
         elif self.standbys:
             while self.standbys and (room.wanted() or not self.reflector.members):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from mypy_extensions import mypyc_attr
 
-from core.sessions.messages import Address, Epoch, Facts, Node, Value
+from core.sessions.messages import Address, Arrive, Epoch, Facts, Node, Value
 from core.sessions.roles import Role, Verdict
 
 Handler = Callable[[Any, Any, float], None]  # of a model, a message, and its time in seconds
@@ -100,6 +100,42 @@ class Room:
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
+class Guide:
+    """Asked by a host, in the place of `Room`, for whom there is a place and where others go.
+
+    It may know more than is replicated: what people tell the host by calls that change no state.
+    """
+
+    __slots__ = ("reflector",)
+
+    def __init__(self, reflector: Any) -> None:
+        self.reflector = reflector
+
+    def seat(self, arrival: Arrive, child: int | None) -> int | None:
+        """The number that an arrival is to take in this session; None: it is to go on.
+
+        `child`: the child session, led by nobody just now, to which it belongs.
+        """
+        return None
+
+    def seated(self, arrival: Arrive, number: int) -> None:
+        """It has taken part under that number since just now."""
+
+    def way(self, arrival: Arrive, child: int | None) -> int | None:
+        """The child session that an arrival is sent to, which is open; None: it is turned away.
+
+        `child`: the one to which it belongs.
+        """
+        return None
+
+    def heard(self, node: Node, call: Any) -> None:
+        """A participant has told the host something."""
+
+    def ordered(self) -> None:
+        """A message was ordered."""
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Model:
     """The replicated content of one session, changed by `handles` and the methods here alone.
 
@@ -112,6 +148,7 @@ class Model:
     handles: ClassVar[dict[type, Handler]] = {}
     says: ClassVar[dict[type, Role]] = {}  # who may say each; it names them in a field `node`
     rights: ClassVar[dict[type, Right]] = {}  # whether who has that role was given what it names
+    guide: ClassVar[type[Guide] | None] = None
 
     def __init__(
         self, plan: Value, people: Membership, room: Room, children: int = 0, bound: int = 100
@@ -131,6 +168,10 @@ class Model:
 
     def joined(self, node: Node, about: Value, claims: tuple[int, ...], now: float) -> None:
         """`node` takes part, but no observer; `claims` is what it holds from before."""
+
+    def may_lead(self, node: Node) -> bool:
+        """Whether `node`, which takes part, may lead the session."""
+        return True
 
     def left(self, node: Node, now: float) -> None:
         """`node` takes part no more. If it was the leader, the next one has been told."""

@@ -111,8 +111,7 @@ class Participant(View):
                 self.step(states.WAIT)
             case m.TurnedAway() if self.above is None:
                 self.step(states.TURNED_AWAY)
-                seconds = max(0.0, min(PAUSE_SECONDS_MAX, reply.seconds))  # whatever a host says
-                self.port.later(self, seconds, self._root())
+                self.port.later(self, self.pause(reply.seconds), self._root())
             case m.TurnedAway():
                 self.step(states.TURNED_BACK)
             case m.Absent():
@@ -127,6 +126,15 @@ class Participant(View):
             case m.Backup() | m.Key():  # before this node opens that session, or one above it
                 if self.address is not None and place.leads_to(reply.session):
                     self.port.send(self, Place(reply.session, (self.address,)), reply)
+            case _:
+                self.hear(reply)
+
+    def pause(self, seconds: float) -> float:
+        """How long it waits, in seconds, of what it was told by whoever turned it away."""
+        return max(0.0, min(PAUSE_SECONDS_MAX, seconds))  # whatever a host says
+
+    def hear(self, reply: Any) -> None:
+        """The host of its session told it something of the model's own."""
 
     def _expects(self, place: Place) -> bool:
         """Whether what comes from there is for this view: it may have gone elsewhere meanwhile."""

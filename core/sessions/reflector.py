@@ -79,6 +79,8 @@ class Reflector(Seat):
             self._transferred(node, call.snapshot)
         elif kind is m.Vote:
             self.repair.count(node, call)
+        elif self.admission.guide is not None and node in self.members:
+            self.admission.guide.heard(node, call)
 
     def seal_of(self, node: Node) -> bytes:
         """That of a node that reads the state here, without a replica of its own."""

@@ -3,7 +3,8 @@
 Rules it keeps:
 - Only `apply` changes it, one ordered message at a time; what follows is a function of the
   state, the message and its time alone. Replicas that saw the same messages are equal.
-- The first to join leads; when the leader goes, the next in join order leads.
+- The first to join leads; when the leader goes, the next in join order leads. Of both the first
+  one counts of whom the model says that it may.
 - Where all the people of a session with children are in one process, its leader is to have what is
   known kept in another, so that it takes two deaths to lose it.
 """
@@ -67,7 +68,7 @@ class Session(Membership):
             self.addresses[node] = joined.address
         if joined.observes:
             self.observers += (node,)
-        if self.leader is None:
+        if self.leader is None and self.model.may_lead(node):
             self._appoint(node, now)
             self._back_up()
         if not joined.observes:
@@ -81,8 +82,9 @@ class Session(Membership):
             self.observers = tuple([other for other in self.observers if other != node])
         if self.leader == node:
             self.leader = None
-            if self.people:
-                self._appoint(next(iter(self.people)), now)
+            heir = next((other for other in self.people if self.model.may_lead(other)), None)
+            if heir is not None:
+                self._appoint(heir, now)
         self._back_up()
         self.model.left(node, now)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from core.lobby.slots import FANOUT_MIN
 from plugins.console import checks, exits, shared
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, of, one, option, taken
@@ -20,6 +21,9 @@ from sim.measured import tables
 from sim.options import NODES, Job, Times, Trace, Tree, Trouble
 
 PROGRAM = "python -m sim"
+NOT_IDLE = [
+    name for group in (Job, Trace) for name in attrs.fields_dict(group)
+] + ["partitions", "delay", "piece_timeout"]  # fmt: skip
 SCRIPT = f"\n\nA FILE of faults:\n\n{script.HELP}"
 
 
@@ -36,6 +40,14 @@ class Options:
         "with its simulated second, session and slots; with --json on standard error",
         "nobody's",
     )
+    idle: float | None = option(
+        None,
+        "SECONDS",
+        checks.number(float, "a number above 0, up to 1e+09", lambda x: 0 < x <= 1e9),
+        "no job: nodes only come, stay and go, at home in a lobby, and after so many simulated "
+        "seconds it is told how they are; --fanout is 32 there unless it is said, 4 at least",
+        "they compute a job",
+    )
     json: bool = shared.json_report()
 
 
@@ -45,9 +57,22 @@ def read(arguments: Sequence[str]) -> Options:
     own = taken(Options, named)
     shared.require_trace(named)
     options = Options(named, **own)
+    if options.idle is not None:
+        _require_idle(named, options)
     if options.follow is not None and options.follow > (nodes := _nodes(named)):
         raise BadOption(f"--follow: there is no node {options.follow}, give one from 0 to {nodes}")
     return options
+
+
+def _require_idle(named: dict[str, Any], options: Options) -> None:
+    """Raises BadOption for what only a world with a job has."""
+    pointless = [name for name in NOT_IDLE if name in named]
+    pointless += ["follow"] if options.follow is not None else []
+    if pointless:
+        flag = pointless[0].replace("_", "-")
+        raise BadOption(f"--{flag} is about a job, and with --idle there is none: leave one out")
+    if (fanout := named.get("fanout", FANOUT_MIN)) < FANOUT_MIN:
+        raise BadOption(f"--fanout {fanout} is too small for --idle, give {FANOUT_MIN} or more")
 
 
 def _nodes(named: dict[str, Any]) -> int:
@@ -79,7 +104,7 @@ def _parser() -> Parser:
         + SCRIPT,
     )
     parser.group("how many", *of(Tree))
-    parser.group("what they compute", *of(Job))
+    parser.group("what they compute", *of(Job), one(Options, "idle"))
     parser.group("how long things take (simulated seconds)", *of(Times))
     parser.group("what goes wrong", *of(Trouble))
     parser.group("what is shown", one(Options, "follow"), *of(Trace), one(Options, "json"))

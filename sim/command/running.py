@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 
-from plugins.console import telling
+from plugins.console import streams, telling
 from plugins.console.ending import Ended
 from plugins.console.exits import Exit
-from sim.command import progress, summary
+from sim.command import idle, progress, summary
 from sim.command.follow import FollowedWorld
 from sim.command.options import PROGRAM, Options
+from sim.idle import IdleWorld
 from sim.record import Report
 from sim.world import World
 
@@ -24,6 +25,8 @@ def built(wanted: Options) -> World:
     """Raises ValueError with one line for what only shows now, such as a job that is not there."""
     tell = _teller(wanted)
     with redirect_stdout(sys.stderr):  # what a job prints is no answer
+        if wanted.idle is not None:
+            return IdleWorld(wanted.idle, **wanted.world)
         if wanted.follow is None:
             return World(**wanted.world)
         return FollowedWorld(wanted.follow, tell, **wanted.world)
@@ -32,6 +35,8 @@ def built(wanted: Options) -> World:
 def run(world: World, wanted: Options) -> int:
     """Run it, and tell how it went. Returns the exit code."""
     _keep(world)
+    if isinstance(world, IdleWorld):
+        return _watch(world, wanted)
     try:
         report = summary.with_cause(_run(world, wanted))
     except KeyboardInterrupt:
@@ -40,6 +45,20 @@ def run(world: World, wanted: Options) -> int:
     if world.trace_error is None:
         return code
     raise Ended(Exit.FAILED, world.trace_error)
+
+
+def _watch(world: IdleWorld, wanted: Options) -> int:
+    """Have nodes be at home for as long as was asked for."""
+    try:
+        with progress.shown(world, None if wanted.json else sys.stderr):
+            world.run(until=world.seconds)
+    except KeyboardInterrupt:
+        arrived = f"{world.record.arrived:,} of {world.nodes:,} nodes had arrived"
+        told = f"interrupted at {world.now:,.3f} simulated seconds: {arrived}"
+        raise Ended(Exit.INTERRUPTED, told) from None
+    report = world.idle_report()
+    text = idle.as_json(report) if wanted.json else idle.table(report)
+    return streams.answer(PROGRAM, text)
 
 
 def _keep(world: World) -> None:

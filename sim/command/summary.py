@@ -5,7 +5,10 @@ from __future__ import annotations
 from plugins.console import summary
 from plugins.console.summary import BLANK, Row
 from plugins.console.telling import aligned, counted, duration
+from sim.idle import IdleReport
 from sim.record import Report
+
+Either = Report | IdleReport  # of a world with a job, or without
 
 
 def with_cause(report: Report) -> Report:
@@ -46,25 +49,32 @@ def table(report: Report) -> str:
         ("control nodes", f"{r.control_nodes:,}"),
         ("computation nodes", f"{r.computation_nodes:,}"),
         BLANK,
-        ("nodes", _nodes(r)),
+        ("nodes", nodes(r)),
         ("tree formed", f"after {r.formed_seconds:,.3f} s simulated"),
         summary.finished(r, " simulated"),
         *summary.partitions(r),
         summary.messages(r),
         ("connections", f"at most {r.connections_max:,} at any node"),
-        *_faults(r),
+        *faults(r),
         *summary.replicas(r),
         BLANK,
-        ("wall time", f"{duration(r.wall_seconds)}, {_rate(r)}"),
-        ("peak memory", f"{r.peak_rss_bytes / 2**20:,.1f} MiB"),
-        ("code", "compiled" if r.compiled else "interpreted"),
-        ("seed", f"{r.seed}"),
-        ("digest", r.digest),
+        ("wall time", f"{duration(r.wall_seconds)}, {rate(r)}"),
+        *machine(r),
     ]
     return aligned(rows)
 
 
-def _faults(report: Report) -> list[Row]:
+def machine(report: Either) -> list[Row]:
+    """What it took, and what tells that it was the same run."""
+    return [
+        ("peak memory", f"{report.peak_rss_bytes / 2**20:,.1f} MiB"),
+        ("code", "compiled" if report.compiled else "interpreted"),
+        ("seed", f"{report.seed}"),
+        ("digest", report.digest),
+    ]
+
+
+def faults(report: Either) -> list[Row]:
     """What there is to say only where something went wrong, or was to."""
     vain = report.faults_in_vain
     if not (report.faults or report.faults_left):
@@ -78,10 +88,12 @@ def _faults(report: Report) -> list[Row]:
     return [("faults", text)]
 
 
-def _nodes(report: Report) -> str:
+def nodes(report: Either) -> str:
+    """Who came and went."""
     text = f"{report.arrived:,} of {report.nodes:,} arrived, {report.left:,} left"
     return f"{text}, {counted(report.crashed, 'crash')}" if report.crashed else text
 
 
-def _rate(report: Report) -> str:
+def rate(report: Either) -> str:
+    """How fast it was simulated."""
     return f"{report.messages / max(report.wall_seconds, 1e-9):,.0f} messages a second"

@@ -8,7 +8,7 @@ from functools import partial
 
 from plugins.console import ending, streams
 from sim.search import options
-from sim.search.options import PROGRAM, TRIALS
+from sim.search.options import LOBBIES, PROGRAM, TRIALS
 
 
 def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
@@ -23,7 +23,7 @@ def _main(trials: str, arguments: Sequence[str]) -> int:
     with ending.asking("interrupted"):
         wanted = options.read(arguments)
         from sim.search import searching  # the simulator, which takes a while to load
-    return searching.searched(wanted, trials)
+    return searching.searched(wanted, LOBBIES if wanted.lobby else trials)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ ACCUSED = "nobody honest is accused"
 ANSWERED = "arrivals are answered"
 FORGOTTEN = "memory is bounded"
 
+# -- of a lobby, when nothing goes wrong any more ---------------------------------------------
+
+AT_HOME = "everybody is at home once"
+COUNTED = "counts are right"
+
 # -- at its end ----------------------------------------------------------------------------
 
 ENDS = "every run ends"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m sim.search"
 TRIALS = "sim.search.trial"  # the module that draws and runs them
+LOBBIES = "sim.search.lobby.trial"  # the same, of lobbies
 SEEDS, SHARE_TWICE = 1000, 0.05  # of many
 ALWAYS = 1.0  # a single one is run twice
 
@@ -50,6 +51,7 @@ class Options:
     seed: int | None = option(None, "S", _SEED, "run only this one, as it was run before", "")
     replay: Path | None = option(None, "FILE", Path, "run only a saved trial", "")
     trial: Trial | None = None  # of the file to replay
+    lobby: bool = switch("draw lobbies, in which nodes are at home and no job is there", "")
     jobs: int = shared.jobs("how many are run at the same time, each in a process of its own")
     minutes: float | None = option(None, "M", _TIME, "start none after so many minutes", "no limit")
     limit: float = option(
@@ -113,7 +115,8 @@ def read(arguments: Sequence[str]) -> Options:
         raise BadOption(f"--out: there is no folder {str(options.out)!r}, make it or name another")
     if options.replay is None:
         return options
-    return attrs.evolve(options, trial=_saved(options.replay), shrink=False)
+    trial = _saved(options.replay)
+    return attrs.evolve(options, trial=trial, lobby="lobby" in trial.world, shrink=False)
 
 
 def _otherwise(named: dict[str, Any], single: bool) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def _parser() -> Parser:
             )
         ),
     )
-    parser.group("what is run", *of(Options, "seeds", "first", "seed", "replay"))
+    parser.group("what is run", *of(Options, "seeds", "first", "seed", "replay", "lobby"))
     parser.group("how", *of(Options, "jobs", "minutes", "limit", "share_twice", "hash_seeds"))
     parser.group("what is done about failures", *of(Options, "stop_after", "shrink", "out"))
     parser.group("what is shown", *of(Options, "verbose", "json"))

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 RUNS_MAX = 300
 SECONDS_MAX = 60.0  # of wall time
-ESSENTIAL = ("nodes", "partitions", "seed", "job", "input")  # without these it is another world
+ESSENTIAL = (
+    "nodes",
+    "partitions",
+    "seed",
+    "job",
+    "input",
+    "lobby",
+)  # without these it is another world
 
 
 @attrs.frozen
