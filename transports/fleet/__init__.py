@@ -17,7 +17,7 @@ In the order in which to read it:
   `telling.py`: what it may ask for, what it has to expect, how far a job is. `own.py`: a fleet of
   its own, which it starts and ends. `opened.py`: this, or the line to one of others.
 - `calling.py`: the job by which functions of a program are called; `mapping.py`, `mapped.py`,
-  `executor.py`: how their calls become such jobs.
+  `executor.py`: how their calls become such jobs; `backend.py`: those of joblib.
 
 The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Inputs
 and results travel whole, inside a frame. Without a store a fleet keeps nothing on disk: when its

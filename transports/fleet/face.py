@@ -45,6 +45,8 @@ from transports.fleet.telling import progress_line
 from transports.net.security import Security
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
+    from joblib import parallel_config  # type: ignore[import-untyped]
+
     from transports.fleet.executor import FleetExecutor
     from transports.fleet.mapped import Mapped
 
@@ -282,6 +284,21 @@ class Fleet:
         from transports.fleet.executor import FleetExecutor
 
         return FleetExecutor(self._submit_heard)
+
+    def joblib(self, n_jobs: int = -1) -> parallel_config:
+        """A `with` block in which `joblib.Parallel` has calls computed by this fleet, `n_jobs`
+        batches of them at a time, -1: as many as there are nodes. So does scikit-learn. What is
+        said of functions at `map` holds. Raises ImportError where joblib is not installed."""
+        from joblib import parallel_config
+
+        from transports.fleet.backend import FleetBackend
+
+        return parallel_config(backend=FleetBackend(self), n_jobs=n_jobs)
+
+    def nodes(self) -> int:
+        """How many there are; in a fleet of one's own some of them may not have come yet. Raises
+        FleetLost."""
+        return self._partitions or int(self._line.status()["nodes"])
 
     def _submit_heard(self, value: dict[str, Any], partitions: int, heard: Heard) -> Job:
         from transports.fleet.mapping import JOB
