@@ -30,6 +30,8 @@ if sys.argv[:1] == ["-m"]:  # as a program: what is in the folder where it is st
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "AsyncFleet",
+    "AsyncJob",
     "Fleet",
     "FleetLost",
     "Job",
@@ -40,18 +42,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from transports.fleet.awaited import AsyncFleet
     from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown, Refused
     from transports.fleet.face import Fleet
-    from transports.fleet.submitted import Job
+    from transports.fleet.submitted import AsyncJob, Job
 else:
 
     def __getattr__(name: str) -> Any:
         """A fleet is loaded when it is asked for: it takes a while, and no help needs one."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from transports.fleet import errors, face
+        from transports.fleet import awaited, errors, face, submitted
 
-        return getattr(face if name in ("Fleet", "Job") else errors, name)
+        rooms = (face, awaited, submitted, errors)
+        return next(getattr(room, name) for room in rooms if hasattr(room, name))
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Final
 
 from core.lobby.messages import Counted, Settle
 from core.sessions import states
-from core.sessions.chain import View
 from core.sessions.messages import Address, Lead, Node, Place
 from core.sessions.participant import Participant
 from core.sessions.port import Port

@@ -12,11 +12,12 @@ In the order in which to read it:
   are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
   that do not. `line.py`: a client in such a thread, and the jobs that it watches.
-- `face.py`, `submitted.py`: `Fleet` and `Job`, as a program sees them. `asked.py`, `errors.py`,
+- `face.py`, `submitted.py`: `Fleet` and `Job`, as a program sees them. `awaited.py`, `loops.py`:
+  the same in a loop of Trio or asyncio, and how one waits there. `asked.py`, `errors.py`,
   `telling.py`: what it may ask for, what it has to expect, how far a job is. `own.py`: a fleet of
-  its own, which it starts and ends.
-- `calling.py`: the job by which functions of a program are called; `mapping.py`, `executor.py`: how
-  their calls become such jobs.
+  its own, which it starts and ends. `opened.py`: this, or the line to one of others.
+- `calling.py`: the job by which functions of a program are called; `mapping.py`, `mapped.py`,
+  `executor.py`: how their calls become such jobs; `backend.py`: those of joblib.
 
 The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Without
 a store a fleet keeps nothing: when its root is gone so are the queue and the results, and everybody

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from types import ModuleType
 from typing import Any
@@ -11,8 +12,9 @@ import attrs
 from plugins.console import shared
 from plugins.jobs.loading import is_path
 from plugins.jobs.values import plain
+from transports.fleet.errors import JobUnknown
 from transports.net import wire
-from transports.net.figures import PRIORITY_MAX
+from transports.net.figures import PRIORITY_MAX, TREE_MAX
 from transports.work.jobs import PARTS, called, place
 
 FANOUT_MAX = 2000
@@ -61,6 +63,13 @@ class Asked:
             self.keep_going,
             self.priority,
         )
+
+
+def number_of(number: int) -> int:
+    """As a job may have. Raises JobUnknown."""
+    if not 0 <= operator.index(number) <= TREE_MAX:
+        raise JobUnknown(f"there is no job {number}: none has such a number")
+    return operator.index(number)
 
 
 def _path(named: str) -> str:

@@ -6,7 +6,8 @@ Rules it keeps:
   submitted meanwhile waits for one of them to end, and is the next.
 - What comes of a call is known as soon as it is done, whatever else is in its wave.
 - A call that ends its process costs nobody but itself, after a few tries.
-- A call that is on its way cannot be cancelled, as the standard has it.
+- A call that is on its way cannot be cancelled by its future, as the standard has it; `abort` ends
+  all of them.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 from core.messages import Failure
 from transports.fleet.calling import Done, Raised, packed, run_packed
-from transports.fleet.errors import JobFailed
+from transports.fleet.errors import FleetError, JobFailed
 from transports.fleet.mapping import UnderWay, as_raised, setup_of
 from transports.net import wire
 
@@ -52,7 +54,13 @@ class Streamed(UnderWay, Protocol):
 Submit = Callable[[dict[str, Any], int, Heard], Streamed]
 
 
-Calls = dict[int, Future[Any]]  # of a wave, those that are not done, by partition
+class Called(Future[Any]):
+    """What comes of a call. `seconds`: that it took where it was made, once it is done there."""
+
+    seconds = 0.0
+
+
+Calls = dict[int, Called]  # of a wave, those that are not done, by partition
 
 
 class FleetExecutor(Executor):
@@ -61,17 +69,17 @@ class FleetExecutor(Executor):
     def __init__(self, submit: Submit) -> None:
         self._submit_wave = submit
         self._setup = setup_of(run_packed, None, False)
-        self._waiting: deque[tuple[Future[Any], bytes]] = deque()
-        self._waves = 0
+        self._waiting: deque[tuple[Called, bytes]] = deque()
+        self._under_way: set[Streamed] = set()  # a job for each wave
         self._open = 0  # futures that are not done
         self._over = False
         self._change = threading.Condition()  # of these
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=self._run, name="fleet executor", daemon=True).start()
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Called:
         """Raises RuntimeError after `shutdown`. What cannot travel is the future's exception."""
-        future: Future[Any] = Future()
+        future = Called()
         with self._change:
             if self._over:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -98,6 +106,12 @@ class FleetExecutor(Executor):
             with self._change:
                 self._change.wait_for(lambda: not self._open)
 
+    def abort(self) -> None:
+        """End it with all calls: those that wait are cancelled, of those that are under way the
+        outcome is JobCancelled."""
+        self.shutdown(wait=False, cancel_futures=True)
+        self._events.put(self._cancel_all)
+
     def _done(self, future: Future[Any]) -> None:
         with self._change:
             self._open -= 1
@@ -107,18 +121,23 @@ class FleetExecutor(Executor):
 
     def _run(self) -> None:
         """What is to be done, one thing after the other: what is read there may take long."""
-        while not (self._over and not self._waiting and not self._waves):
+        while not (self._over and not self._waiting and not self._under_way):
             self._events.get()()
 
     def _send(self) -> None:
         """Send what waits, as far as waves may go."""
-        while self._waiting and self._waves < WAVES:
+        while self._waiting and len(self._under_way) < WAVES:
             futures, chunks = self._next_wave()
             if futures:
                 self._begin(dict(enumerate(futures)), chunks)
 
-    def _next_wave(self) -> tuple[list[Future[Any]], list[bytes]]:
-        futures: list[Future[Any]] = []
+    def _cancel_all(self) -> None:
+        for job in self._under_way:
+            with suppress(FleetError):  # then it is over, too
+                job.cancel()
+
+    def _next_wave(self) -> tuple[list[Called], list[bytes]]:
+        futures: list[Called] = []
         chunks: list[bytes] = []
         size = 0
         while self._waiting and len(chunks) < CALLS_MAX and size < WAVE_BYTES:
@@ -133,12 +152,12 @@ class FleetExecutor(Executor):
         def heard(told: wire.Output) -> None:
             self._events.put(partial(_hear, calls, told))
 
-        self._waves += 1
         try:
             job = self._submit_wave({"setup": self._setup, "chunks": chunks}, len(chunks), heard)
         except Exception as error:  # noqa: BLE001 - the fleet is lost, say
-            self._end(calls, error)
+            _end(calls, error)
         else:
+            self._under_way.add(job)
             job.add_done_callback(lambda: self._events.put(partial(self._ended, calls, job)))
 
     def _ended(self, calls: Calls, job: Streamed) -> None:
@@ -152,13 +171,16 @@ class FleetExecutor(Executor):
                 _fail(calls, failure.partition, JobFailed(job.number, failure))
         except Exception as raised:  # noqa: BLE001 - whatever came of it, all who wait are told
             error = raised
-        self._end(calls, error)
-
-    def _end(self, calls: Calls, error: Exception) -> None:
-        self._waves -= 1
-        for future in calls.values():
-            future.set_exception(error)
+        self._under_way.discard(job)
+        _end(calls, error)
         self._send()
+
+
+def _end(calls: Calls, error: Exception) -> None:
+    """That came of those that are not done."""
+    while calls:
+        _, future = calls.popitem()
+        future.set_exception(error)
 
 
 def _hear(calls: Calls, told: wire.Output) -> None:
@@ -178,6 +200,7 @@ def _settle(calls: Calls, partition: int, done: Done) -> None:
     if isinstance(result, Raised):
         _fail(calls, partition, as_raised(result, "raised by a node of the fleet"))
     elif future := calls.pop(partition, None):
+        future.seconds = done.seconds
         future.set_result(result)
 
 

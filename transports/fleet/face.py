@@ -13,47 +13,45 @@ Rules it keeps:
 - What came of a job is fetched as soon as it is there. So a program that holds a job has its result
   also when the fleet has forgotten it, or is gone.
 - A fleet of one's own ends with the block, or with the program.
+- Where a loop runs it is opened by whoever uses it first, so that `async with` does not hold it up.
 """
 
 from __future__ import annotations
 
-import operator
 import secrets
 import sys
+import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from concurrent import futures
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from plugins.console.progress import progress
-from transports.fleet.asked import Asked, Named
+from transports.fleet.asked import Asked, Named, number_of
+from transports.fleet.awaited import AsyncFleet
 from transports.fleet.client import PATIENCE_SECONDS
-from transports.fleet.errors import (
-    FleetError,
-    FleetLost,
-    JobUnknown,
-    Refused,
-)
-from transports.fleet.line import Heard, Line
-from transports.fleet.own import NotStarted, Own
-from transports.fleet.submitted import Job
+from transports.fleet.errors import FleetError, FleetLost
+from transports.fleet.line import CLOSED, Heard, Line
+from transports.fleet.loops import in_thread, in_thread_for_good, is_in_loop
+from transports.fleet.opened import Opened, reach, start
+from transports.fleet.own import Own
+from transports.fleet.submitted import AsCompleted, Job
 from transports.fleet.telling import progress_line
-from transports.net.connection import ConnectError
-from transports.net.figures import TREE_MAX
 from transports.net.security import Security
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
+    from joblib import parallel_config  # type: ignore[import-untyped]
+
     from transports.fleet.executor import FleetExecutor
-    from transports.fleet.mapping import Mapped
+    from transports.fleet.mapped import Mapped
 
 LOOK_SECONDS = 0.2  # at how far it is, for a line on a terminal
 NODES = 100
-OWN_PATIENCE_SECONDS = 3.0  # a process on this machine that does not listen is not there
 
 
 class Fleet:
@@ -68,11 +66,7 @@ class Fleet:
         for name, number in (("nodes", nodes), ("processes", processes)):
             if number is not None and number < 1:
                 raise ValueError(f"{name} must be a whole number, 1 or more, not {number!r}")
-        try:
-            own = Own(nodes, processes)
-        except NotStarted as error:
-            raise FleetLost(str(error)) from None
-        self._begin(own.address, Security(own.token), OWN_PATIENCE_SECONDS, own, nodes)
+        self._begin(partial(start, nodes, processes))
 
     @classmethod
     def connect(
@@ -90,31 +84,51 @@ class Fleet:
         """
         security = Security.read(_path(token_file), tls_ca=_path(tls_ca))
         fleet = cls.__new__(cls)
-        fleet._begin(address, security, PATIENCE_SECONDS, None, None)
+        fleet._begin(partial(reach, address, security, PATIENCE_SECONDS))
         return fleet
 
-    def _begin(
-        self,
-        address: str,
-        security: Security,
-        patience_seconds: float,
-        own: Own | None,
-        nodes: int | None,
-    ) -> None:
-        self.address = address
-        self._own = own
-        self._partitions = nodes  # where nothing else is said; None: as many as nodes are there
-        last = _nothing if own is None else own.close
-        try:
-            self._line = Line(address, security, patience_seconds, last)
-        except ConnectError as error:
-            raise (Refused if error.final else FleetLost)(str(error)) from None
-        self._finalizer = weakref.finalize(self, self._line.close_soon)
+    def _begin(self, open: Callable[[], Opened]) -> None:
+        self._open = open
+        self._opening = threading.Lock()
+        self._opened: Opened | None = None
+        self._closed = False
+        if not is_in_loop():
+            self._there()
+
+    def _there(self) -> Opened:
+        """It, which is opened unless it was. Raises as that does."""
+        if self._opened is None:
+            with self._opening:
+                if self._closed:
+                    raise FleetLost(CLOSED)
+                if self._opened is None:
+                    opened = self._open()
+                    self._finalizer = weakref.finalize(self, opened.line.close_soon)
+                    self._opened = opened
+        return self._opened
+
+    @property
+    def _line(self) -> Line:
+        return self._there().line
+
+    @property
+    def _own(self) -> Own | None:
+        return self._there().own
+
+    @property
+    def _partitions(self) -> int | None:
+        return self._there().partitions
+
+    @property
+    def address(self) -> str:
+        """Where its root listens."""
+        return self._there().address
 
     def __repr__(self) -> str:
-        return f"<fleet at {self.address}>"
+        return f"<fleet at {self._opened.address}>" if self._opened else "<fleet>"
 
     def __enter__(self) -> Self:
+        self._there()
         return self
 
     def __exit__(
@@ -125,11 +139,26 @@ class Fleet:
     ) -> None:
         self.close()
 
+    async def __aenter__(self) -> AsyncFleet:
+        """For who awaits what comes of jobs, on Trio or asyncio."""
+        return AsyncFleet(self, await in_thread(self._there, self.close))
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await in_thread_for_good(self.close)
+
     def close(self) -> None:
         """Part with the fleet; end it with all its jobs if it is one's own. Jobs that are not over
         are lost for this program."""
-        self._finalizer.detach()
-        self._line.close()
+        with self._opening:
+            self._closed = True
+        if self._opened is not None:
+            self._finalizer.detach()
+            self._opened.line.close()
 
     # -- jobs ------------------------------------------------------------------------------
 
@@ -214,10 +243,15 @@ class Fleet:
         were told so by `--allow transports.fleet.calling`. Raises TypeError for a function that
         cannot travel, Refused, FleetLost; where results are taken JobFailed, too.
         """
-        from transports.fleet.mapping import Mapped
+        from transports.fleet.mapped import Mapped
 
         return Mapped(
-            self._submit_chunks, function, iterables, self._partitions, return_exceptions, chunk
+            self._submit_chunks,
+            function,
+            iterables,
+            self._partitions,
+            return_exceptions,
+            chunk,
         )
 
     def map_reduce(
@@ -231,9 +265,10 @@ class Fleet:
 
         Raises ValueError where there are no items, and else as `map` and `run` do.
         """
-        from transports.fleet.mapping import map_reduced
+        from transports.fleet.mapping import cut_to_reduce, reduced
 
-        return map_reduced(self._submit_chunks, function, iterables, reduce, self._partitions)
+        cut = cut_to_reduce(function, iterables, reduce, self._partitions)
+        return reduced(self._submit_chunks(*cut).result())
 
     def _submit_chunks(self, value: dict[str, Any], partitions: int) -> Job:
         from transports.fleet.mapping import JOB
@@ -250,6 +285,21 @@ class Fleet:
 
         return FleetExecutor(self._submit_heard)
 
+    def joblib(self, n_jobs: int = -1) -> parallel_config:
+        """A `with` block in which `joblib.Parallel` has calls computed by this fleet, `n_jobs`
+        batches of them at a time, -1: as many as there are nodes. So does scikit-learn. What is
+        said of functions at `map` holds. Raises ImportError where joblib is not installed."""
+        from joblib import parallel_config
+
+        from transports.fleet.backend import FleetBackend
+
+        return parallel_config(backend=FleetBackend(self), n_jobs=n_jobs)
+
+    def nodes(self) -> int:
+        """How many there are; in a fleet of one's own some of them may not have come yet. Raises
+        FleetLost."""
+        return self._partitions or int(self._line.status()["nodes"])
+
     def _submit_heard(self, value: dict[str, Any], partitions: int, heard: Heard) -> Job:
         from transports.fleet.mapping import JOB
 
@@ -258,21 +308,15 @@ class Fleet:
         return self._submitted(asked, heard)
 
     @staticmethod
-    def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
-        """The jobs, each when it is over, whatever came of it. Raises TimeoutError when they are
-        not all over after so many seconds."""
-        by_outcome = {job._watched.outcome: job for job in jobs}
-        for outcome in futures.as_completed(by_outcome, timeout):
-            yield by_outcome[outcome]
+    def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> AsCompleted[Job]:
+        """The jobs, each when it is over, whatever came of it: for `for`, and for `async for`. The
+        former raises TimeoutError when they are not all over after so many seconds."""
+        return AsCompleted(jobs, timeout)
 
     def job(self, number: int) -> Job:
         """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost."""
-        if not 0 <= operator.index(number) <= TREE_MAX:
-            raise JobUnknown(f"there is no job {number}: none has such a number")
-        watched = self._line.watched(operator.index(number))
-        job = Job(self, self._line, watched)
-        if watched.outcome.done() and job._outcome(None).state == "unknown":
-            job.result()
+        job = Job(self, self._line, self._line.watched(number_of(number)))
+        job.insist_on_known()
         return job
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -293,7 +337,3 @@ def _show(job: Job) -> None:
 
 def _path(file: str | PathLike[str] | None) -> Path | None:
     return None if file is None else Path(file)
-
-
-def _nothing() -> None:
-    pass

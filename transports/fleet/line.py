@@ -6,9 +6,9 @@ for its futures.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -17,6 +17,7 @@ import trio
 
 from transports.fleet.client import Client
 from transports.fleet.errors import FleetLost
+from transports.fleet.loops import Bell
 from transports.fleet.thread import Closed, Portal
 from transports.net import wire
 from transports.net.security import Security
@@ -36,6 +37,29 @@ class Watched:
     latest: wire.Progress | None = None
     outcome: Future[wire.Outcome] = attrs.Factory(Future)  # or FleetLost
     known: trio.Event = attrs.Factory(trio.Event)  # something is
+    _bells: set[Bell] = attrs.field(factory=set, init=False)  # of those who wait in a loop
+
+    async def over(self) -> None:
+        """Returns when it is, on whichever loop."""
+        await first_over([self])
+
+    def ring(self) -> None:
+        """There is an outcome: whoever waits in a loop goes on."""
+        for bell in list(self._bells):
+            bell.ring()
+
+
+async def first_over(jobs: Iterable[Watched]) -> None:
+    """Returns when one of them is over, on whichever loop."""
+    jobs, bell = list(jobs), Bell()
+    for job in jobs:
+        job._bells.add(bell)
+    try:
+        if not any(job.outcome.done() for job in jobs):
+            await bell.heard()
+    finally:
+        for job in jobs:
+            job._bells.discard(bell)
 
 
 class Line:
@@ -69,24 +93,37 @@ class Line:
     def submit(self, spec: wire.Spec, key: bytes, heard: Heard | None = None) -> Watched:
         """The job that this has become; `heard` is given each output of a partition when it is
         there. Raises Refused, TooLarge, FleetLost."""
-        return self._call(self._submit, spec, key, heard)
+        return self._call(self.submitting, spec, key, heard)
 
     def withdraw(self, spec: wire.Spec, key: bytes) -> None:
         """End the job that has become of it, if one has. Raises as `submit`."""
-        self._call(self._withdraw, spec, key)
+        self._call(self.withdrawing, spec, key)
 
     def watched(self, number: int) -> Watched:
         """The job of that number; where there is none, or the fleet is lost, its outcome says so.
         Raises FleetLost where this is closed."""
-        return self._call(self._watched, number)
+        return self._call(self.watching, number)
 
     def cancel(self, number: int) -> wire.Outcome:
         """End that job; how it ended. Raises FleetLost."""
-        return self._call(self._client.cancel, number)
+        return self._call(self.cancelling, number)
 
     def status(self) -> dict[str, Any]:
         """How the fleet stands. Raises FleetLost."""
-        return self._call(self._client.status)
+        return self._call(self.looking)
+
+    async def ask(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """What comes of one of those that run in its own thread, for who waits in a loop. Raises
+        what it raises, and FleetLost."""
+        try:
+            return await self._portal.ask(what, *arguments)
+        except Closed:
+            raise self._closed() from None
+
+    def begin(self, what: Callable[..., Awaitable[object]], *arguments: Any) -> None:
+        """Have one of them done, whatever comes of it, if this is not closed."""
+        with suppress(Closed):
+            self._portal.begin(what, *arguments)
 
     def close(self) -> None:
         """Who still waits for something is told that the fleet is lost."""
@@ -105,7 +142,10 @@ class Line:
         try:
             return self._portal.call(what, *arguments)
         except Closed:
-            raise FleetLost(CLOSED if self.is_here() else FORKED) from None
+            raise self._closed() from None
+
+    def _closed(self) -> FleetLost:
+        return FleetLost(CLOSED if self.is_here() else FORKED)
 
     def is_here(self) -> bool:
         """Whether it can be used: not in a process that was forked from the one that has it."""
@@ -113,23 +153,33 @@ class Line:
 
     # -- in its own thread -----------------------------------------------------------------
 
-    async def _submit(self, spec: wire.Spec, key: bytes, heard: Heard | None) -> Watched:
+    async def submitting(self, spec: wire.Spec, key: bytes, heard: Heard | None = None) -> Watched:
+        """As `submit`."""
         number = await self._client.submit(spec, key)
         if heard is not None:
             self._heard[number] = heard
-        return await self._watched(number)
+        return await self.watching(number)
 
     def _hear(self, output: wire.Output) -> None:
         if heard := self._heard.get(output.number):
             heard(output)
 
-    async def _withdraw(self, spec: wire.Spec, key: bytes) -> None:
+    async def withdrawing(self, spec: wire.Spec, key: bytes) -> None:
+        """As `withdraw`."""
         await self._client.cancel(await self._client.submit(spec, key))  # the same one
 
-    async def _watched(self, number: int) -> Watched:
+    async def cancelling(self, number: int) -> wire.Outcome:
+        """As `cancel`."""
+        return await self._client.cancel(number)
+
+    async def looking(self) -> dict[str, Any]:
+        """As `status`."""
+        return await self._client.status()
+
+    async def watching(self, number: int) -> Watched:
         """It is watched from now on; returns when something is known of it."""
         watched = self._jobs.get(number)
-        if watched is None or _is_lost(watched.outcome):
+        if watched is None or _says_nothing(watched.outcome):
             self._jobs[number] = watched = Watched(number)
             self._portal.nursery.start_soon(self._watch, watched)
         await watched.known.wait()
@@ -152,8 +202,12 @@ class Line:
             if not watched.outcome.done():
                 watched.outcome.set_exception(lost)
             watched.known.set()
+            watched.ring()
             self._heard.pop(watched.number, None)
 
 
-def _is_lost(outcome: Future[Any]) -> bool:
-    return outcome.done() and outcome.exception() is not None
+def _says_nothing(outcome: Future[wire.Outcome]) -> bool:
+    """Whether it is to be asked for again: the fleet was lost, or had no such job yet."""
+    return outcome.done() and (
+        outcome.exception() is not None or outcome.result().state == "unknown"
+    )

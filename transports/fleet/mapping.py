@@ -1,4 +1,4 @@
-"""`map`: a function called for many items by a fleet, whose results come in order.
+"""A function called for many items by a fleet, whose results come in order: how the calls are cut.
 
 Rules it keeps:
 - Items go out in windows, each a job, a few at a time. No more is taken from an endless iterable
@@ -14,14 +14,12 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from itertools import islice, pairwise
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
 from transports.fleet.calling import Done, Raised, packed, packed_setup
-from transports.fleet.errors import FleetLost
 
 JOB = "transports.fleet.calling"
 CHUNK_SECONDS_MIN, CHUNK_SECONDS = 0.02, 0.1
@@ -61,21 +59,20 @@ class UnderWay(Protocol):
         raise NotImplementedError
 
 
-Submit = Callable[[dict[str, Any], int], UnderWay]
-"""Has an input computed by the job JOB, in so many partitions."""
+UnderWayT = TypeVar("UnderWayT")
 
 
 @attrs.frozen
-class _Window:
-    """One job; `chunks` has how many calls each of them is."""
+class _Window(Generic[UnderWayT]):
+    """One job; `sizes` has how many calls each of its chunks is."""
 
-    job: UnderWay
+    job: UnderWayT
     sizes: list[int]
 
 
-class Mapped(Iterator[Any]):
-    """The results, in order. `close` cancels what is under way. What the iterables raise is raised
-    behind the results of what they gave before.
+class Windows(Generic[UnderWayT]):
+    """What is under way, what has come of it, and what is to be submitted next; who waits for all
+    of this, and how, is a subclass's.
 
     Raises TypeError for a function that cannot be pickled, or is too large, and where there are no
     iterables; ValueError for chunks that cannot be.
@@ -83,7 +80,6 @@ class Mapped(Iterator[Any]):
 
     def __init__(
         self,
-        submit: Submit,
         function: Callable[..., Any],
         iterables: tuple[Iterable[Any], ...],
         nodes: int | None,
@@ -94,7 +90,6 @@ class Mapped(Iterator[Any]):
             raise TypeError("there is nothing to call it for: give an iterable")
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be a whole number, 1 or more, not {chunk!r}")
-        self._submit = submit
         self._setup = setup_of(function, None, goes_on)
         self._goes_on = goes_on
         self._error: Exception | None = None  # of the iterables, which have ended with it
@@ -104,30 +99,48 @@ class Mapped(Iterator[Any]):
         self._chunk = chunk
         self._pace: float | None = None  # seconds a call
         self._argument_bytes = self._result_bytes = 0.0  # a call, lately
-        self._windows: deque[_Window] = deque()
+        self._cut: tuple[list[bytes], list[int]] | None = None  # a window, not submitted yet
+        self._windows: deque[_Window[UnderWayT]] = deque()
         self._results: deque[Any] = deque()
         self._index = 0  # of the item whose result is next
-        try:
-            self._fill()
-        except BaseException:
-            self.close()
-            raise
 
-    def __iter__(self) -> Iterator[Any]:
-        return self
+    def _wanted(self) -> list[bytes]:
+        """The chunks of the job that is to be submitted next, the same ones until it has `_begun`:
+        whoever submits may be interrupted. Empty: enough are under way, or no items are left."""
+        if len(self._windows) >= (WINDOWS_TRIED if self._pace is None else WINDOWS):
+            return []
+        if self._cut is None:
+            self._cut = self._next_window()
+        return self._cut[0]
 
-    def __next__(self) -> Any:
-        while not self._results:
-            if not self._windows:
-                given, self._error = self._error, None
-                raise given or StopIteration
-            try:
-                self._take(self._windows[0])  # if that is interrupted it can be asked for again
-                self._windows.popleft()
-                self._fill()
-            except Exception:
-                self.close()
-                raise
+    def _input(self, chunks: list[bytes]) -> dict[str, Any]:
+        return {"setup": self._setup, "chunks": chunks}
+
+    def _begun(self, job: UnderWayT) -> None:
+        assert self._cut is not None
+        self._windows.append(_Window(job, self._cut[1]))
+        self._cut = None
+
+    def _first(self, stop: type[Exception]) -> UnderWayT:
+        """The job whose results are next. Raises what the iterables have raised, and `stop`."""
+        if not self._windows:
+            given, self._error = self._error, None
+            raise given or stop
+        return self._windows[0].job
+
+    def _take(self, outputs: list[bytes]) -> None:
+        """That came of the first."""
+        results, seconds = [], 0.0
+        for data in outputs:
+            done: Done = pickle.loads(data)  # noqa: S301  by a node that this program trusts
+            results += done.results
+            seconds += done.seconds
+        calls = sum(self._windows.popleft().sizes)
+        self._pace, self._result_bytes = seconds / calls, sum(map(len, outputs)) / calls
+        self._results += results
+
+    def _next_result(self) -> Any:
+        """Raises what the call has raised, unless it goes on then."""
         result = self._results.popleft()
         self._index += 1
         if not isinstance(result, Raised):
@@ -135,35 +148,21 @@ class Mapped(Iterator[Any]):
         error = as_raised(result, f"item {self._index - 1}")
         if self._goes_on:
             return error
-        self.close()
         raise error
 
-    def close(self) -> None:
-        """Nothing more is wanted."""
+    def _end(self) -> list[UnderWayT]:
+        """Nothing more is wanted. Returns what is under way."""
         self._items, windows = iter(()), [*self._windows]
-        self._error = None
+        self._error = self._cut = None
         self._windows.clear()
         self._results.clear()
-        with suppress(FleetLost):
-            for window in windows:
-                window.job.cancel()
+        return [window.job for window in windows]
 
     def _given(self, items: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         try:
             yield from items
         except Exception as error:  # noqa: BLE001  it is for whoever takes the results
             self._error = error
-
-    # -- windows ---------------------------------------------------------------------------
-
-    def _fill(self) -> None:
-        while len(self._windows) < (WINDOWS_TRIED if self._pace is None else WINDOWS):
-            chunks, sizes = self._next_window()
-            if not chunks:
-                return
-            value = {"setup": self._setup, "chunks": chunks}
-            job = self._submit(value, len(chunks))
-            self._windows.append(_Window(job, sizes))
 
     def _next_window(self) -> tuple[list[bytes], list[int]]:
         """The chunks of it, and how many calls each is."""
@@ -197,15 +196,6 @@ class Mapped(Iterator[Any]):
         call_bytes = max(1.0, self._argument_bytes, self._result_bytes)
         return max(1, min(likely, int(CHUNK_BYTES / call_bytes)))
 
-    def _take(self, window: _Window) -> None:
-        seconds, size, calls = 0.0, 0, sum(window.sizes)
-        for data in window.job.result():
-            done: Done = pickle.loads(data)  # noqa: S301  by a node that this program trusts
-            self._results += done.results
-            seconds += done.seconds
-            size += len(data)
-        self._pace, self._result_bytes = seconds / calls, size / calls
-
 
 def setup_of(
     function: Callable[..., Any], reduce: Callable[[list[Any]], Any] | None, goes_on: bool
@@ -225,23 +215,26 @@ def setup_of(
     return setup
 
 
-def map_reduced(
-    submit: Submit,
+def cut_to_reduce(
     function: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...],
     reduce: Callable[[list[Any]], Any],
     nodes: int | None,
-) -> Any:
-    """What `reduce` makes of all results, a list of them at a time. Raises as `Mapped` does, and
-    ValueError where there are no items."""
+) -> tuple[dict[str, Any], int]:
+    """The input of the job that makes one value of all results, and its partitions. Raises as
+    `Windows` does, and ValueError where there are no items."""
     setup, calls = setup_of(function, reduce, False), list(zip(*iterables, strict=False))
     if not calls:
         raise ValueError("there are no items to reduce: give at least one")
     partitions = min(len(calls), CHUNKS_A_NODE * (nodes or NODES))
     cuts = [len(calls) * i // partitions for i in range(partitions + 1)]
     chunks = [packed(calls[a:b]) for a, b in pairwise(cuts)]
-    found = submit({"setup": setup, "chunks": chunks}, partitions).result()
-    return pickle.loads(found["value"])  # noqa: S301
+    return {"setup": setup, "chunks": chunks}, partitions
+
+
+def reduced(result: dict[str, Any]) -> Any:
+    """The value, of what came of that job."""
+    return pickle.loads(result["value"])  # noqa: S301  by a node that this program trusts
 
 
 def least_length(iterables: tuple[Iterable[Any], ...]) -> int | None:

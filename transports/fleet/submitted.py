@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from concurrent import futures
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -11,7 +12,7 @@ from core.messages import Failure
 from plugins.console.telling import Lost
 from plugins.jobs.values import given
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
-from transports.fleet.line import FORKED, Line, Watched
+from transports.fleet.line import FORKED, Line, Watched, first_over
 from transports.net import wire
 
 
@@ -26,8 +27,12 @@ class Progress:
     accepted: int
 
 
-class Job:
-    """A job of a fleet: `Fleet.submit` makes it."""
+class Submitted:
+    """A job of a fleet: what is the same for those who wait in a thread and those in a loop.
+
+    To await it, on Trio or asyncio, is to wait for its result: raises JobFailed, JobCancelled,
+    JobUnknown, FleetLost. Who is cancelled only stops waiting.
+    """
 
     def __init__(self, fleet: object, line: Line, watched: Watched) -> None:
         self._fleet = fleet  # which is there for as long as it has jobs
@@ -42,11 +47,34 @@ class Job:
         """By which everybody who is connected to the fleet can speak of it."""
         return self._watched.number
 
-    def result(self, timeout: float | None = None) -> Any:
-        """Wait for the result, for `timeout` seconds at most; TimeoutError ends the waiting only.
+    def progress(self) -> Progress:
+        """How far it is by now. Raises FleetLost."""
+        watched = self._watched
+        if watched.outcome.done() or watched.latest is None or not self._line.is_here():
+            outcome = self._outcome(None)
+            counts = outcome.nodes, outcome.partitions, outcome.accepted
+            return Progress(outcome.state, 0, *counts)
+        now = watched.latest
+        return Progress(now.state, now.ahead, now.nodes, now.partitions, now.accepted)
 
-        Raises JobFailed, JobCancelled, JobUnknown, FleetLost.
-        """
+    def add_done_callback(self, call: Callable[[], None]) -> None:
+        """Have `call` made when it is over, whatever came of it; not in this thread."""
+        self._watched.outcome.add_done_callback(lambda _: call())
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Any:
+        await self._over()
+        return self._result(None)
+
+    async def _over(self) -> None:
+        """Wait for its end in a loop, whatever comes of it. Raises FleetLost in a process that was
+        forked."""
+        self._insist_on_an_end()
+        await self._watched.over()
+
+    def _result(self, timeout: float | None) -> Any:
         outcome = self._outcome(timeout)
         match outcome.state:
             case "done":
@@ -58,41 +86,17 @@ class Job:
             case _:
                 raise JobUnknown(_failure(outcome).error)
 
-    def failures(self, timeout: float | None = None) -> list[Failure]:
-        """Wait for the end; what failed for good: one thing, or with `keep_going` all that is
-        missing from the result, as far as the fleet tells. Raises as `result` does, but for
-        JobFailed."""
+    def _failures(self, timeout: float | None) -> list[Failure]:
         outcome = self._outcome(timeout)
         if outcome.state == "failed":
             return [_failure(outcome)]
         if outcome.state != "done":
-            self.result()
+            self._result(timeout)
         lost = Lost.of(outcome.lost)
         return lost.pieces if lost else []
 
-    def progress(self) -> Progress:
-        """How far it is by now. Raises FleetLost."""
-        watched = self._watched
-        if watched.outcome.done() or watched.latest is None or not self._line.is_here():
-            outcome = self._outcome(None)
-            counts = outcome.nodes, outcome.partitions, outcome.accepted
-            return Progress(outcome.state, 0, *counts)
-        now = watched.latest
-        return Progress(now.state, now.ahead, now.nodes, now.partitions, now.accepted)
-
-    def cancel(self) -> bool:
-        """End it; whether that has ended it. Raises FleetLost."""
-        if not self._watched.outcome.done():
-            self._line.cancel(self.number)
-        return self._outcome(None).state == "cancelled"
-
-    def add_done_callback(self, call: Callable[[], None]) -> None:
-        """Have `call` made when it is over, whatever came of it; not in this thread."""
-        self._watched.outcome.add_done_callback(lambda _: call())
-
     def _outcome(self, timeout: float | None) -> wire.Outcome:
-        if not (self._watched.outcome.done() or self._line.is_here()):
-            raise FleetLost(FORKED)
+        self._insist_on_an_end()
         try:
             return self._watched.outcome.result(timeout)
         except FleetLost as error:
@@ -101,6 +105,84 @@ class Job:
             raise TimeoutError(
                 f"job {self.number} is not over after {timeout:g} s: it goes on, ask again"
             ) from None
+
+    def insist_on_known(self) -> None:
+        """Raises JobUnknown and FleetLost where that is what came of it."""
+        if self._watched.outcome.done() and self._outcome(None).state == "unknown":
+            self._result(None)
+
+    def _insist_on_an_end(self) -> None:
+        """Raises FleetLost where nobody would tell of it."""
+        if not (self._watched.outcome.done() or self._line.is_here()):
+            raise FleetLost(FORKED)
+
+
+class Job(Submitted):
+    """A job of a fleet: `Fleet.submit` makes it. It can be awaited, too."""
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the result, for `timeout` seconds at most; TimeoutError ends the waiting only.
+
+        Raises JobFailed, JobCancelled, JobUnknown, FleetLost.
+        """
+        return self._result(timeout)
+
+    def failures(self, timeout: float | None = None) -> list[Failure]:
+        """Wait for the end; what failed for good: one thing, or with `keep_going` all that is
+        missing from the result, as far as the fleet tells. Raises as `result` does, but for
+        JobFailed."""
+        return self._failures(timeout)
+
+    def cancel(self) -> bool:
+        """End it; whether that has ended it. Raises FleetLost."""
+        if not self._watched.outcome.done():
+            self._line.cancel(self.number)
+        return self._outcome(None).state == "cancelled"
+
+
+class AsyncJob(Submitted):
+    """The same for who waits in a loop: `AsyncFleet.submit` makes it, and to await it is to wait
+    for its result."""
+
+    async def failures(self) -> list[Failure]:
+        """As `Job.failures`."""
+        await self._over()
+        return self._failures(None)
+
+    async def cancel(self) -> bool:
+        """As `Job.cancel`."""
+        if not self._watched.outcome.done():
+            await self._line.ask(self._line.cancelling, self.number)
+            await self._over()
+        return self._outcome(None).state == "cancelled"
+
+
+J = TypeVar("J", bound=Submitted)
+
+
+class AsCompleted(Generic[J]):
+    """Jobs, each when it is over, whatever came of it: for a `for`, or in a loop of Trio or asyncio
+    for an `async for`, which knows no `timeout`."""
+
+    def __init__(self, jobs: Iterable[J], timeout: float | None = None) -> None:
+        self._jobs, self._timeout = list(jobs), timeout
+
+    def __iter__(self) -> Iterator[J]:
+        by_outcome = {job._watched.outcome: job for job in self._jobs}
+        for outcome in futures.as_completed(by_outcome, self._timeout):
+            yield by_outcome[outcome]
+
+    async def __aiter__(self) -> AsyncIterator[J]:
+        left = dict.fromkeys(self._jobs)
+        while left:
+            over = [job for job in left if job._watched.outcome.done()]
+            for job in over:
+                del left[job]
+                yield job
+            if not over:
+                for job in left:
+                    job._insist_on_an_end()
+                await first_over(job._watched for job in left)
 
 
 def _failure(outcome: wire.Outcome) -> Failure:

@@ -3,7 +3,7 @@ Jupyter has, or none, and ask from any thread.
 
 Rules it keeps:
 - Whoever asks waits for the answer in its own thread, where Ctrl-C ends the waiting, and what was
-  asked with it.
+  asked with it; or in a loop of its own, where being cancelled does so.
 - When the thread is over, whoever still waits is told so. In a process that was forked it is.
 - It does not keep the program from ending.
 """
@@ -18,6 +18,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import trio
+
+from transports.fleet.loops import done
 
 T = TypeVar("T")
 
@@ -54,6 +56,22 @@ class Portal:
         except BaseException:
             self._soon(scope.cancel)  # of no use if it is over; the caller was interrupted if not
             raise
+
+    async def ask(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """The same for who waits in a loop, of Trio or asyncio, which goes on meanwhile."""
+        answer: Future[T] = Future()
+        scope = trio.CancelScope()
+        try:
+            self._begin(answer, scope, what, arguments)
+            await done(answer)
+            return answer.result()
+        except BaseException:
+            self._soon(scope.cancel)
+            raise
+
+    def begin(self, what: Callable[..., Awaitable[object]], *arguments: Any) -> None:
+        """Have it done without waiting for it. Raises Closed."""
+        self._begin(Future(), trio.CancelScope(), what, arguments)
 
     def is_here(self) -> bool:
         """Whether this is the process with that thread: one that was forked has none."""

@@ -87,6 +87,20 @@ def test_all_who_ask_for_a_job_wait_until_something_is_known(root: Root, line: L
     assert one.outcome.result(SECONDS) == DONE
 
 
+def test_a_job_that_was_not_there_is_asked_for_again(root: Root, line: Line) -> None:
+    """Also while somebody holds what was said of it then."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(line.watched, 7)
+        until(lambda: root.heard == [wire.Watch(7)])
+        root.say(wire.Outcome(7, "unknown"))
+        before = asked.result(SECONDS)
+        until(before.outcome.done)
+        again = pool.submit(line.watched, 7)
+        until(lambda: root.heard[1:] == [wire.Watch(7)])
+        root.say(DONE)
+        assert again.result(SECONDS).outcome.result(SECONDS) == DONE
+
+
 def test_what_is_known_outlives_the_fleet(root: Root, line: Line) -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(line.watched, 7)

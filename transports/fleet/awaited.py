@@ -1,0 +1,111 @@
+"""A fleet for who awaits it, on Trio or on asyncio, as Jupyter does.
+
+    async with Fleet(nodes=100) as fleet:
+        jobs = [await fleet.submit("plugins.primes", 10**n) for n in (5, 6, 7)]
+        async for job in fleet.as_completed(jobs):
+            print(job.number, await job)
+
+Rules it keeps:
+- All is called as in `Fleet` and raises the same. Nothing holds the loop up, and nothing has a
+  timeout: loops have their own.
+- Whoever is cancelled only stops waiting. A job that nobody could ask for any more is ended in a
+  fleet of one's own: one that was just being submitted, or that of `run`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from transports.fleet.asked import Asked, Named, number_of
+from transports.fleet.opened import Opened
+from transports.fleet.submitted import AsCompleted, AsyncJob
+
+if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
+    from transports.fleet.mapped import AsyncMapped
+
+
+class AsyncFleet:
+    """A fleet whose answers are awaited: what `async with` gives for a `Fleet`."""
+
+    def __init__(self, fleet: object, opened: Opened) -> None:
+        self._fleet = fleet  # which ends when nobody has it
+        self._line = opened.line
+        self._own = opened.own is not None
+        self._partitions = opened.partitions
+        self.address = opened.address
+
+    def __repr__(self) -> str:
+        return repr(self._fleet)
+
+    async def submit(self, job: Named, input: Any = None, **options: Any) -> AsyncJob:
+        """As `Fleet.submit`, with its options. To await the job is to wait for its result."""
+        if options.get("partitions") is None:
+            options["partitions"] = self._partitions
+        asked = Asked(job=job, input=input, **options)
+        spec, key = asked.spec(here=self._own), secrets.token_bytes(16)
+        try:
+            watched = await self._line.ask(self._line.submitting, spec, key)
+        except BaseException as error:
+            if self._own and not isinstance(error, Exception):  # cancelled
+                self._line.begin(self._line.withdrawing, spec, key)
+            raise
+        return AsyncJob(self._fleet, self._line, watched)
+
+    async def run(self, job: Named, input: Any = None, **options: Any) -> Any:
+        """The result of that job: `submit`, and to await it, in one."""
+        submitted = await self.submit(job, input, **options)
+        try:
+            return await submitted
+        except BaseException as error:
+            if self._own and not isinstance(error, Exception):
+                self._line.begin(self._line.cancelling, submitted.number)
+            raise
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        *iterables: Iterable[Any],
+        chunk: int | None = None,
+        return_exceptions: bool = False,
+    ) -> AsyncMapped:
+        """As `Fleet.map`, for `async for`; it begins with that."""
+        from transports.fleet.mapped import AsyncMapped
+
+        return AsyncMapped(
+            self._submit_chunks, function, iterables, self._partitions, return_exceptions, chunk
+        )
+
+    async def map_reduce(
+        self,
+        function: Callable[..., Any],
+        *iterables: Iterable[Any],
+        reduce: Callable[[list[Any]], Any],
+    ) -> Any:
+        """As `Fleet.map_reduce`."""
+        from transports.fleet.mapping import JOB, cut_to_reduce, reduced
+
+        value, partitions = cut_to_reduce(function, iterables, reduce, self._partitions)
+        return reduced(await self.run(JOB, value, partitions=partitions))
+
+    async def _submit_chunks(self, value: dict[str, Any], partitions: int) -> AsyncJob:
+        from transports.fleet.mapping import JOB
+
+        return await self.submit(JOB, value, partitions=partitions)
+
+    @staticmethod
+    def as_completed(jobs: Iterable[AsyncJob]) -> AsCompleted[AsyncJob]:
+        """The jobs, each when it is over, whatever came of it: for `async for`."""
+        return AsCompleted(jobs)
+
+    async def job(self, number: int) -> AsyncJob:
+        """As `Fleet.job`."""
+        watched = await self._line.ask(self._line.watching, number_of(number))
+        job = AsyncJob(self._fleet, self._line, watched)
+        job.insist_on_known()
+        return job
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        """As `Fleet.jobs`."""
+        return list((await self._line.ask(self._line.looking))["jobs"])
