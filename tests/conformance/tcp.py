@@ -157,7 +157,7 @@ class Tcp(Deployment):
 
     def _work(self, process: Process, begin: wire.Begin) -> Work:
         if self._chosen is not None:
-            return working(process, begin, self._chosen, cores=1)
+            return working(process, begin, self._chosen)
         return cast(Work, self.hands.port(process.post))
 
     async def _serve(

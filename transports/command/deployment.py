@@ -70,13 +70,14 @@ async def standing(
     *,
     heartbeat_seconds: float,
     nodes: int = 0,
+    cores: int = 1,
 ) -> AsyncIterator[tuple[Station, trio.Nursery]]:
     """What a process is, whatever it computes, until the block is left; and the nursery for what
     goes on until the last word is said. Raises CannotListen."""
     listeners, address = await _heard_at(listen, advertise, security)
     me = Me(wire.random_number(), address, nodes)
     async with trio.open_nursery() as nursery:
-        station = Station(me, security, nursery, heartbeat_seconds)
+        station = Station(me, security, nursery, heartbeat_seconds, cores)
         if listeners:
             nursery.start_soon(trio.serve_listeners, station.connections.accept, listeners)
         try:
@@ -154,7 +155,7 @@ async def traced(
             nursery.cancel_scope.cancel()
 
 
-def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> Work:
+def working(process: Process, begin: wire.Begin, chosen: Chosen) -> Work:
     """What runs the functions of the job in that process. Raises ValueError for its delay."""
     delay = None
     if begin.delay is not None:
@@ -171,7 +172,7 @@ def working(process: Process, begin: wire.Begin, chosen: Chosen, cores: int) -> 
         post,
         folder,
         fetch,
-        cores,
+        process.station.cores.part(process.tree),
         delay,
         reserve,
         trace,

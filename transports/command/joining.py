@@ -48,6 +48,7 @@ async def join(options: JoinOptions, security: Security, note: Callable[[str], N
         options.advertise,
         heartbeat_seconds=options.heartbeat,
         nodes=options.nodes,
+        cores=options.cores,
     )
     async with found as (station, nursery):
         return await Joining(station, nursery, options, note).run()

@@ -54,7 +54,7 @@ def opened_root(
         work.piece_timeout,
         shape.keep_going,
     )
-    process.begin(begin, working(process, begin, chosen, cores=1))
+    process.begin(begin, working(process, begin, chosen))
     epoch = (int(now * 1000),)  # newer than that of any host before
     (submitter,) = nodes_of(process.me.number, 1)
     process.submit(m.Open(place, epoch, shape.plain(), again), submitter, value)

@@ -81,7 +81,7 @@ class Taking:
         nursery.start_soon(process.run)
         async with traced(process, None if tree else options.trace, options.sample):
             try:
-                process.begin(begin, working(process, begin, chosen, options.cores))
+                process.begin(begin, working(process, begin, chosen))
             except ValueError as error:  # of a delay or a shape that cannot be
                 return joining.decline(begin, str(error))
             self.process = process

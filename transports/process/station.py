@@ -29,6 +29,7 @@ from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link, Peer
 from transports.net.security import Security
 from transports.process.incoming import Handler, Incoming, not_meant
+from transports.work.cores import Cores
 from transports.work.starting import Started, taken
 from transports.work.warm import Warm
 
@@ -69,8 +70,10 @@ class Station:
         security: Security,
         nursery: trio.Nursery,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        cores: int = 1,
     ) -> None:
         self.me = me
+        self.cores = Cores(cores)  # on which what it computes is computed
         self.members: dict[int, Member] = {}
         self.handlers: dict[type, Handler] = {wire.Ask: self.asked}
         self.keeps: Callable[[Peer], bool] = _none

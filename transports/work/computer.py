@@ -38,6 +38,7 @@ from transports.work.computing import (
     Order,
     framed,
 )
+from transports.work.shares import Hold
 from transports.work.starting import Started, start
 from transports.work.waiting import ended
 from transports.work.warm import Shelf
@@ -70,6 +71,7 @@ class Computer:
         self._was_warm = False  # it had loaded the job before
         self._kept = False  # it serves the next job
         self.stuck = False  # what it is at takes longer than was thought
+        self.hold: Hold | None = None  # the core that it has, while it has calls
         self._setup = setup
         self._reserve = reserve
         self._shelf = shelf

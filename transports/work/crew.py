@@ -1,7 +1,9 @@
 """The computing processes of this process together: who is given which call, and who is ended.
 
 Rules it keeps:
-- There are as many at most as there are cores for them, and they are started as they are needed.
+- There are as many at most as there are cores, and they are started as they are needed.
+- Other jobs may be computed in this process: one that is at nothing begins something only when it
+  is this job's turn to have a core (`cores.py`), and one that is at work goes on for as long.
 - Prepare and collect go before compute, for which a whole session waits; otherwise what came first
   is done first, for all nodes alike.
 - A call is handed on as it came, however many pieces it has. A computing process is given as many
@@ -29,6 +31,7 @@ from transports.work.computing import (
     WHOLE,
     Answer,
 )
+from transports.work.cores import Part
 from transports.work.outcomes import Outcomes
 from transports.work.starting import Started
 from transports.work.warm import Shelf
@@ -43,11 +46,11 @@ PACE_SHARE = 0.25  # of the newest measurement
 
 @attrs.define(eq=False)
 class Crew:
-    """`setup` says what a computing process is for. `reserve` are started already; on the `shelf`
-    are such as have loaded the job."""
+    """`setup` says what a computing process is for. `part` is what the job has of the cores.
+    `reserve` are started already; on the `shelf` are such as have loaded the job."""
 
     _setup: dict[str, object]
-    _cores: int
+    _part: Part
     _piece_timeout: float | None
     _reserve: list[Started]
     _outcomes: Outcomes
@@ -58,47 +61,89 @@ class Crew:
     _pace: float = attrs.field(init=False, default=PACE_SECONDS)  # a piece
     _busy: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     _nursery: trio.Nursery | None = attrs.field(init=False, default=None)
+    _wakes_at: float | None = attrs.field(init=False, default=None)
 
     async def run(self, ahead: bool) -> None:
         """Serve until cancelled; then they are ended. `ahead`: start one before the first call."""
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                self._part.begin = self._begin
                 if ahead:
                     self._hire()
                 self._fill()
                 await self._look()
         finally:
             self._nursery = None
+            self._part.leave()
 
     def give(self, call: Call) -> None:
         (self._urgent if call.kind in STEPS else self._queue).append(call)
         self._fill()
 
     def _fill(self) -> None:
-        """Give the computing processes what they have room for."""
+        """Give the computing processes what they may begin, and what they have room for."""
+        if self._nursery is None:
+            return
+        self._part.want(self._waiting())
+        for computer in self._computers:
+            if not computer.calls:
+                self._leave_core(computer)
+        self._wake_at(self._part.assign())
+        while self._waiting() and (at_work := self._with_room()) is not None:
+            if (call := self._next_call()) is not None:
+                self._give(at_work, call)
+        self._part.want(self._waiting())
+        if self._is_to_look():
+            self._busy.unpark()
+
+    def _begin(self) -> None:
+        """It is this job's turn to have a core."""
+        if (call := self._next_call()) is not None:
+            idle = (one for one in self._computers if not one.calls)
+            computer = next(idle, None) or self._hire()
+            computer.hold = self._part.take()
+            self._give(computer, call)
+        self._part.want(self._waiting())
+
+    def _next_call(self) -> Call | None:
+        """Of those that somebody still wants."""
         while self._waiting():
-            computer = self._next_computer()
-            if computer is None:
-                self._busy.unpark()
-                return
             call = (self._urgent or self._queue).popleft()
             if call.wanted:
-                if call.kind != WHOLE:  # of which it is known
-                    compute = call.kind == COMPUTE
-                    call.seconds = self._pace * len(call.slots) if compute else PACE_SECONDS
-                computer.give(call)
-                if self._is_to_look():
-                    self._busy.unpark()
+                return call
+        return None
 
-    def _next_computer(self) -> Computer | None:
-        if self._nursery is None:
+    def _give(self, computer: Computer, call: Call) -> None:
+        """Which holds a core."""
+        if call.kind != WHOLE:  # of which it is known
+            compute = call.kind == COMPUTE
+            call.seconds = self._pace * len(call.slots) if compute else PACE_SECONDS
+        computer.give(call)
+        if computer.hold is not None:
+            self._part.expect(computer.hold, computer.seconds)
+
+    def _with_room(self) -> Computer | None:
+        """One that is at work, and may have more calls before others have their turn."""
+        room = [one for one in self._computers if one.calls and _has_room(one)]
+        if not room or not self._part.goes_on():
             return None
-        room = [one for one in self._computers if _has_room(one)]
-        best = min(room, key=lambda one: one.seconds, default=None)
-        if (best is None or best.calls) and len(self._computers) < self._cores:
-            return self._hire()
-        return best
+        return min(room, key=lambda one: one.seconds)
+
+    def _leave_core(self, computer: Computer) -> None:
+        hold, computer.hold = computer.hold, None
+        if hold is not None:
+            self._part.give_back(hold)
+
+    def _wake_at(self, when: float | None) -> None:
+        """Look then who may have a core."""
+        if when is not None and when != self._wakes_at and self._nursery is not None:
+            self._wakes_at = when
+            self._nursery.start_soon(self._assign_at, when)
+
+    async def _assign_at(self, when: float) -> None:
+        await trio.sleep_until(when)
+        self._fill()
 
     def _hire(self) -> Computer:
         assert self._nursery is not None
@@ -158,6 +203,7 @@ class Crew:
 
     def _ended(self, computer: Computer, how: str) -> None:
         self._computers.remove(computer)
+        self._leave_core(computer)
         fatal = computer.fatal()
         self._again(list(computer.calls.values()))
         if fatal and not (fatal[0].obsolete and fatal[0].kind != COMPUTE):
@@ -172,5 +218,4 @@ class Crew:
 
 def _has_room(computer: Computer) -> bool:
     calls = len(computer.calls)
-    ahead = computer.seconds < AHEAD_SECONDS and calls < AHEAD_CALLS and not computer.stuck
-    return not calls or ahead
+    return computer.seconds < AHEAD_SECONDS and calls < AHEAD_CALLS and not computer.stuck

@@ -24,6 +24,7 @@ from transports.values.handles import is_handle
 from transports.watching import Watcher
 from transports.work.calls import Call, Whole
 from transports.work.computing import COLLECT, COMPUTE, MISSING, PREPARE, fault_of
+from transports.work.cores import Part
 from transports.work.crew import Crew
 from transports.work.in_loop import InLoop
 from transports.work.jobs import Chosen
@@ -43,7 +44,8 @@ class Work:
 
     `fetch(handle, session)` returns the handle of a large value that is in `folder` by then, or the
     value itself where there is no room for it; what it raises is the call's failure. `lacks` hears
-    that there is no room for what comes of a call. `delay` draws how many seconds each function is
+    that there is no room for what comes of a call. `part` is what the job has of this process's
+    cores. `delay` draws how many seconds each function is
     made to take. What takes longer than `piece_timeout` seconds is ended. `warm` has computing
     processes that were of jobs before.
     """
@@ -54,7 +56,7 @@ class Work:
         post: Callable[..., None],
         folder: Path,
         fetch: Fetch,
-        cores: int,
+        part: Part,
         delay: Callable[[], float] | None = None,
         reserve: list[Started] | None = None,
         trace: Watcher | None = None,
@@ -74,7 +76,7 @@ class Work:
         shelf = None
         if warm is not None:
             shelf = Shelf(warm, loaded(chosen.name, chosen.parts, chosen.fingerprint))
-        self._crew = Crew(setup, cores, piece_timeout, reserve, self._outcomes, shelf)
+        self._crew = Crew(setup, part, piece_timeout, reserve, self._outcomes, shelf)
         self._in_loop: InLoop | None = None
         if chosen.job is not None and chosen.asynchronous:
             self._in_loop = InLoop(chosen.job, folder, piece_timeout, self._outcomes, self._soon)

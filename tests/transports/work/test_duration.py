@@ -23,14 +23,25 @@ from transports.work.computing import OF_THE_JOB
 class Quick(Computer):
     """A computing process that has done at once what it is given."""
 
-    def __init__(self, setup: Any, answered: Any, *_: Any) -> None:
-        self.calls, self.seconds, self.stuck, self.answered = {}, 0.0, False, answered
+    def __init__(self, setup: Any, answered: Any, more: Any, *_: Any) -> None:
+        self.calls, self.seconds, self.stuck, self.hold = {}, 0.0, False, None
+        self.answered, self.more, self.given = answered, more, trio.Event()
 
     def give(self, call: Call) -> None:
         self.answered(call, (0, 0.0, None, [0] * len(call.slots), OF_THE_JOB))
+        self.given.set()
+
+    def look(self) -> list[Call]:
+        return []
+
+    def is_at_nothing(self) -> bool:
+        return False
 
     async def run(self) -> None:
-        await trio.sleep_forever()
+        while True:
+            await self.given.wait()
+            self.given = trio.Event()
+            self.more()
 
 
 async def test_all_is_made_to_take_as_long_as_is_drawn(

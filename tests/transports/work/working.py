@@ -16,6 +16,7 @@ import trio
 from core import messages as m
 from core.messages import Place, Value
 from core.sessions.states import GONE, SEATED, State
+from transports.work.cores import Cores, Part
 from transports.work.functions import Work
 from transports.work.jobs import own
 from transports.work.starting import Started
@@ -131,7 +132,7 @@ async def no_fetch(handle: Value, session: str) -> Value:
 @asynccontextmanager
 async def desk(
     folder: Path,
-    cores: int = 1,
+    cores: int | Part = 1,
     delay: Callable[[], float] | None = None,
     fetch: Callable[[Value, str], Any] = no_fetch,
     source: str = JOB,
@@ -150,7 +151,8 @@ async def desk(
         action(*arguments)
         news[0].set()
 
-    work = Work(own(str(path), {}), post, blobs, fetch, cores, delay, reserve, **more)
+    part = Cores(cores).part() if isinstance(cores, int) else cores
+    work = Work(own(str(path), {}), post, blobs, fetch, part, delay, reserve, **more)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(work.run)
         yield Desk(work, outcomes, news)
@@ -159,7 +161,7 @@ async def desk(
 
 @asynccontextmanager
 async def bounded(
-    folder: Path, cores: int = 1, seconds: float = SECONDS_MAX, **more: Any
+    folder: Path, cores: int | Part = 1, seconds: float = SECONDS_MAX, **more: Any
 ) -> AsyncIterator[Desk]:
     """The same, and it is over in time."""
     with trio.fail_after(seconds):
