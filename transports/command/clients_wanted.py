@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 
 from plugins.console import checks, shared
@@ -9,8 +11,11 @@ from plugins.console.options import OPTION, Option, option, switch
 from transports.command.wanted import JobOptions, SecurityOptions, address_of
 from transports.net.addresses import Address
 from transports.net.figures import PRIORITY_MAX, TREE_MAX
+from transports.signing.keys import default_file
 
 _ROOT = "where the root of the fleet listens, as it says when it begins"
+KEY = default_file()  # of this user
+_NEW_OR_SHOW = {"choices": ("new", "show")}
 _NUMBER = Option("N", checks.between(1, TREE_MAX), "the number of the job, as 'submit' has said it")
 
 
@@ -73,3 +78,13 @@ class StopOptions:
     address: Address = attrs.field(metadata=address_of(_ROOT))
     security: SecurityOptions
     json: bool = shared.json("a line for people")
+
+
+@attrs.frozen
+class KeyOptions:
+    """A key that signs jobs: `new`, or `show` what those have who trust it."""
+
+    what: str = attrs.field(
+        metadata={OPTION: Option("new|show", str, "make one, or show it", more=_NEW_OR_SHOW)}
+    )
+    file: Path = option(KEY, "FILE", checks.FILE, "where the key is", nargs="?")
