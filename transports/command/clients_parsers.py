@@ -32,7 +32,8 @@ def submit() -> Parser:
         description=paragraphs(
             "Has a fleet compute a job, waits for the result, and prints it. What is computed is "
             "the copy of the job that is installed where the nodes are: a file is called there by "
-            "its own name. Ctrl-C ends the waiting; the job goes on."
+            "its own name. With --sign the file itself travels. Ctrl-C ends the waiting; the job "
+            "goes on."
         ),
         epilog=paragraphs(
             ADDRESSES,
@@ -51,6 +52,7 @@ def submit() -> Parser:
     parser.group("how it is cut", partitions, one(JobOptions, "fanout"))
     parser.group("what is computed", *WORK)
     parser.group("when", *of(SubmitOptions, "priority", "detach"))
+    parser.group("whose code it is", *of(SubmitOptions, "sign"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(SubmitOptions, "json"))
     return parser

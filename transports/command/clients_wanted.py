@@ -32,6 +32,16 @@ class SubmitOptions:
         checks.between(-PRIORITY_MAX, PRIORITY_MAX),
         f"jobs of a higher one go first, {-PRIORITY_MAX} to {PRIORITY_MAX}",
     )
+    sign: Path | None = option(
+        None,
+        "KEYFILE",
+        checks.FILE,
+        "have the job's file travel, with the modules of its folder that it imports, signed by "
+        f"this key, or by {KEY}: for nodes that trust it; the job may be an installed one, too",
+        "it does not travel",
+        nargs="?",
+        const=KEY,
+    )
     detach: bool = switch(
         "do not wait for the result: tell the number of the job, by which it is asked for",
         "wait for it",

@@ -140,7 +140,7 @@ def join() -> Parser:
     parser.apart(*of(JoinOptions, "address", "while_stdin", "any_job"))
     parser.group("how many", *of(JoinOptions, "nodes", "cores"))
     parser.group("where others reach it", *of(JoinOptions, "listen", "advertise"))
-    parser.group("what it computes", *of(JoinOptions, "allow"))
+    parser.group("what it computes", *of(JoinOptions, "allow", "trust"))
     waits = of(JoinOptions, "patience", "heartbeat", "values_max")
     parser.group("how long it waits (seconds)", *waits)
     parser.group("security", *of(SecurityOptions))
@@ -179,7 +179,7 @@ def serve() -> Parser:
         one(ServeOptions, "bots"),
         *of(BotsOptions, "nodes", "processes"),
     )
-    parser.group("what it computes", *of(ServeOptions, "allow", "at_once"))
+    parser.group("what it computes", *of(ServeOptions, "allow", "trust", "at_once"))
     parser.group("what goes wrong", *of(ServeOptions, "store", "heartbeat", "values_max"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ServeOptions, "verbose", "json"))

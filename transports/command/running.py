@@ -53,6 +53,7 @@ from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError
+from transports.signing.files import SigningError
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError
 from transports.work import jobs
@@ -60,6 +61,7 @@ from transports.work import jobs
 EXITS: list[tuple[type[Exception], Exit]] = [
     (JobError, Exit.MISUSED),
     (SecurityError, Exit.MISUSED),
+    (SigningError, Exit.MISUSED),
     (CannotListen, Exit.NOT_LISTENING),
     (StoreError, Exit.STORE_UNUSABLE),
     (ConnectError, Exit.UNREACHED),

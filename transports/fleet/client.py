@@ -108,6 +108,11 @@ class Client:
             dial=dial,
         )
 
+    @property
+    def fleet(self) -> str:
+        """The id of the fleet."""
+        return str(self._fleet)
+
     async def connect(self) -> None:
         """Reach the root, and know which fleet it has. Raises ConnectError."""
         self._number = (await self._connections.connect(self.address)).number

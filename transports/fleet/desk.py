@@ -29,7 +29,7 @@ class Desk:
         self,
         station: Station,
         jobs: Jobs,
-        check: Callable[[wire.Spec], None],
+        check: Callable[[wire.Submit], None],
         news: Callable[[], None],
         halt: Callable[[], None],
     ) -> None:
@@ -50,7 +50,7 @@ class Desk:
 
     def _submitted(self, peer: Peer, said: wire.Submit, link: Link) -> None:
         try:
-            self._check(said.spec)
+            self._check(said)
             job = self._jobs.submit(said.key, said.spec)
         except ValueError as refusal:
             reason = str(refusal)[: wire.REASON_LENGTH_MAX]

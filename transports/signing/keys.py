@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # it takes a while to load, and need not be there
     from cryptography.hazmat.primitives.asymmetric import ed25519
 
 KIND = "ed25519"
-PUBLIC_BYTES, SIGNATURE_BYTES = 32, 64
+PUBLIC_BYTES = 32
 WHAT = "the key"
 MISSING = "keys need the library cryptography, which is not here: pip install 'million-nodes[keys]'"
 

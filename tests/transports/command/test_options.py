@@ -39,13 +39,13 @@ JOB = "job prepare compute collect input partitions fanout delay seed piece-time
 SECURITY = "token-file tls-cert tls-key tls-ca"
 ALONE = f"{JOB} nodes processes store heartbeat values-max trace sample verbose json"
 HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
-JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat values-max"
+JOIN = f"{SECURITY} nodes cores listen advertise allow trust patience heartbeat values-max"
 JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
-SUBMIT = f"{JOB} {SECURITY} priority detach json"
+SUBMIT = f"{JOB} {SECURITY} priority sign detach json"
 RESULT = f"{SECURITY} wait json"
 ASKING = f"{SECURITY} json"
-SERVE = f"{SECURITY} listen advertise bots nodes processes allow at-once heartbeat"
+SERVE = f"{SECURITY} listen advertise bots nodes processes allow trust at-once heartbeat"
 SERVE += " values-max verbose json store"
 
 
