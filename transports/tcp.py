@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from plugins.console import ending, streams
-from transports.command import options
+from transports.command import keys, options
+from transports.command.clients_wanted import KeyOptions
 from transports.command.wanted import PROGRAM, HostOptions, JoinOptions, ServeOptions
 
 
@@ -18,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str]) -> int:
     with ending.asking("interrupted"):
         wanted = options.read(arguments)
+        if isinstance(wanted, KeyOptions):
+            return keys.run(wanted)
     from transports.work import starting
 
     try:

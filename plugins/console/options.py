@@ -33,7 +33,7 @@ class Option:
     read: Callable[[str], Any] | None  # raises ValueError; None: it is a switch
     help: str
     said: str | None = None  # the default in words, where the value does not say it; "": unsaid
-    flags: tuple[str, ...] = ()  # where they are not made of the name
+    flags: tuple[str, ...] = ()  # where they are not made of the name; the name alone: it is none
     more: Mapping[str, Any] = {}  # for argparse
     name: str = ""  # of the field
     default: Any = attrs.Factory(lambda: attrs.NOTHING)  # of the field; without one it is no flag

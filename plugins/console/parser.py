@@ -72,7 +72,9 @@ def _add(group: argparse._ActionsContainer, option: Option) -> None:
     named: dict[str, Any] = {"help": option.told, **option.more}
     if option.read is not None:
         named |= {"metavar": option.metavar, "type": _reading(option.read)}
-    if option.default is attrs.NOTHING:
+    if option.flags == (option.name,):
+        group.add_argument(option.name, default=option.default, **named)
+    elif option.default is attrs.NOTHING:
         group.add_argument(option.name, **named)
     else:
         flags = option.flags or (f"--{option.name.replace('_', '-')}",)

@@ -37,7 +37,7 @@ from plugins.jobs.failing import summary
 PARTS = "a job has prepare(input, sizes), compute(input, index) and collect(outputs)"
 _loaded: list[ModuleType] = []
 _FOLDERS: dict[str, str] = {}  # of the modules that were made of job files
-_OURS = frozenset({"core", "sim", "transports", "plugins"})
+OURS = frozenset({"core", "sim", "transports", "plugins"})
 NAMES = "give a dotted module name, or the path of a .py file"
 
 
@@ -167,7 +167,7 @@ def _is_beside(name: str) -> bool:
     if name in _FOLDERS or file is None:
         return name in _FOLDERS
     folder, last = os.path.split(os.path.realpath(file))
-    package = last == "__init__.py" and os.path.basename(folder) not in _OURS
+    package = last == "__init__.py" and os.path.basename(folder) not in OURS
     return (os.path.dirname(folder) if package else folder) in _FOLDERS.values()
 
 
@@ -176,24 +176,33 @@ def beside(module: str) -> dict[str, bytes]:
 
     Nothing for a module that was loaded by its dotted name: that is installed as a whole.
     """
-    folder, found = _FOLDERS.get(module), dict[str, bytes]()
-    if folder is None:
-        return found
-    left = [str(sys.modules[module].__file__)]
+    if module not in _FOLDERS:
+        return {}
+    return sources_beside(str(sys.modules[module].__file__))
+
+
+def sources_beside(file: str) -> dict[str, bytes]:
+    """The same of a file that need not be loaded. Raises OSError."""
+    folder, found, left = os.path.dirname(file), dict[str, bytes](), [file]
     while left:
         for name in _imported(left.pop()):
-            top = name.partition(".")[0]
-            one, package = f"{top}.py", os.path.join(folder, top)
-            files = [one] if os.path.isfile(os.path.join(folder, one)) else []
-            if os.path.isfile(os.path.join(package, "__init__.py")):  # before a file of that name
-                inside = glob.glob(os.path.join(glob.escape(package), "**", "*.py"), recursive=True)
-                files = [os.path.relpath(path, folder) for path in inside]
-            for file in files if top not in _OURS else ():
-                path = os.path.join(folder, file)
-                if file not in found:
-                    found[file] = _source(path)
+            for other in _files(name.partition(".")[0], folder):
+                if other not in found:
+                    path = os.path.join(folder, other)
+                    found[other] = _source(path)
                     left.append(path)
     return dict(sorted(found.items()))
+
+
+def _files(top: str, folder: str) -> list[str]:
+    """Those of the module or package `top` in that folder, by their paths there."""
+    package = os.path.join(folder, top)
+    if top in OURS:
+        return []
+    if os.path.isfile(os.path.join(package, "__init__.py")):  # before a file of that name
+        inside = glob.glob(os.path.join(glob.escape(package), "**", "*.py"), recursive=True)
+        return [os.path.relpath(path, folder) for path in inside]
+    return [f"{top}.py"] if os.path.isfile(os.path.join(folder, f"{top}.py")) else []
 
 
 def _imported(path: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from transports.command.wanted import CORES, BotsOptions, SecurityOptions
@@ -47,6 +48,14 @@ def started(
 def share(nodes: int, number: int, processes: int) -> int:
     """How many of the nodes the `number`-th process has."""
     return nodes * (number + 1) // processes - nodes * number // processes
+
+
+def computing(allow: Sequence[str], any_job: bool, trust: Path | None) -> list[str]:
+    """What they are told to compute, with whose code."""
+    words = ["--any-job"] if any_job else []
+    for name in allow:
+        words += ["--allow", allowed(name)]
+    return [*words, "--trust", os.path.abspath(trust)] if trust else words
 
 
 def allowed(name: str) -> str:

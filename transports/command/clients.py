@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 import sys
 import time
 from contextlib import aclosing
@@ -32,10 +33,12 @@ from transports.command.clients_wanted import (
 )
 from transports.command.wanted import PROGRAM
 from transports.fleet.client import Client, News, connected
+from transports.fleet.signing import listed, signed, sources_of
 from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.addresses import Address
 from transports.net.security import Security
+from transports.signing.keys import Key
 from transports.work.jobs import called
 
 
@@ -70,8 +73,15 @@ class Report:
 
 async def submit(wanted: SubmitOptions, security: Security) -> int:
     """Have the job computed, and tell the result, or its number."""
+    signer = None if wanted.sign is None else Key.read(wanted.sign)
+    sources = {} if signer is None else sources_of(wanted.work.job, wanted.work.parts)
     async with connected(str(wanted.address), security) as client:
-        number = await client.submit(_spec(wanted))
+        spec, key = _spec(wanted), secrets.token_bytes(16)
+        if signer is not None:
+            if sys.stderr and sys.stderr.isatty():
+                _note(f"signed and sent: {listed(sources)}")
+            spec = signed(spec, sources, key, client.fleet, signer)
+        number = await client.submit(spec, key)
         if wanted.detach:
             said = f"job {number}; {_how_to_ask(wanted.address, number)}"
             return _answered(wanted.json, {"number": number}, said)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import attrs
+
 from plugins.console.exits import Exit
 from plugins.console.options import of, one
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
 from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
+    KeyOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -29,7 +32,8 @@ def submit() -> Parser:
         description=paragraphs(
             "Has a fleet compute a job, waits for the result, and prints it. What is computed is "
             "the copy of the job that is installed where the nodes are: a file is called there by "
-            "its own name. Ctrl-C ends the waiting; the job goes on."
+            "its own name. With --sign the file itself travels. Ctrl-C ends the waiting; the job "
+            "goes on."
         ),
         epilog=paragraphs(
             ADDRESSES,
@@ -48,6 +52,7 @@ def submit() -> Parser:
     parser.group("how it is cut", partitions, one(JobOptions, "fanout"))
     parser.group("what is computed", *WORK)
     parser.group("when", *of(SubmitOptions, "priority", "detach"))
+    parser.group("whose code it is", *of(SubmitOptions, "sign"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(SubmitOptions, "json"))
     return parser
@@ -128,6 +133,23 @@ def stop() -> Parser:
     parser.apart(*of(StopOptions, "address"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(StopOptions, "json"))
+    return parser
+
+
+def key() -> Parser:
+    """Of `key`."""
+    parser = Parser(
+        f"{PROGRAM} key",
+        "new|show [FILE]",
+        description=paragraphs(
+            "A key that signs jobs (Ed25519). 'new' makes one in a file that only you can read, "
+            "and never writes over another; 'show' prints the line by which others trust it: they "
+            "put it into the file that they give to 'join --trust' and 'serve --trust'."
+        ),
+        epilog=told_exits(Exit.FINISHED, finished="the line is printed"),
+    )
+    what, file = of(KeyOptions)
+    parser.apart(what, attrs.evolve(file, flags=("file",)))
     return parser
 
 

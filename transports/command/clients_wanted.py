@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 
 from plugins.console import checks, shared
@@ -9,8 +11,11 @@ from plugins.console.options import OPTION, Option, option, switch
 from transports.command.wanted import JobOptions, SecurityOptions, address_of
 from transports.net.addresses import Address
 from transports.net.figures import PRIORITY_MAX, TREE_MAX
+from transports.signing.keys import default_file
 
 _ROOT = "where the root of the fleet listens, as it says when it begins"
+KEY = default_file()  # of this user
+_NEW_OR_SHOW = {"choices": ("new", "show")}
 _NUMBER = Option("N", checks.between(1, TREE_MAX), "the number of the job, as 'submit' has said it")
 
 
@@ -26,6 +31,16 @@ class SubmitOptions:
         "N",
         checks.between(-PRIORITY_MAX, PRIORITY_MAX),
         f"jobs of a higher one go first, {-PRIORITY_MAX} to {PRIORITY_MAX}",
+    )
+    sign: Path | None = option(
+        None,
+        "KEYFILE",
+        checks.FILE,
+        "have the job's file travel, with the modules of its folder that it imports, signed by "
+        f"this key, or by {KEY}: for nodes that trust it; the job may be an installed one, too",
+        "it does not travel",
+        nargs="?",
+        const=KEY,
     )
     detach: bool = switch(
         "do not wait for the result: tell the number of the job, by which it is asked for",
@@ -73,3 +88,13 @@ class StopOptions:
     address: Address = attrs.field(metadata=address_of(_ROOT))
     security: SecurityOptions
     json: bool = shared.json("a line for people")
+
+
+@attrs.frozen
+class KeyOptions:
+    """A key that signs jobs: `new`, or `show` what those have who trust it."""
+
+    what: str = attrs.field(
+        metadata={OPTION: Option("new|show", str, "make one, or show it", more=_NEW_OR_SHOW)}
+    )
+    file: Path = option(KEY, "FILE", checks.FILE, "where the key is", nargs="?")

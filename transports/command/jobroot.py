@@ -9,6 +9,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import attrs
@@ -34,8 +35,7 @@ from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError, stored
 from transports.values.handles import is_handle
-from transports.work import jobs as installed
-from transports.work.describing import described
+from transports.work import jobs
 
 LOOK_SECONDS = 0.05  # from one look at what is done to the next
 
@@ -45,9 +45,16 @@ class JobRoot:
     loop's clock; until then others may come who take part in what those who are there decline."""
 
     def __init__(
-        self, station: Station, options: ServeOptions, job: Job, all_there_at: float
+        self,
+        station: Station,
+        options: ServeOptions,
+        job: Job,
+        all_there_at: float,
+        choose: Callable[[wire.Spec], Awaitable[jobs.Chosen]],
     ) -> None:
         self.job = job
+        self.distrusted = ""  # why it is to end: its key is trusted no more
+        self._choose = choose
         self._all_there_at = all_there_at
         self.declined: dict[int, str] = {}
         self._station = station
@@ -74,18 +81,18 @@ class JobRoot:
 
     async def _computed(self, desk: Desk) -> wire.Outcome:
         job, work = self.job, _work(self.job.spec)
-        allow, reserve = allowed(self._options), self._station.reserve
         with self._loading:
-            chosen = await described(work.job, work.parts, allow, reserve)
+            chosen = await self._choose(job.spec)
         if self._loading.cancelled_caught:
-            return cancelled(job)
+            return failed(job, self.distrusted) if self.distrusted else cancelled(job)
         with Blobs() as blobs:
             desk.bulk.lend(job.spec.input, blobs)
             async with trio.open_nursery() as nursery:
                 process = self._process(nursery, blobs)
                 shape = self._shape(work)
-                value = self._input(blobs)
-                opened_root(process, work, chosen, shape, value, by_path=self._options.any_job)
+                value, signed = self._input(blobs), job.spec.signed
+                by_path = self._options.any_job and signed is None
+                opened_root(process, work, chosen, shape, value, by_path=by_path, signed=signed)
                 why = await self._watched(process, shape, desk)
                 outcome = self._outcome(process, why, desk)
                 nursery.cancel_scope.cancel()
@@ -93,7 +100,7 @@ class JobRoot:
 
     def hear(self) -> None:
         """It may be to end by now."""
-        if self.job.cancel_asked:
+        if self.job.cancel_asked or self.distrusted:
             self._loading.cancel()
 
     def _process(self, nursery: trio.Nursery, blobs: Blobs) -> Process:
@@ -130,6 +137,8 @@ class JobRoot:
             job.accepted = accepted(process.host, shape)
             desk.tell(job)
             self._tell_outputs(process, shape, desk)
+            if self.distrusted:
+                return self.distrusted
             if why := self._declined_by_all():
                 return f"no process of the fleet computes it: {why}"
             with trio.move_on_after(LOOK_SECONDS):
@@ -204,7 +213,7 @@ def joins(peer: Peer) -> bool:
 
 def allowed(options: ServeOptions) -> tuple[str, ...]:
     """What may be computed beside what is allowed anyway."""
-    return (*options.allow, *((installed.ANY,) if options.any_job else ()))
+    return (*options.allow, *((jobs.ANY,) if options.any_job else ()))
 
 
 def _work(spec: wire.Spec) -> JobOptions:
@@ -217,7 +226,7 @@ def _work(spec: wire.Spec) -> JobOptions:
         seed=spec.seed,
         piece_timeout=spec.piece_timeout,
         keep_going=spec.keep_going,
-        **{part: name for part, name in spec.parts.items() if part in installed.PARTS},
+        **{part: name for part, name in spec.parts.items() if part in jobs.PARTS},
     )
 
 

@@ -26,6 +26,7 @@ from transports.command.deployment import standing
 from transports.command.leaving import signalled, stdin_ended
 from transports.command.status import status_of
 from transports.command.taking import Taking
+from transports.command.trusting import Trusting
 from transports.command.wanted import JoinOptions
 from transports.net import wire
 from transports.net.connection import ConnectError, Peer
@@ -74,6 +75,8 @@ class Joining:
         self._fleet: int | None = None  # the number of the root's process, where it is a fleet's
         self._alone = False  # and that was told
         self._leaving = False  # the others go on
+        self.trusting = Trusting(options.trust)
+        self.fleet_id = ""  # as its root says
         self._doubt = trio.Event()  # whether the host is the one that it was
         station.handlers |= {
             wire.Begin: self._told_begin,
@@ -88,6 +91,7 @@ class Joining:
         """Returns how it ended."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hear_signals)
+            nursery.start_soon(self.trusting.hear_hangups, self.note, self._part_with_distrusted)
             if self.options.while_stdin:
                 nursery.start_soon(self._hear_stdin)
             nursery.start_soon(self._reach)
@@ -132,7 +136,7 @@ class Joining:
         self._drop(self._takings.keys() - {*said.numbers})
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
-        self._fleet = peer.number
+        self._fleet, self.fleet_id = peer.number, said.fleet
         self.station.warm = self.station.warm or Warm(JOBS_WARM * self.options.cores)
 
     def _met(self, peer: Peer) -> None:
@@ -195,6 +199,13 @@ class Joining:
             self.end(Exit.REFUSED, why)
         else:
             self._inform(why)
+
+    def _part_with_distrusted(self) -> None:
+        """Take no more part in jobs of keys that are trusted no more."""
+        parted = [one for one in self._takings.values() if one.part_if_distrusted()]
+        for peer in list(self.station.connections.peers.values()) if parted else ():
+            if not any(map(self.station.is_root, peer.links)):
+                peer.drop()  # what it finds here of these jobs is gone, and it is to look elsewhere
 
     def end(self, how: Exit, why: str) -> None:
         """Nothing more is to be done here."""
@@ -302,7 +313,7 @@ class Joining:
     # -- whoever started it ----------------------------------------------------------------
 
     async def _hear_signals(self) -> None:
-        await signalled()
+        await signalled(hangs_up=self.options.trust is None)
         self.leave(Exit.INTERRUPTED)
 
     async def _hear_stdin(self) -> None:

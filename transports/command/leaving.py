@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import trio
@@ -10,9 +11,10 @@ import trio
 from plugins.console import signals
 
 
-async def signalled() -> None:
-    """Until this process is told to end, as by Ctrl-C."""
-    with trio.open_signal_receiver(*signals.heard()) as received:
+async def signalled(hangs_up: bool = True) -> None:
+    """Until this process is told to end, as by Ctrl-C; a hangup may mean something else."""
+    ending = [one for one in signals.heard() if hangs_up or one != signal.SIGHUP]
+    with trio.open_signal_receiver(*ending) as received:
         await anext(received)
 
 

@@ -32,6 +32,7 @@ def opened_root(
     *,
     again: bool = False,
     by_path: bool = False,
+    signed: wire.Signed | None = None,
 ) -> None:
     """Open the root session, give it `value` as the input, and tell everyone what is computed.
 
@@ -53,6 +54,7 @@ def opened_root(
         digest_of(process.end_key),
         work.piece_timeout,
         shape.keep_going,
+        signed,
     )
     process.begin(begin, working(process, begin, chosen))
     epoch = (int(now * 1000),)  # newer than that of any host before

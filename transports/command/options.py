@@ -10,6 +10,7 @@
     python -m transports.tcp cancel HOST:PORT N    its end                     -> CancelOptions
     python -m transports.tcp jobs HOST:PORT        all jobs of a fleet         -> JobsOptions
     python -m transports.tcp stop HOST:PORT        its end                     -> StopOptions
+    python -m transports.tcp key new [FILE]        a key that signs jobs       -> KeyOptions
 
 The first is a host with bots of its own, so there is one class for both.
 """
@@ -26,6 +27,7 @@ from transports.command import clients_parsers, parsers
 from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
+    KeyOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -182,7 +184,8 @@ def _asking(options: type[Asking]) -> Callable[[dict[str, Any]], Asking]:
 
 
 ForClients = SubmitOptions | ResultOptions | CancelOptions | JobsOptions | StopOptions
-Wanted = HostOptions | JoinOptions | StatusOptions | ServeOptions | ForClients
+OnSockets = HostOptions | JoinOptions | StatusOptions | ServeOptions | ForClients
+Wanted = OnSockets | KeyOptions
 Asking = TypeVar("Asking", StatusOptions, ResultOptions, CancelOptions, JobsOptions, StopOptions)
 COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wanted]]] = {
     "host": (parsers.host, _host),
@@ -194,4 +197,5 @@ COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wante
     "cancel": (clients_parsers.cancel, _asking(CancelOptions)),
     "jobs": (clients_parsers.jobs, _asking(JobsOptions)),
     "stop": (clients_parsers.stop, _asking(StopOptions)),
+    "key": (clients_parsers.key, lambda named: KeyOptions(**named)),
 }

@@ -57,7 +57,7 @@ def alone() -> Parser:
     parser = Parser(
         PROGRAM,
         "[--nodes N] [--processes N] [--job MODULE_OR_FILE] [--input VALUE] [other options]\n"
-        f"       {PROGRAM} host|join|status|serve|submit|result|cancel|jobs|stop --help",
+        f"       {PROGRAM} host|join|status|serve|submit|result|cancel|jobs|stop|key --help",
         description=paragraphs(
             "Computes a job on real sockets: on this machine only, with nodes in processes that "
             "are started for it and ended after it. For several machines there are commands:"
@@ -70,7 +70,8 @@ def alone() -> Parser:
         "\n  result HOST:PORT N what came of job N"
         "\n  cancel HOST:PORT N the end of job N"
         "\n  jobs HOST:PORT     which jobs wait, run and are over"
-        "\n  stop HOST:PORT     the end of that fleet",
+        "\n  stop HOST:PORT     the end of that fleet"
+        "\n  key new|show       a key that signs jobs",
         epilog=paragraphs(*DISTRIBUTIONS, told_exits(*HOSTING)),
     )
     parser.group(
@@ -139,7 +140,7 @@ def join() -> Parser:
     parser.apart(*of(JoinOptions, "address", "while_stdin", "any_job"))
     parser.group("how many", *of(JoinOptions, "nodes", "cores"))
     parser.group("where others reach it", *of(JoinOptions, "listen", "advertise"))
-    parser.group("what it computes", *of(JoinOptions, "allow"))
+    parser.group("what it computes", *of(JoinOptions, "allow", "trust"))
     waits = of(JoinOptions, "patience", "heartbeat", "values_max")
     parser.group("how long it waits (seconds)", *waits)
     parser.group("security", *of(SecurityOptions))
@@ -178,7 +179,7 @@ def serve() -> Parser:
         one(ServeOptions, "bots"),
         *of(BotsOptions, "nodes", "processes"),
     )
-    parser.group("what it computes", *of(ServeOptions, "allow", "at_once"))
+    parser.group("what it computes", *of(ServeOptions, "allow", "trust", "at_once"))
     parser.group("what goes wrong", *of(ServeOptions, "store", "heartbeat", "values_max"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ServeOptions, "verbose", "json"))

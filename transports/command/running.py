@@ -34,7 +34,7 @@ from transports.command.clients_wanted import (
 )
 from transports.command.deployment import CannotListen, opened, trace_folder, traced
 from transports.command.joining import join
-from transports.command.options import ForClients, Wanted
+from transports.command.options import ForClients, OnSockets
 from transports.command.progress import teller
 from transports.command.root import Root
 from transports.command.serving import serve
@@ -53,6 +53,7 @@ from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
 from transports.process.store import SqliteStore, StoreError
+from transports.signing.files import SigningError
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError
 from transports.values.folder import values_folder
@@ -61,6 +62,7 @@ from transports.work import jobs
 EXITS: list[tuple[type[Exception], Exit]] = [
     (JobError, Exit.MISUSED),
     (SecurityError, Exit.MISUSED),
+    (SigningError, Exit.MISUSED),
     (CannotListen, Exit.NOT_LISTENING),
     (StoreError, Exit.STORE_UNUSABLE),
     (ConnectError, Exit.UNREACHED),
@@ -75,7 +77,7 @@ EXITS: list[tuple[type[Exception], Exit]] = [
 EXPECTED = tuple(kind for kind, _ in EXITS)
 
 
-def run(wanted: Wanted) -> int:
+def run(wanted: OnSockets) -> int:
     """Do what is wanted. Returns the exit code; raises Ended for what is expected to go wrong."""
     try:
         return _commanded(wanted)
@@ -97,7 +99,7 @@ def _line(error: Exception) -> str:
     return f"{error.strerror}{': raise the limit (ulimit -n)' if few else ''}"
 
 
-def _commanded(wanted: Wanted) -> int:
+def _commanded(wanted: OnSockets) -> int:
     logs.set_up(getattr(wanted, "verbose", 0))
     security = _security(wanted.security)
     match wanted:

@@ -31,6 +31,7 @@ from transports.command.deployment import standing
 from transports.command.jobroot import JobRoot, allowed, joins
 from transports.command.leaving import signalled, stdin_ended
 from transports.command.status import nodes_connected, status_of
+from transports.command.trusting import Trusting, signer_of
 from transports.command.wanted import PROGRAM, ServeOptions
 from transports.fleet.bulk import Bulk
 from transports.fleet.desk import Desk
@@ -92,6 +93,7 @@ class Serving:
         self.store = store
         self.id = drawn_id() if store is None else store.fleet  # by which it is known again
         self.desk = Desk(station, jobs, bulk, self._check, self._wake, self._halt)
+        self.trusting = Trusting(options.trust)
         self.exit = Exit.FINISHED
         returning = RETURN_SECONDS if store is not None and jobs.going() else 0.0
         self._all_there_at = trio.current_time() + returning
@@ -108,7 +110,9 @@ class Serving:
         """Returns how it ended. Raises BotsError."""
         async with self._bots(), trio.open_nursery() as nursery:
             self._tell_where()
-            nursery.start_soon(self._hear, signalled, Exit.INTERRUPTED)
+            hangs_up = self.options.trust is None
+            nursery.start_soon(self._hear, partial(signalled, hangs_up), Exit.INTERRUPTED)
+            nursery.start_soon(self.trusting.hear_hangups, self._note, self._end_distrusted)
             if self.options.while_stdin:
                 nursery.start_soon(self._hear, stdin_ended, Exit.FINISHED)
             nursery.start_soon(self._compute_all)
@@ -132,10 +136,8 @@ class Serving:
         if options.bots is None:
             yield
             return
-        more = ["--any-job"] if options.any_job else []
-        for name in options.allow:
-            more += ["--allow", bots.allowed(name)]
-        given = options.bots, self.station, options.security, options.heartbeat, more
+        told = bots.computing(options.allow, options.any_job, options.trust)
+        given = options.bots, self.station, options.security, options.heartbeat, told
         async with bots.started(*given):
             yield
 
@@ -190,7 +192,7 @@ class Serving:
         if sum(map(joins, self.station.connections.peers.values())) > MEMBERS_MAX:
             self._say(peer, wire.Full(FULL_SECONDS))
             return
-        self._say(peer, wire.Running(tuple(self._roots)))
+        self._say(peer, wire.Running(tuple(self._roots), self.id))
         self._wake()
 
     def _lost(self, peer: Peer) -> None:
@@ -215,12 +217,16 @@ class Serving:
     def _wake(self) -> None:
         self._news.set()
 
-    def _check(self, spec: wire.Spec) -> None:
+    def _check(self, said: wire.Submit) -> None:
         """Raises ValueError for what cannot be computed here, as far as that is seen at once."""
+        spec = said.spec
+        if spec.signed is not None:
+            self.trusting.submitted(said, self.id)
         for name in (spec.job, *spec.parts.values()):
             if len(name) > NAME_LENGTH_MAX:
                 raise ValueError(f"a job's name of {len(name):,} characters: rename it")
-            installed.allowed(installed.place(name), allowed(self.options))
+            if spec.signed is None:
+                installed.allowed(installed.place(name), allowed(self.options))
         if unknown := spec.parts.keys() - {*installed.PARTS}:
             raise ValueError(f"a job has no part {min(unknown)!r:.80}")
         if spec.delay is not None:
@@ -237,13 +243,26 @@ class Serving:
                         break
                     self.jobs.begin(job)
                     self._roots[job.number] = root = JobRoot(
-                        self.station, self.options, job, self._all_there_at
+                        self.station, self.options, job, self._all_there_at, self._chosen
                     )
                     nursery.start_soon(self._compute, root)
                 self.desk.tell_all()
                 await self._news.wait()
                 for root in self._roots.values():
                     root.hear()
+
+    async def _chosen(self, spec: wire.Spec) -> installed.Chosen:
+        """The job, as it is computed here. Raises ValueError, OSError."""
+        allow, reserve = allowed(self.options), self.station.reserve
+        return await self.trusting.chosen(spec, self.id, allow, reserve)
+
+    def _end_distrusted(self) -> None:
+        """Jobs that run for keys that are trusted no more; those that wait will not begin."""
+        for root in self._roots.values():
+            signer = signer_of(root.job.spec)
+            if signer is not None and signer not in self.trusting.names:
+                root.distrusted = "the key of the job is not trusted by the fleet any more"
+        self._wake()
 
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""

@@ -14,6 +14,7 @@ from typing import Protocol
 import trio
 
 from transports.command.deployment import traced, working
+from transports.command.trusting import Trusting, signer_of
 from transports.command.wanted import JoinOptions
 from transports.logs import event
 from transports.net import wire
@@ -22,7 +23,6 @@ from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError
 from transports.work import jobs
-from transports.work.describing import described
 
 
 class Joining(Protocol):
@@ -30,6 +30,8 @@ class Joining(Protocol):
 
     station: Station
     options: JoinOptions
+    trusting: Trusting
+    fleet_id: str
 
     def begun(self, begin: wire.Begin) -> None:
         """It takes part in that."""
@@ -102,8 +104,8 @@ class Taking:
         allow = (*options.allow, *((jobs.ANY,) if options.any_job else ()))
         try:
             if wire.tree_of(begin):
-                reserve = self._joining.station.reserve
-                chosen = await described(begin.job, begin.parts, allow, reserve)
+                reserve, trusting = self._joining.station.reserve, self._joining.trusting
+                chosen = await trusting.chosen(begin, self._joining.fleet_id, allow, reserve)
             else:
                 chosen = jobs.chosen(begin.job, begin.parts, allow)
             if chosen.fingerprint == begin.fingerprint:
@@ -128,6 +130,15 @@ class Taking:
             process.host.unlock()
         process.begun = begin
         return None
+
+    def part_if_distrusted(self) -> bool:
+        """Be over if the key of its job is not trusted any more; whether it is not."""
+        signer = signer_of(self._begin)
+        if signer is None or signer in self._joining.trusting.names:
+            return False
+        self.leave()
+        self._joining.decline(self._begin, "the key of the job is not trusted here any more")
+        return True
 
     def leave(self) -> None:
         """Hand on what is finished, and be over."""

@@ -124,6 +124,18 @@ def _allow(called: str) -> Any:
     )
 
 
+def _trust(said: str) -> Any:
+    return option(
+        None,
+        "FILE",
+        checks.FILE,
+        f"whose signed jobs {said}, whatever code they bring: a file with a line 'ed25519 KEY "
+        "NAME' for each, as 'key show' prints it; read again on SIGHUP, and jobs of keys that are "
+        "no longer in it end",
+        "nobody's",
+    )
+
+
 def _any_job() -> Any:
     """For those who trust whoever may submit, and have one disk: any job by its absolute path."""
     return switch(argparse.SUPPRESS, "")
@@ -281,6 +293,7 @@ class JoinOptions:
     )
     advertise: Address | None = _advertise()
     allow: tuple[str, ...] = _allow("the host")
+    trust: Path | None = _trust("it computes")
     any_job: bool = _any_job()
     patience: float = option(
         600.0,
@@ -309,6 +322,7 @@ class ServeOptions:
     listen: Address = _listen(LISTEN, f"{LISTEN}, for this machine only; port 0: any")
     advertise: Address | None = _advertise()
     allow: tuple[str, ...] = _allow("whoever submits it")
+    trust: Path | None = _trust("are taken, and given to nodes that trust the same key")
     at_once: int = option(
         AT_ONCE,
         "N",

@@ -115,6 +115,11 @@ class Client:
         )
         self._bulk = Bulk(nursery, self._connections.send_back)
 
+    @property
+    def fleet(self) -> str:
+        """The id of the fleet."""
+        return str(self._fleet)
+
     async def connect(self) -> None:
         """Reach the root, and know which fleet it has. Raises ConnectError."""
         root = await self._connections.connect(self.address)

@@ -33,7 +33,7 @@ class Desk:
         station: Station,
         jobs: Jobs,
         bulk: Bulk,
-        check: Callable[[wire.Spec], None],
+        check: Callable[[wire.Submit], None],
         news: Callable[[], None],
         halt: Callable[[], None],
     ) -> None:
@@ -65,7 +65,7 @@ class Desk:
 
     def _submit(self, peer: Peer, said: wire.Submit) -> None:
         try:
-            self._check(said.spec)
+            self._check(said)
             job = self._jobs.submit(said.key, said.spec)
         except ValueError as refusal:
             return self._refuse(peer, said, str(refusal))

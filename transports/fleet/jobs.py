@@ -151,7 +151,7 @@ class Jobs:
         elif self._running.pop(job.number, None) is None:
             return
         job.ended = self._clock()
-        job.spec = msgspec.structs.replace(job.spec, input=None)
+        job.spec = msgspec.structs.replace(job.spec, input=None, signed=None)
         outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
         try:
             job.outcome, job.size = outcome, _size(outcome)

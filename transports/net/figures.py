@@ -8,3 +8,6 @@ PRIORITY_MAX = 1000  # of a job in a fleet
 HEARTBEAT_SECONDS = 15.0  # unless another is wanted
 TOKEN_VARIABLE = "MILLION_NODES_TOKEN"
 TOKEN_BYTES_MIN, TOKEN_BYTES_MAX = 16, 4096
+BUNDLE_BYTES_MAX = 2**18  # of modules that travel with a job
+DOCUMENT_BYTES_MAX = 2**16  # that says whose they are
+SIGNATURE_BYTES = 64

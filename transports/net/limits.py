@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 
+from transports.net.figures import BUNDLE_BYTES_MAX, DOCUMENT_BYTES_MAX
+
 FRAME_BYTES_MAX = 2**24
 CHUNK_BYTES = 2**18  # of a blob, in one frame
 SHORT_BYTES = 2**16
@@ -21,6 +23,7 @@ COUNT_MAX = 10_000  # items of one list or dict of a message; a session has at m
 
 BYTES_MAX = {  # of the frames that may be longer than SHORT_BYTES
     b"Told": FRAME_BYTES_MAX,
+    b"Begin": BUNDLE_BYTES_MAX + DOCUMENT_BYTES_MAX + SHORT_BYTES,
     b"Submit": FRAME_BYTES_MAX,
     b"Outcome": FRAME_BYTES_MAX,
     b"Output": FRAME_BYTES_MAX,

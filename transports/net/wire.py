@@ -1,7 +1,8 @@
 """What travels between two processes: envelopes, each of which says one thing.
 
 They are msgpack (`forms.py`), and one is one frame (`frames.py`). How much a frame may hold is seen
-before it is taken apart (`limits.py`). Nothing that arrives names code to run.
+before it is taken apart (`limits.py`). Nothing that arrives names code to run, unless somebody has
+signed it who is trusted here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ import msgspec
 from core import messages as m
 from core.messages import Message, Node, Reply, Value
 from transports.net.errors import LocalProtocolError, RemoteProtocolError
-from transports.net.figures import PRIORITY_MAX, TREE_MAX
+from transports.net.figures import (
+    BUNDLE_BYTES_MAX,
+    DOCUMENT_BYTES_MAX,
+    PRIORITY_MAX,
+    SIGNATURE_BYTES,
+    TREE_MAX,
+)
 from transports.net.forms import as_object, form
 from transports.net.frames import HEADER
 from transports.net.limits import FRAME_BYTES_MAX, MADE_BYTES_MAX, made_bytes
@@ -77,6 +84,14 @@ class Ping(m.Data, frozen=True):
 # -- between processes ---------------------------------------------------------------------
 
 
+class Signed(m.Data, frozen=True, tag=False):
+    """Whose the code of a job is (`transports/signing`), and the code where it travels."""
+
+    document: Annotated[bytes, msgspec.Meta(max_length=DOCUMENT_BYTES_MAX)]
+    signature: Annotated[bytes, msgspec.Meta(max_length=SIGNATURE_BYTES)]
+    bundle: Annotated[bytes, msgspec.Meta(max_length=BUNDLE_BYTES_MAX)]
+
+
 class Begin(m.Data, frozen=True):
     """Root -> process that joins: the computation, and where its root is."""
 
@@ -92,6 +107,7 @@ class Begin(m.Data, frozen=True):
     end: _DIGEST  # of the key that whoever says that all is over has to show
     piece_timeout: _TIMEOUT | None = None  # seconds after which a call of a function is ended
     keep_going: bool = False  # what fails for good is left out, and all else collected
+    signed: Signed | None = None
 
 
 class Declined(m.Data, frozen=True):
@@ -125,6 +141,7 @@ class Spec(m.Data, frozen=True, tag=False):
     piece_timeout: _TIMEOUT | None = None
     keep_going: bool = False
     priority: _PRIORITY = 0  # higher ones go first
+    signed: Signed | None = None
 
 
 class Submit(m.Data, frozen=True):
@@ -209,6 +226,7 @@ class Running(m.Data, frozen=True):
     """
 
     numbers: Annotated[tuple[_TREE, ...], msgspec.Meta(max_length=1000)]
+    fleet: Annotated[str, msgspec.Meta(max_length=100)]  # its id
 
 
 class Full(m.Data, frozen=True):

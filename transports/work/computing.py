@@ -38,6 +38,7 @@ from plugins.jobs.failing import is_local, told
 from plugins.jobs.loading import Job, cut, load
 from plugins.jobs.values import SCALARS
 from transports.values.files import BlobError, NoRoom, loaded, stored
+from transports.work.code import Code, job_of
 from transports.work.page import PAGE_BYTES as PAGE_BYTES  # for others, too
 from transports.work.page import words
 
@@ -64,6 +65,7 @@ class Setup(msgspec.Struct):
     parts: dict[str, str]
     folder: str
     allow: list[str] | None = None  # what may be loaded: it is only to be said what the job is
+    code: Code | None = None  # that has come from elsewhere
 
 
 class Described(msgspec.Struct):
@@ -185,13 +187,14 @@ def serve(fd: int, memory: int, parent: int) -> None:
             if setup.allow is not None:
                 connection.sendall(framed(_described(setup, setup.allow)))
                 return
-            computing = Computing(_job(setup.name, setup.parts), Path(setup.folder), page)
+            computing = Computing(_job(setup), Path(setup.folder), page)
             begun = _around()
             connection.sendall(framed([]))  # the job is there
             while orders := _received(stream):
                 if isinstance(orders, Setup):  # another job with the same code
                     _set_back(begun)
-                    computing = Computing(computing.job, Path(orders.folder), page)
+                    job = computing.job if orders.code is None else _job(orders)
+                    computing = Computing(job, Path(orders.folder), page)
                     continue
                 for order in orders:
                     if order[0] > page[DROPPED]:  # at once: the next may take for ever
@@ -200,17 +203,19 @@ def serve(fd: int, memory: int, parent: int) -> None:
         pass  # nobody is interested any more
 
 
-def _job(name: str, parts: Mapping[str, str]) -> Job:
+def _job(setup: Setup) -> Job:
     """The job, or one of which every function says why it is not there."""
     try:
-        return load(name, **parts)
-    except ValueError as error:
+        if setup.code is not None:
+            return job_of(setup.code, setup.name, setup.parts, Path(setup.folder))
+        return load(setup.name, **setup.parts)
+    except (ValueError, OSError) as error:  # of the job, or for want of room
         failure = error
 
     def fail(*_: Any) -> Any:
         raise failure
 
-    return Job(name, fail, fail, fail)
+    return Job(setup.name, fail, fail, fail)
 
 
 def _around() -> tuple[str, dict[str, str]]:

@@ -11,16 +11,18 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 
 from core import Worker
 from core import messages as m
 from core.messages import Value
 from transports.values.files import BlobError, NoRoom
-from transports.values.handles import is_handle
+from transports.values.handles import KEY, is_handle
 from transports.watching import Watcher
 from transports.work.calls import Call, Whole
 from transports.work.computing import COLLECT, COMPUTE, MISSING, PREPARE, fault_of
@@ -68,14 +70,14 @@ class Work:
             "name": chosen.name,
             "parts": chosen.parts,
             "folder": str(folder),
+            "code": chosen.code,
         }
+        self._input = chosen.input
         self._fetch = fetch
         self._delay = delay
         self._outcomes = Outcomes(post, self._fetch_and_begin, lacks, trace)
         reserve = [] if reserve is None else reserve
-        shelf = None
-        if warm is not None:
-            shelf = Shelf(warm, loaded(chosen.name, chosen.parts, chosen.fingerprint))
+        shelf = _shelf(chosen, warm)
         self._crew = Crew(setup, part, piece_timeout, reserve, self._outcomes, shelf)
         self._in_loop: InLoop | None = None
         if chosen.job is not None and chosen.asynchronous:
@@ -130,7 +132,10 @@ class Work:
         return self._outcomes.step_seconds
 
     def prepare(self, worker: Worker, session: str, value: Value, sizes: list[int]) -> None:
-        self._add(worker, session, PREPARE, 0, sizes, [value])
+        if self._input and "-" not in session and _sha_of(value) != self._input:
+            call = Call(worker, session, PREPARE, 0, sizes, [value], trio.current_time())
+            return self._outcomes.raised(call, 0, "the input is not the one that was signed")
+        return self._add(worker, session, PREPARE, 0, sizes, [value])
 
     def collect(self, worker: Worker, session: str, outputs: list[Value]) -> None:
         self._add(worker, session, COLLECT, 0, [], outputs)
@@ -185,3 +190,18 @@ class Work:
             self._in_loop.give(call)
         else:
             self._crew.give(call)
+
+
+def _shelf(chosen: Chosen, warm: Warm | None) -> Shelf | None:
+    """Where computing processes of jobs before are. Sources that came from elsewhere have ones of
+    their own, which end with the job, as the folder does that these are in."""
+    if warm is None or (chosen.code is not None and not chosen.signer):
+        return None
+    return Shelf(warm, loaded(chosen.name, chosen.parts, chosen.signer or chosen.fingerprint))
+
+
+def _sha_of(value: Value) -> str:
+    """Of its msgpack, in hexadecimal, as its handle has it."""
+    if type(value) is dict and is_handle(value):
+        return str(value[KEY])
+    return sha256(msgspec.msgpack.encode(value)).hexdigest()

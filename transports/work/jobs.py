@@ -24,6 +24,7 @@ from typing import Any
 from attrs import frozen
 
 from plugins.jobs.loading import Job, JobError, beside, load, resolved
+from transports.work.code import Code
 
 ALLOWED = ("plugins.*",)
 ANY = ""  # whatever is named is allowed, a file by its whole path; no --allow says so
@@ -43,6 +44,9 @@ class Chosen:
     parts: dict[str, str]
     job: Job | None  # None: another process has loaded it
     fingerprint: str  # as it was when it was loaded
+    code: Code | None = None  # that has come from elsewhere
+    input: str = ""  # SHA-256 in hexadecimal of what the root session is to be given; "": anything
+    signer: str = ""  # whose jobs may share a computing process, one after the other
 
     @property
     def asynchronous(self) -> bool:

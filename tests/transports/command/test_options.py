@@ -13,6 +13,7 @@ from transports.command import options
 from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
+    KeyOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -32,18 +33,19 @@ from transports.command.wanted import (
     StatusOptions,
 )
 from transports.net.addresses import Address
+from transports.signing.keys import default_file
 
 JOB = "job prepare compute collect input partitions fanout delay seed piece-timeout keep-going"
 SECURITY = "token-file tls-cert tls-key tls-ca"
 ALONE = f"{JOB} nodes processes store heartbeat values-max trace sample verbose json"
 HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
-JOIN = f"{SECURITY} nodes cores listen advertise allow patience heartbeat values-max"
+JOIN = f"{SECURITY} nodes cores listen advertise allow trust patience heartbeat values-max"
 JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
-SUBMIT = f"{JOB} {SECURITY} priority detach json"
+SUBMIT = f"{JOB} {SECURITY} priority sign detach json"
 RESULT = f"{SECURITY} wait json"
 ASKING = f"{SECURITY} json"
-SERVE = f"{SECURITY} listen advertise bots nodes processes allow at-once heartbeat"
+SERVE = f"{SECURITY} listen advertise bots nodes processes allow trust at-once heartbeat"
 SERVE += " values-max verbose json store"
 
 
@@ -342,6 +344,17 @@ def test_help_explains_every_option_and_exit_code(
     assert f"usage: {PROGRAM} {command}".strip() in text
     assert "while-stdin" not in text
     assert "any-job" not in text
+
+
+def test_a_key_needs_no_file_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert options.read(["key", "new"]) == KeyOptions("new", default_file())
+    assert options.read(["key", "show", "mine"]) == KeyOptions("show", Path("mine"))
+    for words in (["key"], ["key", "make"], ["key", "new", ""], ["key", "new", "a", "b"]):
+        with pytest.raises(BadOption):
+            options.read(words)
+    with pytest.raises(SystemExit):
+        options.read(["key", "--help"])
+    assert "join --trust" in " ".join(capsys.readouterr().out.split())
 
 
 def test_help_without_a_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

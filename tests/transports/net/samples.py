@@ -73,6 +73,8 @@ MESSAGES: list[Any] = [
     m.Ended(VALUE, FAILURE.plain()),
 ]
 SUBMIT = wire.Submit(bytes(16), wire.Spec("job.py", {"compute": "a:b"}, VALUE, 10, 3))
+SIGNED = wire.Signed(b"document", bytes(64), b"zip")
+SIGNED_SUBMIT = wire.Submit(bytes(16), wire.Spec("job.py", {}, None, signed=SIGNED))
 ENVELOPES: list[Any] = [
     Hello(wire.VERSION, 2**43 - 1, HERE, 5, True, bytes(range(32))),
     Hello(wire.VERSION, 0, None, 0, False, bytes(32)),
@@ -82,11 +84,16 @@ ENVELOPES: list[Any] = [
     wire.Begin(
         "plugins.demo", {"compute": "a.b:c"}, "f", 10, 3, "uniform:1,2", -1, PLACE, 1.5e9, bytes(32)
     ),
+    wire.Begin(
+        *("job.py", {}, "f", 10, 3, None, -1, PLACE, 1.5e9, bytes(32), 2.5, True),
+        signed=SIGNED,
+    ),
     wire.Declined("why"),
     wire.Over(bytes(16), None),
     wire.Over(bytes(16), FAILURE),
     wire.Over(bytes(16), None, 7),
     SUBMIT,
+    SIGNED_SUBMIT,
     wire.Accepted(bytes(16), 7),
     wire.Refused(bytes(16), "why"),
     wire.Watch(7),
@@ -97,7 +104,7 @@ ENVELOPES: list[Any] = [
     wire.Outcome(7, "failed", None, FAILURE),
     wire.Cancel(7),
     wire.Halt(),
-    wire.Running((7, 8)),
+    wire.Running((7, 8), "0123456789abcdef"),
     wire.Full(5.0),
     wire.Ask(),
     wire.Told({"sessions": [VALUE]}),

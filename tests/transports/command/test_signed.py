@@ -1,0 +1,127 @@
+"""Jobs whose code travels, signed: to nodes that trust the key, and to no others."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes import free_port
+from tests.running import PROGRAM, TOKEN, Program, Programs
+
+JOB = """
+import time
+
+import helper
+
+def prepare(input, sizes):
+    return [input for _ in sizes]
+
+def compute(input, index):
+    print("at partition", index)
+    time.sleep(input)
+    return helper.twice(index)
+
+def collect(outputs):
+    return sum(outputs)
+"""
+HELPER = "def twice(x):\n    return 2 * x\n"
+WITH_TOKEN = {"env": {"MILLION_NODES_TOKEN": TOKEN}}
+
+
+class OfTrust:
+    """A fleet whose root trusts the keys in `trusted`; jobs are in a folder that no node knows."""
+
+    def __init__(self, run: Programs) -> None:
+        self.run, self.folder = run, run.folder / "mine"
+        self.folder.mkdir(mode=0o700)
+        self.job = self.folder / "job.py"
+        self.job.write_text(JOB)
+        (self.folder / "helper.py").write_text(HELPER)
+        self.trusted = run.folder / "trusted"
+        self.trusted.write_text(self.made("key"))
+        self.trusted.chmod(0o644)
+        self.address = f"127.0.0.1:{free_port()}"
+        self.root = self.start("serve", "--listen", self.address, "--trust", self.trusted)
+        self.root.says("fleet at ")
+
+    def made(self, name: str) -> str:
+        """The line of a new key."""
+        return self.run.start("key", "new", self.folder / name).ended().stdout
+
+    def start(self, *words: object) -> Program:
+        return self.run.start(*words, **WITH_TOKEN)
+
+    def join(self, *words: object) -> Program:
+        joined = self.start("join", self.address, "--nodes", 2, "--cores", 1, *words)
+        joined.says("2 nodes in the fleet")
+        return joined
+
+    def submit(self, *words: object, key: str = "key") -> Program:
+        words = ("--job", self.job, "--partitions", 6, *words)
+        return self.start("submit", self.address, *words, "--sign", self.folder / key)
+
+    def stop(self, *members: Program) -> None:
+        self.start("stop", self.address).ended()
+        for program in (*members, self.root):
+            program.ended()
+
+
+@pytest.fixture
+def fleet(run: Programs) -> OfTrust:
+    return OfTrust(run)
+
+
+def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
+    fleet: OfTrust,
+) -> None:
+    stranger, member = fleet.join(), fleet.join("--trust", fleet.trusted)
+    assert fleet.submit("--input", 0, "--json").report()["result"] == 30
+    stranger.says("the job is signed, and no key is trusted here: give --trust FILE")
+    (fleet.folder / "helper.py").write_text(HELPER.replace("2", "3"))  # it is as it is sent
+    assert fleet.submit("--input", 0, "--json").report()["result"] == 45
+    primes = ("--job", "plugins.primes", "--input", 100)
+    assert fleet.start("submit", fleet.address, *primes, "--json").report()["result"] == 25
+    installed = fleet.submit("--job", "plugins.primes", "--input", 100, "--json")
+    assert installed.report()["result"] == 25
+    fleet.stop(stranger, member)
+
+
+def test_what_the_root_does_not_trust_is_refused_in_a_line(fleet: OfTrust) -> None:
+    fleet.made("other")
+    refused = fleet.submit("--input", 0, key="other").ended(5).stderr
+    assert refused.startswith(f"{PROGRAM}: the job is signed by ed25519 ")
+    assert refused.endswith("which is not trusted here\n")
+    (fleet.folder / "key").chmod(0o644)
+    assert "chmod 600" in fleet.submit().ended(2).stderr
+    (fleet.folder / "helper.py").write_text("-----BEGIN PRIVATE KEY-----")
+    (fleet.folder / "key").chmod(0o600)
+    assert "'helper.py' is not to be sent" in fleet.submit().ended(2).stderr
+    untrusted = fleet.start("join", fleet.address, "--trust", fleet.folder / "key").ended(2)
+    assert untrusted.stderr.startswith(f"{PROGRAM}: line 1 of the file of trusted keys ")
+    fleet.stop()
+
+
+def test_a_key_that_is_removed_stops_its_jobs_where_it_was_trusted(
+    fleet: OfTrust, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.write_text(fleet.trusted.read_text())
+    here.chmod(0o644)
+    member = fleet.join("--trust", here)
+    slow = fleet.submit("--input", 60)
+    member.says("at partition")
+    here.write_text("nonsense\n")
+    member.signal(signal.SIGHUP)
+    member.says("is no key: 'nonsense'")
+    here.write_text("\n")
+    member.signal(signal.SIGHUP)
+    member.says("the key of the job is not trusted here any more")
+    failed = slow.ended(1)
+    assert "not trusted here any more" in failed.stderr
+    fleet.trusted.write_text("\n")
+    fleet.root.signal(signal.SIGHUP)
+    fleet.root.says("0 keys are trusted")
+    assert "which is not trusted here" in fleet.submit().ended(5).stderr
+    fleet.stop(member)

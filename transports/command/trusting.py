@@ -1,0 +1,104 @@
+"""What is computed in a fleet, where somebody has signed it: whom this process trusts, and what it
+makes of a job of theirs.
+
+Rules it keeps:
+- What is signed runs only for a key in the file of `--trust`, and only as it was signed; what the
+  process allows otherwise is as it was.
+- The file is read again on SIGHUP. If it cannot be used, that is said, and all stays as it is.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import trio
+
+from transports.net import wire
+from transports.signing.deciding import Untrusted, decided
+from transports.signing.document import Document, Kind, decoded, disagreement, sha_of
+from transports.signing.files import SigningError
+from transports.signing.trusted import Trusted
+from transports.work import jobs
+from transports.work.describing import described
+from transports.work.signed import travelled
+from transports.work.starting import Started
+
+
+class Trusting:
+    """`path` None: nobody is trusted. Raises SigningError where it cannot be used."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._trusted = None if path is None else Trusted(path)
+
+    @property
+    def names(self) -> Mapping[bytes, str]:
+        """Of the keys."""
+        return {} if self._trusted is None else self._trusted.names
+
+    def decided(self, said: wire.Spec | wire.Begin, fleet: str) -> Document:
+        """What was signed, if it may run here, and is what is said. Raises ValueError."""
+        signed = said.signed
+        assert signed is not None
+        if self._trusted is None:
+            raise Untrusted("the job is signed, and no key is trusted here: give --trust FILE")
+        document = decided(
+            signed.document,
+            signed.signature,
+            signed.bundle,
+            fleet=fleet,
+            trusted=self.names,
+            now=time.time(),
+        )
+        if field := disagreement(document, said):
+            raise Untrusted(f"the {field.replace('_', ' ')} of the job is not what was signed")
+        return document
+
+    def submitted(self, said: wire.Submit, fleet: str) -> Document:
+        """The same of a job that somebody submits, with its input. Raises ValueError."""
+        document = self.decided(said.spec, fleet)
+        if document.key != said.key:
+            raise Untrusted("the job was signed for another submission: sign it again")
+        if document.input != sha_of(msgspec.msgpack.encode(said.spec.input)):
+            raise Untrusted("the input of the job is not what was signed")
+        return document
+
+    async def chosen(
+        self,
+        said: wire.Spec | wire.Begin,
+        fleet: str,
+        allow: Sequence[str],
+        reserve: list[Started],
+    ) -> jobs.Chosen:
+        """The job, as this process may compute it. Raises ValueError, OSError."""
+        if said.signed is None:
+            return await described(said.job, said.parts, allow, reserve)
+        document = self.decided(said, fleet)
+        if document.kind is not Kind.INSTALLED:
+            return travelled(document, said.signed.document, said.signed.bundle)
+        named = map(jobs.place, (document.job, *document.parts.values()))
+        return await described(said.job, said.parts, (*allow, *named), reserve)
+
+    async def hear_hangups(self, note: Callable[[str], None], changed: Callable[[], None]) -> None:
+        """Read the file again whenever this process is told to, which is then `changed`."""
+        if self._trusted is None:
+            return
+        with trio.open_signal_receiver(signal.SIGHUP) as received:
+            async for _ in received:
+                try:
+                    self._trusted.read()
+                except SigningError as error:
+                    note(f"{error}; what was trusted before still is")
+                else:
+                    note(f"{len(self.names)} keys are trusted")
+                    changed()
+
+
+def signer_of(said: wire.Spec | wire.Begin | None) -> bytes | None:
+    """The key that it says has signed it."""
+    if said is None or said.signed is None:
+        return None
+    return decoded(said.signed.document).signer
