@@ -12,6 +12,7 @@ from plugins.console.telling import Lost
 from plugins.jobs.values import given
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
 from transports.fleet.line import FORKED, Line, Watched
+from transports.fleet.showing import show_beside
 from transports.net import wire
 
 
@@ -36,6 +37,10 @@ class Job:
 
     def __repr__(self) -> str:
         return f"<job {self.number} of {self._fleet!r}>"
+
+    def _ipython_display_(self) -> None:
+        """In a notebook it shows how far it is, until it is over, also while other cells run."""
+        show_beside(self)
 
     @property
     def number(self) -> int:
