@@ -13,29 +13,41 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent import futures
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from plugins.console.progress import progress
 from plugins.console.telling import counted
 from transports.fleet.errors import FleetError
-from transports.fleet.telling import progress_line
-
-if TYPE_CHECKING:
-    from transports.fleet.submitted import Job
+from transports.fleet.telling import Progress, progress_line
 
 LOOK_SECONDS = 0.2  # between two looks
+
+
+class State(Progress, Protocol):
+    """How far a job is, or how it ended."""
+
+    @property
+    def state(self) -> str: ...
+
+
+class Job(Protocol):
+    """A job, as far as it is shown."""
+
+    @property
+    def number(self) -> int: ...
+    def progress(self) -> State: ...
+    def _over(self, seconds: float) -> bool: ...
 
 
 def show(job: Job) -> None:
     """Say how far it is until it is over, where anybody sees it; else return at once."""
     if (display := in_notebook()) is not None:
-        if not _over(job, LOOK_SECONDS):
+        if not job._over(LOOK_SECONDS):
             _follow(job, display, time.monotonic() - LOOK_SECONDS)
         return
     with progress(sys.stderr) as shown:
         began = time.monotonic()
-        while shown.on_terminal and not _over(job, LOOK_SECONDS):
+        while shown.on_terminal and not job._over(LOOK_SECONDS):
             shown.show(progress_line(job.progress(), time.monotonic() - began))
 
 
@@ -44,7 +56,7 @@ def show_beside(job: Job) -> None:
     display = in_notebook()
     if display is None:
         print(repr(job))
-    elif _over(job, 0):
+    elif job._over(0):
         display(_plain(told(job, 0)), raw=True)
     else:
         given = job, display, time.monotonic()
@@ -75,13 +87,8 @@ def _follow(job: Job, display: Callable[..., Any], began: float) -> None:
     handle = display(_plain(told(job, time.monotonic() - began)), raw=True, display_id=True)
     over = False
     while not over:
-        over = _over(job, LOOK_SECONDS)
+        over = job._over(LOOK_SECONDS)
         handle.update(_plain(told(job, time.monotonic() - began)), raw=True)
-
-
-def _over(job: Job, seconds: float) -> bool:
-    """Whether it is, after so many seconds at most."""
-    return bool(futures.wait([job._watched.outcome], seconds).done)
 
 
 def _plain(line: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 import attrs
@@ -94,6 +95,10 @@ class Job:
     def add_done_callback(self, call: Callable[[], None]) -> None:
         """Have `call` made when it is over, whatever came of it; not in this thread."""
         self._watched.outcome.add_done_callback(lambda _: call())
+
+    def _over(self, seconds: float) -> bool:
+        """Whether it is, after so many seconds at most."""
+        return bool(futures.wait([self._watched.outcome], seconds).done)
 
     def _outcome(self, timeout: float | None) -> wire.Outcome:
         if not (self._watched.outcome.done() or self._line.is_here()):

@@ -75,16 +75,14 @@ def test_who_waits_in_a_notebook_sees_one_line_that_changes(
     job, watched = a_job(running(10))
     states = iter([running(60), running(80), ended("done", 100)])
 
-    def news(outcome: Future[wire.Outcome], seconds: float) -> bool:
+    def news(outcome: Future[wire.Outcome]) -> bool:
         if isinstance(new := next(states), wire.Outcome):
             outcome.set_result(new)
         else:
             watched.latest = new
         return outcome.done()
 
-    monkeypatch.setattr(
-        "transports.fleet.showing._over", lambda job, seconds: news(watched.outcome, seconds)
-    )
+    monkeypatch.setattr(job, "_over", lambda seconds: news(watched.outcome))
     show(job)
     (place,) = notebook.places
     assert place[0].startswith("job 7:  60 %  at ")
