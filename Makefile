@@ -37,8 +37,8 @@ test-fast: $(STAMP)  ## the most telling tests, on two cores
 		tests/conformance/test_same.py tests/conformance/test_recovery.py
 
 lint: $(STAMP)  ## ruff and mypy only
-	$(RUN) ruff check $(ROOMS) setup.py tests notebooks README.md
-	$(RUN) ruff format --check $(ROOMS) setup.py tests notebooks README.md
+	$(RUN) ruff check $(ROOMS) setup.py tests notebooks docs README.md
+	$(RUN) ruff format --check $(ROOMS) setup.py tests notebooks docs README.md
 	$(RUN) mypy $(ROOMS)
 
 pictures: $(STAMP)  ## draw the pictures in ARCHITECTURE.md anew, from the code

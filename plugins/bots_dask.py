@@ -16,19 +16,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import os
 import subprocess
 import sys
 import time
 import uuid
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
+import attrs
 import trio
 
-from plugins.launching import STOP_SECONDS, BotsError, Command, placed
+from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, placed
 
 CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 30.0  # for the first worker of a cluster
@@ -95,98 +97,179 @@ def stop(name: str) -> None:
 # -- here ----------------------------------------------------------------------------------
 
 
+@attrs.define(eq=False)
+class _Started:
+    """A process: the `place`-th of so many, and the future of the task that has it."""
+
+    place: int
+    worker: str
+    future: Any
+    lost: bool = False  # with its worker
+
+    @property
+    def pending(self) -> bool:
+        return not self.lost and self.future.status == "pending"
+
+
 class DaskBots:
     """The processes that were started, each as a future. `failures`: why tasks failed, a line
-    each. That a worker is gone is noticed by who waits."""
+    each. That a worker is gone is noticed by who waits. `room`: how many there are to be at most;
+    None is one on each worker."""
 
-    def __init__(self, client: Any, workers: Sequence[str]) -> None:
+    def __init__(self, where: str, client: Any, room: int | None) -> None:
+        workers = sorted(client.ncores())[:room]
         self.processes = len(workers)
         self.failures: list[str] = []
+        self._where = where
         self._client = client
         self._workers = workers
-        self._futures: list[Any] = []
-        self._lost: set[int] = set()
+        self._room = room
+        self._started: list[_Started] = []
         self._name = f"million-nodes-{uuid.uuid4()}"
+        self._serial = itertools.count()  # of tasks
+        self._again_at: dict[str, float] = {}  # when a worker may be given another one
 
     @property
     def running(self) -> int:
         """How many have not ended."""
-        return len(self._pending())
+        return sum(one.pending for one in self._started)
 
     async def wait(self) -> list[int | None]:
         """Wait until all have ended by themselves. Returns their exit codes, None where one was
         lost with its worker or could not be started."""
-        while self._pending():
+        while self.running:
             await trio.sleep(LOOK_SECONDS)
             await trio.to_thread.run_sync(self._look, abandon_on_cancel=True)
         return await trio.to_thread.run_sync(self._codes, abandon_on_cancel=True)
+
+    async def keep(self, note: Callable[[str], None]) -> NoReturn:
+        """Start another one for each that has ended, where there is a worker without one; with as
+        many as there are workers, also for each worker that comes."""
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            for line in await trio.to_thread.run_sync(self._renew, abandon_on_cancel=True):
+                note(line)
 
     # What follows blocks, and is called in a thread.
 
     def start(self, command: Command, environment: Mapping[str, str]) -> None:
         """Submit them all. Raises BotsError if a worker cannot."""
-        found = self._client.run(ready, workers=list(self._workers), on_error="return")
-        for worker, error in found.items():
-            if error is not None:
-                raise BotsError(
-                    f"Dask worker {worker} cannot take part ({_line(error)}): "
-                    "install this package there, for the Python that the worker runs with"
-                )
+        self._command, self._environment = command, dict(environment)
+        if reasons := self._unfit(self._workers):
+            raise BotsError(reasons[0])
         for i, worker in enumerate(self._workers):
-            key = f"{self._name}-{i}"
-            words = list(command(i, self.processes))
-            submit = self._client.submit
-            self._futures.append(
-                submit(run, self._name, key, words, dict(environment), key=key, workers=[worker])
-            )
+            self._submit(i, worker)
+
+    def _unfit(self, workers: Sequence[str]) -> list[str]:
+        """Why some of these workers cannot take part, a line each."""
+        found = self._client.run(ready, workers=list(workers), on_error="return")
+        return [
+            f"Dask worker {worker} cannot take part ({_line(error)}): "
+            "install this package there, for the Python that the worker runs with"
+            for worker, error in found.items()
+            if error is not None
+        ]
+
+    def _submit(self, place: int, worker: str) -> None:
+        words = list(self._command(place, self.processes))
+        key = f"{self._name}-{next(self._serial)}"
+        given = run, self._name, key, words, self._environment
+        future = self._client.submit(*given, key=key, workers=[worker])
+        self._started.append(_Started(place, worker, future))
 
     def stop(self) -> None:
         """Tell those that are left to end, wait for it, and take leave of the cluster."""
-        if pending := [self._futures[i] for i in self._pending()]:
+        if pending := [one.future for one in self._started if one.pending]:
             with suppress(*CLUSTER_ENDS):
                 self._client.run(stop, self._name, on_error="ignore")
                 deadline = time.monotonic() + 2 * STOP_SECONDS
                 for future in pending:
                     future.exception(timeout=max(0.0, deadline - time.monotonic()))
         with suppress(*CLUSTER_ENDS):
-            self._client.cancel(self._futures, force=True)
+            self._client.cancel([one.future for one in self._started], force=True)
         self._client.close(timeout=STOP_SECONDS)
 
-    def _pending(self) -> list[int]:
-        return [
-            i
-            for i, future in enumerate(self._futures)
-            if i not in self._lost and future.status == "pending"
-        ]
+    def _there(self) -> list[str]:
+        """The workers that the cluster has."""
+        try:
+            return sorted(self._client.ncores())
+        except CLUSTER_ENDS:
+            return []  # no scheduler, no workers
 
     def _look(self) -> None:
         """A task whose worker is gone would wait for the worker to come back."""
-        try:
-            there = self._client.ncores()
-        except (OSError, TimeoutError):
-            there = {}  # no scheduler, no workers
-        gone = [i for i in self._pending() if self._workers[i] not in there]
-        self._lost.update(gone)
-        self.failures += [f"Dask worker {self._workers[i]} is gone" for i in gone]
+        there = self._there()
+        for one in self._started:
+            if one.pending and one.worker not in there:
+                one.lost = True
+                self.failures.append(f"Dask worker {one.worker} is gone")
 
     def _codes(self) -> list[int | None]:
-        return [self._code(i, future) for i, future in enumerate(self._futures)]
+        return [self._code(one) for one in self._started]
 
-    def _code(self, i: int, future: Any) -> int | None:
-        if i in self._lost or future.status != "finished":
-            if future.status == "error":
-                self.failures.append(f"Dask worker {self._workers[i]}: {_line(future.exception())}")
+    def _code(self, one: _Started) -> int | None:
+        if one.lost or one.future.status != "finished":
+            if not one.lost and one.future.status == "error":
+                reason = _line(one.future.exception())
+                self.failures.append(f"Dask worker {one.worker}: {reason}")
             return None
-        code: int = future.result()
+        code: int = one.future.result()
         return code
+
+    # -- of a root that stays --------------------------------------------------------------
+
+    def _renew(self) -> list[str]:
+        """Take leave of those that have ended, start others; returns what is to be told."""
+        if self._client.status == "closed":  # it has lost the scheduler, and does not look for it
+            with suppress(BotsError):
+                self._client = _client(self._where)
+        there = self._there()
+        told = [self._parted(one, there) for one in list(self._started) if self._ended(one, there)]
+        if not there and told:
+            told.append("no Dask worker is left: nodes come when there is one again")
+        with suppress(*CLUSTER_ENDS):  # it is tried again
+            told += self._more(there)
+        return told
+
+    def _ended(self, one: _Started, there: Sequence[str]) -> bool:
+        return not one.pending or one.worker not in there
+
+    def _parted(self, one: _Started, there: Sequence[str]) -> str:
+        self._started.remove(one)
+        if one.worker not in there:
+            with suppress(*CLUSTER_ENDS):
+                self._client.cancel([one.future], force=True)
+            return f"Dask worker {one.worker} is gone, and the process with nodes on it"
+        self._again_at[one.worker] = time.monotonic() + AGAIN_SECONDS
+        again = f"it is started again in {AGAIN_SECONDS:g} s"
+        self.failures.clear()
+        code = self._code(one)
+        why = f"has ended, exit code {code}" if code is not None else "could not be started"
+        why = "; ".join([why, *self.failures])
+        return f"the process with nodes on Dask worker {one.worker} {why}: {again}"
+
+    def _more(self, there: Sequence[str]) -> list[str]:
+        now, busy = time.monotonic(), {one.worker for one in self._started}
+        free = [worker for worker in there if worker not in busy]
+        free = [worker for worker in free if self._again_at.get(worker, now) <= now]
+        told = []
+        for worker in free[: None if self._room is None else self._room - len(busy)]:
+            if reasons := self._unfit([worker]):
+                self._again_at[worker] = now + AGAIN_SECONDS
+                told += reasons
+                continue
+            places = {*range(self.processes)} - {one.place for one in self._started}
+            self._submit(min(places, default=len(self._started) % self.processes), worker)
+            told.append(f"a process with nodes is started on Dask worker {worker}")
+        return told
 
 
 def _line(error: object) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _connected(where: str, processes: int) -> DaskBots:
-    """Raises BotsError."""
+def _client(where: str) -> Any:
+    """Connected to the scheduler there. Raises BotsError."""
     if not where:
         raise BotsError(
             "plugins.bots_dask needs the address of a Dask scheduler, "
@@ -199,12 +282,17 @@ def _connected(where: str, processes: int) -> DaskBots:
             f"plugins.bots_dask needs Dask ({error}): pip install 'million-nodes[dask]'"
         ) from error
     try:
-        client = distributed.Client(where, timeout=CONNECT_SECONDS, set_as_default=False)
+        return distributed.Client(where, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise BotsError(
             f"no Dask scheduler answers at {where!r} ({_line(error)}): "
             f"give the address of one that runs, such as {EXAMPLE}"
         ) from error
+
+
+def _connected(where: str, processes: int) -> DaskBots:
+    """Raises BotsError."""
+    client = _client(where)
     try:
         client.wait_for_workers(1, timeout=WORKERS_SECONDS)
     except TimeoutError:
@@ -212,8 +300,7 @@ def _connected(where: str, processes: int) -> DaskBots:
         raise BotsError(
             f"the Dask cluster of {where!r} has no workers: start some, as in 'dask worker {where}'"
         ) from None
-    workers = sorted(client.ncores())
-    return DaskBots(client, workers[: processes or None])
+    return DaskBots(where, client, processes or None)
 
 
 @asynccontextmanager

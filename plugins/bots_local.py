@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import trio
 
 from plugins.console.cores import cores
-from plugins.launching import STOP_SECONDS, BotsError, Command, placed
+from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, placed
 
 HERE = "127.0.0.1"
 
@@ -25,6 +26,7 @@ class LocalBots:
     def __init__(self, processes: int) -> None:
         self.processes = processes
         self._started: list[trio.Process] = []
+        self._open: Callable[[int], Awaitable[trio.Process]]
 
     @property
     def running(self) -> int:
@@ -35,12 +37,32 @@ class LocalBots:
         """Wait until all have ended by themselves. Returns their exit codes."""
         return [await process.wait() for process in self._started]
 
+    async def keep(self, note: Callable[[str], None]) -> NoReturn:
+        """Start another one for each that has ended, a while later: what ends it may go on."""
+        async with trio.open_nursery() as nursery:
+            for i in range(self.processes):
+                nursery.start_soon(self._keep, i, note)
+        raise AssertionError("each goes on until it is cancelled")
+
+    async def _keep(self, i: int, note: Callable[[str], None]) -> None:
+        which = f"process {i + 1} of {self.processes} with nodes"
+        while True:
+            code = await self._started[i].wait()
+            note(f"{which} has ended, exit code {code}: it is started again in {AGAIN_SECONDS:g} s")
+            await trio.sleep(AGAIN_SECONDS)
+            with trio.CancelScope(shield=True):  # none is started that nobody knows of
+                try:
+                    self._started[i] = await self._open(i)
+                except BotsError as error:
+                    note(str(error))
+
     async def start(self, command: Command, environment: Mapping[str, str]) -> None:
         """Start them all. Raises BotsError."""
-        for i in range(self.processes):
+
+        async def opened(i: int) -> trio.Process:
             words = placed(command(i, self.processes), sys.executable, HERE)
             try:
-                process = await trio.lowlevel.open_process(
+                return await trio.lowlevel.open_process(
                     words,
                     stdin=subprocess.PIPE,
                     stdout=_standard_error(),
@@ -53,7 +75,10 @@ class LocalBots:
                     f"process {i + 1} of {self.processes} cannot be started ({reason}): "
                     "start fewer, with --processes"
                 ) from error
-            self._started.append(process)
+
+        self._open = opened
+        for i in range(self.processes):
+            self._started.append(await opened(i))
 
     async def stop(self) -> None:
         """Tell those that are left to end, and see to it that they do."""

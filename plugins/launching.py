@@ -15,6 +15,8 @@ Rules a launcher keeps:
 - Who leaves the context, also by an exception or a cancellation, stops them: kindly at first, by
   ending their standard input, and after STOP_SECONDS by force. None is left behind.
 - What is wrong is a BotsError of one line.
+- For a root that stays, it keeps processes going: who has ended is told, and another one is started
+  where there is room, but not again and again at once where that one ends, too.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 PYTHON, HERE = "{python}", "{here}"
 STOP_SECONDS = 5.0
+AGAIN_SECONDS = 30.0  # before another one is started where one has ended
 
 Command = Callable[[int, int], Sequence[str]]
 
@@ -46,6 +49,9 @@ class Bots(Protocol):
     async def wait(self) -> list[int | None]:
         """Wait until all have ended by themselves. Returns their exit codes, None where one was
         lost with its machine."""
+
+    async def keep(self, note: Callable[[str], None]) -> NoReturn:
+        """Until cancelled: start another one for each that has ended, and tell `note` so."""
 
 
 class Launcher(Protocol):

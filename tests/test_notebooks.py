@@ -22,6 +22,19 @@ with warnings.catch_warnings():  # Python 3.13 minds what jupyter_client does wh
 
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 NODES = {"simulated_and_real": 40}  # else 300
+CELLS_MAX = {"job_of_your_own": 17}  # else 14
+ALLOWED = {"job_of_your_own": (ast.FunctionDef,)}  # it is about functions of the reader
+SAYS = {
+    "job_of_your_own": [
+        "the job is over, the other one is running",
+        "cancelled: True",
+        "partition 99: FileNotFoundError",
+        "1 piece is missing",
+        "as before: True and 5761455 primes",
+        "exit codes: 0 0 0",
+        "as before: True by 300 nodes",
+    ]
+}
 PATIENCE_SECONDS = 120  # of a cell
 DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While)
 
@@ -51,13 +64,14 @@ def test_it_begins_with_what_it_is_about_and_how_large(path: Path) -> None:
     assert first.source.startswith("# ")
     assert re.search(r"\btakes?\b.*\b(minutes?|seconds)\b", first.source, re.S | re.I)
     assert re.fullmatch(r"NODES = [\d_]+  # .+", code(path)[0].source)
-    assert 8 <= len(read(path).cells) <= 14
+    assert 8 <= len(read(path).cells) <= CELLS_MAX.get(path.stem, 14)
 
 
 def test_it_only_uses_what_is_defined_elsewhere(path: Path) -> None:
     for cell in code(path):
         for node in ast.walk(ast.parse(cell.source)):
-            assert not isinstance(node, DEFINING), ast.unparse(node)
+            if not isinstance(node, ALLOWED.get(path.stem, ())):
+                assert not isinstance(node, DEFINING), ast.unparse(node)
             if isinstance(node, ast.Import):
                 assert all(find_spec(alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -82,9 +96,15 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
     client.execute()
     assert pictures(notebook) >= 2
+    said = "".join(output.get("text", "") for output in outputs(notebook))
+    assert [text for text in SAYS.get(path.stem, []) if text not in said] == []
     assert [file for file in tmp_path.glob("tmp*") if any(file.rglob("*.parquet"))] == []
 
 
+def outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
 def pictures(notebook: Any) -> int:
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return sum("vegaEmbed(" in output.get("data", {}).get("text/html", "") for output in outputs)
+    shown = (output.get("data", {}).get("text/html", "") for output in outputs(notebook))
+    return sum("vegaEmbed(" in text for text in shown)

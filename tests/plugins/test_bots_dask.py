@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from plugins.launching import BotsError
 from tests import TOP
 from tests.plugins.processes import SECONDS_MAX, command, ended_kindly, holder, standing, until
 from tests.processes import lives
+from transports import Fleet
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None,
@@ -133,6 +137,67 @@ async def test_a_lost_worker_is_a_lost_bot(tmp_path: Path) -> None:
                 assert await started.wait() == [None]
                 assert "is gone" in started.failures[0]
                 await until(lambda: ended_kindly(tmp_path, 1))
+
+
+@needs_dask
+async def test_for_a_root_that_stays_a_new_worker_gets_the_place_of_a_lost_one(
+    tmp_path: Path,
+) -> None:
+    """Dask starts another worker by itself, at another address."""
+    told: list[str] = []
+    with trio.fail_after(SECONDS_MAX):
+        for cluster in _cluster(tmp_path, 1):
+            async with bots(cluster, 0, command(tmp_path), {}) as started:
+                (before,) = await standing(tmp_path, 1)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(started.keep, told.append)
+                    (tmp_path / "0").unlink()
+                    os.kill(_parent(before["pid"]), 9)
+                    (after,) = await standing(tmp_path, 1)
+                    nursery.cancel_scope.cancel()
+            assert not lives(after["pid"])
+    assert after["arguments"] == before["arguments"]
+    assert re.fullmatch(r"Dask worker \S+ is gone, and the process with nodes on it", told[0])
+    assert re.fullmatch(r"a process with nodes is started on Dask worker \S+", told[-1])
+
+
+@needs_dask
+async def test_for_a_root_that_stays_who_ends_is_told_and_started_again(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugins.bots_dask.AGAIN_SECONDS", 0.0)
+    told: list[str] = []
+    with trio.fail_after(SECONDS_MAX):
+        async with (
+            bots(cluster, 1, command(tmp_path, "ends"), {}) as started,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(started.keep, told.append)
+            await until(lambda: len(told) >= 3)
+            nursery.cancel_scope.cancel()
+    assert "has ended, exit code 3: it is started again in 0 s" in told[0]
+    assert told[1].startswith("a process with nodes is started on Dask worker ")
+    assert "has ended, exit code 3" in told[2]
+
+
+@needs_dask
+def test_a_fleet_on_it_computes_one_job_after_the_other(cluster: str) -> None:
+    """Its nodes are there once, and stay."""
+    words = ["serve", "--bots", f"plugins.bots_dask:{cluster}", "--nodes", "6"]
+    words += ["--listen", "127.0.0.1:0", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "transports.tcp", *words], cwd=TOP, stdout=subprocess.PIPE
+    ) as serving:
+        try:
+            assert serving.stdout is not None
+            address = json.loads(serving.stdout.readline())["address"]
+            with Fleet.connect(address) as fleet:
+                assert fleet.run("plugins.primes", 10**4, partitions=20) == 1_229
+                assert fleet.run("plugins.primes", 10**5, partitions=20) == 9_592
+                assert [job["state"] for job in fleet.jobs()] == ["done", "done"]
+        finally:
+            serving.send_signal(signal.SIGINT)
+        assert serving.wait(SECONDS_MAX) == 130
 
 
 def _parent(pid: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,27 @@ async def test_who_ends_by_itself_is_noticed(tmp_path: Path) -> None:
         async with bots("", 2, command(tmp_path, "ends"), {}) as started:
             assert await started.wait() == [3, 3]
             assert started.running == 0
+
+
+async def test_for_a_root_that_stays_who_has_ended_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugins.bots_local.AGAIN_SECONDS", 0.01)
+    told: list[str] = []
+    with trio.fail_after(SECONDS_MAX):
+        async with bots("", 2, command(tmp_path), {}) as started, trio.open_nursery() as nursery:
+            before = await standing(tmp_path, 2)
+            nursery.start_soon(started.keep, told.append)
+            (tmp_path / "1").unlink()
+            os.kill(before[1]["pid"], signal.SIGKILL)
+            after = await standing(tmp_path, 2)
+            nursery.cancel_scope.cancel()
+        assert ended_kindly(tmp_path, 2)
+    assert after[0] == before[0]
+    assert after[1]["arguments"] == before[1]["arguments"]
+    assert after[1]["pid"] != before[1]["pid"]
+    why = "has ended, exit code -9: it is started again in 0.01 s"
+    assert told == [f"process 2 of 2 with nodes {why}"]
 
 
 async def test_they_end_when_we_are_killed(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from core import messages as m
 from plugins.console import streams
 from plugins.console.distributions import parse
 from plugins.console.exits import Exit
+from plugins.launching import Bots
 from transports.command import bots
 from transports.command.deployment import standing
 from transports.command.jobroot import JobRoot, allowed, joins
@@ -108,11 +109,13 @@ class Serving:
 
     async def run(self) -> Exit:
         """Returns how it ended. Raises BotsError."""
-        async with self._bots(), trio.open_nursery() as nursery:
+        async with self._bots() as started, trio.open_nursery() as nursery:
             self._tell_where()
             hangs_up = self.options.trust is None
             nursery.start_soon(self._hear, partial(signalled, hangs_up), Exit.INTERRUPTED)
             nursery.start_soon(self.trusting.hear_hangups, self._note, self._end_distrusted)
+            if started is not None:
+                nursery.start_soon(started.keep, self._note)
             if self.options.while_stdin:
                 nursery.start_soon(self._hear, stdin_ended, Exit.FINISHED)
             nursery.start_soon(self._compute_all)
@@ -131,15 +134,15 @@ class Serving:
         self._tell_members(wire.Over(b"", HALTED))
 
     @asynccontextmanager
-    async def _bots(self) -> AsyncIterator[None]:
+    async def _bots(self) -> AsyncIterator[Bots | None]:
         options = self.options
         if options.bots is None:
-            yield
+            yield None
             return
         told = bots.computing(options.allow, options.any_job, options.trust)
         given = options.bots, self.station, options.security, options.heartbeat, told
-        async with bots.started(*given):
-            yield
+        async with bots.started(*given) as started:
+            yield started
 
     def _tell_where(self) -> None:
         """Where the fleet is; for programs, in a line of JSON on standard output."""

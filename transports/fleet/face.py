@@ -19,9 +19,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import secrets
-import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -31,7 +29,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from plugins.console.progress import progress
 from transports.fleet.asked import Asked, Named, number_of
 from transports.fleet.awaited import AsyncFleet
 from transports.fleet.client import PATIENCE_SECONDS
@@ -40,8 +37,8 @@ from transports.fleet.line import CLOSED, Heard, Line
 from transports.fleet.loops import in_thread, in_thread_for_good, is_in_loop
 from transports.fleet.opened import Opened, reach, start
 from transports.fleet.own import Own
+from transports.fleet.showing import show
 from transports.fleet.submitted import AsCompleted, Job
-from transports.fleet.telling import progress_line
 from transports.net.security import Security
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
@@ -50,7 +47,6 @@ if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
     from transports.fleet.executor import FleetExecutor
     from transports.fleet.mapped import Mapped
 
-LOOK_SECONDS = 0.2  # at how far it is, for a line on a terminal
 NODES = 100
 
 
@@ -213,11 +209,11 @@ class Fleet:
             raise
 
     def run(self, job: Named, input: Any = None, **options: Any) -> Any:
-        """The result of that job: `submit` and `Job.result` in one. On a terminal a line on
-        standard error says how far it is. Ctrl-C cancels it in a fleet of one's own."""
+        """The result of that job: `submit` and `Job.result` in one. On a terminal, or in
+        a notebook, a line says how far it is. Ctrl-C cancels it in a fleet of one's own."""
         submitted = self.submit(job, input, **options)
         try:
-            _show(submitted)
+            show(submitted)
             return submitted.result()
         except KeyboardInterrupt:
             if self._own is not None:
@@ -323,16 +319,6 @@ class Fleet:
         """All jobs that the fleet knows, as plain data: those that wait, those that run, and the
         last that ended. Raises FleetLost."""
         return list(self._line.status()["jobs"])
-
-
-def _show(job: Job) -> None:
-    """Say how far it is until it is over, where there is a terminal."""
-    with progress(sys.stderr) as shown:
-        began = time.monotonic()
-        while shown.on_terminal and not job._watched.outcome.done():
-            shown.show(progress_line(job.progress(), time.monotonic() - began))
-            with suppress(TimeoutError):
-                job.result(LOOK_SECONDS)
 
 
 def _path(file: str | PathLike[str] | None) -> Path | None:

@@ -13,6 +13,7 @@ from plugins.console.telling import Lost
 from plugins.jobs.values import given
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
 from transports.fleet.line import FORKED, Line, Watched, first_over
+from transports.fleet.showing import show_beside
 from transports.net import wire
 
 
@@ -41,6 +42,10 @@ class Submitted:
 
     def __repr__(self) -> str:
         return f"<job {self.number} of {self._fleet!r}>"
+
+    def _ipython_display_(self) -> None:
+        """In a notebook it shows how far it is, until it is over, also while other cells run."""
+        show_beside(self)
 
     @property
     def number(self) -> int:
@@ -94,6 +99,10 @@ class Submitted:
             self._result(timeout)
         lost = Lost.of(outcome.lost)
         return lost.pieces if lost else []
+
+    def _is_over(self, seconds: float) -> bool:
+        """Whether it is, after so many seconds at most."""
+        return bool(futures.wait([self._watched.outcome], seconds).done)
 
     def _outcome(self, timeout: float | None) -> wire.Outcome:
         self._insist_on_an_end()
