@@ -9,12 +9,10 @@ Rules it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from core.lobby.messages import Counted, Settle
 from core.sessions import states
-from core.sessions.chain import View
 from core.sessions.messages import Address, Lead, Node, Place
 from core.sessions.participant import Participant
 from core.sessions.port import Port
@@ -66,8 +64,5 @@ class Resident(Participant):
         self.turned_away = 0
         self._told_to_lead(lead)
 
-    actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
-        **Participant.actions,
-        Lead: _lead,
-        Settle: _settle,
-    }
+
+Resident.actions = {**Participant.actions, Lead: Resident._lead, Settle: Resident._settle}
