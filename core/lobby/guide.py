@@ -127,7 +127,7 @@ class Usher(Guide):
     def _open_to(self, listens: bool) -> list[int]:
         """The child sessions to which somebody may be sent, by whether it listens."""
         slots = self.slots
-        there = [i for i, yes in enumerate(slots.listens) if yes]
+        there = slots.listening()
         if not listens:
             there = [i for i in there if self._spaces(i)]
         return [i for i in there if not slots.draining[i]] or there
@@ -196,7 +196,7 @@ class Usher(Guide):
         own = sum(
             [slots.worker[i] is None and not slots.led[i] for i in range(first, len(slots.worker))]
         )
-        return own + sum([self._spaces(i) for i, yes in enumerate(slots.listens) if yes])
+        return own + sum([self._spaces(i) for i in slots.listening()])
 
     def _changed(self) -> None:
         """Tell the host above, in time."""

@@ -15,7 +15,7 @@ from core.lobby.guide import Usher
 from core.lobby.messages import SETTLE, Draining, Opened
 from core.lobby.slots import LobbySlots
 from core.sessions.messages import Facts, Lead, Node, Value
-from core.sessions.model import Guide, Handler, Membership, Model, Right
+from core.sessions.model import Guide, Membership, Model
 from core.sessions.roles import COUNTS, MEMBER, OFFENCE, REFLECTOR, Role, Verdict
 
 
@@ -97,7 +97,9 @@ class Lobby(Model):
     def _may_drain(self, node: Node, draining: Draining) -> Verdict:
         return COUNTS if draining.node == node else OFFENCE
 
-    handles: ClassVar[dict[type, Handler]] = {Opened: _opened, Draining: _drains}
     says: ClassVar[dict[type, Role]] = {Opened: REFLECTOR, Draining: MEMBER}
-    rights: ClassVar[dict[type, Right]] = {Draining: _may_drain}
     guide: ClassVar[type[Guide] | None] = Usher
+
+
+Lobby.handles = {Opened: Lobby._opened, Draining: Lobby._drains}
+Lobby.rights = {Draining: Lobby._may_drain}

@@ -9,8 +9,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from core.lobby.messages import Counted, Settle
 from core.sessions import states
@@ -65,8 +64,5 @@ class Resident(Participant):
         self.turned_away = 0
         self._told_to_lead(lead)
 
-    actions: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
-        **Participant.actions,
-        Lead: _lead,
-        Settle: _settle,
-    }
+
+Resident.actions = {**Participant.actions, Lead: Resident._lead, Settle: Resident._settle}

@@ -67,6 +67,10 @@ class LobbySlots(Room):
         # Where nobody is to whom it could be sent it has one that is kept.
         return next((i for i in found if i not in kept), None if any(self.listens) else found[0])
 
+    def listening(self) -> list[int]:
+        """The slots under which there may be sessions, as their holders listen."""
+        return [i for i in range(len(self.worker)) if self.listens[i]]
+
     def take(self, slot: int, node: Node, listens: bool, about: Value) -> None:
         """`node` has that free slot from now on."""
         self.worker[slot], self.listens[slot] = node, listens

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from core import Reflector
 from core import messages as m
+from core.lobby import Usher
 from core.messages import Node
 from core.sessions.digest import differing
 from sim.faults import script
@@ -198,7 +199,8 @@ class Home:
 
     def _current(self) -> dict[str, Reflector]:
         """The sessions to which those who are in charge lead, from the root down."""
-        found, left = dict[str, Reflector](), [(self.network.submitter, "0")]
+        found = dict[str, Reflector]()
+        left: list[tuple[Any, str]] = [(self.network.submitter, "0")]
         while left:
             address, name = left.pop()
             host = self.network.hosts.get(address)
@@ -208,7 +210,8 @@ class Home:
             found[name], slots = reflector, reflector.model.slots
             for slot, node in enumerate(slots.worker):
                 if node is not None and slots.led[slot]:
-                    left.append((reflector.state.addresses[node], f"{name}-{slot}"))
+                    address = reflector.state.addresses[node]
+                    left.append((address, f"{name}-{slot}"))
         return found
 
     def _homeless(self) -> str:
@@ -250,21 +253,20 @@ class Home:
     def _miscounted(self) -> str:
         """Of which session a host does not know how many are at home there and below."""
         current = self._current()
-        known = {name: reflector.admission.guide for name, reflector in current.items()}
+        known = {name: _usher(reflector) for name, reflector in current.items()}
         for name, reflector in sorted(current.items(), key=lambda entry: -len(entry[0])):
             slots, total = reflector.model.slots, 0
             for slot, node in enumerate(slots.worker):
                 below = known.get(f"{name}-{slot}")
                 total += (node is not None) if below is None else below.nodes()
-            if (guide := known[name]) and guide.nodes() != total:
-                return f"{name} counts {guide.nodes()} nodes, and there are {total}"
+            if (told := known[name].nodes()) != total:
+                return f"{name} counts {told} nodes, and there are {total}"
         return ""
 
     def _refused(self) -> str:
         """Who was turned away though there is room for it."""
         away = [node for node in self._there() if self.world.is_turned_away(node)]
-        root = self._current()["0"].admission.guide
-        spaces = root.spaces() if root is not None else 0
+        spaces = _usher(self._current()["0"]).spaces()
         return f"{away} were turned away, and there is room for {spaces}" if away and spaces else ""
 
     def _check_replicas(self) -> None:
@@ -276,3 +278,9 @@ class Home:
                     corrupted = reflector.session in self._corrupted
                     wrong = f"the replica of {node} differs in {fields}"
                     self._need(corrupted or not fields, EQUAL, reflector, wrong)
+
+
+def _usher(reflector: Reflector) -> Usher:
+    guide = reflector.admission.guide
+    assert isinstance(guide, Usher)
+    return guide
