@@ -40,9 +40,8 @@ class Program:
                 cwd=TOP,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=err,
                 env=environment,
-                **{"start_new_session": True, **popen},
+                **{"stderr": err, "start_new_session": True, **popen},
             )
 
     @property

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import free_port, until
+from tests.processes import SECONDS_MAX, free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
+from tests.transports.command import asking
 from transports.command import clients
 
 SLEEPING = """
@@ -38,10 +42,10 @@ class OfFleet:
         more = ("--allow", self.job, "--at-once", 1)
         self.root = run.start("serve", "--listen", self.address, *bots, *more, **WITH_TOKEN)
         self.root.says("fleet at ")
-        until(lambda: self.told("jobs")["nodes"] == 4)
+        until(lambda: asking.nodes(self.address, TOKEN) == 4)
 
-    def start(self, command: str, *words: object) -> Program:
-        return self.run.start(command, self.address, *words, **WITH_TOKEN)
+    def start(self, command: str, *words: object, **popen: Any) -> Program:
+        return self.run.start(command, self.address, *words, **WITH_TOKEN, **popen)
 
     def done(self, command: str, *words: object, code: int = 0) -> Program:
         return self.start(command, *words).ended(code)
@@ -50,7 +54,7 @@ class OfFleet:
         return self.start(command, *words, "--json").report(code)
 
     def states(self) -> list[str]:
-        return [row["state"] for row in self.told("jobs")["jobs"]]
+        return [row["state"] for row in asking.rows(self.address, TOKEN)]
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
     assert fleet.told("cancel", 1, code=1) == {"number": 1, "state": "done"}
     cancelled = fleet.done("result", 2, code=1)
     assert cancelled.stderr == f"{PROGRAM}: the job was cancelled\n"
-    assert fleet.states() == ["done", "cancelled", "done"]
+    states = [row["state"] for row in fleet.told("jobs")["jobs"]]
+    assert states == fleet.states() == ["done", "cancelled", "done"]
     stop(fleet)
 
 
@@ -130,7 +135,9 @@ def test_a_process_whose_temporary_folder_has_gone_stays(fleet: OfFleet, tmp_pat
 def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:
     submit = fleet.start("submit", "--job", fleet.job, "--input", 60)
     until(lambda: fleet.states() == ["running"])
-    result = fleet.start("result", 1)
+    terminal = Terminal()
+    result = fleet.start("result", 1, stderr=terminal.end)
+    terminal.shows("of 4 partitions")  # so it waits, and submit has for long
     lines = [
         f"{PROGRAM}: job 1 goes on; what comes of it: '{PROGRAM} result {fleet.address} 1'",
         f"{PROGRAM}: interrupted",
@@ -140,7 +147,28 @@ def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:
     assert fleet.states() == ["running"]
     fleet.root.interrupt()
     fleet.root.ended(130)
-    assert "the job was cancelled" in result.ended(1).stderr
+    terminal.shows("the job was cancelled")
+    result.ended(1)
+    terminal.close()
+
+
+class Terminal:
+    """What a program shows on one."""
+
+    def __init__(self) -> None:
+        self._ours, self.end = pty.openpty()
+        self._shown = ""
+
+    def shows(self, text: str) -> None:
+        """Wait until it has."""
+        while text not in self._shown:
+            (ready, _, _) = select.select([self._ours], [], [], SECONDS_MAX)
+            assert ready, f"{text!r} is not shown: {self._shown}"
+            self._shown += os.read(self._ours, 2**16).decode()
+
+    def close(self) -> None:
+        os.close(self._ours)
+        os.close(self.end)
 
 
 def test_a_fleet_that_is_killed_is_lost_to_who_waits_when_another_is_there(run: Programs) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 
 from tests.processes import free_port, until
 from tests.running import PROGRAM, PROMPT_SECONDS, Program, Programs
+from tests.transports.command.asking import status
 from tests.transports.command.held_up import lines, logging, waiting
 from tests.transports.command.jobs_for_tests import FAULTY, SLEEPING
 
@@ -93,7 +94,7 @@ def test_who_leaves_delivers_what_is_finished_and_frees_the_rest_at_once(run: Pr
         return all(counts[one.process.pid] >= most for one in (leaver, stayer))
 
     until(all_wait)
-    until(lambda: accepted(run, host) == len(lines(log)))
+    until(lambda: accepted(host) == len(lines(log)))
     finished = lines(log)
     leaver.interrupt()
     leaver.ended(130, PROMPT_SECONDS)
@@ -104,10 +105,9 @@ def test_who_leaves_delivers_what_is_finished_and_frees_the_rest_at_once(run: Pr
     stayer.ended()
 
 
-def accepted(run: Programs, host: Program) -> int:
+def accepted(host: Program) -> int:
     """How many partitions are done, as far as any process knows."""
-    told = run.start("status", host.address, "--json").report()
-    return sum(session["accepted"] for session in told["sessions"])
+    return sum(session["accepted"] for session in status(host.address)["sessions"])
 
 
 def test_an_interrupted_host_tells_those_who_wait(run: Programs) -> None:

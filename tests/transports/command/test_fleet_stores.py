@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from plugins.console.exits import Exit
 from tests.processes import SECONDS_MAX, free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
+from tests.transports.command import asking
 from transports import Fleet
 from transports.process.store import SqliteStore
 
@@ -65,11 +65,8 @@ class Stored:
         folder.mkdir()
         return folder, ("--job", self.job, "--input", json.dumps(str(folder)), "--partitions", 4)
 
-    def told(self, command: str, *words: object, code: int = 0) -> dict[str, Any]:
-        return self.start(command, *words, "--json").report(code)
-
     def states(self) -> list[str]:
-        return [row["state"] for row in self.told("jobs")["jobs"]]
+        return [row["state"] for row in asking.rows(self.address, TOKEN)]
 
     def stop(self) -> None:
         self.start("stop").ended()

@@ -1,6 +1,7 @@
 """Processes that are killed at any moment: the result is right, and the rest go on by themselves.
 
-Each seed draws the moment and the victim; a seed that fails is the way to see it again.
+Each seed draws the moment and the victim. `python -m tests.benchmarks.tcp --only killing` does so
+with many seeds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 
 from tests.processes import free_port, until
 from tests.running import Program, Programs
+from tests.transports.command.asking import status
 from tests.transports.command.jobs_for_tests import LOGGING, WAITING
 
 PARTITIONS, RESULT = 200, sum(range(200))
@@ -61,9 +63,8 @@ class Life:
         return found
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_process_is_killed(run: Programs, seed: int) -> None:
-    life = Life(run, seed)
+def test_a_process_is_killed(run: Programs) -> None:
+    life = Life(run, seed=0)
     life.wait()
     life.random.choice(life.joins).kill()
     found = life.finish()
@@ -72,14 +73,13 @@ def test_a_process_is_killed(run: Programs, seed: int) -> None:
     assert found["lost_processes"] in (1, None)  # None: it cannot be known
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_process_that_hosts_interior_sessions_is_killed(run: Programs, seed: int) -> None:
-    life = Life(run, seed)
+def test_a_process_that_hosts_interior_sessions_is_killed(run: Programs) -> None:
+    life = Life(run, seed=1)
     joins = {join.says("listening").partition("address=")[2]: join for join in life.joins}
 
     def hosting() -> list[str]:
-        told = run.start("status", life.where, "--json").report()
-        interior = [s["address"] for s in told["sessions"] if s["children"] and s["session"] != "0"]
+        sessions = status(life.where)["sessions"]
+        interior = [s["address"] for s in sessions if s["children"] and s["session"] != "0"]
         return sorted(joins.keys() & set(interior))
 
     hosts = until(hosting)
@@ -88,10 +88,9 @@ def test_a_process_that_hosts_interior_sessions_is_killed(run: Programs, seed: i
     assert life.finish()["result"] == RESULT
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_root_is_killed_and_begun_again(run: Programs, seed: int) -> None:
+def test_the_root_is_killed_and_begun_again(run: Programs) -> None:
     """The same command goes on; nodes come back to it by themselves."""
-    life = Life(run, seed, "--store", run.folder / "store")
+    life = Life(run, 2, "--store", run.folder / "store")
     life.wait()
     life.host.kill()
     life.host = life.start()

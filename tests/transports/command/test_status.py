@@ -11,6 +11,7 @@ import pytest
 
 from tests.processes import free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
+from tests.transports.command.asking import status
 from tests.transports.command.jobs_for_tests import SLEEPING
 
 
@@ -27,13 +28,13 @@ def asked(run: Programs, address: str, *options: object) -> Program:
 
 
 def test_the_tree_as_it_stands(run: Programs, host: Program) -> None:
-    def grown() -> dict[str, Any]:
-        told = asked(run, host.address, "--json").report()
-        done = any(session["accepted"] for session in told["sessions"])
-        hosts = {session["address"] for session in told["sessions"]}
-        return told if done and len(told["sessions"]) > 20 and len(hosts) > 2 else {}
+    def grown() -> bool:
+        sessions = status(host.address, TOKEN)["sessions"]
+        done = any(session["accepted"] for session in sessions)
+        return done and len(sessions) > 20 and len({one["address"] for one in sessions}) > 2
 
-    told = until(grown, "a real tree")
+    until(grown, "a real tree")
+    told = asked(run, host.address, "--json").report()
     sessions = {session["session"]: session for session in told["sessions"]}
     assert (told["address"], told["job"]) == (host.address, "job.py")
     assert (told["processes"], told["nodes"], told["unreached"]) == (3, 30, [])

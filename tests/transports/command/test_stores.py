@@ -6,6 +6,7 @@ import pytest
 
 from tests.processes import free_port, until
 from tests.running import Programs
+from tests.transports.command.asking import status
 
 # -- going on ------------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ def test_what_is_lost_is_not_forgotten_with_the_root(run: Programs) -> None:
     until((run.folder / "slow").exists)
 
     def all_but_it() -> bool:
-        (root,) = run.start("status", where, "--json").report()["sessions"]
+        (root,) = status(where)["sessions"]
         return bool(root["done"] == 19)
 
     until(all_but_it)

@@ -19,7 +19,7 @@ from transports.net import wire
 from transports.net.connection import Connections, Me, Peer
 from transports.net.peer import Link
 
-SECONDS = 20.0
+SECONDS = 60.0
 PROGRESS = wire.Progress(7, "running", 0, 2, 10, 5)
 DONE = wire.Outcome(7, "done", "result")
 

@@ -13,7 +13,7 @@ import trio
 
 from transports.fleet.thread import Closed, Portal
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @pytest.fixture

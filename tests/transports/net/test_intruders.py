@@ -22,7 +22,7 @@ from transports.net import connection, strangers, wire, writing
 from transports.net.frames import HEADER
 from transports.net.security import Security
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60  # before something is called hung
 Visit = Callable[[trio.SocketStream], Awaitable[None]]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-import time
 import tracemalloc
 from contextlib import suppress
 from typing import Any
@@ -33,20 +33,11 @@ from transports.net.limits import (
     made_bytes,
 )
 
-SECONDS_MAX = 2.0  # for a frame of 16 MB, where two others are at work; it takes 0.3
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_long_frame_is_heard_or_refused_in_no_time(kind: str) -> None:
-    frame = framed(GIVEN + HOSTILE[kind](FRAME_BYTES_MAX - 100))
-    began = time.process_time()
-    with suppress(RemoteProtocolError):
-        list(fed(Frames(), frame))
-    assert time.process_time() - began < SECONDS_MAX
+SECONDS_MAX = 5.0  # for a frame of 16 MB, on a busy machine; it takes 0.3
 
 
 SMALL_HOST = """
-import resource
+import json, resource, time
 resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))
 from contextlib import suppress
 from tests.transports.net.crafted import GIVEN, HOSTILE, framed
@@ -54,16 +45,24 @@ from tests.transports.talking import fed
 from transports.net.errors import RemoteProtocolError
 from transports.net.frames import Frames
 from transports.net.limits import FRAME_BYTES_MAX
-for made in HOSTILE.values():
+took = {}
+for kind, made in HOSTILE.items():
+    frame = framed(GIVEN + made(FRAME_BYTES_MAX - 100))
+    began = time.process_time()
     with suppress(RemoteProtocolError):
-        list(fed(Frames(), framed(GIVEN + made(FRAME_BYTES_MAX - 100))))
+        list(fed(Frames(), frame))
+    took[kind] = time.process_time() - began
+print(json.dumps(took))
 """
 
 
-def test_512_megabytes_are_enough_for_whatever_comes() -> None:
+def test_a_long_frame_is_heard_or_refused_in_no_time_and_in_512_megabytes() -> None:
     run = [sys.executable, "-c", SMALL_HOST]
-    done = subprocess.run(run, cwd=TOP, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(run, cwd=TOP, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
+    took = json.loads(done.stdout)
+    assert took.keys() == HOSTILE.keys()
+    assert {kind: seconds for kind, seconds in took.items() if seconds >= SECONDS_MAX} == {}
 
 
 PLAIN = st.recursive(

@@ -19,7 +19,7 @@ from transports.net import wire
 from transports.net.connection import Me
 from transports.process.process import Process
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60  # before something is called hung
 OTHER = HELPER_NUMBER << NODE_BITS
 KEY = bytes(16)
 LEAF, INTERIOR = (16, 16), (225, 15)  # partitions and fanout: twelve nodes leave room for more

@@ -25,7 +25,7 @@ from transports.process.station import Station
 from transports.process.trust import Trust
 from transports.values.blobs import Blobs
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60  # before something is called hung
 GOAL, NODES, DEPTH, FANOUT = 10, 3, 2, 2
 
 

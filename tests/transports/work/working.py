@@ -23,7 +23,7 @@ from transports.work.starting import Started
 
 SESSION = "0-2"
 FIRST = 100  # partition of slot 0
-SECONDS_MAX = 30  # of a test
+SECONDS_MAX = 60  # of a test
 LONG = 1000.0  # the same by the clock of tests
 
 # An input says what to do: ["wait", port], ["hold", port] likewise but with the interpreter's

@@ -2,8 +2,12 @@
 
 A mutant is an edit of the text of one function of the core, or of the simulator, so that it
 shows what it changes and nothing else, and stops applying, with a clear error, when that text is
-gone. `mutant.py` does so; every other file holds the mutants of one concern.
+gone. `mutant.py` does so; every other file holds the mutants of one concern. `found.json` has the
+seed with which each was found last, as `tests.sim.search.finding` keeps it.
 """
+
+import json
+from pathlib import Path
 
 from tests.sim.search.mutants import (
     backups,
@@ -17,7 +21,9 @@ from tests.sim.search.mutants import (
 )
 from tests.sim.search.mutants.mutant import Mutant, applied
 
-__all__ = ["MUTANTS", "Mutant", "applied"]
+__all__ = ["FOUND_FILE", "MUTANTS", "Mutant", "applied", "found"]
+
+FOUND_FILE = Path(__file__).with_name("found.json")
 
 MUTANTS = (
     *computation.MUTANTS,
@@ -29,3 +35,9 @@ MUTANTS = (
     *ending.MUTANTS,
     *liars.MUTANTS,
 )
+
+
+def found() -> dict[str, int]:
+    """The seed that found each mutant last, by what is wrong with it."""
+    seeds: dict[str, int] = json.loads(FOUND_FILE.read_text("utf-8"))
+    return seeds

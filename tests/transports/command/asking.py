@@ -1,0 +1,36 @@
+"""How a job or a fleet stands, asked by a test itself: it starts no process for each question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from transports.command.status import tree
+from transports.fleet.client import connected
+from transports.net.security import Security
+
+
+def status(address: str, token: str = "") -> dict[str, Any]:
+    """What `status ADDRESS --json` prints. Raises ConnectError."""
+    return trio.run(tree, address, _security(token))
+
+
+def rows(address: str, token: str = "") -> list[dict[str, Any]]:
+    """The jobs of a fleet, as `jobs ADDRESS --json` has them. Raises ConnectError."""
+    found: list[dict[str, Any]] = trio.run(_fleet, address, _security(token))["jobs"]
+    return found
+
+
+def nodes(address: str, token: str = "") -> int:
+    """How many are connected to a fleet. Raises ConnectError."""
+    return int(trio.run(_fleet, address, _security(token))["nodes"])
+
+
+async def _fleet(address: str, security: Security) -> dict[str, Any]:
+    async with connected(address, security) as client:
+        return await client.status()
+
+
+def _security(token: str) -> Security:
+    return Security(token.encode() or None)
