@@ -42,7 +42,7 @@ def test_nobody_waits_for_nodes_that_are_not_needed() -> None:
 
 
 def test_the_root_hears_no_more_from_more_nodes() -> None:
-    reports = [World(nodes=nodes, fanout=10).run() for nodes in (1_000, 10_000, 100_000)]
+    reports = [World(nodes=nodes, fanout=10).run() for nodes in (100, 1_000, 10_000)]
     for report in reports:
         verified(report, report.nodes)
     assert {report.root_messages for report in reports} == {2 * 10 + 5}
