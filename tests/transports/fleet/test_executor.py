@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ALL_COMPLETED, Future, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from core.losses import PIECES_MAX
 from tests import TOP
 from tests.processes import until
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed
-from transports.fleet.executor import CALLS_MAX, WAVES, FleetExecutor
+from transports.fleet.executor import CALLS_MAX, WAVE_BYTES, WAVES, FleetExecutor
 from transports.fleet.face import Fleet
 
 SECONDS = 120.0  # in which everything here has long come to its end
@@ -172,16 +173,21 @@ def test_nothing_is_held_that_nobody_needs(pool: FleetExecutor) -> None:
         del one
 
 
-def test_what_is_too_large_costs_nobody_else_anything(pool: FleetExecutor, tmp_path: Path) -> None:
-    """They wait together, as those before them are under way."""
-    gate = tmp_path / "gate"
-    before = [pool.submit(waiting, str(gate)) for _ in range(WAVES)]
-    futures = [pool.submit(len, one) for one in (b"1", bytes(2**24), b"123")]
-    gate.write_text("open")
-    with pytest.raises(ValueError, match="the input is above the limit of 16 MB"):
-        futures[1].result(SECONDS)
-    assert [futures[0].result(SECONDS), futures[2].result(SECONDS)] == [1, 3]
-    assert {one.result(SECONDS) for one in before} == {"open"}
+def test_what_is_large_goes_alone() -> None:
+    """They wait together, as the one before them is on its way."""
+    gate = threading.Event()
+
+    def refuse(value: dict[str, Any], partitions: int, heard: object) -> Any:
+        assert gate.wait(SECONDS)
+        raise ValueError(partitions)
+
+    pool = FleetExecutor(refuse)
+    first = pool.submit(len, b"")
+    until(first.running)
+    futures = [pool.submit(len, one) for one in (b"1", b"12", bytes(WAVE_BYTES), b"123")]
+    gate.set()
+    assert [str(one.exception(SECONDS)) for one in futures] == ["2", "2", "1", "1"]
+    pool.shutdown()
 
 
 def test_a_pool_does_not_travel(pool: FleetExecutor) -> None:
