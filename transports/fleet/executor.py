@@ -12,8 +12,10 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -24,7 +26,8 @@ from typing import Any, Protocol
 
 from core.messages import Failure
 from transports.fleet.calling import Done, Raised, packed, run_packed
-from transports.fleet.errors import FleetError, JobFailed
+from transports.fleet.errors import FleetError, FleetLost, JobFailed
+from transports.fleet.line import FORKED
 from transports.fleet.mapping import UnderWay, as_raised, setup_of
 from transports.net import wire
 
@@ -60,51 +63,57 @@ class Called(Future[Any]):
     seconds = 0.0
 
 
+Events = SimpleQueue[Callable[[], None] | None]
 Calls = dict[int, Called]  # of a wave, those that are not done, by partition
 
 
 class FleetExecutor(Executor):
-    """`submit` has calls computed. Made by `Fleet.executor`."""
+    """`submit` has calls computed. Made by `Fleet.executor`. One that nobody has any more ends when
+    its calls are over."""
 
     def __init__(self, submit: Submit) -> None:
         self._submit_wave = submit
         self._setup = setup_of(run_packed, None, False)
         self._waiting: deque[tuple[Called, bytes]] = deque()
-        self._under_way: set[Streamed] = set()  # a job for each wave
-        self._open = 0  # futures that are not done
+        self._under_way: dict[int, Streamed] = {}  # by number, a job for each wave
         self._over = False
-        self._change = threading.Condition()  # of these
-        self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._run, name="fleet executor", daemon=True).start()
+        self._lock = threading.Lock()  # of this, and of who comes before it
+        self._pid = os.getpid()
+        self._events: Events = SimpleQueue()
+        self._thread = threading.Thread(
+            target=_work, args=(self._events,), name="fleet executor", daemon=True
+        )
+        self._thread.start()
+        weakref.finalize(self, self._events.put, None).atexit = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Called:
-        """Raises RuntimeError after `shutdown`. What cannot travel is the future's exception."""
-        future = Called()
-        with self._change:
+        """Raises RuntimeError after `shutdown`, FleetLost in a process that was forked. What cannot
+        travel is the future's exception."""
+        if os.getpid() != self._pid:
+            raise FleetLost(FORKED)
+        future, call = Called(), b""
+        try:
+            call = packed((fn, args, kwargs))
+        except Exception as error:  # noqa: BLE001 - whatever pickling raises
+            future.set_exception(error)
+        with self._lock:
             if self._over:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            try:
-                call = packed((fn, args, kwargs))
-            except Exception as error:  # noqa: BLE001 - whatever pickling raises
-                future.set_exception(error)
-                return future
-            self._open += 1
-            future.add_done_callback(self._done)
-            self._waiting.append((future, call))
+            if not future.done():
+                self._waiting.append((future, call))
         self._events.put(self._send)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As the standard has it."""
-        with self._change:
+        with self._lock:
             self._over = True
             waiting = [future for future, _ in self._waiting] if cancel_futures else []
         for future in waiting:
             future.cancel()
         self._events.put(self._send)
-        if wait:
-            with self._change:
-                self._change.wait_for(lambda: not self._open)
+        if wait and threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def abort(self) -> None:
         """End it with all calls: those that wait are cancelled, of those that are under way the
@@ -112,27 +121,19 @@ class FleetExecutor(Executor):
         self.shutdown(wait=False, cancel_futures=True)
         self._events.put(self._cancel_all)
 
-    def _done(self, future: Future[Any]) -> None:
-        with self._change:
-            self._open -= 1
-            self._change.notify_all()
-
     # -- waves, in a thread of its own -----------------------------------------------------
 
-    def _run(self) -> None:
-        """What is to be done, one thing after the other: what is read there may take long."""
-        while not (self._over and not self._waiting and not self._under_way):
-            self._events.get()()
-
     def _send(self) -> None:
-        """Send what waits, as far as waves may go."""
+        """Send what waits, as far as waves may go; end when nothing is left."""
         while self._waiting and len(self._under_way) < WAVES:
             futures, chunks = self._next_wave()
             if futures:
                 self._begin(dict(enumerate(futures)), chunks)
+        if self._over and not self._waiting and not self._under_way:
+            self._events.put(None)
 
     def _cancel_all(self) -> None:
-        for job in self._under_way:
+        for job in self._under_way.values():
             with suppress(FleetError):  # then it is over, too
                 job.cancel()
 
@@ -140,12 +141,14 @@ class FleetExecutor(Executor):
         futures: list[Called] = []
         chunks: list[bytes] = []
         size = 0
-        while self._waiting and len(chunks) < CALLS_MAX and size < WAVE_BYTES:
+        while self._waiting and len(chunks) < CALLS_MAX:
+            size += len(self._waiting[0][1])
+            if chunks and size > WAVE_BYTES:
+                break  # what is too large to travel harms no others
             future, call = self._waiting.popleft()
             if future.set_running_or_notify_cancel():
                 futures.append(future)
                 chunks.append(packed([(call,)]))
-                size += len(call)
         return futures, chunks
 
     def _begin(self, calls: Calls, chunks: list[bytes]) -> None:
@@ -157,23 +160,31 @@ class FleetExecutor(Executor):
         except Exception as error:  # noqa: BLE001 - the fleet is lost, say
             _end(calls, error)
         else:
-            self._under_way.add(job)
-            job.add_done_callback(lambda: self._events.put(partial(self._ended, calls, job)))
+            number = job.number
+            self._under_way[number] = job  # alone: what it calls then must not hold it
+            job.add_done_callback(lambda: self._events.put(partial(self._ended, calls, number)))
 
-    def _ended(self, calls: Calls, job: Streamed) -> None:
+    def _ended(self, calls: Calls, number: int) -> None:
         """What was not heard of before is known now."""
+        job = self._under_way.pop(number)
         error: Exception = RuntimeError("nothing came of it, and why is not known")
         try:
             for output in job.result():
                 done: Done = pickle.loads(output)  # noqa: S301  by a node that this program trusts
                 _settle(calls, done.partition, done)
             for failure in job.failures():  # a call has ended its process, say
-                _fail(calls, failure.partition, JobFailed(job.number, failure))
+                _fail(calls, failure.partition, JobFailed(number, failure))
         except Exception as raised:  # noqa: BLE001 - whatever came of it, all who wait are told
             error = raised
-        self._under_way.discard(job)
         _end(calls, error)
         self._send()
+
+
+def _work(events: Events) -> None:
+    """Do one thing after the other, until there is nothing more: what is read may take long."""
+    while (do := events.get()) is not None:
+        do()
+        del do  # whoever is waited for is not held
 
 
 def _end(calls: Calls, error: Exception) -> None:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
+import re
+import subprocess
+import sys
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ALL_COMPLETED, Future, as_completed, wait
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.losses import PIECES_MAX
-from transports.fleet.errors import FleetLost, JobFailed
-from transports.fleet.executor import CALLS_MAX, FleetExecutor
+from tests import TOP
+from tests.processes import until
+from transports.fleet.errors import FleetLost, JobCancelled, JobFailed
+from transports.fleet.executor import CALLS_MAX, WAVE_BYTES, WAVES, FleetExecutor
 from transports.fleet.face import Fleet
 
 SECONDS = 120.0  # in which everything here has long come to its end
@@ -123,6 +133,69 @@ def test_the_standard_functions_work_with_it(pool: FleetExecutor) -> None:
         pool.submit(time.sleep, 5.0).result(0.01)
 
 
+def test_map_stops_waiting_in_time(pool: FleetExecutor) -> None:
+    found = pool.map(time.sleep, [0.0, 3.0], timeout=1.5)
+    assert next(found) is None
+    with pytest.raises(TimeoutError):
+        next(found)
+
+
+def test_names_of_arguments_are_those_of_the_call(pool: FleetExecutor) -> None:
+    assert pool.submit(dict, self=1, fn=2).result(SECONDS) == {"self": 1, "fn": 2}
+
+
+def test_a_traceback_shows_where_a_call_has_raised(pool: FleetExecutor) -> None:
+    error = pool.submit(raising, 7).exception(SECONDS)
+    assert error is not None
+    shown = "".join(traceback.format_exception(error))
+    assert re.search(r"raise LookupError\(number\)(.|\n)*direct cause(.|\n)*LookupError: 7", shown)
+
+
+class Thing:
+    """Something of which it is known whether it is still there."""
+
+    def itself(self) -> Thing:
+        return self
+
+
+def test_nothing_is_held_that_nobody_needs(pool: FleetExecutor) -> None:
+    thing = Thing()
+    there = weakref.ref(thing)
+    future = pool.submit(thing.itself)
+    del thing
+    until(lambda: there() is None)
+    there = weakref.ref(future.result(SECONDS))
+    del future
+    until(lambda: there() is None)
+    for one in pool.map(Thing.itself, [Thing(), Thing()]):
+        assert there() is None
+        there = weakref.ref(one)
+        del one
+
+
+def test_what_is_large_goes_alone() -> None:
+    """They wait together, as the one before them is on its way."""
+    gate = threading.Event()
+
+    def refuse(value: dict[str, Any], partitions: int, heard: object) -> Any:
+        assert gate.wait(SECONDS)
+        raise ValueError(partitions)
+
+    pool = FleetExecutor(refuse)
+    first = pool.submit(len, b"")
+    until(first.running)
+    futures = [pool.submit(len, one) for one in (b"1", b"12", bytes(WAVE_BYTES), b"123")]
+    gate.set()
+    assert [str(one.exception(SECONDS)) for one in futures] == ["2", "2", "1", "1"]
+    pool.shutdown()
+
+
+def test_a_pool_does_not_travel(pool: FleetExecutor) -> None:
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(pool)
+    assert isinstance(pool.submit(lambda: pool).exception(SECONDS), TypeError)
+
+
 def test_asyncio_runs_calls_in_it(pool: FleetExecutor) -> None:
     async def main() -> list[int]:
         loop = asyncio.get_running_loop()
@@ -160,6 +233,97 @@ def test_what_waits_is_cancelled_where_that_is_wanted(fleet: Fleet, tmp_path: Pa
     assert not left
     assert all(future.cancelled() or future.result() == "open" for future in done)
     assert futures[-1].cancelled()
+
+
+def test_what_waits_can_be_cancelled_and_what_is_under_way_cannot(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    with fleet.executor() as pool:
+        for _ in range(WAVES):
+            first = pool.submit(waiting, str(gate))
+            until(first.running)  # in a wave of its own
+        last = pool.submit(power, 3)
+        assert last.cancel()
+        assert not first.cancel()
+        gate.write_text("open")
+    assert last.cancelled()
+    assert first.result() == "open"
+
+
+def test_all_that_is_under_way_can_be_ended(fleet: Fleet) -> None:
+    pool = fleet.executor()
+    futures = [pool.submit(time.sleep, 3600.0) for _ in range(2)]
+    until(futures[0].running)
+    pool.abort()
+    done, left = wait(futures, SECONDS)
+    assert not left
+    assert all(one.cancelled() or isinstance(one.exception(), JobCancelled) for one in done)
+    pool.shutdown()
+
+
+def test_a_pool_that_nobody_has_ends_when_its_calls_are_over(fleet: Fleet) -> None:
+    pool = fleet.executor()
+    thread, there = pool._thread, weakref.ref(pool)
+    found, future = pool.map(power, range(3)), pool.submit(power, 3)
+    del pool
+    assert (list(found), future.result(SECONDS)) == ([0, 1, 4], 9)
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert there() is None
+
+
+def test_a_call_that_is_over_may_end_its_pool(fleet: Fleet) -> None:
+    pool = fleet.executor()
+    future = pool.submit(power, 3)
+    ended = threading.Event()
+    future.add_done_callback(lambda _: (pool.shutdown(), ended.set()))
+    assert ended.wait(SECONDS)
+    pool.shutdown()
+
+
+def test_threads_submit_while_it_is_shut_down(fleet: Fleet) -> None:
+    pool = fleet.executor()
+    taken: list[Future[int]] = []
+
+    def submit() -> None:
+        with suppress(RuntimeError):
+            while True:
+                taken.append(pool.submit(power, 2))
+
+    threads = [threading.Thread(target=submit) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(taken) > 10)
+    pool.shutdown()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert {future.result(0) for future in taken} == {4}
+
+
+def test_a_process_that_was_forked_has_no_part_in_it(pool: FleetExecutor) -> None:
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover
+        with suppress(FleetLost):
+            pool.submit(power, 3)
+            os._exit(1)
+        pool.shutdown()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert pool.submit(power, 3).result(SECONDS) == 9
+
+
+def test_a_program_may_end_with_calls_under_way() -> None:
+    program = (
+        "import time, transports\n"
+        "pool = transports.Fleet(nodes=1).executor()\n"
+        "futures = [pool.submit(time.sleep, 3600) for _ in range(9)]\n"
+        "while not futures[0].running(): time.sleep(0.01)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=TOP, capture_output=True, timeout=SECONDS, check=True
+    )
+    assert (ended.stdout, ended.stderr) == (b"", b"")
 
 
 def test_a_fleet_that_is_lost_is_the_outcome_of_all_calls() -> None:
