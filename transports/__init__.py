@@ -10,13 +10,14 @@ In the order in which to read it:
 
 - `net/`: bytes and envelopes, and who is there. `process/`: from an envelope to the core, and back.
 - `values/`: what is too large for an envelope. `work/`: the job's functions, in other processes.
+- `signing/`: whose code it is that came from elsewhere, and whether that one is trusted here.
 - `fleet/`: jobs that are submitted from elsewhere, and who submits them.
 - `command/` and `tcp.py`: the command lines, on top of all these.
 - `timers.py`: many timers, one task. `logs.py`: what is logged, one line an event. `watching.py`:
   what a process tells of itself.
 
-`command` calls `fleet`, `process`, `work`, `values` and `net`; `fleet` and `process` call those
-after them. Nothing is called the other way round.
+`command` calls `fleet`, `process`, `work`, `values`, `signing` and `net`; `fleet` and `process`
+call those after them. Nothing is called the other way round.
 """
 
 import sys

@@ -9,6 +9,7 @@ In the order in which to read it:
 - `running.py`: what is done then, whichever command it is, and what that ends with.
 - `deployment.py`: a process with its sockets, its trace and what computes, for all commands.
 - `root.py` (`host`), `joining.py` (`join`), `status.py` (`status`): what each command does.
+- `keys.py` (`key`): a key that signs jobs. `trusting.py`: whose signed jobs are computed here.
 - `counting.py`, `summary.py`, `progress.py`: what the root's process counts, and tells of it.
 - `tracing.py`: what a process writes down, as a Watcher (`transports.watching`).
 

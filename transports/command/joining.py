@@ -77,6 +77,7 @@ class Joining:
         self._leaving = False  # the others go on
         self.trusting = Trusting(options.trust)
         self.fleet_id = ""  # as its root says
+        self._last_declined = ""  # why
         self._doubt = trio.Event()  # whether the host is the one that it was
         station.handlers |= {
             wire.Begin: self._told_begin,
@@ -197,8 +198,9 @@ class Joining:
         self.station.connections.send_back(begin.root.address, wire.encode(declined))
         if self._fleet is None:
             self.end(Exit.REFUSED, why)
-        else:
+        elif why != self._last_declined:  # a program may submit many that are alike
             self._inform(why)
+        self._last_declined = why
 
     def _part_with_distrusted(self) -> None:
         """Take no more part in jobs of keys that are trusted no more."""

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import trio
 
+from transports.fleet.signing import input_sha
 from transports.net import wire
 from transports.signing.deciding import Untrusted, decided
-from transports.signing.document import Document, Kind, decoded, disagreement, sha_of
+from transports.signing.document import Document, Kind, decoded, disagreement
 from transports.signing.files import SigningError
 from transports.signing.trusted import Trusted
 from transports.work import jobs
@@ -44,7 +44,8 @@ class Trusting:
         signed = said.signed
         assert signed is not None
         if self._trusted is None:
-            raise Untrusted("the job is signed, and no key is trusted here: give --trust FILE")
+            why = "the job is signed, and no key is trusted here"
+            raise Untrusted(f"{why}: start with --trust FILE")
         document = decided(
             signed.document,
             signed.signature,
@@ -62,7 +63,7 @@ class Trusting:
         document = self.decided(said.spec, fleet)
         if document.key != said.key:
             raise Untrusted("the job was signed for another submission: sign it again")
-        if document.input != sha_of(msgspec.msgpack.encode(said.spec.input)):
+        if document.input != input_sha(said.spec.input):
             raise Untrusted("the input of the job is not what was signed")
         return document
 

@@ -116,8 +116,7 @@ def _allow(called: str) -> Any:
         "NAME",
         _allowed,
         "a job it may compute beside those in plugins: the module's name or the path of the "
-        f"file, just as {called} names it; once for each. Only jobs that are installed here are "
-        "computed, no code travels",
+        f"file, just as {called} names it; once for each. It is the copy that is installed here",
         "plugins.* only",
         convert=tuple,
         action="append",

@@ -18,6 +18,8 @@ In the order in which to read it:
   its own, which it starts and ends. `opened.py`: this, or the line to one of others.
 - `calling.py`: the job by which functions of a program are called; `mapping.py`, `mapped.py`,
   `executor.py`: how their calls become such jobs; `backend.py`: those of joblib.
+- `signing.py`: what is submitted, signed. `signed_calls.py`: the job of calls that are signed;
+  `answers.py`: how what comes of any calls is read.
 
 The root of a fleet is a command (`transports.command.serving`); clients speak to it alone. Without
 a store a fleet keeps nothing: when its root is gone so are the queue and the results, and everybody

@@ -47,10 +47,15 @@ class Asked:
     keep_going: bool = shared.keep_going()
     priority: int = attrs.field(default=0, validator=shared.whole(-PRIORITY_MAX, PRIORITY_MAX))
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """The functions that are not the job's own, by what they are to it."""
+        return {part: named for part in PARTS if (named := getattr(self, part)) is not None}
+
     def spec(self, here: bool) -> wire.Spec:
         """As it travels. `here`: to a fleet that has the files of this machine."""
         name = _path if here else called
-        parts = {part: name(named) for part in PARTS if (named := getattr(self, part)) is not None}
+        parts = {part: name(named) for part, named in self.parts.items()}
         return wire.Spec(
             name(self.job),
             parts,

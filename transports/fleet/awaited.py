@@ -32,6 +32,7 @@ class AsyncFleet:
     def __init__(self, fleet: object, opened: Opened) -> None:
         self._fleet = fleet  # which ends when nobody has it
         self._line = opened.line
+        self._opened = opened
         self._own = opened.own is not None
         self._partitions = opened.partitions
         self.address = opened.address
@@ -44,14 +45,15 @@ class AsyncFleet:
         if options.get("partitions") is None:
             options["partitions"] = self._partitions
         asked = Asked(job=job, input=input, **options)
-        spec, key = asked.spec(here=self._own), secrets.token_bytes(16)
+        key = secrets.token_bytes(16)
+        spec = self._opened.spec(asked, key)
         try:
             watched = await self._line.ask(self._line.submitting, spec, key)
         except BaseException as error:
             if self._own and not isinstance(error, Exception):  # cancelled
                 self._line.begin(self._line.withdrawing, spec, key)
             raise
-        return AsyncJob(self._fleet, self._line, watched)
+        return AsyncJob(self._fleet, self._line, watched, self._opened.answering(asked))
 
     async def run(self, job: Named, input: Any = None, **options: Any) -> Any:
         """The result of that job: `submit`, and to await it, in one."""

@@ -5,7 +5,8 @@ calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or
 `reduce`, what that made of it.
 
 This runs whatever is pickled there. So it is none of the jobs that a node computes unless it was
-told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`.
+told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`. Of
+others `signed_calls` runs what a key has signed that they trust.
 """
 
 from __future__ import annotations
@@ -140,11 +141,12 @@ def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
         value = setup.reduce([setup.function(*arguments) for arguments in calls])
         return {"setup": input["setup"], "value": packed(value)}
     began = time.perf_counter()
-    results = _called(setup, calls)
-    return _packed_done(Done(index, results, time.perf_counter() - began))
+    results = called(setup, calls)
+    return packed_done(Done(index, results, time.perf_counter() - began))
 
 
-def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+def called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """What came of each call."""
     results: list[Any] = []
     function = setup.function
     for arguments in calls:
@@ -160,7 +162,7 @@ def _called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
     return results
 
 
-def _packed_done(done: Done) -> bytes:
+def packed_done(done: Done) -> bytes:
     """With what cannot travel as what was raised, and without exceptions that cannot be read."""
     done = attrs.evolve(done, results=[_readable(result) for result in done.results])
     try:
@@ -190,7 +192,12 @@ def collect(outputs: Sequence[Any]) -> Any:
     """All chunks, in order; or what `reduce` makes of them."""
     if isinstance(outputs[0], dict):
         return _reduced(outputs)
-    found: list[bytes] = []
+    return collect_chunks(outputs)
+
+
+def collect_chunks(outputs: Sequence[Any]) -> list[Any]:
+    """What came of all chunks, in order."""
+    found: list[Any] = []
     for output in outputs:
         found += output if isinstance(output, list) else [output]
     return found

@@ -13,7 +13,6 @@ Rules it keeps:
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import weakref
 from collections import deque
@@ -25,6 +24,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from core.messages import Failure
+from transports.fleet.answers import read
 from transports.fleet.calling import Done, Raised, packed, run_packed
 from transports.fleet.errors import FleetError, FleetLost, JobFailed
 from transports.fleet.line import FORKED
@@ -170,7 +170,7 @@ class FleetExecutor(Executor):
         error: Exception = RuntimeError("nothing came of it, and why is not known")
         try:
             for output in job.result():
-                done: Done = pickle.loads(output)  # noqa: S301  by a node that this program trusts
+                done: Done = read(output)
                 _settle(calls, done.partition, done)
             for failure in job.failures():  # a call has ended its process, say
                 _fail(calls, failure.partition, JobFailed(number, failure))
@@ -199,7 +199,7 @@ def _hear(calls: Calls, told: wire.Output) -> None:
     if told.failure is not None:
         return _fail(calls, told.partition, JobFailed(told.number, told.failure))
     try:
-        done: Done = pickle.loads(told.output)  # noqa: S301  by a node that this program trusts
+        done: Done = read(told.output)
     except Exception as error:  # noqa: BLE001 - of a class that cannot be read, say
         return _fail(calls, told.partition, error)
     return _settle(calls, told.partition, done)
@@ -207,12 +207,15 @@ def _hear(calls: Calls, told: wire.Output) -> None:
 
 def _settle(calls: Calls, partition: int, done: Done) -> None:
     """That is what it returned, or raised, unless that is known."""
+    if len(done.results) != 1:
+        return _fail(calls, partition, ValueError("a node says what is no result of one call"))
     (result,) = done.results
     if isinstance(result, Raised):
         _fail(calls, partition, as_raised(result, "raised by a node of the fleet"))
     elif future := calls.pop(partition, None):
         future.seconds = done.seconds
         future.set_result(result)
+    return None
 
 
 def _fail(calls: Calls, partition: int | None, error: BaseException) -> None:

@@ -38,8 +38,10 @@ from transports.fleet.loops import in_thread, in_thread_for_good, is_in_loop
 from transports.fleet.opened import Opened, reach, start
 from transports.fleet.own import Own
 from transports.fleet.showing import show
+from transports.fleet.signing import Signing
 from transports.fleet.submitted import AsCompleted, Job
 from transports.net.security import Security
+from transports.signing.keys import Key
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
     from joblib import parallel_config  # type: ignore[import-untyped]
@@ -71,16 +73,25 @@ class Fleet:
         token_file: str | PathLike[str] | None = None,
         *,
         tls_ca: str | PathLike[str] | None = None,
+        key: str | PathLike[str] | None = None,
+        trust_nodes: bool = False,
     ) -> Self:
         """The fleet whose root listens at `address`, HOST:PORT; it goes on when this is closed.
 
-        The token is that of the file, else that of the environment, as for `join`. Raises
-        SecurityError for files that cannot be used, Refused where the fleet does not take them,
-        FleetLost where nobody answers.
+        The token is that of the file, else that of the environment, as for `join`. With a `key`,
+        a file that `key new` has made, what is submitted is signed by it, and its code travels:
+        nodes that trust the key run it, whatever they allow otherwise. What functions return is
+        plain data then; with `trust_nodes` it is pickled, and unpickled here, so a node could have
+        anything run here.
+
+        Raises SecurityError and SigningError for files that cannot be used, Refused where the
+        fleet does not take them, FleetLost where nobody answers.
         """
+        signer = None if key is None else Key.read(Path(key).expanduser())
+        signing = None if signer is None else Signing(signer, trust_nodes)
         security = Security.read(_path(token_file), tls_ca=_path(tls_ca))
         fleet = cls.__new__(cls)
-        fleet._begin(partial(reach, address, security, PATIENCE_SECONDS))
+        fleet._begin(partial(reach, address, security, PATIENCE_SECONDS, signing))
         return fleet
 
     def _begin(self, open: Callable[[], Opened]) -> None:
@@ -177,8 +188,9 @@ class Fleet:
 
         `job` is the name of a module or the path of a file, as for `--job` of a command; the
         other options are called as there. What is computed is a copy of it that is installed where
-        the nodes are: no code travels, and each node allows what it computes. Nodes of a fleet of
-        one's own read the files of this program, as they are when the job begins.
+        the nodes are, and each node allows what it computes. With the key that was given to
+        `connect` it is signed, and a file travels with what it imports from its folder. Nodes of a
+        fleet of one's own read the files of this program, as they are when the job begins.
 
         Raises ValueError for what cannot be, Refused, FleetLost, and TypeError for an input that
         is no plain data.
@@ -199,9 +211,11 @@ class Fleet:
         return self._submitted(asked)
 
     def _submitted(self, asked: Asked, heard: Heard | None = None) -> Job:
-        spec, key = asked.spec(here=self._own is not None), secrets.token_bytes(16)
+        opened, key = self._there(), secrets.token_bytes(16)
+        spec = opened.spec(asked, key)
         try:
-            return Job(self, self._line, self._line.submit(spec, key, heard))
+            watched = opened.line.submit(spec, key, heard)
+            return Job(self, opened.line, watched, opened.answering(asked))
         except KeyboardInterrupt:
             if self._own is not None:  # nobody else would ever ask for it
                 with suppress(FleetError):
@@ -235,9 +249,10 @@ class Fleet:
         by default as many as take about a tenth of a second. An exception is raised where its
         result would be taken, and ends all; with `return_exceptions` it is the result.
 
-        For nodes that compute whatever this program says: those of a fleet of one's own, or that
-        were told so by `--allow transports.fleet.calling`. Raises TypeError for a function that
-        cannot travel, Refused, FleetLost; where results are taken JobFailed, too.
+        For nodes that compute whatever this program says: those of a fleet of one's own, those that
+        trust the key that was given to `connect`, and those that were told so by `--allow
+        transports.fleet.calling`. Raises TypeError for a function that cannot travel, Refused,
+        FleetLost; where results are taken JobFailed, too.
         """
         from transports.fleet.mapped import Mapped
 
@@ -301,7 +316,8 @@ class Fleet:
 
         fanout = max(2, partitions)  # one session, of which each output is heard
         asked = Asked(job=JOB, input=value, partitions=partitions, fanout=fanout, keep_going=True)
-        return self._submitted(asked, heard)
+        signing = self._there().signing
+        return self._submitted(asked, heard if signing is None else signing.hearing(heard))
 
     @staticmethod
     def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> AsCompleted[Job]:

@@ -88,6 +88,11 @@ class Line:
         await client.connect()
         return client
 
+    @property
+    def fleet(self) -> str:
+        """The id of the fleet."""
+        return self._client.fleet
+
     # -- from any thread -------------------------------------------------------------------
 
     def submit(self, spec: wire.Spec, key: bytes, heard: Heard | None = None) -> Watched:

@@ -11,7 +11,6 @@ Rules it keeps:
 
 from __future__ import annotations
 
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
@@ -19,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from transports.fleet.answers import Plain, read
 from transports.fleet.calling import Done, Raised, packed, packed_setup
 
 JOB = "transports.fleet.calling"
@@ -128,11 +128,11 @@ class Windows(Generic[UnderWayT]):
             raise given or stop
         return self._windows[0].job
 
-    def _take(self, outputs: list[bytes]) -> None:
+    def _take(self, outputs: list[bytes] | list[Plain]) -> None:
         """That came of the first."""
         results, seconds = [], 0.0
         for data in outputs:
-            done: Done = pickle.loads(data)  # noqa: S301  by a node that this program trusts
+            done: Done = read(data)
             results += done.results
             seconds += done.seconds
         calls = sum(self._windows.popleft().sizes)
@@ -234,7 +234,7 @@ def cut_to_reduce(
 
 def reduced(result: dict[str, Any]) -> Any:
     """The value, of what came of that job."""
-    return pickle.loads(result["value"])  # noqa: S301  by a node that this program trusts
+    return read(result["value"])
 
 
 def least_length(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
+import attrs
 import msgspec
 
+from core.messages import Value
+from transports.fleet.asked import Asked
+from transports.fleet.line import Heard
 from transports.net import wire
 from transports.signing import bundle
 from transports.signing.document import Kind, encoded, sha_of
 from transports.signing.keys import Key
+from transports.values.handles import KEY, is_handle
 from transports.work.jobs import place
 
+CALLS = "transports.fleet.calling"  # the job of functions of a program
 VALID_SECONDS = 7 * 86_400  # for nodes that are to begin with it
 
 
@@ -31,6 +38,38 @@ def listed(sources: Mapping[str, bytes]) -> str:
     return f"{those or 'no file'}; {sum(map(len, sources.values())):,} bytes in all"
 
 
+@attrs.frozen
+class Signing:
+    """How a program signs what it submits. `trust_nodes`: it unpickles what they return."""
+
+    key: Key
+    trust_nodes: bool
+
+    def signed(self, asked: Asked, spec: wire.Spec, key: bytes, fleet: str) -> wire.Spec:
+        """As it travels. Raises ValueError."""
+        if asked.job != CALLS:
+            sources = sources_of(asked.job, asked.parts)
+            return signed(spec, sources, key, fleet, self.key)
+        from transports.fleet.signed_calls import hashes_of  # with what pickles
+
+        data, pickles = hashes_of(spec.input, self.trust_nodes), metadata.version("cloudpickle")
+        return sealed(spec, Kind.PICKLE, data, key, fleet, self.key, {}, pickles)
+
+    def answer(self, asked: Asked, result: Any) -> Any:
+        """What came of that, as it is to be read."""
+        if asked.job != CALLS:
+            return result
+        from transports.fleet.answers import of_signed
+
+        return of_signed(result, self.trust_nodes)
+
+    def hearing(self, heard: Heard) -> Heard:
+        """The same of each output of calls."""
+        from transports.fleet.answers import hearing_plain
+
+        return heard if self.trust_nodes else hearing_plain(heard)
+
+
 def signed(
     spec: wire.Spec, sources: Mapping[str, bytes], key: bytes, fleet: str, signer: Key
 ) -> wire.Spec:
@@ -38,6 +77,13 @@ def signed(
     kind = Kind.SOURCE if sources else Kind.INSTALLED
     data = bundle.packed(sources) if sources else b""
     return sealed(spec, kind, data, key, fleet, signer, modules=bundle.hashes(sources))
+
+
+def input_sha(value: Value) -> bytes:
+    """Of an input as it travels: itself, or a handle."""
+    if is_handle(value):
+        return bytes.fromhex(value[KEY])
+    return sha_of(msgspec.msgpack.encode(value))
 
 
 def sealed(
@@ -62,7 +108,7 @@ def sealed(
         kind=kind,
         modules=dict(modules),
         bundle=sha_of(data),
-        input=sha_of(msgspec.msgpack.encode(spec.input)),
+        input=input_sha(spec.input),
         python=platform.python_version(),
         cloudpickle=cloudpickle,
         **said,

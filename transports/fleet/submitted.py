@@ -35,10 +35,17 @@ class Submitted:
     JobUnknown, FleetLost. Who is cancelled only stops waiting.
     """
 
-    def __init__(self, fleet: object, line: Line, watched: Watched) -> None:
+    def __init__(
+        self,
+        fleet: object,
+        line: Line,
+        watched: Watched,
+        answer: Callable[[Any], Any] | None = None,
+    ) -> None:
         self._fleet = fleet  # which is there for as long as it has jobs
         self._line = line
         self._watched = watched
+        self._answer = answer  # what makes of a result what this one's caller reads
 
     def __repr__(self) -> str:
         return f"<job {self.number} of {self._fleet!r}>"
@@ -83,7 +90,8 @@ class Submitted:
         outcome = self._outcome(timeout)
         match outcome.state:
             case "done":
-                return given(outcome.result)
+                result = given(outcome.result)
+                return result if self._answer is None else self._answer(result)
             case "cancelled":
                 raise JobCancelled(f"job {self.number} was cancelled")
             case "failed":

@@ -12,6 +12,7 @@ of it between two messages. In the order in which to read it:
 - `crew.py`: **`Crew`**, which computing process is given which call. `computer.py`: **`Computer`**,
   one of them, from the outside. `starting.py`, `waiting.py`: how it is started, and seen to end.
   `page.py`: what both see. `warm.py`: those that have loaded a job, and wait for the next one.
+- `code.py`, `signed.py`: code that has come with a job, from somebody who is trusted here.
 - `describing.py`: what a job is, as one of them says that has loaded it.
 - `in_loop.py`: **`InLoop`**, calls that only wait.
 - `outcomes.py`: **`Outcomes`**, what views and the trace are told, and when.

@@ -9,6 +9,7 @@ import pytest
 
 from tests.processes import free_port
 from tests.running import PROGRAM, TOKEN, Program, Programs
+from transports import Fleet, Refused
 
 JOB = """
 import time
@@ -78,14 +79,42 @@ def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
 ) -> None:
     stranger, member = fleet.join(), fleet.join("--trust", fleet.trusted)
     assert fleet.submit("--input", 0, "--json").report()["result"] == 30
-    stranger.says("the job is signed, and no key is trusted here: give --trust FILE")
+    stranger.says("the job is signed, and no key is trusted here: start with --trust FILE")
     (fleet.folder / "helper.py").write_text(HELPER.replace("2", "3"))  # it is as it is sent
     assert fleet.submit("--input", 0, "--json").report()["result"] == 45
     primes = ("--job", "plugins.primes", "--input", 100)
     assert fleet.start("submit", fleet.address, *primes, "--json").report()["result"] == 25
     installed = fleet.submit("--job", "plugins.primes", "--input", 100, "--json")
     assert installed.report()["result"] == 25
+    called_by_a_program(fleet)
+    declined = [line for line in stranger.stderr.splitlines() if "no key is trusted" in line]
+    assert len(declined) == 1  # it is said once, however many jobs are alike
     fleet.stop(stranger, member)
+
+
+def called_by_a_program(fleet: OfTrust) -> None:
+    token = fleet.run.folder / "token"
+    token.write_text(TOKEN)
+    key = fleet.folder / "key"
+    with Fleet.connect(fleet.address, token, key=key) as connected:
+        assert [*connected.map(lambda x: {"square": x * x}, [1, 2])] == [
+            {"square": 1},
+            {"square": 4},
+        ]
+        with pytest.raises(ZeroDivisionError) as raised:
+            [*connected.map(lambda x: 1 // x, [0])]
+        assert "in <lambda>" in str(raised.value.__cause__)
+        assert connected.map_reduce(abs, range(-10, 0), reduce=sum) == 55
+        with connected.executor() as executor:
+            assert executor.submit(pow, 2, 10).result() == 1024
+            with pytest.raises(TypeError, match=r"set \{1\}: use sorted"):
+                executor.submit(lambda: {1}).result()
+        assert connected.run(fleet.job, 0, partitions=2) == 3
+    with Fleet.connect(fleet.address, token, key=key, trust_nodes=True) as connected:
+        assert [*connected.map(lambda x: {x}, [1])] == [{1}]
+        assert connected.map_reduce(abs, [-1, 2], reduce=sum) == 3
+    with Fleet.connect(fleet.address, token) as connected, pytest.raises(Refused):
+        connected.map(abs, [1])
 
 
 def test_what_the_root_does_not_trust_is_refused_in_a_line(fleet: OfTrust) -> None:

@@ -1,0 +1,152 @@
+"""The job behind `Fleet.map` where its calls are signed: as `calling`, for nodes that trust a key.
+
+Rules it keeps:
+- Nothing is unpickled of which the SHA-256 was not signed: the function, and the calls of each
+  chunk in its place. What passes from node to node besides is plain data.
+- So are results, also on their way to the program; unless that trusts the nodes and has said so,
+  then they are pickled. What others have made is unpickled by no node.
+- Modules that the function imports are those that are installed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import msgspec
+
+from plugins.jobs.loading import Job
+from plugins.jobs.values import packed as plain_bytes
+from transports.fleet.calling import (
+    Done,
+    Raised,
+    Setup,
+    called,
+    collect_chunks,
+    packed_done,
+    prepare,
+)
+from transports.work.code import PICKLED
+
+
+class Hashes(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What is signed of some calls: SHA-256 of what is pickled."""
+
+    setup: bytes
+    chunks: list[bytes]
+    pickles: bool  # results are pickled, for a program that trusts the nodes
+
+
+def hashes_of(value: dict[str, Any], pickles: bool) -> bytes:
+    """Of an input of `calling`."""
+    chunks = [_sha(chunk) for chunk in value["chunks"]]
+    return msgspec.msgpack.encode(Hashes(_sha(value["setup"]), chunks, pickles))
+
+
+def job(data: bytes) -> Job:
+    """The job of which these are the hashes. Raises ValueError."""
+    hashes = msgspec.msgpack.decode(data, type=Hashes)
+    return Job(PICKLED, prepare, partial(_compute, hashes), partial(_collect, hashes))
+
+
+def _compute(hashes: Hashes, input: dict[str, Any], index: int) -> Any:
+    setup, (chunk,) = _setup(hashes, input["setup"]), input["chunks"]
+    if _sha(chunk) != hashes.chunks[index]:
+        raise ValueError(f"the calls of partition {index} are not those that were signed")
+    calls = pickle.loads(chunk)  # noqa: S301  whose hash was signed
+    if setup.reduce is not None:
+        results = [setup.function(*arguments) for arguments in calls]
+        return {"setup": input["setup"], "value": setup.reduce(results)}
+    began = time.perf_counter()
+    results = called(setup, calls)
+    seconds = time.perf_counter() - began
+    if hashes.pickles:
+        return packed_done(Done(index, results, seconds))
+    return {"partition": index, "results": [*map(_plain, results)], "seconds": seconds}
+
+
+def _collect(hashes: Hashes, outputs: Sequence[Any]) -> Any:
+    reduce = _setup(hashes, outputs[0]["setup"]).reduce if _is_reduced(outputs[0]) else None
+    if reduce is None:
+        return collect_chunks(outputs)
+    value = reduce([output["value"] for output in outputs])
+    return {"setup": outputs[0]["setup"], "value": value}
+
+
+def _is_reduced(output: Any) -> bool:
+    return isinstance(output, dict) and "setup" in output
+
+
+def _setup(hashes: Hashes, data: bytes) -> Setup:
+    if _sha(data) != hashes.setup:
+        raise ValueError("the function is not the one that was signed")
+    return _loaded(data)
+
+
+@lru_cache(maxsize=1)
+def _loaded(data: bytes) -> Setup:
+    _, _, rest = pickle.loads(data)  # noqa: S301  whose hash was signed
+    found: Setup = pickle.loads(rest)  # noqa: S301
+    return found
+
+
+def _sha(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+# -- results as plain data -----------------------------------------------------------------
+
+
+def _plain(result: Any) -> dict[str, Any]:
+    """What a call returned or raised, as it travels."""
+    if not isinstance(result, Raised):
+        try:
+            plain_bytes(result)
+        except TypeError as error:
+            return _raised(TypeError(f"what it returned is {error}"), "")
+        return {"returned": result}
+    return _raised(result.error, result.text)
+
+
+def _raised(error: BaseException | None, text: str) -> dict[str, Any]:
+    kind = type(error)
+    arguments: list[Any] | None = list(getattr(error, "args", ()))
+    try:
+        plain_bytes(arguments)
+    except TypeError:
+        arguments = None
+    return {"raised": [kind.__module__, kind.__qualname__], "with": arguments, "text": text}
+
+
+Find = Callable[[str, str], Any]
+
+
+def done_of(value: dict[str, Any], find: Find) -> Done:
+    """What came of a chunk, from what a node says; `find` gives the class of an exception by its
+    module and name, or nothing. Raises ValueError for what no node would say."""
+    try:
+        results = [_result(one, find) for one in value["results"]]
+        return Done(int(value["partition"]), results, max(0.0, float(value["seconds"])))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a node says what is no result: {error!r:.200}") from error
+
+
+def _result(one: dict[str, Any], find: Find) -> Any:
+    if "raised" not in one:
+        return one["returned"]
+    module, name = one["raised"]
+    return Raised(_rebuilt(find(module, name), one["with"]), str(one["text"]))
+
+
+def _rebuilt(kind: Any, arguments: list[Any] | None) -> Exception | None:
+    """The exception, if it can be made of what is known of it."""
+    if arguments is None or not (isinstance(kind, type) and issubclass(kind, Exception)):
+        return None
+    try:
+        return kind(*arguments)
+    except Exception:  # noqa: BLE001  whatever its class does
+        return None
