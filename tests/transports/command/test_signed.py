@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 
 from tests.processes import free_port
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from transports import Fleet, Refused
+from transports.signing.keys import line_of, make
 
 JOB = """
 import time
@@ -49,7 +52,7 @@ class OfTrust:
 
     def made(self, name: str) -> str:
         """The line of a new key."""
-        return self.run.start("key", "new", self.folder / name).ended().stdout
+        return line_of(make(self.folder / name).public) + "\n"
 
     def start(self, *words: object) -> Program:
         return self.run.start(*words, **WITH_TOKEN)
@@ -87,9 +90,19 @@ def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
     installed = fleet.submit("--job", "plugins.primes", "--input", 100, "--json")
     assert installed.report()["result"] == 25
     called_by_a_program(fleet)
+    refused_in_a_line(fleet)
     declined = [line for line in stranger.stderr.splitlines() if "no key is trusted" in line]
     assert len(declined) == 1  # it is said once, however many jobs are alike
     fleet.stop(stranger, member)
+
+
+def refused_in_a_line(fleet: OfTrust) -> None:
+    fleet.made("other")
+    refused = fleet.submit("--input", 0, key="other").ended(5).stderr
+    assert refused.startswith(f"{PROGRAM}: the job is signed by ed25519 ")
+    assert refused.endswith("which is not trusted here\n")
+    (fleet.folder / "key").chmod(0o644)
+    assert "chmod 600" in fleet.submit().ended(2).stderr
 
 
 def called_by_a_program(fleet: OfTrust) -> None:
@@ -113,23 +126,16 @@ def called_by_a_program(fleet: OfTrust) -> None:
     with Fleet.connect(fleet.address, token, key=key, trust_nodes=True) as connected:
         assert [*connected.map(lambda x: {x}, [1])] == [{1}]
         assert connected.map_reduce(abs, [-1, 2], reduce=sum) == 3
+    assert trio.run(awaited, Fleet.connect(fleet.address, token, key=key)) == [[1, 4], 3]
     with Fleet.connect(fleet.address, token) as connected, pytest.raises(Refused):
         connected.map(abs, [1])
 
 
-def test_what_the_root_does_not_trust_is_refused_in_a_line(fleet: OfTrust) -> None:
-    fleet.made("other")
-    refused = fleet.submit("--input", 0, key="other").ended(5).stderr
-    assert refused.startswith(f"{PROGRAM}: the job is signed by ed25519 ")
-    assert refused.endswith("which is not trusted here\n")
-    (fleet.folder / "key").chmod(0o644)
-    assert "chmod 600" in fleet.submit().ended(2).stderr
-    (fleet.folder / "helper.py").write_text("-----BEGIN PRIVATE KEY-----")
-    (fleet.folder / "key").chmod(0o600)
-    assert "'helper.py' is not to be sent" in fleet.submit().ended(2).stderr
-    untrusted = fleet.start("join", fleet.address, "--trust", fleet.folder / "key").ended(2)
-    assert untrusted.stderr.startswith(f"{PROGRAM}: line 1 of the file of trusted keys ")
-    fleet.stop()
+async def awaited(fleet: Fleet) -> list[Any]:
+    """The same in a loop."""
+    async with fleet as connected:
+        squares = [square async for square in connected.map(lambda x: x * x, [1, 2])]
+        return [squares, await connected.map_reduce(abs, [-1, 2], reduce=sum)]
 
 
 def test_a_key_that_is_removed_stops_its_jobs_where_it_was_trusted(
