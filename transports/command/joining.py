@@ -92,7 +92,8 @@ class Joining:
         """Returns how it ended."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hear_signals)
-            nursery.start_soon(self.trusting.hear_hangups, self.note, self._part_with_distrusted)
+            changed, gone = self._part_with_distrusted, partial(self.leave, Exit.INTERRUPTED)
+            nursery.start_soon(self.trusting.hear_hangups, self.note, changed, gone)
             if self.options.while_stdin:
                 nursery.start_soon(self._hear_stdin)
             nursery.start_soon(self._reach)

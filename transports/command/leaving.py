@@ -18,6 +18,15 @@ async def signalled(hangs_up: bool = True) -> None:
         await anext(received)
 
 
+def has_terminal() -> bool:
+    """Whether somebody could press Ctrl-C: it was started from a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 async def stdin_ended() -> None:
     """Until whoever started this process closes its standard input, or is gone."""
     mine = os.dup(sys.stdin.fileno())  # it is closed after that, and nothing may be number 0

@@ -113,7 +113,8 @@ class Serving:
             self._tell_where()
             hangs_up = self.options.trust is None
             nursery.start_soon(self._hear, partial(signalled, hangs_up), Exit.INTERRUPTED)
-            nursery.start_soon(self.trusting.hear_hangups, self._note, self._end_distrusted)
+            changed, gone = self._end_distrusted, partial(self._end, Exit.INTERRUPTED)
+            nursery.start_soon(self.trusting.hear_hangups, self._note, changed, gone)
             if started is not None:
                 nursery.start_soon(started.keep, self._note)
             if self.options.while_stdin:
@@ -157,6 +158,9 @@ class Serving:
 
     async def _hear(self, until: Callable[[], Awaitable[None]], how: Exit) -> None:
         await until()
+        self._end(how)
+
+    def _end(self, how: Exit) -> None:
         self.exit = how
         self._over.set()
 

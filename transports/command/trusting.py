@@ -4,7 +4,8 @@ makes of a job of theirs.
 Rules it keeps:
 - What is signed runs only for a key in the file of `--trust`, and only as it was signed; what the
   process allows otherwise is as it was.
-- The file is read again on SIGHUP. If it cannot be used, that is said, and all stays as it is.
+- The file is read again on SIGHUP. If it cannot be used, that is said, and all stays as it is. A
+  terminal that is closed sends the same signal: then the process ends, as any other does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import trio
 
+from plugins.console.telling import counted
+from transports.command import leaving
 from transports.fleet.signing import input_sha
 from transports.net import wire
 from transports.signing.deciding import Untrusted, decided
@@ -83,19 +86,29 @@ class Trusting:
         named = map(jobs.place, (document.job, *document.parts.values()))
         return await described(said.job, said.parts, (*allow, *named), reserve)
 
-    async def hear_hangups(self, note: Callable[[str], None], changed: Callable[[], None]) -> None:
-        """Read the file again whenever this process is told to, which is then `changed`."""
+    async def hear_hangups(
+        self,
+        note: Callable[[str], None],
+        changed: Callable[[], None],
+        hung_up: Callable[[], None],
+    ) -> None:
+        """Read the file again whenever this process is told to, which is then `changed`; where it
+        is told so because its terminal is closed, it has `hung_up`."""
         if self._trusted is None:
             return
+        had_terminal = leaving.has_terminal()
         with trio.open_signal_receiver(signal.SIGHUP) as received:
             async for _ in received:
+                if had_terminal and not leaving.has_terminal():
+                    return hung_up()
                 try:
                     self._trusted.read()
                 except SigningError as error:
                     note(f"{error}; what was trusted before still is")
                 else:
-                    note(f"{len(self.names)} keys are trusted")
+                    note(f"{counted(len(self.names), 'key')} trusted from now on")
                     changed()
+        return None
 
 
 def signer_of(said: wire.Spec | wire.Begin | None) -> bytes | None:

@@ -18,16 +18,17 @@ PICKLED = "transports.fleet.signed_calls"  # makes a job of functions of a progr
 
 
 class Code(msgspec.Struct, frozen=True):
-    """`modules`: of sources, by file, the SHA-256; without any, `data` is of pickled calls."""
+    """`modules`: of sources, by file, the SHA-256. `pickled`: it is of calls, without modules."""
 
     data: bytes
     modules: dict[str, str]
+    pickled: bool
 
 
 def job_of(code: Code, name: str, parts: Mapping[str, str], folder: Path) -> Job:
     """Its functions. The modules are unpacked in a new folder below this one, which is the first
     place in which this process looks for modules from now on. Raises ValueError, OSError."""
-    if not code.modules:
+    if code.pickled:
         pickled: Job = resolved(PICKLED).job(code.data)  # type: ignore[attr-defined]
         return pickled
     from transports.signing.bundle import unpack  # which takes a while to load, and few need it

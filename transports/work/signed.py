@@ -18,7 +18,7 @@ def travelled(document: Document, encoded: bytes, bundle: bytes) -> Chosen:
         dict(document.parts),
         None,
         sha256(encoded).hexdigest(),
-        Code(bundle, {} if pickled else document.modules),
+        Code(bundle, document.modules, pickled),
         document.input.hex(),
         text_of(document.signer) if pickled else "",
     )

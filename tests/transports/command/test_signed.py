@@ -157,6 +157,6 @@ def test_a_key_that_is_removed_stops_its_jobs_where_it_was_trusted(
     assert "not trusted here any more" in failed.stderr
     fleet.trusted.write_text("\n")
     fleet.root.signal(signal.SIGHUP)
-    fleet.root.says("0 keys are trusted")
+    fleet.root.says("0 keys trusted from now on")
     assert "which is not trusted here" in fleet.submit().ended(5).stderr
     fleet.stop(member)

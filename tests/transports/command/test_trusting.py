@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from msgspec.structs import replace
 
 from core.messages import Place
 from tests.transports.signing.signing import FLEET, key_of
+from transports.command import leaving
 from transports.command.trusting import Trusting, signer_of
 from transports.fleet.signing import VALID_SECONDS, signed
 from transports.net import wire
@@ -109,6 +115,27 @@ async def test_a_node_and_its_root_have_the_same_job(trusting: Trusting) -> None
         begin_of(spec_of(sources={**SOURCES, "my.py": b"3"})), FLEET, (), NOBODY
     )
     assert other.fingerprint != here.fingerprint
+
+
+async def test_a_terminal_that_is_closed_ends_it_and_any_other_hangup_has_the_file_read_again(
+    trusting: Trusting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminals = iter([True, True, False])
+    monkeypatch.setattr(leaving, "has_terminal", lambda: next(terminals))
+    (tmp_path / "trusted").write_text(line_of(BEN.public))
+    log: list[str] = []
+
+    def changed() -> None:
+        log.append("changed")
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    async with trio.open_nursery() as nursery:
+        gone = partial(log.append, "gone")
+        nursery.start_soon(trusting.hear_hangups, log.append, changed, gone)
+        await trio.testing.wait_all_tasks_blocked()
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert log == ["1 key trusted from now on", "changed", "gone"]
+    assert [*trusting.names] == [BEN.public]
 
 
 async def test_a_node_computes_nothing_that_its_root_has_changed(trusting: Trusting) -> None:
