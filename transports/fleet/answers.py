@@ -11,9 +11,8 @@ import attrs
 import msgspec
 
 from plugins.jobs.values import given
-from plugins.jobs.values import packed as plain_bytes
 from transports.fleet.line import Heard
-from transports.fleet.signed_calls import done_of
+from transports.fleet.signed_calls import done_of, size_of
 from transports.net import wire
 
 
@@ -25,7 +24,7 @@ class Plain:
     reduced: bool = False
 
     def __len__(self) -> int:
-        return len(plain_bytes(self.value))
+        return size_of(self.value)
 
     def read(self) -> Any:
         """Raises ValueError."""
@@ -41,9 +40,9 @@ def read(output: bytes | Plain) -> Any:
 
 def _known(module: str, name: str) -> Any:
     """The class of that name, if this program has loaded it: nothing is imported for it."""
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
+    found: Any = sys.modules.get(str(module))
+    for part in str(name).split("."):
+        found = getattr(found, "__dict__", {}).get(part)  # which has nothing loaded
     return found
 
 

@@ -30,6 +30,7 @@ from transports.fleet.calling import (
     packed_done,
     prepare,
 )
+from transports.values.handles import BLOB_BYTES_MAX
 from transports.work.code import PICKLED
 
 
@@ -66,7 +67,7 @@ def _compute(hashes: Hashes, input: dict[str, Any], index: int) -> Any:
     seconds = time.perf_counter() - began
     if hashes.pickles:
         return packed_done(Done(index, results, seconds))
-    return {"partition": index, "results": [*map(_plain, results)], "seconds": seconds}
+    return _plain(index, results, seconds)
 
 
 def _collect(hashes: Hashes, outputs: Sequence[Any]) -> Any:
@@ -101,25 +102,42 @@ def _sha(data: bytes) -> bytes:
 # -- results as plain data -----------------------------------------------------------------
 
 
-def _plain(result: Any) -> dict[str, Any]:
-    """What a call returned or raised, as it travels."""
-    if not isinstance(result, Raised):
-        try:
-            plain_bytes(result)
-        except TypeError as error:
-            return _raised(TypeError(f"what it returned is {error}"), "")
-        return {"returned": result}
-    return _raised(result.error, result.text)
-
-
-def _raised(error: BaseException | None, text: str) -> dict[str, Any]:
-    kind = type(error)
-    arguments: list[Any] | None = list(getattr(error, "args", ()))
+def _plain(index: int, results: list[Any], seconds: float) -> dict[str, Any]:
+    """What came of a chunk, as it travels: what was returned, with None for each call that raised,
+    and what these raised."""
+    raised = {at: one for at, one in enumerate(results) if isinstance(one, Raised)}
+    returned = [None if at in raised else one for at, one in enumerate(results)]
     try:
-        plain_bytes(arguments)
+        size = len(plain_bytes(returned))
     except TypeError:
+        for at, one in enumerate(returned):
+            if error := _not_plain(one):
+                raised[at], returned[at] = Raised(error, ""), None
+        size = len(plain_bytes(returned))
+    return {
+        "partition": index,
+        "seconds": seconds,
+        "returned": returned,
+        "raised": [[at, *_told(raised[at])] for at in sorted(raised)],
+        "bytes": size,
+    }
+
+
+def _not_plain(value: Any) -> TypeError | None:
+    try:
+        plain_bytes(value)
+    except TypeError as error:
+        return TypeError(f"what it returned is {error}")
+    return None
+
+
+def _told(raised: Raised) -> tuple[str, str, list[Any] | None, str]:
+    """The module and name of its class, what it was made with, and its traceback."""
+    kind = type(raised.error)
+    arguments: list[Any] | None = list(getattr(raised.error, "args", ()))
+    if _not_plain(arguments):
         arguments = None
-    return {"raised": [kind.__module__, kind.__qualname__], "with": arguments, "text": text}
+    return kind.__module__, kind.__qualname__, arguments, raised.text
 
 
 Find = Callable[[str, str], Any]
@@ -129,24 +147,27 @@ def done_of(value: dict[str, Any], find: Find) -> Done:
     """What came of a chunk, from what a node says; `find` gives the class of an exception by its
     module and name, or nothing. Raises ValueError for what no node would say."""
     try:
-        results = [_result(one, find) for one in value["results"]]
+        results = list(value["returned"])
+        for at, module, name, arguments, text in value["raised"]:
+            results[at] = Raised(_rebuilt(find(module, name), arguments), str(text))
         return Done(int(value["partition"]), results, max(0.0, float(value["seconds"])))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"a node says what is no result: {error!r:.200}") from error
 
 
-def _result(one: dict[str, Any], find: Find) -> Any:
-    if "raised" not in one:
-        return one["returned"]
-    module, name = one["raised"]
-    return Raised(_rebuilt(find(module, name), one["with"]), str(one["text"]))
+def size_of(value: Any) -> int:
+    """About how many bytes of results it is, as the node says."""
+    said = value.get("bytes") if isinstance(value, dict) else 0
+    return min(max(0, said), BLOB_BYTES_MAX) if isinstance(said, int) else 0
 
 
-def _rebuilt(kind: Any, arguments: list[Any] | None) -> Exception | None:
+def _rebuilt(kind: Any, arguments: Any) -> Exception | None:
     """The exception, if it can be made of what is known of it."""
-    if arguments is None or not (isinstance(kind, type) and issubclass(kind, Exception)):
+    known = isinstance(kind, type) and issubclass(kind, Exception)
+    if not (known and isinstance(arguments, list)):
         return None
     try:
-        return kind(*arguments)
+        made: Exception = kind(*arguments)
     except Exception:  # noqa: BLE001  whatever its class does
         return None
+    return made

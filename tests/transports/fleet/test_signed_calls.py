@@ -104,9 +104,10 @@ def changed_setup(value: dict[str, Any]) -> bytes:
 
 
 def test_a_result_that_is_not_plain_data_is_the_call_s_failure() -> None:
-    value = input_of([1], function=lambda number: {number})
+    value = input_of([1, 2], function=lambda number: {number} if number == 1 else number)
     (output,) = outputs(job(hashes_of(value, False)), value)
-    (raised,) = done(output).results
+    raised, other = done(output).results
+    assert other == 2
     assert isinstance(raised.error, TypeError)
     assert "use sorted" in str(raised.error)
 
@@ -134,10 +135,20 @@ def test_one_that_cannot_be_made_again_is_told_by_its_text() -> None:
     assert "1 is odd" in raised.text
 
 
-@pytest.mark.parametrize("kind", [["os", "system"], ["builtins", "SystemExit"], ["no.such", "A"]])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ["os", "system"],
+        ["builtins", "SystemExit"],
+        ["builtins", "eval"],
+        ["no.such", "A"],
+        ["transports", "Fleet"],
+        ["transports", "JobFailed"],  # which would be imported
+    ],
+)
 def test_a_node_cannot_have_anything_called_or_imported(kind: list[str]) -> None:
-    said = {"raised": kind, "with": ["exit 3"], "text": "why"}
-    found = done({"partition": 0, "results": [said], "seconds": 0.0})
+    said = [[0, *kind, ["exit 3"], "why"]]
+    found = done({"partition": 0, "returned": [None], "raised": said, "seconds": 0.0})
     assert found.results == [Raised(None, "why")]
 
 
@@ -146,13 +157,15 @@ def test_a_node_cannot_have_anything_called_or_imported(kind: list[str]) -> None
         st.none() | st.integers() | st.text() | st.binary(),
         lambda inner: (
             st.lists(inner)
-            | st.dictionaries(st.sampled_from(["partition", "results", "raised", "with"]), inner)
+            | st.dictionaries(st.sampled_from(["partition", "returned", "raised"]), inner)
         ),
         max_leaves=8,
     )
 )
 def test_whatever_a_node_says_is_a_result_or_refused(said: Any) -> None:
-    for value in (said, {"partition": 0, "seconds": 1.0, "results": [said]}):
+    whole = {"partition": 0, "seconds": 1.0, "returned": [said], "raised": []}
+    for value in (said, {**whole, "raised": said}, {**whole, "raised": [said]}, whole):
+        assert len(answers.Plain(value)) >= 0
         try:
             found = done_of(value, lambda module, name: ValueError)
         except ValueError:
