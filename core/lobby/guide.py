@@ -83,7 +83,7 @@ class Usher(Guide):
     # -- arrivals --------------------------------------------------------------------------
 
     def seat(self, arrival: Arrive, child: int | None) -> int | None:
-        if arrival.past is None:
+        if arrival.past is None and arrival.node != self.reflector.opener:
             self.asked += 1
         listens = arrival.address is not None
         if child is not None and listens and self.slots.worker[child] is None:
