@@ -100,14 +100,6 @@ MUTANTS = (
         (AT_HOME, NO_EXCEPTION),
     ),
     Mutant(
-        "who does not listen may lead",
-        Lobby.may_lead,
-        "self.people.address(node) is not None",
-        "True",
-        400,
-        (SOUND,),
-    ),
-    Mutant(
         "slots are not kept for those of the session below",
         LobbySlots.release,
         "if self.led[slot]:",
