@@ -99,12 +99,4 @@ MUTANTS = (
         200,
         (AT_HOME, NO_EXCEPTION),
     ),
-    Mutant(
-        "slots are not kept for those of the session below",
-        LobbySlots.release,
-        "if self.led[slot]:",
-        "if False:",
-        400,
-        (AT_HOME, SOUND),
-    ),
 )
