@@ -31,7 +31,7 @@ ON_THEIR_WAY_SECONDS: Final = 10.0
 class Below:
     """What is known of one child session."""
 
-    __slots__ = ("asked", "given", "nodes", "sent", "sent_at", "spaces", "unsent")
+    __slots__ = ("asked", "came_before", "given", "nodes", "sent", "sent_at", "spaces")
 
     def __init__(self, given: int, spaces: int) -> None:
         self.given = given  # of this assignment of it
@@ -40,7 +40,7 @@ class Below:
         self.sent = 0  # from here, in all
         self.sent_at = 0.0
         self.asked = 0  # of these, those that it told of
-        self.unsent = -1 if given > 1 else 0  # of those that it told of, such as came before these
+        self.came_before = -1 if given > 1 else 0  # of all that it told of; -1: it has yet to tell
 
     def estimate(self, now: float) -> int:
         """How many are at home there, or will be as soon as they arrive."""
@@ -50,9 +50,9 @@ class Below:
     def tell(self, counted: Counted) -> None:
         """It told that just now."""
         self.nodes, self.spaces = counted.nodes, counted.spaces
-        if self.unsent < 0:
-            self.unsent = counted.asked
-        self.asked = counted.asked - self.unsent
+        if self.came_before < 0:
+            self.came_before = counted.asked
+        self.asked = counted.asked - self.came_before
 
 
 class Usher(Guide):
@@ -83,7 +83,7 @@ class Usher(Guide):
     # -- arrivals --------------------------------------------------------------------------
 
     def seat(self, arrival: Arrive, child: int | None) -> int | None:
-        if arrival.past is None:
+        if arrival.past is None and arrival.node != self.reflector.opener:
             self.asked += 1
         listens = arrival.address is not None
         if child is not None and listens and self.slots.worker[child] is None:
@@ -215,12 +215,12 @@ class Usher(Guide):
             self._told, self._told_at, self._told_by = (0, 0), 0.0, leader
         told, due = (self.nodes(), self.spaces()), self._told_at + TELL_ALL_SECONDS
         if told != self._told and (due <= now or self._has_changed_much(*told)):
-            self._told, self._told_at, due = told, now, now + TELL_ALL_SECONDS
+            self._told, self._told_at = told, now
             counted: Any = Counted(-1, *told, self.asked)
             reflector.reply(reflector.members[leader], counted)
         if told != self._told or self._on_their_way(now):
             self._waits = True
-            reflector.carrier.call_later(max(TELL_SECONDS, due - now), self._look)
+            reflector.carrier.call_later(TELL_SECONDS, self._look)
 
     def _has_changed_much(self, nodes: int, spaces: int) -> bool:
         before_nodes, before_spaces = self._told

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from core import Computation, Worker, rights
+from core.lobby import Lobby, Resident
 from core.sessions import roles, session
 from core.sessions.participant import Participant
 
@@ -70,6 +71,8 @@ TABLES: tuple[dict[Any, Any], ...] = (
     session._OWN,
     Participant.actions,
     Worker.actions,
+    Lobby.handles,
+    Resident.actions,
     roles.JUDGED,
     rights.RIGHTS,
 )
