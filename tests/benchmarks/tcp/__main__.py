@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 
 from tests.benchmarks.__main__ import circumstances, count, table
 from tests.benchmarks.tcp import figures
+from tests.benchmarks.tcp.fleet_killing import fleet_killing
 from tests.benchmarks.tcp.fleets import fleet
 from tests.benchmarks.tcp.killing import killing
 from tests.benchmarks.tcp.many import many
 from tests.benchmarks.tcp.measuring import NO_PEERS, PEERS_PYTHON, Outcome
 from tests.benchmarks.tcp.predicted import predicted
 from tests.benchmarks.tcp.reflector import reflector
+from tests.benchmarks.tcp.soak import soak
 
 LIBRARIES = ("trio", "attrs", "msgspec")
 QUICK = 100  # so many times smaller
@@ -33,6 +35,8 @@ BENCHMARKS: dict[str, Callable[[int, int], Outcome]] = {
     "killing": killing,
     "predicted": predicted,
     "fleet": fleet,
+    "fleet_killing": fleet_killing,
+    "soak": soak,
 }
 
 

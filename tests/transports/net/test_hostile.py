@@ -26,6 +26,7 @@ import trio
 from core import Computation, Session
 from core import messages as m
 from core.sessions.messages import NODE_BITS
+from tests.processes import SECONDS_MAX
 from tests.running import Programs, programs
 from tests.transports.net.crafted import GIVEN, HOSTILE, framed
 from tests.transports.talking import Stranger
@@ -41,7 +42,7 @@ NODES, PARTITIONS = 20, 480
 JOB = ("--partitions", PARTITIONS, "--fanout", 10, "--delay", 0.05)
 ANSWER_SECONDS_MAX = 1.0
 SLACK_SECONDS = 1.0  # others are at work on this machine
-STARTING_SECONDS = 2.0  # of a process that comes when the job has begun
+TRIES = 3  # of which one is to be in time: what else the machine does can only add to it
 MANY_NODES = 60_000
 LINES_MAX = 200
 
@@ -253,13 +254,18 @@ def measured(run: Programs, kind: Kind | None = None, **popen: Any) -> Measured:
     join = None if kind and kind.early else run.join(host, "--nodes", NODES)
     if join:
         host.says("work begins")
+    coming = 0.0
     with attack.goes_on():
-        if kind and kind.early:
-            host.says(kind.says)
-        join = join or run.join(host, "--nodes", NODES)
-        report = host.report(seconds=60)
+        if join is None:
+            host.says(kind.says if kind else "")
+            began = monotonic()
+            join = run.join(host, "--nodes", NODES)
+            join.says(" nodes for ")
+            coming = monotonic() - began
+        report = host.report(seconds=SECONDS_MAX)
         join.ended()
-    return Measured(report["result"], report["finished_seconds"], attack, host.stderr)
+    seconds = report["finished_seconds"] - coming
+    return Measured(report["result"], seconds, attack, host.stderr)
 
 
 async def nobody(member: Member) -> None:
@@ -268,7 +274,8 @@ async def nobody(member: Member) -> None:
 
 @attrs.frozen
 class Measured:
-    """What came of a job, how many seconds it took, who disturbed it, and what the host said."""
+    """What came of a job, how many seconds it took with all who compute it, who disturbed it, and
+    what the host said."""
 
     result: Any
     seconds: float
@@ -287,20 +294,31 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Measured:
 def test_an_honest_job_does_not_notice(run: Programs, calm: Measured, kind: Kind) -> None:
     disk = run.folder / "disk"
     disk.mkdir()
-    found = measured(run, kind, prefix=small_disk(disk), env={"TMPDIR": str(disk)})
-    print(
-        kind.does.__name__,
-        calm.seconds,
-        found.seconds,
-        found.attack.came,
-        len(found.attack.answers),
-        max(found.attack.answers),
-    )
+    for _ in range(TRIES):
+        found = measured(run, kind, prefix=small_disk(disk), env={"TMPDIR": str(disk)})
+        check_what_came_of_it(found, calm, kind)
+        late = too_late(found, calm, kind)
+        if not late:
+            return
+        calm = measured(run)  # how it goes by now, where others are at work on this machine
+    pytest.fail(late)
+
+
+def too_late(found: Measured, calm: Measured, kind: Kind) -> str:
+    """What took longer than it should; nothing where all was in time."""
+    if kind.says not in found.said:
+        return f"the host has not said {kind.says!r} before the job was over"
+    if found.seconds >= 2 * calm.seconds + SLACK_SECONDS:
+        return f"{found.seconds:.2f} s, {calm.seconds:.2f} s where nobody disturbs"
+    slowest = max(found.attack.answers)
+    if slowest >= ANSWER_SECONDS_MAX + 2 * max(calm.attack.answers):
+        return f"an answer took {slowest:.2f} s"
+    return ""
+
+
+def check_what_came_of_it(found: Measured, calm: Measured, kind: Kind) -> None:
+    """All but how long it took."""
     assert found.result == calm.result
     assert found.attack.came >= kind.crowd
-    starting = STARTING_SECONDS if kind.early else 0.0
-    assert found.seconds - starting < 2 * calm.seconds + SLACK_SECONDS
-    assert max(found.attack.answers) < ANSWER_SECONDS_MAX
-    assert kind.says in found.said
     assert len(found.said.splitlines()) < LINES_MAX
     assert "Traceback" not in found.said
