@@ -106,9 +106,15 @@ class Part:
         """As `Cores.preempt`."""
         self._cores.preempt()
 
-    def take(self) -> Hold:
-        """A core, when it is its turn."""
-        return self._shares.take(self._claim, 0.0, trio.current_time())
+    def take(self, starts: bool) -> Hold:
+        """A core, when it is its turn. `starts`: for a process that is to say when it is there."""
+        hold = self._shares.take(self._claim, 0.0, trio.current_time())
+        hold.starts = starts
+        return hold
+
+    def started(self, hold: Hold) -> None:
+        """Its process is there."""
+        self._shares.started(hold, trio.current_time())
 
     def expect(self, hold: Hold, seconds: float) -> None:
         """So long it is likely to be held from now on."""

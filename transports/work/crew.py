@@ -63,6 +63,7 @@ class Crew:
     _pace: float = attrs.field(init=False, default=PACE_SECONDS)  # a piece
     _busy: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     _nursery: trio.Nursery | None = attrs.field(init=False, default=None)
+    _starts: int = attrs.field(init=False, default=0)  # of processes, that did not count
     _wakes_at: float | None = attrs.field(init=False, default=None)
 
     async def run(self, ahead: bool) -> None:
@@ -96,6 +97,8 @@ class Crew:
         for computer in self._computers:
             if not computer.calls:
                 self._leave_core(computer)
+            elif computer.ready and computer.hold is not None and computer.hold.starts:
+                self._part.started(computer.hold)
         self._wake_at(self._part.assign())
         while self._waiting() and (at_work := self._with_room()) is not None:
             if (call := self._next_call()) is not None:
@@ -109,7 +112,9 @@ class Crew:
         if (call := self._next_call()) is not None:
             idle = (one for one in self._computers if not one.calls)
             computer = next(idle, None) or self._hire()
-            computer.hold = self._part.take()
+            starts = not computer.ready and self._starts < self._part.most
+            self._starts += starts  # those in place of others that died do count
+            computer.hold = self._part.take(starts)
             self._give(computer, call)
         self._part.want(self._waiting())
 
