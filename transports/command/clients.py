@@ -30,9 +30,11 @@ from transports.command.clients_wanted import (
     ResultOptions,
     StopOptions,
     SubmitOptions,
+    WeighOptions,
 )
 from transports.command.wanted import PROGRAM
 from transports.fleet.client import Client, News, connected
+from transports.fleet.job import unknown
 from transports.fleet.signing import listed, signed, sources_of
 from transports.fleet.telling import progress_line
 from transports.net import wire
@@ -97,6 +99,24 @@ async def result(wanted: ResultOptions, security: Security) -> int:
     return _told(news, wanted.json)
 
 
+async def weigh(wanted: WeighOptions, security: Security) -> int:
+    """Change what the job weighs."""
+    async with connected(str(wanted.address), security) as client:
+        told = await client.weigh(wanted.number, wanted.priority, wanted.weight)
+    if told.state == "unknown":
+        return _told(unknown(wanted.number), wanted.json)
+    over = told.state not in ("queued", "running")
+    line = f"job {told.number} is {told.state}"
+    said = f"{line}, it was over before" if over else f"{line}, {_weighs(told)}"
+    weighs = {"priority": told.priority, "weight": told.weight}
+    answer = {"number": told.number, "state": told.state, **weighs}
+    return _answered(wanted.json, answer, said) or (Exit.FAILED if over else Exit.FINISHED)
+
+
+def _weighs(told: wire.Weighed) -> str:
+    return f"priority {told.priority}, weight {told.weight:g}"
+
+
 async def cancel(wanted: CancelOptions, security: Security) -> int:
     """End the job."""
     async with connected(str(wanted.address), security) as client:
@@ -143,6 +163,7 @@ def _spec(wanted: SubmitOptions) -> wire.Spec:
         work.piece_timeout,
         work.keep_going,
         wanted.priority,
+        weight=wanted.weight,
     )
 
 
@@ -220,8 +241,19 @@ def _line(row: dict[str, Any], now: float) -> str:
     took = "" if began is None else duration(max(0.0, (ended or now) - began))
     name = row["job"] if row["job"].isprintable() else ascii(row["job"])[1:-1]
     name = name if len(name) <= JOB_WIDTH else f"...{name[3 - JOB_WIDTH :]}"
+    weighs = _weighing(row) if row["state"] in ("queued", "running") else ""
+    how_far = ", ".join(filter(None, (how_far, weighs)))
     columns = f"{row['number']:>6}  {name:<{JOB_WIDTH}}  {row['state']:<10} {took:>10}  {how_far}"
     return columns.rstrip()
+
+
+def _weighing(row: dict[str, Any]) -> str:
+    """What it weighs, where that is not what all do."""
+    priority, weight = row.get("priority", 0), row.get("weight", 1)
+    return ", ".join(
+        ([f"priority {priority}"] if priority else [])
+        + ([f"weight {weight:g}"] if weight != 1 else [])
+    )
 
 
 def _answered(as_json: bool, answer: dict[str, Any], said: str) -> int:

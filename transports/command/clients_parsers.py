@@ -14,6 +14,7 @@ from transports.command.clients_wanted import (
     ResultOptions,
     StopOptions,
     SubmitOptions,
+    WeighOptions,
 )
 from transports.command.parsers import ADDRESSES, TOKEN, WORK, told_exits
 from transports.command.wanted import PROGRAM, JobOptions, SecurityOptions
@@ -51,7 +52,7 @@ def submit() -> Parser:
     partitions = one(JobOptions, "partitions", said="as many as nodes are there when it begins")
     parser.group("how it is cut", partitions, one(JobOptions, "fanout"))
     parser.group("what is computed", *WORK)
-    parser.group("when", *of(SubmitOptions, "priority", "detach"))
+    parser.group("when", *of(SubmitOptions, "priority", "weight", "detach"))
     parser.group("whose code it is", *of(SubmitOptions, "sign"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(SubmitOptions, "json"))
@@ -77,6 +78,29 @@ def result() -> Parser:
     parser.group("how long it waits (seconds)", *of(ResultOptions, "wait"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ResultOptions, "json"))
+    return parser
+
+
+def weigh() -> Parser:
+    """Of `weigh`."""
+    parser = Parser(
+        f"{PROGRAM} weigh",
+        "HOST:PORT N [--priority P] [--weight W] [other options]",
+        description=paragraphs(
+            "Changes what job N of the fleet at HOST:PORT weighs beside others, whether it waits "
+            "or runs: what has begun is computed to its end, what begins next is chosen anew."
+        ),
+        epilog=_ends(
+            *(Exit.FINISHED, Exit.FAILED, *REACHED),
+            finished="it has them",
+            failed="it was over before",
+            misused=UNKNOWN,
+        ),
+    )
+    parser.apart(*of(WeighOptions, "address", "number"))
+    parser.group("what it weighs", *of(WeighOptions, "priority", "weight"))
+    parser.group("security", *of(SecurityOptions))
+    parser.group("what is shown", *of(WeighOptions, "json"))
     return parser
 
 

@@ -10,13 +10,20 @@ from plugins.console import checks, shared
 from plugins.console.options import OPTION, Option, option, switch
 from transports.command.wanted import JobOptions, SecurityOptions, address_of
 from transports.net.addresses import Address
-from transports.net.figures import PRIORITY_MAX, TREE_MAX
+from transports.net.figures import PRIORITY_MAX, TREE_MAX, WEIGHT_MAX, WEIGHT_MIN
 from transports.signing.keys import default_file
 
 _ROOT = "where the root of the fleet listens, as it says when it begins"
 KEY = default_file()  # of this user
 _NEW_OR_SHOW = {"choices": ("new", "show")}
 _NUMBER = Option("N", checks.between(1, TREE_MAX), "the number of the job, as 'submit' has said it")
+_AS_IT_IS = "as it is"
+_PRIORITY = checks.between(-PRIORITY_MAX, PRIORITY_MAX)
+_WEIGHT = checks.number(
+    float,
+    f"a number from {WEIGHT_MIN:g} to {WEIGHT_MAX:g}",
+    lambda x: WEIGHT_MIN <= x <= WEIGHT_MAX,
+)
 
 
 @attrs.frozen
@@ -29,8 +36,16 @@ class SubmitOptions:
     priority: int = option(
         0,
         "N",
-        checks.between(-PRIORITY_MAX, PRIORITY_MAX),
-        f"jobs of a higher one go first, {-PRIORITY_MAX} to {PRIORITY_MAX}",
+        _PRIORITY,
+        f"jobs of a higher one go first, {-PRIORITY_MAX} to {PRIORITY_MAX}: in the queue, and on "
+        "each machine",
+    )
+    weight: float = option(
+        1.0,
+        "W",
+        _WEIGHT,
+        "jobs of the same priority that run together share each machine in proportion to theirs, "
+        f"{WEIGHT_MIN:g} to {WEIGHT_MAX:g}",
     )
     sign: Path | None = option(
         None,
@@ -60,6 +75,18 @@ class ResultOptions:
         None, "SECONDS", checks.SECONDS, "how long to wait for its end", "as long as it takes"
     )
     json: bool = shared.json("a summary for people")
+
+
+@attrs.frozen
+class WeighOptions:
+    """What a job is to weigh. What is None stays as it is."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    number: int = attrs.field(metadata={OPTION: _NUMBER})
+    security: SecurityOptions
+    priority: int | None = option(None, "P", _PRIORITY, "its priority, as for 'submit'", _AS_IT_IS)
+    weight: float | None = option(None, "W", _WEIGHT, "its weight, as for 'submit'", _AS_IT_IS)
+    json: bool = shared.json("a line for people")
 
 
 @attrs.frozen

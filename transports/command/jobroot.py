@@ -95,6 +95,8 @@ class JobRoot:
                 opened_root(process, work, chosen, shape, value, by_path=by_path, signed=signed)
                 why = await self._watched(process, shape, desk)
                 outcome = self._outcome(process, why, desk)
+                if process.work is not None and outcome.state != State.DONE:
+                    process.work.abandon()
                 nursery.cancel_scope.cancel()
         return outcome
 

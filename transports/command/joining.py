@@ -35,6 +35,7 @@ from transports.net.peer import Link
 from transports.net.security import Security
 from transports.process.process import Process
 from transports.process.station import Station
+from transports.work.cores import Weight
 from transports.work.warm import Warm
 
 JOBS_WARM = 2  # computing processes of so many are kept, when these are over
@@ -135,7 +136,9 @@ class Joining:
         """It is the root of a fleet; what does not run there by now is over."""
         if not self.station.is_root(link):
             raise RemoteProtocolError("Running, of one that is not the root")
-        self._drop(self._takings.keys() - {*said.numbers})
+        weights = {one.number: Weight(one.priority, one.weight) for one in said.shares}
+        self._drop(self._takings.keys() - weights.keys())
+        self.station.cores.weigh(weights, said.preempt_after)
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet, self.fleet_id = peer.number, said.fleet

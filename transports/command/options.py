@@ -7,6 +7,7 @@
     python -m transports.tcp serve --listen ...    the root of a fleet         -> ServeOptions
     python -m transports.tcp submit HOST:PORT ...  a job for a fleet           -> SubmitOptions
     python -m transports.tcp result HOST:PORT N    what came of it             -> ResultOptions
+    python -m transports.tcp weigh HOST:PORT N     its priority and weight     -> WeighOptions
     python -m transports.tcp cancel HOST:PORT N    its end                     -> CancelOptions
     python -m transports.tcp jobs HOST:PORT        all jobs of a fleet         -> JobsOptions
     python -m transports.tcp stop HOST:PORT        its end                     -> StopOptions
@@ -31,6 +32,7 @@ from transports.command.clients_wanted import (
     ResultOptions,
     StopOptions,
     SubmitOptions,
+    WeighOptions,
 )
 from transports.command.wanted import (
     CORES,
@@ -178,12 +180,20 @@ def _submit(named: dict[str, Any]) -> SubmitOptions:
     return SubmitOptions(work=work, security=_security(named), **named)
 
 
+def _weigh(named: dict[str, Any]) -> WeighOptions:
+    if not named.keys() & {"priority", "weight"}:
+        raise BadOption("nothing is to change: give --priority, --weight, or both")
+    return WeighOptions(security=_security(named), **named)
+
+
 def _asking(options: type[Asking]) -> Callable[[dict[str, Any]], Asking]:
     """Of those that ask one process, and have no other options than their own."""
     return lambda named: options(security=_security(named), **named)
 
 
-ForClients = SubmitOptions | ResultOptions | CancelOptions | JobsOptions | StopOptions
+ForClients = (
+    SubmitOptions | ResultOptions | WeighOptions | CancelOptions | JobsOptions | StopOptions
+)
 OnSockets = HostOptions | JoinOptions | StatusOptions | ServeOptions | ForClients
 Wanted = OnSockets | KeyOptions
 Asking = TypeVar("Asking", StatusOptions, ResultOptions, CancelOptions, JobsOptions, StopOptions)
@@ -194,6 +204,7 @@ COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wante
     "serve": (parsers.serve, _serve),
     "submit": (clients_parsers.submit, _submit),
     "result": (clients_parsers.result, _asking(ResultOptions)),
+    "weigh": (clients_parsers.weigh, _weigh),
     "cancel": (clients_parsers.cancel, _asking(CancelOptions)),
     "jobs": (clients_parsers.jobs, _asking(JobsOptions)),
     "stop": (clients_parsers.stop, _asking(StopOptions)),

@@ -57,7 +57,7 @@ def alone() -> Parser:
     parser = Parser(
         PROGRAM,
         "[--nodes N] [--processes N] [--job MODULE_OR_FILE] [--input VALUE] [other options]\n"
-        f"       {PROGRAM} host|join|status|serve|submit|result|cancel|jobs|stop|key --help",
+        f"       {PROGRAM} host|join|status|serve|submit|result|weigh|cancel|jobs|stop|key --help",
         description=paragraphs(
             "Computes a job on real sockets: on this machine only, with nodes in processes that "
             "are started for it and ended after it. For several machines there are commands:"
@@ -68,6 +68,7 @@ def alone() -> Parser:
         "\n  serve              the root of a fleet, which computes jobs as they come"
         "\n  submit HOST:PORT   a job for that fleet"
         "\n  result HOST:PORT N what came of job N"
+        "\n  weigh HOST:PORT N  the priority and weight of job N"
         "\n  cancel HOST:PORT N the end of job N"
         "\n  jobs HOST:PORT     which jobs wait, run and are over"
         "\n  stop HOST:PORT     the end of that fleet"
@@ -179,7 +180,8 @@ def serve() -> Parser:
         one(ServeOptions, "bots"),
         *of(BotsOptions, "nodes", "processes"),
     )
-    parser.group("what it computes", *of(ServeOptions, "allow", "trust", "at_once"))
+    chosen = of(ServeOptions, "allow", "trust", "at_once", "preempt_after")
+    parser.group("what it computes", *chosen)
     parser.group("what goes wrong", *of(ServeOptions, "store", "heartbeat", "values_max"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ServeOptions, "verbose", "json"))

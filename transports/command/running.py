@@ -31,6 +31,7 @@ from transports.command.clients_wanted import (
     ResultOptions,
     StopOptions,
     SubmitOptions,
+    WeighOptions,
 )
 from transports.command.deployment import CannotListen, opened, trace_folder, traced
 from transports.command.joining import join
@@ -253,6 +254,8 @@ async def _use(wanted: ForClients, security: Security) -> int:
             return await clients.submit(wanted, security)
         case ResultOptions():
             return await clients.result(wanted, security)
+        case WeighOptions():
+            return await clients.weigh(wanted, security)
         case CancelOptions():
             return await clients.cancel(wanted, security)
         case JobsOptions():

@@ -2,10 +2,9 @@
 
 Rules it keeps:
 - A job has a number, and a tree of its own under it; nodes take part in all that run. How these
-  share a machine's cores is the machine's to say: each job has computing processes of its own.
+  share a machine's cores is the machine's to say; it is told what each job weighs.
 - Whoever comes is told which jobs run. So who was away when one ended knows that it has.
-- A job begins when a node is there, and not too many run. Who has waited longest goes first, among
-  those of the highest priority.
+- A job begins when a node is there, and not too many run.
 - Told to go, by a signal, a client or whoever started it, it cancels what runs and tells everyone.
   With a store a signal only interrupts it: all wait for it, as they do when it was killed.
 - What cannot be stored ends nothing: it is tried again, and told at the end if it was in vain.
@@ -101,6 +100,7 @@ class Serving:
         self._over = trio.Event()
         self._news = trio.Event()  # something may be to be done
         self._roots: dict[int, JobRoot] = {}  # of the jobs that run, by number
+        self._told = wire.Running((), self.id)  # what members were told of these last
         station.warm = Warm(WARM_MAX)
         station.dials = False  # a member that is dialled would not believe what it is told
         station.keeps = lambda peer: True
@@ -199,7 +199,7 @@ class Serving:
         if sum(map(joins, self.station.connections.peers.values())) > MEMBERS_MAX:
             self._say(peer, wire.Full(FULL_SECONDS))
             return
-        self._say(peer, wire.Running(tuple(self._roots), self.id))
+        self._say(peer, self._running())
         self._wake()
 
     def _lost(self, peer: Peer) -> None:
@@ -210,6 +210,11 @@ class Serving:
 
     def _say(self, peer: Peer, envelope: wire.Envelope) -> None:
         self.station.connections.send_back(peer.name, wire.encode(envelope))
+
+    def _running(self) -> wire.Running:
+        jobs = (root.job for root in self._roots.values())
+        shares = tuple(wire.Share(job.number, job.priority, job.weight) for job in jobs)
+        return wire.Running(shares, self.id, self.options.preempt_after)
 
     def _tell_members(self, envelope: wire.Envelope) -> None:
         for peer in list(self.station.connections.peers.values()):
@@ -253,6 +258,7 @@ class Serving:
                         self.station, self.options, job, self._all_there_at, self._chosen
                     )
                     nursery.start_soon(self._compute, root)
+                self._tell_what_runs()
                 self.desk.tell_all()
                 await self._news.wait()
                 for root in self._roots.values():
@@ -270,6 +276,13 @@ class Serving:
             if signer is not None and signer not in self.trusting.names:
                 root.distrusted = "the key of the job is not trusted by the fleet any more"
         self._wake()
+
+    def _tell_what_runs(self) -> None:
+        """Members know what each job weighs before it begins, and whenever that changes."""
+        running = self._running()
+        if running != self._told:
+            self._told = running
+            self._tell_members(running)
 
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""

@@ -92,7 +92,11 @@ class Taking:
             joining.begun(begin)
             for node in nodes_of(process.me.number, options.nodes):
                 process.enter(node, begin.root)
-            await process.over.wait()
+            try:
+                await process.over.wait()
+            finally:
+                if process.work is not None and not _ended_well(process):
+                    process.work.abandon()
             if not joining.lasts():
                 joining.look_whether_over()
                 await trio.sleep_forever()  # until the last word is said
@@ -152,3 +156,8 @@ class Taking:
             process.leave()
         finally:
             process.post(process.over.set)  # after what that says to sessions here
+
+
+def _ended_well(process: Process) -> bool:
+    """Whether its computing processes may serve the next job."""
+    return process.over.is_set() and process.failure is None

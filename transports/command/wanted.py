@@ -328,6 +328,14 @@ class ServeOptions:
         checks.between(1, AT_ONCE_MAX),
         "how many jobs run at the same time; those that wait go by priority, then in order",
     )
+    preempt_after: float | None = option(
+        None,
+        "SECONDS",
+        checks.DURATION,
+        "where a job has waited so long for a core, and only jobs of a lower priority have them, "
+        "a piece of these is given back unfinished, to be computed later",
+        "every piece that has begun is computed to its end",
+    )
     any_job: bool = _any_job()
     store: Path | None = _file(
         "where jobs and their results are kept: after a crash, or Ctrl-C, the same command goes on "

@@ -6,8 +6,9 @@
 
 In the order in which to read it:
 
-- `job.py`: one job. `jobs.py`: the queue of a fleet, and what came of its last jobs. `bulk.py`:
-  inputs and results that are too large for a message, at either end.
+- `job.py`: one job. `jobs.py`: the queue of a fleet, and what came of its last jobs. `turns.py`: in
+  which order they begin. `bulk.py`: inputs and results that are too large for a message, at either
+  end.
 - `store.py`: the same in a file. `desk.py`: what clients say to the root of a fleet, and what they
   are told of their jobs.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs

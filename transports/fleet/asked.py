@@ -14,10 +14,15 @@ from plugins.jobs.loading import is_path
 from plugins.jobs.values import plain
 from transports.fleet.errors import JobUnknown
 from transports.net import wire
-from transports.net.figures import PRIORITY_MAX, TREE_MAX
+from transports.net.figures import PRIORITY_MAX, TREE_MAX, WEIGHT_MAX, WEIGHT_MIN
 from transports.work.jobs import PARTS, called, place
 
 FANOUT_MAX = 2000
+
+PRIORITY = shared.whole(-PRIORITY_MAX, PRIORITY_MAX)
+WEIGHT = shared.real(
+    f"a number from {WEIGHT_MIN:g} to {WEIGHT_MAX:g}", lambda x: WEIGHT_MIN <= x <= WEIGHT_MAX
+)
 
 Named = str | os.PathLike[str] | ModuleType
 
@@ -45,7 +50,8 @@ class Asked:
     seed: int = shared.seed("what is random is")
     piece_timeout: float | None = shared.piece_timeout()
     keep_going: bool = shared.keep_going()
-    priority: int = attrs.field(default=0, validator=shared.whole(-PRIORITY_MAX, PRIORITY_MAX))
+    priority: int = attrs.field(default=0, validator=PRIORITY)
+    weight: float = attrs.field(default=1.0, validator=WEIGHT)
 
     @property
     def parts(self) -> dict[str, str]:
@@ -67,6 +73,7 @@ class Asked:
             self.piece_timeout,
             self.keep_going,
             self.priority,
+            weight=float(self.weight),
         )
 
 
@@ -75,6 +82,19 @@ def number_of(number: int) -> int:
     if not 0 <= operator.index(number) <= TREE_MAX:
         raise JobUnknown(f"there is no job {number}: none has such a number")
     return operator.index(number)
+
+
+@attrs.frozen
+class Weight:
+    """What a job is to weigh from now on; None: what it has. Raises ValueError, also where nothing
+    is to change."""
+
+    priority: int | None = attrs.field(default=None, validator=PRIORITY)
+    weight: float | None = attrs.field(default=None, validator=WEIGHT)
+
+    def __attrs_post_init__(self) -> None:
+        if self.priority is None and self.weight is None:
+            raise ValueError("nothing is to change: give a priority, a weight, or both")
 
 
 def _path(named: str) -> str:

@@ -178,6 +178,18 @@ class Client:
                 pass
         return news
 
+    async def weigh(
+        self, number: int, priority: int | None = None, weight: float | None = None
+    ) -> wire.Weighed:
+        """Have that job weigh so from now on; what it is and weighs now. Raises FleetLost."""
+        frame = wire.encode(wire.Weigh(number, priority, weight))
+
+        def is_answer(said: wire.Envelope) -> bool:
+            return isinstance(said, wire.Weighed) and said.number == number
+
+        answer: wire.Weighed = await self._ask(frame, is_answer)
+        return answer
+
     async def status(self) -> dict[str, Any]:
         """How the fleet stands, as plain data; its jobs are `jobs`. Raises FleetLost."""
         answer = await self._ask(wire.encode(wire.Ask()), lambda said: isinstance(said, wire.Told))

@@ -1,7 +1,7 @@
 """The desk of a fleet: what clients say to its root, and what they are told of their jobs.
 
 Rules it keeps:
-- Whoever is connected may submit, watch, cancel and halt: one fleet is one circle of trust.
+- Whoever is connected may submit, watch, weigh, cancel and halt: one fleet is one circle of trust.
 - What is submitted again with the same key is the same job: so a client that has lost its
   connection asks again without harm.
 - An input that is too large for a message is fetched from the client before its job is taken.
@@ -26,7 +26,8 @@ from transports.process.station import Station
 
 class Desk:
     """Of one fleet. `check` raises ValueError for what cannot be computed here; `news` is called
-    when there is something for the fleet to do: a job, or one less; `halt`, to end it."""
+    when there is something for the fleet to do: a job, one less, one of another weight; `halt`, to
+    end it."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Desk:
             wire.Missing: bulk.said,
             wire.Submit: self._submitted,
             wire.Watch: self._watched,
+            wire.Weigh: self._weighed,
             wire.Cancel: self._cancelled,
             wire.Halt: self._halted,
         }
@@ -66,7 +68,7 @@ class Desk:
     def _submit(self, peer: Peer, said: wire.Submit) -> None:
         try:
             self._check(said)
-            job = self._jobs.submit(said.key, said.spec)
+            job = self._jobs.submit(said.key, said.spec, peer.number)
         except ValueError as refusal:
             return self._refuse(peer, said, str(refusal))
         self._say(peer.name, wire.Accepted(said.key, job.number))
@@ -84,6 +86,14 @@ class Desk:
         if said.outputs:
             self._outputs.setdefault(job.number, set()).add(peer.name)
         return self.tell(job)
+
+    def _weighed(self, peer: Peer, said: wire.Weigh, link: Link) -> None:
+        job = self._jobs.weigh(said.number, said.priority, said.weight)
+        if job is None:
+            return self._say(peer.name, wire.Weighed(said.number, unknown(said.number).state))
+        self._say(peer.name, wire.Weighed(job.number, job.state, job.priority, job.weight))
+        self._news()
+        return None
 
     def _cancelled(self, peer: Peer, said: wire.Cancel, link: Link) -> None:
         self._jobs.cancel(said.number)

@@ -183,8 +183,10 @@ class Fleet:
         piece_timeout: float | None = None,
         keep_going: bool = False,
         priority: int = 0,
+        weight: float = 1.0,
     ) -> Job:
-        """Have that job computed, after those of the same or a higher priority that wait already.
+        """Have that job computed. Jobs of the highest `priority` go first, where they wait and
+        where they are computed; those of the same one share what there is by `weight`.
 
         `job` is the name of a module or the path of a file, as for `--job` of a command; the
         other options are called as there. What is computed is a copy of it that is installed where
@@ -207,6 +209,7 @@ class Fleet:
             piece_timeout=piece_timeout,
             keep_going=keep_going,
             priority=priority,
+            weight=weight,
         )
         return self._submitted(asked)
 

@@ -43,6 +43,9 @@ class Job:
     said: bytes = b""  # digest of the spec
     size: int = 0  # bytes: of the spec while it waits, of the outcome after that
     rank: int = 0  # the how-manyth it was to end
+    submitter: int = 0  # the number of its process
+    priority: int = attrs.Factory(lambda job: job.spec.priority, takes_self=True)
+    weight: float = attrs.Factory(lambda job: job.spec.weight, takes_self=True)
 
     @property
     def seconds(self) -> float:
@@ -50,11 +53,6 @@ class Job:
         if self.started is None or self.ended is None:
             return 0.0
         return max(0.0, self.ended - self.started)
-
-
-def turn(job: Job) -> tuple[int, int]:
-    """Of two jobs that wait, the one with the lesser turn goes first."""
-    return -job.spec.priority, job.number
 
 
 # -- how jobs end --------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Rules it keeps:
   stays as it is.
 - The same key and the same spec are the same job, for as long as the job is known here: whoever is
   not sure whether it was heard says it again.
-- Those of the highest priority go first; among these, whoever came first.
+- Who is next is said in `turns.py`. What a job weighs may change for as long as it has not ended.
 - Whatever is kept is bounded: the jobs that wait and their inputs, the jobs that have ended and
   their results. A result that had to go leaves an outcome that says so.
 - With a store it knows what it knew before it was started again, but what ran then waits again; and
@@ -23,8 +23,9 @@ import msgspec
 
 from core.messages import Value
 from plugins.console.telling import failure_line
-from transports.fleet.job import Job, Refusal, State, cancelled, failed, turn, unknown
+from transports.fleet.job import Job, Refusal, State, cancelled, failed, unknown
 from transports.fleet.store import Store
+from transports.fleet.turns import in_turn
 from transports.net import wire
 from transports.net.errors import LocalProtocolError
 from transports.values.handles import KEY, is_handle
@@ -56,12 +57,13 @@ class Jobs:
         self._running: dict[int, Job] = {}
         self._ended: dict[int, Job] = {}  # in the order in which they did
         self._queued_bytes = self._kept_bytes = 0
+        self._turns: dict[int, int] | None = None  # of those that wait, by number; None: not known
         if store is not None:
             self._go_on_with(store.load())
 
     # -- what clients ask ------------------------------------------------------------------
 
-    def submit(self, key: bytes, spec: wire.Spec) -> Job:
+    def submit(self, key: bytes, spec: wire.Spec, submitter: int = 0) -> Job:
         """The job that this is. Raises Refusal."""
         data = msgspec.msgpack.encode(spec)
         said = hashlib.sha256(data).digest()
@@ -71,6 +73,7 @@ class Jobs:
             return known
         self._refuse_if_full(len(data))
         job = Job(self.last + 1, key, spec, self._clock(), said=said, size=len(data))
+        job.submitter = submitter
         if self._store is not None:
             self._store.add(job)
         self.last = job.number
@@ -95,6 +98,16 @@ class Jobs:
     def knows(self, key: bytes) -> bool:
         """Whether there is a job of that key."""
         return key in self._by_key
+
+    def weigh(self, number: int, priority: int | None, weight: float | None) -> Job | None:
+        """Change what it weighs, unless it has ended; None: there is no such job."""
+        job = self._jobs.get(number)
+        if job is not None and job.outcome is None:
+            job.priority = job.priority if priority is None else priority
+            job.weight = job.weight if weight is None else weight
+            self._turns = None
+            self._put([job])
+        return job
 
     def get(self, number: int) -> Job | None:
         """The job of that number, unless there was none or it is forgotten."""
@@ -124,8 +137,7 @@ class Jobs:
         """How many jobs go before it."""
         if job.state is not State.QUEUED:
             return 0
-        mine = turn(job)
-        return len(self._running) + sum(turn(other) < mine for other in self._queued.values())
+        return len(self._running) + self._in_turn()[job.number]
 
     def rows(self) -> list[dict[str, Any]]:
         """All of them as plain data, by number."""
@@ -135,7 +147,16 @@ class Jobs:
 
     def upcoming(self) -> Job | None:
         """The job that is to be computed next."""
-        return min(self._queued.values(), key=turn, default=None)
+        first = next(iter(self._in_turn()), None)
+        return None if first is None else self._queued[first]
+
+    def _in_turn(self) -> dict[int, int]:
+        """How many of those that wait go before each, by number; whoever is next is the first."""
+        if self._turns is None:
+            waiting, running = self._queued.values(), self._running.values()
+            order = in_turn(waiting, running, self._jobs.values())
+            self._turns = {job.number: i for i, job in enumerate(order)}
+        return self._turns
 
     def begin(self, job: Job) -> None:
         """It is computed from now on."""
@@ -150,6 +171,7 @@ class Jobs:
             self._leave_queue(job)
         elif self._running.pop(job.number, None) is None:
             return
+        self._turns = None
         job.ended = self._clock()
         job.spec = msgspec.structs.replace(job.spec, input=None, signed=None)
         outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
@@ -170,9 +192,11 @@ class Jobs:
 
     def _wait(self, job: Job) -> None:
         self._queued[job.number] = job
+        self._turns = None
         self._queued_bytes += job.size
 
     def _leave_queue(self, job: Job) -> None:
+        self._turns = None
         if self._queued.pop(job.number, None) is None:
             raise ValueError(f"job {job.number} does not wait, it is {job.state}")
         self._queued_bytes -= job.size
@@ -244,7 +268,8 @@ class Jobs:
             "number": job.number,
             "job": job.spec.job,
             "state": job.state.value,
-            "priority": job.spec.priority,
+            "priority": job.priority,
+            "weight": job.weight,
             "ahead": self.ahead(job),
             "nodes": job.nodes,
             "partitions": job.partitions,

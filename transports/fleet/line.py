@@ -113,6 +113,10 @@ class Line:
         """End that job; how it ended. Raises FleetLost."""
         return self._call(self.cancelling, number)
 
+    def weigh(self, number: int, priority: int | None, weight: float | None) -> wire.Weighed:
+        """Have that job weigh so from now on; what it is and weighs now. Raises FleetLost."""
+        return self._call(self.weighing, number, priority, weight)
+
     def status(self) -> dict[str, Any]:
         """How the fleet stands. Raises FleetLost."""
         return self._call(self.looking)
@@ -176,6 +180,12 @@ class Line:
     async def cancelling(self, number: int) -> wire.Outcome:
         """As `cancel`."""
         return await self._client.cancel(number)
+
+    async def weighing(
+        self, number: int, priority: int | None, weight: float | None
+    ) -> wire.Weighed:
+        """As `weigh`."""
+        return await self._client.weigh(number, priority, weight)
 
     async def looking(self) -> dict[str, Any]:
         """As `status`."""

@@ -42,7 +42,7 @@ _TABLES = (
     "CREATE TABLE fleet (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
     "CREATE TABLE jobs (number INTEGER PRIMARY KEY, job BLOB)",
 )
-FORMAT = Format(FLEET_APPLICATION, 1, _TABLES, synchronous="FULL")
+FORMAT = Format(FLEET_APPLICATION, 2, _TABLES, synchronous="FULL")
 
 _SET = "INSERT OR REPLACE INTO fleet VALUES (?, ?)"
 _PUT = "INSERT OR REPLACE INTO jobs VALUES (?, ?)"
@@ -69,6 +69,9 @@ class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     partitions: int
     accepted: int
     cancel_asked: bool
+    submitter: int
+    priority: int
+    weight: float
 
 
 class _File(SealedFile):
@@ -193,6 +196,9 @@ def _encoded(job: Job) -> bytes:
         job.partitions,
         job.accepted,
         job.cancel_asked,
+        job.submitter,
+        job.priority,
+        job.weight,
     )
     return msgspec.msgpack.encode(row)
 
@@ -220,4 +226,7 @@ def _decoded(number: int, data: bytes) -> Job:
         row.said,
         size=len(row.outcome or b""),
         rank=row.rank,
+        submitter=row.submitter,
+        priority=row.priority,
+        weight=row.weight,
     )

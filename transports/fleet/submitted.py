@@ -11,7 +11,9 @@ import attrs
 from core.messages import Failure
 from plugins.console.telling import Lost
 from plugins.jobs.values import given
+from transports.fleet.asked import Weight
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
+from transports.fleet.job import State, unknown
 from transports.fleet.line import FORKED, Line, Watched, first_over
 from transports.fleet.showing import show_beside
 from transports.net import wire
@@ -108,6 +110,12 @@ class Submitted:
         lost = Lost.of(outcome.lost)
         return lost.pieces if lost else []
 
+    def _weighed(self, told: wire.Weighed) -> bool:
+        gone = unknown(self.number)
+        if told.state == gone.state:
+            raise JobUnknown(_failure(gone).error)
+        return told.state in (State.QUEUED, State.RUNNING)
+
     def _is_over(self, seconds: float) -> bool:
         """Whether it is, after so many seconds at most."""
         return bool(futures.wait([self._watched.outcome], seconds).done)
@@ -150,6 +158,12 @@ class Job(Submitted):
         JobFailed."""
         return self._failures(timeout)
 
+    def weigh(self, *, priority: int | None = None, weight: float | None = None) -> bool:
+        """Change what it weighs, as `Fleet.submit` has it, whether it waits or runs; whether that
+        was in time: it has not ended. Raises ValueError, JobUnknown, FleetLost."""
+        wanted = Weight(priority, weight)
+        return self._weighed(self._line.weigh(self.number, wanted.priority, wanted.weight))
+
     def cancel(self) -> bool:
         """End it; whether that has ended it. Raises FleetLost."""
         if not self._watched.outcome.done():
@@ -165,6 +179,12 @@ class AsyncJob(Submitted):
         """As `Job.failures`."""
         await self._over()
         return self._failures(None)
+
+    async def weigh(self, *, priority: int | None = None, weight: float | None = None) -> bool:
+        """As `Job.weigh`."""
+        wanted = Weight(priority, weight)
+        weighing, more = self._line.weighing, (wanted.priority, wanted.weight)
+        return self._weighed(await self._line.ask(weighing, self.number, *more))
 
     async def cancel(self) -> bool:
         """As `Job.cancel`."""

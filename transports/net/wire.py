@@ -22,6 +22,8 @@ from transports.net.figures import (
     PRIORITY_MAX,
     SIGNATURE_BYTES,
     TREE_MAX,
+    WEIGHT_MAX,
+    WEIGHT_MIN,
 )
 from transports.net.forms import as_object, form
 from transports.net.frames import HEADER
@@ -39,6 +41,7 @@ _TIMEOUT = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 _DIGEST = Annotated[bytes, msgspec.Meta(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
 _SIZE = Annotated[int, msgspec.Meta(ge=0, le=2**32)]  # of a blob, or an offset in one
 _PRIORITY = Annotated[int, msgspec.Meta(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
+_WEIGHT = Annotated[float, msgspec.Meta(ge=WEIGHT_MIN, le=WEIGHT_MAX)]
 _TREE = Annotated[int, msgspec.Meta(ge=0, le=TREE_MAX)]  # of a computation: its root's name
 
 
@@ -142,6 +145,7 @@ class Spec(m.Data, frozen=True, tag=False):
     keep_going: bool = False
     priority: _PRIORITY = 0  # higher ones go first
     signed: Signed | None = None
+    weight: _WEIGHT = 1.0  # of those with the same priority each has a share in proportion
 
 
 class Submit(m.Data, frozen=True):
@@ -215,18 +219,45 @@ class Cancel(m.Data, frozen=True):
     number: _TREE
 
 
+class Weigh(m.Data, frozen=True):
+    """Client -> root: that job is to have this priority and weight from now on; None: as it has."""
+
+    number: _TREE
+    priority: _PRIORITY | None = None
+    weight: _WEIGHT | None = None
+
+
+class Weighed(m.Data, frozen=True):
+    """Root -> client: that job has them, unless it is over."""
+
+    number: _TREE
+    state: str  # as in `Progress` and `Outcome`
+    priority: int = 0
+    weight: float = 1.0
+
+
 class Halt(m.Data, frozen=True):
     """Client -> root: the fleet is to end."""
 
 
+class Share(m.Data, frozen=True, tag=False):
+    """What a job weighs where it is computed beside others."""
+
+    number: _TREE
+    priority: _PRIORITY
+    weight: _WEIGHT
+
+
 class Running(m.Data, frozen=True):
-    """Root of a fleet -> process that joins, on each meeting: it stays, and these jobs run.
+    """Root of a fleet -> process that joins, on each meeting, and when that changes: it stays, and
+    these jobs run.
 
     All others have ended, or have not begun.
     """
 
-    numbers: Annotated[tuple[_TREE, ...], msgspec.Meta(max_length=1000)]
+    shares: Annotated[tuple[Share, ...], msgspec.Meta(max_length=1000)]
     fleet: Annotated[str, msgspec.Meta(max_length=100)]  # its id
+    preempt_after: _TIMEOUT | None = None  # seconds; None: every piece that has begun is computed
 
 
 class Full(m.Data, frozen=True):
@@ -326,7 +357,7 @@ class Missing(m.Data, frozen=True):
 Envelope = (
     Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
     | Submit | Accepted | Refused | Watch | Progress | Output | Outcome | Cancel | Halt
-    | Running | Full
+    | Weigh | Weighed | Running | Full
     | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
 )  # fmt: skip
 

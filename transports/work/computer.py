@@ -8,6 +8,7 @@ Rules it keeps:
   for a call of the next one, which the same computing process may serve.
 - It is gone when it has ended, not when its connection is closed, which what it started itself may
   keep open; and when its connection is closed, it is ended.
+- What it has started ends with it. Where its job was cancelled, it is not kept for another one.
 
 (Calls given ahead, knowing what it died of, and who starts it are why these are not those of a
 library for worker processes: one of trio-parallel's is started by a thread that may end before, has
@@ -40,11 +41,12 @@ from transports.work.computing import (
 )
 from transports.work.shares import Hold
 from transports.work.starting import Started, start
-from transports.work.waiting import ended
+from transports.work.waiting import end_group, ended
 from transports.work.warm import Shelf
 
 RECEIVE_BYTES = 2**18
 LAST_SECONDS = 2.0  # for a computing process to end by itself
+ABANDONED_SECONDS = 0.3  # the same, where what it has computed is not wanted any more
 
 _NUMBERS = itertools.count(1)  # of calls
 _ANSWERS = msgspec.msgpack.Decoder(list[Answer])
@@ -71,6 +73,8 @@ class Computer:
         self._was_warm = False  # it had loaded the job before
         self._kept = False  # it serves the next job
         self.stuck = False  # what it is at takes longer than was thought
+        self.abandoned = False  # it serves no other job, and is to be gone soon
+        self.given_up = False  # it was ended, though what it was at has not failed
         self.hold: Hold | None = None  # the core that it has, while it has calls
         self._setup = setup
         self._reserve = reserve
@@ -175,10 +179,11 @@ class Computer:
             self.overtime = seconds
             self.end()
 
-    def end(self) -> None:
-        """End it, whatever it is at."""
+    def end(self) -> bool:
+        """End it, whatever it is at. Says whether it had begun."""
         if self._process is not None:
-            self._process.kill()
+            end_group(self._process)
+        return self._process is not None
 
     async def _serve(self, started: Started, stream: trio.SocketStream) -> int:
         process = started.process
@@ -190,12 +195,13 @@ class Computer:
                 code = await ended(process)
                 nursery.cancel_scope.cancel()
         finally:
-            self._kept = self._put_back(started)
+            self._kept = not self.abandoned and self._put_back(started)
             if not self._kept:
                 with trio.CancelScope(shield=True):
                     if not self.calls:
-                        await _let_go(process, stream)
-                    process.kill()
+                        seconds = ABANDONED_SECONDS if self.abandoned else LAST_SECONDS
+                        await _let_go(process, stream, seconds)
+                    end_group(process)
                     await ended(process)
         self._drain(stream.socket, data)
         return code
@@ -233,7 +239,7 @@ class Computer:
                 self._receive(data)
         except trio.BrokenResourceError:
             pass
-        process.kill()  # it ends, or nothing more can be heard from it
+        end_group(process)  # it ends, or nothing more can be heard from it
 
     def _drain(self, connection: trio.socket.SocketType, data: bytearray) -> None:
         """What it said before it ended."""
@@ -270,11 +276,13 @@ class Computer:
                 self._tell_begun(self._begun)
 
 
-async def _let_go(process: subprocess.Popen[bytes], stream: trio.SocketStream) -> None:
+async def _let_go(
+    process: subprocess.Popen[bytes], stream: trio.SocketStream, seconds: float
+) -> None:
     """Have it end by itself, for a while: what the job has left open is written then."""
     with suppress(OSError):
         stream.socket.shutdown(socket.SHUT_WR)
-    with trio.move_on_after(LAST_SECONDS):
+    with trio.move_on_after(seconds):
         await ended(process)
 
 

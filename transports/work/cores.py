@@ -30,6 +30,7 @@ class Cores:
     def __init__(self, count: int = 1) -> None:
         self.count = count
         self._weights: dict[int, Weight] = {}
+        self._preempt_after: float | None = None
         self._shares = Shares(count)
         self._parts: dict[Claim, Part] = {}
 
@@ -40,9 +41,10 @@ class Cores:
         self._parts[claim] = part = Part(self, self._shares, claim, number)
         return part
 
-    def weigh(self, weights: Mapping[int, Weight]) -> None:
-        """What jobs weigh from now on; of all others nothing is known."""
-        self._weights = dict(weights)
+    def weigh(self, weights: Mapping[int, Weight], preempt_after: float | None = None) -> None:
+        """What jobs weigh from now on; of all others nothing is known. `preempt_after`: seconds for
+        which only a lower priority may have all cores while a higher one waits; None: any time."""
+        self._weights, self._preempt_after = dict(weights), preempt_after
         for claim, part in self._parts.items():
             now = weights.get(part.number)
             if now is not None and (now.priority, now.weight) != (claim.priority, claim.weight):
@@ -56,6 +58,14 @@ class Cores:
             self._parts[claim].begin()
         return self._shares.kept_until(trio.current_time())
 
+    def preempt(self) -> None:
+        """Have a piece given back unfinished, if that is to be."""
+        if self._preempt_after is not None:
+            hold = self._shares.to_give_back(self._preempt_after, trio.current_time())
+            if hold is not None:
+                hold.asked_back = True
+                self._parts[hold.claim].give_up(hold)
+
     def forget(self, claim: Claim) -> None:
         """That job is over."""
         if self._parts.pop(claim, None) is not None:
@@ -63,20 +73,21 @@ class Cores:
             self.assign()
 
 
-def _nothing() -> None:
+def _nothing(*_: Hold) -> None:
     pass
 
 
 @attrs.define(eq=False)
 class Part:
     """What one job has of the cores. `begin` is called when it is its turn: it takes a core, or
-    wants none any more."""
+    wants none any more. `give_up`, when it is to give one back at once."""
 
     _cores: Cores
     _shares: Shares
     _claim: Claim
     number: int
     begin: Callable[[], None] = _nothing
+    give_up: Callable[[Hold], None] = _nothing
 
     @property
     def most(self) -> int:
@@ -91,9 +102,19 @@ class Part:
         """As `Cores.assign`."""
         return self._cores.assign()
 
-    def take(self) -> Hold:
-        """A core, when it is its turn."""
-        return self._shares.take(self._claim, 0.0, trio.current_time())
+    def preempt(self) -> None:
+        """As `Cores.preempt`."""
+        self._cores.preempt()
+
+    def take(self, starts: bool) -> Hold:
+        """A core, when it is its turn. `starts`: for a process that is to say when it is there."""
+        hold = self._shares.take(self._claim, 0.0, trio.current_time())
+        hold.starts = starts
+        return hold
+
+    def started(self, hold: Hold) -> None:
+        """Its process is there."""
+        self._shares.started(hold, trio.current_time())
 
     def expect(self, hold: Hold, seconds: float) -> None:
         """So long it is likely to be held from now on."""

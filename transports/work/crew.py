@@ -8,7 +8,8 @@ Rules it keeps:
   is done first, for all nodes alike.
 - A call is handed on as it came, however many pieces it has. A computing process is given as many
   calls as keep it busy for a moment; those that it does not reach in time are queued again.
-- What a computing process was at when it died has failed; what else it had is queued again.
+- What a computing process was at when it died has failed; what else it had is queued again. Where
+  it was ended for a job of a higher priority nothing has failed.
 - One that is for long at what others have done by now is ended where somebody waits for it.
 """
 
@@ -33,6 +34,7 @@ from transports.work.computing import (
 )
 from transports.work.cores import Part
 from transports.work.outcomes import Outcomes
+from transports.work.shares import Hold
 from transports.work.starting import Started
 from transports.work.warm import Shelf
 
@@ -61,6 +63,7 @@ class Crew:
     _pace: float = attrs.field(init=False, default=PACE_SECONDS)  # a piece
     _busy: trio.lowlevel.ParkingLot = attrs.field(init=False, factory=trio.lowlevel.ParkingLot)
     _nursery: trio.Nursery | None = attrs.field(init=False, default=None)
+    _starts: int = attrs.field(init=False, default=0)  # of processes, that did not count
     _wakes_at: float | None = attrs.field(init=False, default=None)
 
     async def run(self, ahead: bool) -> None:
@@ -68,7 +71,7 @@ class Crew:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                self._part.begin = self._begin
+                self._part.begin, self._part.give_up = self._begin, self._give_up
                 if ahead:
                     self._hire()
                 self._fill()
@@ -81,6 +84,11 @@ class Crew:
         (self._urgent if call.kind in STEPS else self._queue).append(call)
         self._fill()
 
+    def abandon(self) -> None:
+        """What they compute is not wanted any more: none is to be left soon after the end."""
+        for computer in self._computers:
+            computer.abandoned = True
+
     def _fill(self) -> None:
         """Give the computing processes what they may begin, and what they have room for."""
         if self._nursery is None:
@@ -89,6 +97,8 @@ class Crew:
         for computer in self._computers:
             if not computer.calls:
                 self._leave_core(computer)
+            elif computer.ready and computer.hold is not None and computer.hold.starts:
+                self._part.started(computer.hold)
         self._wake_at(self._part.assign())
         while self._waiting() and (at_work := self._with_room()) is not None:
             if (call := self._next_call()) is not None:
@@ -102,9 +112,17 @@ class Crew:
         if (call := self._next_call()) is not None:
             idle = (one for one in self._computers if not one.calls)
             computer = next(idle, None) or self._hire()
-            computer.hold = self._part.take()
+            starts = not computer.ready and self._starts < self._part.most
+            self._starts += starts  # those in place of others that died do count
+            computer.hold = self._part.take(starts)
             self._give(computer, call)
         self._part.want(self._waiting())
+
+    def _give_up(self, hold: Hold) -> None:
+        """A higher priority needs that core: what is computed on it is begun anew later."""
+        for computer in self._computers:
+            if computer.hold is hold:
+                computer.given_up = hold.asked_back = computer.end()
 
     def _next_call(self) -> Call | None:
         """Of those that somebody still wants."""
@@ -164,6 +182,7 @@ class Crew:
             await trio.sleep(LOOK_SECONDS)
             for computer in self._computers:
                 self._again(computer.look())
+            self._part.preempt()
             if self._waiting():
                 for computer in self._computers:
                     if computer.is_at_nothing():
@@ -204,7 +223,7 @@ class Crew:
     def _ended(self, computer: Computer, how: str) -> None:
         self._computers.remove(computer)
         self._leave_core(computer)
-        fatal = computer.fatal()
+        fatal = None if computer.given_up else computer.fatal()
         self._again(list(computer.calls.values()))
         if fatal and not (fatal[0].obsolete and fatal[0].kind != COMPUTE):
             call, piece = fatal  # where it is done by others it was in vain, and is said to be over

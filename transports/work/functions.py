@@ -98,6 +98,10 @@ class Work:
         finally:
             self._nursery = None
 
+    def abandon(self) -> None:
+        """The job was cancelled: soon after the end no process of it is left."""
+        self._crew.abandon()
+
     @property
     def trace(self) -> Watcher | None:
         return self._outcomes.trace

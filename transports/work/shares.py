@@ -54,6 +54,7 @@ class Hold:
     since: float
     until: float  # as is likely
     asked_back: bool = False
+    starts: bool = False  # a process starts on it, which is not to count
 
     def seconds(self, now: float) -> float:
         return max(self.until, now) - self.since
@@ -122,6 +123,12 @@ class Shares:
         if claim.kept:
             claim.kept.pop(0)
         return hold
+
+    def started(self, hold: Hold, now: float) -> None:
+        """What its process took to start does not count, and is no credit: it stands with all."""
+        claim, hold.starts, hold.since = hold.claim, False, now
+        reached = self._reach(claim.priority, now, without=claim)
+        claim.spent += max(0.0, reached - claim.had(now))
 
     def give_back(self, hold: Hold, now: float) -> None:
         """That core is free again."""

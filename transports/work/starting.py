@@ -23,6 +23,7 @@ from typing import BinaryIO
 import attrs
 
 from transports.work.page import PAGE_BYTES, words
+from transports.work.waiting import end_group
 
 STDERR = 2
 TOP = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ class Started:
     def end(self) -> None:
         """It is not needed."""
         self.connection.close()
-        self.process.kill()
+        end_group(self.process)
         self.process.wait()
 
 

@@ -1,9 +1,13 @@
-"""That a computing process has ended is noticed by the loop, without a thread."""
+"""That a computing process has ended is noticed by the loop, without a thread; and with it ends
+whatever it has started, unless that has left its process group.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from contextlib import suppress
 
 import trio
 
@@ -11,11 +15,11 @@ LOOK_SECONDS = 0.05  # from one look at whether it has ended to the next
 
 
 async def ended(process: subprocess.Popen[bytes]) -> int:
-    """Wait until it has ended. Returns its exit code.
+    """Wait until it has ended, and end what is left of its group. Returns its exit code.
 
     Not in a thread: it would wait on for one that serves the next job, one thread a job.
     """
-    while (code := process.poll()) is None:  # also after that was said: the loop waits for nobody
+    while not _has_ended(process):  # also after that was said: the loop waits for nobody
         try:
             fd = os.pidfd_open(process.pid)
         except (AttributeError, OSError):  # not on Linux, or there are no descriptors
@@ -26,4 +30,21 @@ async def ended(process: subprocess.Popen[bytes]) -> int:
             finally:
                 trio.lowlevel.notify_closing(fd)
                 os.close(fd)
-    return code
+    end_group(process)
+    return process.wait()
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill it, and what it has started."""
+    if process.returncode is None:  # else its number may be another's by now
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Its number stays its own, where that is possible, until it is waited for."""
+    if process.returncode is None and hasattr(os, "waitid"):
+        with suppress(ChildProcessError):  # somebody has waited for it
+            look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, process.pid, look) is not None
+    return process.poll() is not None

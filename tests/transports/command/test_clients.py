@@ -78,9 +78,16 @@ def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
         "connected         2 processes, 4 nodes",
     ]
     assert table[-1].split() == ["3", "plugins.primes", "queued", "behind", "1", "job"]
+    weighs = {"number": 3, "state": "queued", "priority": 0, "weight": 2.5}
+    assert fleet.told("weigh", 3, "--weight", 2.5) == weighs
+    said = fleet.done("weigh", 2, "--priority", -1).stdout
+    assert said == "job 2 is running, priority -1, weight 1\n"
+    assert fleet.done("jobs").stdout.splitlines()[-1].endswith("behind 1 job, weight 2.5")
     assert fleet.told("cancel", 2) == {"number": 2, "state": "cancelled"}
     assert fleet.told("result", waiting["number"])["result"] == 4
     assert fleet.told("cancel", 1, code=1) == {"number": 1, "state": "done"}
+    said = fleet.done("weigh", 1, "--weight", 2, code=1).stdout
+    assert said == "job 1 is done, it was over before\n"
     cancelled = fleet.done("result", 2, code=1)
     assert cancelled.stderr == f"{PROGRAM}: the job was cancelled\n"
     states = [row["state"] for row in fleet.told("jobs")["jobs"]]
@@ -104,7 +111,8 @@ def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
     kept = fleet.told(*failing, "--keep-going", code=7)
     assert (kept["result"], kept["lost"]["count"], kept["accepted"]) == (3, 1, 3)
     unknown = [fleet.done(command, 7, code=2).stderr for command in ("result", "cancel")]
-    assert unknown == 2 * [
+    unknown.append(fleet.done("weigh", 7, "--weight", 2, code=2).stderr)
+    assert unknown == 3 * [
         f"{PROGRAM}: there is no job 7: it was never submitted here, or is forgotten\n"
     ]
     refused = fleet.done("submit", "--job", "a.b", code=5).stderr

@@ -60,7 +60,7 @@ async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins
     for peer, link in (old, new):
         station._met(peer)
         assert (peer.waiting, station.members) == (None, {})
-        for said in (wire.Running((1,), "fleet"), begin):
+        for said in (wire.Running((wire.Share(1, 0, 1.0),), "fleet"), begin):
             await station._take(peer, said, link)
         await settled()
         members.append(station.members[1])

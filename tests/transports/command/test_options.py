@@ -17,6 +17,7 @@ from transports.command.clients_wanted import (
     ResultOptions,
     StopOptions,
     SubmitOptions,
+    WeighOptions,
 )
 from transports.command.wanted import (
     CORES,
@@ -42,10 +43,12 @@ HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
 JOIN = f"{SECURITY} nodes cores listen advertise allow trust patience heartbeat values-max"
 JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
-SUBMIT = f"{JOB} {SECURITY} priority sign detach json"
+SUBMIT = f"{JOB} {SECURITY} priority weight sign detach json"
+WEIGH = f"{SECURITY} priority weight json"
 RESULT = f"{SECURITY} wait json"
 ASKING = f"{SECURITY} json"
 SERVE = f"{SECURITY} listen advertise bots nodes processes allow trust at-once heartbeat"
+SERVE += " preempt-after"
 SERVE += " values-max verbose json store"
 
 
@@ -208,12 +211,14 @@ def test_a_job_for_a_fleet() -> None:
     assert options.read(["submit", "h:1"]) == SubmitOptions(
         Address("h", 1), JobOptions(), SecurityOptions()
     )  # fmt: skip
-    words = "--job a/b.py --input [1] --partitions 7 --keep-going --priority -3 --detach --json"
+    words = "--job a/b.py --input [1] --partitions 7 --keep-going --priority -3 --weight 0.5"
+    words += " --detach --json"
     assert options.read(["submit", "h:1", *words.split(), "--token-file", "t"]) == SubmitOptions(
         address=Address("h", 1),
         work=JobOptions("a/b.py", input=[1], partitions=7, keep_going=True),
         security=SecurityOptions(Path("t")),
         priority=-3,
+        weight=0.5,
         detach=True,
         json=True,
     )
@@ -223,10 +228,14 @@ def test_what_is_asked_of_a_fleet() -> None:
     address, security = Address("h", 1), SecurityOptions(tls_ca=Path("a"))
     found = [
         options.read([*words.split(), "--json", "--tls-ca", "a"])
-        for words in ("result h:1 7 --wait 0", "cancel h:1 7", "jobs h:1", "stop h:1")
+        for words in (
+            *("result h:1 7 --wait 0", "weigh h:1 7 --weight 3", "cancel h:1 7"),
+            *("jobs h:1", "stop h:1"),
+        )
     ]
     assert found == [
         ResultOptions(address, 7, security, wait=0, json=True),
+        WeighOptions(address, 7, security, weight=3, json=True),
         CancelOptions(address, 7, security, json=True),
         JobsOptions(address, security, json=True),
         StopOptions(address, security, json=True),
@@ -288,6 +297,12 @@ def test_what_is_asked_of_a_fleet() -> None:
         ("submit", "HOST:PORT"),
         ("submit h:0", "from 1 to 65535"),
         ("submit h:1 --priority 1001", "from -1000 to 1000"),
+        ("submit h:1 --weight 0", "--weight: '0' is wrong, give a number from 0.001 to 1000"),
+        ("submit h:1 --weight nan", "--weight: 'nan'"),
+        ("weigh h:1 1", "nothing is to change: give --priority, --weight, or both"),
+        ("weigh h:1 --weight 2", "N"),
+        ("weigh h:1 1 --weight 1001", "from 0.001 to 1000"),
+        ("serve --preempt-after 0", "--preempt-after: '0'"),
         ("submit h:1 --partitions 0", "--partitions: '0'"),
         ("submit h:1 --tls-key f", "--tls-cert is missing"),
         ("result h:1", "N"),
@@ -321,6 +336,7 @@ def test_what_is_wrong_is_told_in_one_line(words: str, named: str) -> None:
         ("status", STATUS, [0, 2, 4, 5, 130, 141]),
         ("serve", SERVE, [0, 1, 2, 3, 6, 130, 141]),
         ("submit", SUBMIT, [0, 1, 2, 4, 5, 7, 130, 141]),
+        ("weigh", WEIGH, [0, 1, 2, 4, 5, 130, 141]),
         ("result", RESULT, [0, 1, 2, 4, 5, 7, 8, 130, 141]),
         ("cancel", ASKING, [0, 1, 2, 4, 5, 130, 141]),
         ("jobs", ASKING, [0, 2, 4, 5, 130, 141]),

@@ -192,6 +192,7 @@ def test_a_job_is_found_by_its_number(fleet: Fleet) -> None:
         ({"job": PRIMES, "fanout": 1}, ValueError, "fanout must be a whole number from 2 to 2000"),
         ({"job": PRIMES, "piece_timeout": 0}, ValueError, "piece_timeout must be above 0"),
         ({"job": PRIMES, "priority": 1001}, ValueError, "priority must be a whole number from"),
+        ({"job": PRIMES, "weight": 0}, ValueError, "weight must be a number from 0.001 to 1000"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(
@@ -238,9 +239,23 @@ def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path)
     assert job.cancel()
     with pytest.raises(JobCancelled, match=rf"^job {job.number} was cancelled$"):
         job.result()
+    assert all(other.cancel() for other in others)  # or they would have the cores for a minute
     assert waiting.result(SECONDS) == 25
     assert not waiting.cancel()  # it has ended before
-    assert all(other.cancel() for other in others)
+
+
+def test_what_a_job_weighs_can_be_changed_until_it_is_over(fleet: Fleet, sleeping: Path) -> None:
+    job = fleet.submit(sleeping, weight=2)
+    begun(job)
+    assert job.weigh(priority=3)
+    assert job.weigh(weight=5)
+    (row,) = [row for row in fleet.jobs() if row["number"] == job.number]
+    assert (row["priority"], row["weight"]) == (3, 5.0)
+    for wrong in ({}, {"priority": 0.5}, {"weight": float("nan")}, {"weight": 1001}):
+        with pytest.raises(ValueError, match=r"priority|weight"):
+            job.weigh(**wrong)  # type: ignore[arg-type]
+    job.cancel()
+    assert not job.weigh(priority=1)
 
 
 def test_a_job_that_waits_is_cancelled(fleet: Fleet, sleeping: Path) -> None:

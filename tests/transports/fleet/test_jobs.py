@@ -123,6 +123,50 @@ def test_ahead_of_a_job_are_as_many_as_begin_before_it(priorities: list[int], ru
     assert [ahead[number] for number in order] == list(range(len(order)))
 
 
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 1)), max_size=20))
+def test_submitters_take_turns(drawn: list[tuple[int, int]]) -> None:
+    """While several have jobs of a priority that wait, none begins two more than another."""
+    jobs = ticking()
+    for i, (who, priority) in enumerate(drawn):
+        jobs.submit(key(i), spec(priority), who)
+    begun: dict[tuple[int, int], int] = {}
+    while job := jobs.upcoming():
+        jobs.begin(job)
+        jobs.end(job, done(job))
+        level = job.priority
+        begun[job.submitter, level] = begun.get((job.submitter, level), 0) + 1
+        waiting = {one.submitter for one in jobs.going() if one.priority == level}
+        counts = [begun.get((who, level), 0) for who in waiting]
+        if waiting and level == 1:  # of a lower one, turns were had before
+            assert max(counts) - min(counts) <= 1
+    assert sum(begun.values()) == len(drawn)
+
+
+def test_one_who_comes_later_does_not_wait_for_all_of_an_earlier_one() -> None:
+    jobs = ticking()
+    numbers = [jobs.submit(key(i), spec(), 7).number for i in range(5)]
+    late = jobs.submit(key(10), spec(), 8)
+    jobs.begin(first) if (first := jobs.upcoming()) else None
+    assert (first, jobs.ahead(late)) == (jobs.get(numbers[0]), 1)
+    assert first
+    jobs.end(first, done(first))
+    assert jobs.upcoming() is late
+
+
+def test_what_a_job_weighs_changes_its_turn_while_it_waits_and_nothing_when_it_has_ended() -> None:
+    jobs, (one, other, last) = filled(3)
+    assert jobs.weigh(last.number, 2, None) is last
+    assert [jobs.ahead(job) for job in (one, other, last)] == [1, 2, 0]
+    assert jobs.upcoming() is last
+    jobs.begin(last)
+    jobs.weigh(last.number, None, 3.0)
+    jobs.end(last, done(last))
+    jobs.weigh(last.number, 5, 5.0)
+    assert [(row["priority"], row["weight"]) for row in jobs.rows()] == [(0, 1), (0, 1), (2, 3)]
+    assert jobs.weigh(9, 1, 1.0) is None
+    assert jobs.submit(key(2), spec()) is last  # it is the same job still
+
+
 # -- the same job --------------------------------------------------------------------------
 
 

@@ -19,7 +19,8 @@ from transports.net import wire
 def test_what_waits_and_what_has_ended_is_as_it_was(path: Path) -> None:
     store, jobs = opened(path)
     for i in range(5):
-        jobs.submit(key(i), spec([i, b"input"]))
+        jobs.submit(key(i), spec([i, b"input"]), submitter=i)
+    jobs.weigh(4, -7, 2.5)
     jobs.end(job := begun(jobs), done(job, {"sum": 1.5}))
     failure = Failure("2-0", 3, "Traceback\nValueError: no")
     jobs.end(begun(jobs), wire.Outcome(2, "failed", failure=failure, nodes=2))

@@ -64,7 +64,7 @@ def test_another_version(path: Path) -> None:
     database = sqlite3.connect(path)
     database.execute("PRAGMA user_version = 9")
     database.close()
-    refused(path, "is a store of version 9, this program knows version 1")
+    refused(path, "is a store of version 9, this program knows version 2")
 
 
 def test_a_file_that_may_not_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,7 +207,7 @@ def _see_that_they_are_the_same(model: Model, jobs: Jobs) -> None:
         job = jobs.get(number)
         assert job
         assert (job.key, job.state.value) == (key(expected.i), expected.state)
-        assert job.spec.priority == expected.priority
+        assert job.priority == expected.priority
         assert (job.spec.input is None) == (number in model.ended)
         if job.state in (State.QUEUED, State.RUNNING):
             assert job.outcome is None

@@ -251,6 +251,20 @@ def test_who_begins_short_ones_one_after_the_other_stops_a_slice_ahead() -> None
     assert not shares.goes_on(one, 2000.0)
 
 
+def test_what_a_process_takes_to_start_counts_neither_way() -> None:
+    shares = Shares(2)
+    one, other = shares.enter(0, 1.0), shares.enter(0, 1.0)
+    for claim in (one, other):
+        shares.want(claim, True, 0.0)
+    shares.take(one, 1.0, 0.0)
+    hold = shares.take(other, 1.0, 0.0)
+    shares.started(hold, 3.0)
+    assert one.had(3.0) == other.had(3.0) == 3.0
+    assert (one.had(4.0), other.had(4.0)) == (4.0, 4.0)
+    shares.give_back(hold, 5.0)
+    assert other.had(9.0) == 5.0
+
+
 def test_weights_can_be_changed_while_a_piece_goes_on() -> None:
     machine = Machine(1)
     one, other = machine.job(1.0), machine.job(1.0)
