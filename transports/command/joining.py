@@ -84,6 +84,7 @@ class Joining:
             wire.Begin: self._told_begin,
             wire.Over: self._told_over,
             wire.Running: self._told_running,
+            wire.Sharing: self._told_sharing,
             wire.Full: self._told_full,
         }
         station.keeps, station.on_met = self._keeps, self._met
@@ -126,7 +127,7 @@ class Joining:
             return
         if said.tree:
             if said.tree in self._takings:
-                self._takings.pop(said.tree).scope.cancel()
+                self._takings.pop(said.tree).drop()
         elif self._fleet is not None or not self._takings:
             self._inform("the job is over" if self._fleet is None else "the fleet has ended")
             self._leaving = True
@@ -136,9 +137,7 @@ class Joining:
         """It is the root of a fleet; what does not run there by now is over."""
         if not self.station.is_root(link):
             raise RemoteProtocolError("Running, of one that is not the root")
-        weights = {one.number: Weight(one.priority, one.weight) for one in said.shares}
-        self._drop(self._takings.keys() - weights.keys())
-        self.station.cores.weigh(weights, said.preempt_after)
+        self._drop(self._takings.keys() - {*said.numbers})
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet, self.fleet_id = peer.number, said.fleet
@@ -154,8 +153,15 @@ class Joining:
     def _drop(self, trees: set[int]) -> None:
         """They are over. What comes of these numbers from now on is new."""
         for tree in trees:
-            self._takings.pop(tree).scope.cancel()
+            self._takings.pop(tree).drop()
             self.station.members.pop(tree, None)
+
+    def _told_sharing(self, peer: Peer, said: wire.Sharing, link: Link) -> None:
+        """What those jobs weigh that run."""
+        if not self.station.is_root(link):
+            raise RemoteProtocolError("Sharing, of one that is not the root")
+        weights = {one.number: Weight(one.priority, one.weight) for one in said.shares}
+        self.station.cores.weigh(weights, said.preempt_after)
 
     def _told_full(self, peer: Peer, said: wire.Full, link: Link) -> None:
         """The fleet has no room for this process by now."""

@@ -100,7 +100,7 @@ class Serving:
         self._over = trio.Event()
         self._news = trio.Event()  # something may be to be done
         self._roots: dict[int, JobRoot] = {}  # of the jobs that run, by number
-        self._told = wire.Running((), self.id)  # what members were told of these last
+        self._told = wire.Sharing(())  # what members were told of these last
         station.warm = Warm(WARM_MAX)
         station.dials = False  # a member that is dialled would not believe what it is told
         station.keeps = lambda peer: True
@@ -199,7 +199,8 @@ class Serving:
         if sum(map(joins, self.station.connections.peers.values())) > MEMBERS_MAX:
             self._say(peer, wire.Full(FULL_SECONDS))
             return
-        self._say(peer, self._running())
+        self._say(peer, wire.Running(tuple(self._roots), self.id))
+        self._say(peer, self._sharing())
         self._wake()
 
     def _lost(self, peer: Peer) -> None:
@@ -211,10 +212,10 @@ class Serving:
     def _say(self, peer: Peer, envelope: wire.Envelope) -> None:
         self.station.connections.send_back(peer.name, wire.encode(envelope))
 
-    def _running(self) -> wire.Running:
+    def _sharing(self) -> wire.Sharing:
         jobs = (root.job for root in self._roots.values())
         shares = tuple(wire.Share(job.number, job.priority, job.weight) for job in jobs)
-        return wire.Running(shares, self.id, self.options.preempt_after)
+        return wire.Sharing(shares, self.options.preempt_after)
 
     def _tell_members(self, envelope: wire.Envelope) -> None:
         for peer in list(self.station.connections.peers.values()):
@@ -258,7 +259,7 @@ class Serving:
                         self.station, self.options, job, self._all_there_at, self._chosen
                     )
                     nursery.start_soon(self._compute, root)
-                self._tell_what_runs()
+                self._tell_weights()
                 self.desk.tell_all()
                 await self._news.wait()
                 for root in self._roots.values():
@@ -277,12 +278,12 @@ class Serving:
                 root.distrusted = "the key of the job is not trusted by the fleet any more"
         self._wake()
 
-    def _tell_what_runs(self) -> None:
+    def _tell_weights(self) -> None:
         """Members know what each job weighs before it begins, and whenever that changes."""
-        running = self._running()
-        if running != self._told:
-            self._told = running
-            self._tell_members(running)
+        sharing = self._sharing()
+        if sharing != self._told:
+            self._told = sharing
+            self._tell_members(sharing)
 
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""

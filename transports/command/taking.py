@@ -92,11 +92,9 @@ class Taking:
             joining.begun(begin)
             for node in nodes_of(process.me.number, options.nodes):
                 process.enter(node, begin.root)
-            try:
-                await process.over.wait()
-            finally:
-                if process.work is not None and not _ended_well(process):
-                    process.work.abandon()
+            await process.over.wait()
+            if process.failure is not None and process.work is not None:
+                process.work.abandon()
             if not joining.lasts():
                 joining.look_whether_over()
                 await trio.sleep_forever()  # until the last word is said
@@ -144,6 +142,12 @@ class Taking:
         self._joining.decline(self._begin, "the key of the job is not trusted here any more")
         return True
 
+    def drop(self) -> None:
+        """It is over, and nothing that is under way is wanted."""
+        if self.process is not None and self.process.work is not None:
+            self.process.work.abandon()
+        self.scope.cancel()
+
     def leave(self) -> None:
         """Hand on what is finished, and be over."""
         if self.process is None:
@@ -156,8 +160,3 @@ class Taking:
             process.leave()
         finally:
             process.post(process.over.set)  # after what that says to sessions here
-
-
-def _ended_well(process: Process) -> bool:
-    """Whether its computing processes may serve the next job."""
-    return process.over.is_set() and process.failure is None

@@ -240,6 +240,16 @@ class Halt(m.Data, frozen=True):
     """Client -> root: the fleet is to end."""
 
 
+class Running(m.Data, frozen=True):
+    """Root of a fleet -> process that joins, on each meeting: it stays, and these jobs run.
+
+    All others have ended, or have not begun.
+    """
+
+    numbers: Annotated[tuple[_TREE, ...], msgspec.Meta(max_length=1000)]
+    fleet: Annotated[str, msgspec.Meta(max_length=100)]  # its id
+
+
 class Share(m.Data, frozen=True, tag=False):
     """What a job weighs where it is computed beside others."""
 
@@ -248,15 +258,11 @@ class Share(m.Data, frozen=True, tag=False):
     weight: _WEIGHT
 
 
-class Running(m.Data, frozen=True):
-    """Root of a fleet -> process that joins, on each meeting, and when that changes: it stays, and
-    these jobs run.
-
-    All others have ended, or have not begun.
-    """
+class Sharing(m.Data, frozen=True):
+    """Root of a fleet -> process that joins, on each meeting, and when it changes: what those jobs
+    weigh that run."""
 
     shares: Annotated[tuple[Share, ...], msgspec.Meta(max_length=1000)]
-    fleet: Annotated[str, msgspec.Meta(max_length=100)]  # its id
     preempt_after: _TIMEOUT | None = None  # seconds; None: every piece that has begun is computed
 
 
@@ -357,7 +363,7 @@ class Missing(m.Data, frozen=True):
 Envelope = (
     Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
     | Submit | Accepted | Refused | Watch | Progress | Output | Outcome | Cancel | Halt
-    | Weigh | Weighed | Running | Full
+    | Weigh | Weighed | Running | Sharing | Full
     | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ of it between two messages. In the order in which to read it:
   of a session and all that lies below it.
 - `functions.py`: **`Work`**, the way in for the rest of the process. It fetches the large values
   that a call needs, and gives it to the crew, or to the loop where `compute` is asynchronous.
-- `shares.py`: **`Shares`**, which of several jobs is given a core, as a rule; `cores.py`:
+- `shares.py`: **`Shares`**, the rule by which one of several jobs is given a core; `cores.py`:
   **`Cores`** and **`Part`**, the same by the loop's clock.
 - `crew.py`: **`Crew`**, which computing process is given which call. `computer.py`: **`Computer`**,
   one of them, from the outside. `starting.py`, `waiting.py`: how it is started, and seen to end.

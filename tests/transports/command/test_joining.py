@@ -16,6 +16,7 @@ from transports.command.leaving import stdin_ended
 from transports.command.wanted import JoinOptions, SecurityOptions
 from transports.net import addresses, wire
 from transports.net.connection import Me
+from transports.net.errors import RemoteProtocolError
 from transports.net.frames import Frames
 from transports.net.peer import Link, Peer
 from transports.process.station import Station
@@ -60,11 +61,34 @@ async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins
     for peer, link in (old, new):
         station._met(peer)
         assert (peer.waiting, station.members) == (None, {})
-        for said in (wire.Running((wire.Share(1, 0, 1.0),), "fleet"), begin):
+        for said in (wire.Running((1,), "fleet"), begin):
             await station._take(peer, said, link)
         await settled()
         members.append(station.members[1])
         assert members[-1].begun == begin
         assert [*joining._takings] == [1]
     assert members[0] is not members[1]
+    nursery.cancel_scope.cancel()
+
+
+# -- what jobs weigh -----------------------------------------------------------------------
+
+
+async def test_what_a_job_weighs_is_known_when_it_begins_and_changes_while_it_runs(
+    nursery: trio.Nursery,
+) -> None:
+    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
+    station.roots.add(HERE)
+    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
+    Joining(station, nursery, options, lambda line: None)
+    peer, link = root(5)
+    await station._take(peer, wire.Sharing((wire.Share(7, 3, 0.5),)), link)
+    known, other = (station.cores.part(number)._claim for number in (7, 8))
+    assert (known.priority, known.weight, other.priority, other.weight) == (3, 0.5, 0, 1.0)
+    shares = wire.Share(7, -1, 2.0), wire.Share(8, 4, 1.0)
+    await station._take(peer, wire.Sharing(shares), link)
+    assert (known.priority, known.weight, other.priority, other.weight) == (-1, 2.0, 4, 1.0)
+    link.dialled = None
+    with pytest.raises(RemoteProtocolError, match="not the root"):
+        await station._take(peer, wire.Sharing(()), link)
     nursery.cancel_scope.cancel()

@@ -244,6 +244,19 @@ def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path)
     assert not waiting.cancel()  # it has ended before
 
 
+def test_a_higher_priority_has_the_cores_while_it_wants_them(fleet: Fleet, tmp_path: Path) -> None:
+    path = tmp_path / "napping.py"
+    path.write_text(JOB.format("__import__('time').sleep(0.03)"))
+    low = fleet.submit(path, partitions=5000)
+    until(lambda: low.progress().accepted)
+    high = fleet.submit(path, partitions=70, priority=1)
+    until(lambda: high.progress().accepted > 10)  # each process computes it by now
+    before = low.progress().accepted
+    high.result(SECONDS)
+    assert low.progress().accepted - before < 25
+    assert low.cancel()
+
+
 def test_what_a_job_weighs_can_be_changed_until_it_is_over(fleet: Fleet, sleeping: Path) -> None:
     job = fleet.submit(sleeping, weight=2)
     begun(job)
