@@ -51,7 +51,9 @@ class Options:
     seed: int | None = option(None, "S", _SEED, "run only this one, as it was run before", "")
     replay: Path | None = option(None, "FILE", Path, "run only a saved trial", "")
     trial: Trial | None = None  # of the file to replay
-    lobby: bool = switch("draw lobbies, in which nodes are at home and no job is there", "")
+    lobby: bool = switch(
+        "draw lobbies, in which nodes are at home and no job is there", "worlds with a job"
+    )
     jobs: int = shared.jobs("how many are run at the same time, each in a process of its own")
     minutes: float | None = option(None, "M", _TIME, "start none after so many minutes", "no limit")
     limit: float = option(

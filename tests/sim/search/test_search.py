@@ -19,7 +19,7 @@ from tests.sim.search import standin
 
 MODULE = "tests.sim.search.standin"
 OPTIONS = """
-seeds first seed replay jobs minutes limit share-twice hash-seeds stop-after no-shrink
+seeds first seed replay lobby jobs minutes limit share-twice hash-seeds stop-after no-shrink
 out verbose json
 """
 
