@@ -10,10 +10,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 
 from tests.benchmarks.tcp import __main__ as command
-from tests.benchmarks.tcp import busy, killing, peers, placing, reflector, shares
+from tests.benchmarks.tcp import (
+    busy,
+    fleet_killing,
+    killing,
+    peers,
+    placing,
+    reflector,
+    shares,
+    soak,
+)
 from tests.benchmarks.tcp.figures import share_of_cores
 from tests.benchmarks.tcp.fleets import standing
 from tests.benchmarks.tcp.killing import interior_hosts
@@ -116,6 +126,30 @@ def test_what_is_published_reaches_everyone_in_order() -> None:
 def test_the_answer_is_right_when_the_root_is_killed() -> None:
     ran = killing.run(200, (killing.kill_root, 0.3), Random(1))
     assert (ran.result, ran.failure, ran.left_behind) == (shares.whole(200), None, 0)
+
+
+def test_any_process_of_a_fleet_may_be_killed_while_jobs_run() -> None:
+    """One after the other, each started again where nobody else does so."""
+    random = Random(1)
+    with fleet_killing.scene() as found:
+        for victim in fleet_killing.VICTIMS[1:]:
+            assert fleet_killing.run(found, victim, random).right, victim
+
+
+def test_what_a_fleet_takes_does_not_grow_with_its_jobs(tmp_path: Path) -> None:
+    """All kinds of them, a few times; a thousand are given by `--only soak`."""
+    outcome = Outcome()
+    with soak.served(tmp_path) as soaking:
+        soak.soak_one(outcome, "served", soaking, jobs=4 * soak.KINDS, warm=2 * soak.KINDS)
+    assert outcome.wrong == []
+    assert {row.what.split(",")[0].strip() for row in outcome.rows[1:]} == soak.WHO
+
+
+def test_what_grows_is_noticed() -> None:
+    less = soak.Taken(bytes=2**25, descriptors=20, threads=1, processes=2)
+    assert not soak.grown(less, less)
+    for more in ({"bytes": 2**26}, {"descriptors": 21}, {"threads": 2}, {"processes": 3}):
+        assert soak.grown(less, attrs.evolve(less, **more))
 
 
 def test_a_tree_forms_on_tcp_and_in_the_simulator() -> None:

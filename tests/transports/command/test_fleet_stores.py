@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from plugins.console.exits import Exit
 from tests.processes import SECONDS_MAX, free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command import asking
-from transports import Fleet
+from transports import Fleet, JobCancelled, JobFailed
 from transports.process.store import SqliteStore
 
 WITH_TOKEN = {"env": {"MILLION_NODES_TOKEN": TOKEN}}
@@ -75,22 +77,34 @@ class Stored:
 
 
 def test_a_root_that_is_killed_has_all_its_jobs_when_it_is_started_again(run: Programs) -> None:
-    """Also for those who wait for them, and for the processes that compute them."""
+    """In whatever state they were; also for those who wait for them, and for the processes that
+    compute them. Who submitted one, and was killed, may ask for it again."""
     fleet = Stored(run)
     (first, _), (second, two) = fleet.waiting("one"), fleet.waiting("two")
     with Fleet.connect(fleet.address, fleet.token) as face:
         assert face.run("plugins.primes", 1000) == 168
+        with pytest.raises(JobFailed, match="No such file"):
+            face.run(fleet.job, str(run.folder / "nowhere"), partitions=4)
         runs = face.submit(fleet.job, str(first), partitions=4)
         until((first / "log").exists, "it runs")
-        waits = fleet.start("submit", "--json", *two)
-        until(lambda: fleet.states() == ["done", "running", "queued"])
+        face.submit(fleet.job, str(second), partitions=4).cancel()
+        waits, gone = (fleet.start("submit", "--json", *two) for _ in range(2))
+        states = ["done", "failed", "running", "cancelled", "queued", "queued"]
+        until(lambda: fleet.states() == states)
+        gone.kill()
         fleet.root.kill()
         fleet.root = fleet.serve()
         (first / "flag").touch()
         (second / "flag").touch()
         assert runs.result(SECONDS_MAX) == waits.report()["result"] == 6
+        again = [fleet.start("result", number, "--json").report() for number in (5, 6)]
+        assert [report["result"] for report in again] == [6, 6]
         assert face.job(1).result() == 168
-        assert face.submit("plugins.primes", 10).number == 4
+        with pytest.raises(JobFailed, match="No such file"):
+            face.job(2).result()
+        with pytest.raises(JobCancelled):
+            face.job(4).result()
+        assert face.submit("plugins.primes", 10).number == 7
     fleet.stop()
 
 
