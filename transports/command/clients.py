@@ -36,7 +36,7 @@ from transports.command.clients_wanted import (
 from transports.command.wanted import PROGRAM
 from transports.fleet.client import Client, News, connected
 from transports.fleet.job import unknown
-from transports.fleet.signing import listed, signed, sources_of
+from transports.fleet.signing import Signing, listed, signed, sources_of
 from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.addresses import Address
@@ -101,10 +101,12 @@ async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) 
     ends with the waiting."""
     from transports.command import mapping  # with what pickles, which no other command needs
 
-    address = str(wanted.address)
+    address, key = str(wanted.address), secrets.token_bytes(16)
+    signing = None if wanted.sign is None else Signing(Key.read(wanted.sign), trust_nodes=False)
     async with connected(address, security) as client:
-        nodes = (await client.status())["nodes"]
-        spec, key = mapping.mapped(calls, _spec(wanted), nodes), secrets.token_bytes(16)
+        spec = mapping.mapped(calls, _spec(wanted), (await client.status())["nodes"])
+        if signing is not None:
+            spec = signing.signed(mapping.ASKED, spec, key, client.fleet)
         try:
             news = await _news(client, await client.submit(spec, key), wanted.json)
         except trio.Cancelled:
@@ -114,7 +116,7 @@ async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) 
                     _note(f"job {outcome.number} is {outcome.state}")
             raise
     assert isinstance(news, wire.Outcome)
-    return _told(mapping.read(news), wanted.json)
+    return _told(mapping.read(news, signing), wanted.json)
 
 
 async def result(wanted: ResultOptions, security: Security) -> int:

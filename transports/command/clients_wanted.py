@@ -49,7 +49,8 @@ class MapOptions:
         "MODULE_OR_FILE:NAME",
         _function,
         "a function that is called for each item, instead of a --job; it travels with what its "
-        "file imports from its own folder, to nodes with --allow transports.fleet.calling",
+        "file imports from its own folder, to nodes with --allow transports.fleet.calling, or with "
+        "--sign to those that trust the key",
         "none, a job is computed",
     )
     over: int | Path = option(

@@ -1,5 +1,5 @@
 """`submit --map`: a function of a file called for many items, as one job, for nodes that compute
-whatever its submitter says (`--allow transports.fleet.calling`).
+whatever anybody says (`--allow transports.fleet.calling`), or what is signed by one they trust.
 
 Rules it keeps:
 - The function travels pickled, with what its file imports from the file's own folder.
@@ -24,8 +24,12 @@ from plugins.console.options import BadOption
 from plugins.jobs.loading import of_files, resolved
 from plugins.jobs.values import plain
 from transports.command.clients_wanted import MapOptions
+from transports.fleet.asked import Asked
 from transports.fleet.mapping import JOB, cut_to_reduce, pieces, reduced
+from transports.fleet.signing import Signing
 from transports.net import wire
+
+ASKED = Asked(job=JOB)
 
 
 def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
@@ -44,12 +48,13 @@ def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
     return msgspec.structs.replace(spec, job=JOB, input=value, partitions=partitions)
 
 
-def read(outcome: wire.Outcome) -> wire.Outcome:
+def read(outcome: wire.Outcome, signing: Signing | None) -> wire.Outcome:
     """The same, with what the calls have come to as its result."""
     if outcome.state != "done":
         return outcome
+    result = outcome.result if signing is None else signing.answer(ASKED, outcome.result)
     try:
-        return msgspec.structs.replace(outcome, result=plain(reduced(outcome.result)))
+        return msgspec.structs.replace(outcome, result=plain(reduced(result)))
     except Exception as error:  # noqa: BLE001  whatever a class that travelled does
         why = Failure(str(outcome.number), None, f"the result cannot be shown: {error}")
         return msgspec.structs.replace(outcome, state="failed", result=None, failure=why)
