@@ -160,6 +160,12 @@ def loaded_apart() -> Iterator[None]:
                 _loaded.remove(module)
 
 
+def of_files() -> list[ModuleType]:
+    """The modules that are loaded from job files, and those from their folders: other processes
+    find none of these by their names."""
+    return [module for name, module in [*sys.modules.items()] if _is_beside(name)]
+
+
 def _is_beside(name: str) -> bool:
     """Whether it is a module of a job file, or one from the folder of one."""
     top = sys.modules.get(name.partition(".")[0])

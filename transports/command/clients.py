@@ -27,6 +27,7 @@ from plugins.console.telling import Lost, aligned, counted, duration, short
 from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
+    MapOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -35,13 +36,15 @@ from transports.command.clients_wanted import (
 from transports.command.wanted import PROGRAM
 from transports.fleet.client import Client, News, connected
 from transports.fleet.job import unknown
-from transports.fleet.signing import listed, signed, sources_of
+from transports.fleet.signing import Signing, listed, signed, sources_of
 from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.addresses import Address
 from transports.net.security import Security
 from transports.signing.keys import Key
 from transports.work.jobs import called
+
+CANCEL_SECONDS = 5.0  # for a root to be told of a cancelled job
 
 
 @attrs.frozen
@@ -75,6 +78,8 @@ class Report:
 
 async def submit(wanted: SubmitOptions, security: Security) -> int:
     """Have the job computed, and tell the result, or its number."""
+    if wanted.calls is not None:
+        return await _called(wanted, wanted.calls, security)
     signer = None if wanted.sign is None else Key.read(wanted.sign)
     sources = {} if signer is None else sources_of(wanted.work.job, wanted.work.parts)
     async with connected(str(wanted.address), security) as client:
@@ -89,6 +94,29 @@ async def submit(wanted: SubmitOptions, security: Security) -> int:
             return _answered(wanted.json, {"number": number}, said)
         outcome = await _last_news(client, wanted.address, number, wanted.json)
     return _told(outcome, wanted.json)
+
+
+async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) -> int:
+    """Have the calls made, and tell what has come of them. Nobody else could read that, so the job
+    ends with the waiting."""
+    from transports.command import mapping  # with what pickles, which no other command needs
+
+    address, key = str(wanted.address), secrets.token_bytes(16)
+    signing = None if wanted.sign is None else Signing(Key.read(wanted.sign), trust_nodes=False)
+    async with connected(address, security) as client:
+        spec = mapping.mapped(calls, _spec(wanted), (await client.status())["nodes"])
+        if signing is not None:
+            spec = signing.signed(mapping.ASKED, spec, key, client.fleet)
+        try:
+            news = await _news(client, await client.submit(spec, key), wanted.json)
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True), trio.move_on_after(CANCEL_SECONDS):
+                async with connected(address, security) as other:  # that one is cancelled, too
+                    outcome = await other.cancel(await other.submit(spec, key))  # the same job
+                    _note(f"job {outcome.number} is {outcome.state}")
+            raise
+    assert isinstance(news, wire.Outcome)
+    return _told(mapping.read(news, signing), wanted.json)
 
 
 async def result(wanted: ResultOptions, security: Security) -> int:
@@ -172,17 +200,21 @@ async def _last_news(
 ) -> News:
     """Wait for the outcome of the job, for so many seconds after it is found; say meanwhile how
     far it is, where there is a terminal."""
-    began, last = trio.current_time(), None
     try:
-        with progress(None if as_json else sys.stderr) as shown, trio.CancelScope() as scope:
-            async with aclosing(client.watch(number)) as news:
-                async for last in news:
-                    if isinstance(last, wire.Progress):
-                        scope.deadline = min(scope.deadline, trio.current_time() + wait)
-                        shown.show(progress_line(last, trio.current_time() - began))
+        return await _news(client, number, as_json, wait)
     except trio.Cancelled:
         _note(f"job {number} goes on; {_how_to_ask(address, number)}")
         raise
+
+
+async def _news(client: Client, number: int, as_json: bool, wait: float = math.inf) -> News:
+    began, last = trio.current_time(), None
+    with progress(None if as_json else sys.stderr) as shown, trio.CancelScope() as scope:
+        async with aclosing(client.watch(number)) as news:
+            async for last in news:
+                if isinstance(last, wire.Progress):
+                    scope.deadline = min(scope.deadline, trio.current_time() + wait)
+                    shown.show(progress_line(last, trio.current_time() - began))
     assert last is not None
     return last
 

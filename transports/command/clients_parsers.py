@@ -11,6 +11,7 @@ from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
     KeyOptions,
+    MapOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -29,7 +30,8 @@ def submit() -> Parser:
     """Of `submit`."""
     parser = Parser(
         f"{PROGRAM} submit",
-        "HOST:PORT [--job MODULE_OR_FILE] [--input VALUE] [other options]",
+        "HOST:PORT [--job MODULE_OR_FILE] [--input VALUE] [other options]\n"
+        f"       {PROGRAM} submit HOST:PORT --map MODULE_OR_FILE:NAME --over N_OR_FILE [...]",
         description=paragraphs(
             "Has a fleet compute a job, waits for the result, and prints it. What is computed is "
             "the copy of the job that is installed where the nodes are: a file is called there by "
@@ -52,6 +54,7 @@ def submit() -> Parser:
     partitions = one(JobOptions, "partitions", said="as many as nodes are there when it begins")
     parser.group("how it is cut", partitions, one(JobOptions, "fanout"))
     parser.group("what is computed", *WORK)
+    parser.group("or a function, called for many items", *of(MapOptions))
     parser.group("when", *of(SubmitOptions, "priority", "weight", "detach"))
     parser.group("whose code it is", *of(SubmitOptions, "sign"))
     parser.group("security", *of(SecurityOptions))

@@ -26,13 +26,59 @@ _WEIGHT = checks.number(
 )
 
 
+def _function(text: str) -> str:
+    if not text.rpartition(":")[2].isidentifier() or text.startswith(":"):
+        raise checks.wrong(text, "names no function, give MODULE_OR_FILE:NAME, such as my.py:f")
+    return text
+
+
+def _over(text: str) -> int | Path:
+    return _ITEMS(text) if text.lstrip("-+").isdigit() else checks.FILE(text)
+
+
+ITEMS_MAX = 10**7
+_ITEMS = checks.between(1, ITEMS_MAX)
+
+
+@attrs.frozen
+class MapOptions:
+    """Calls of a function, in place of a job."""
+
+    map: str = option(
+        "",
+        "MODULE_OR_FILE:NAME",
+        _function,
+        "a function that is called for each item, instead of a --job; it travels with what its "
+        "file imports from its own folder, to nodes with --allow transports.fleet.calling, or with "
+        "--sign to those that trust the key",
+        "none, a job is computed",
+    )
+    over: int | Path = option(
+        0,
+        "N_OR_FILE",
+        _over,
+        f"the items: the numbers from 0 to N - 1, N at most {ITEMS_MAX:,}; or those of a file, a "
+        "list if it ends in .json, else its lines",
+        "none",
+    )
+    reduce: str | None = option(
+        None,
+        "NAME",
+        _function,
+        "what makes one value of a list of results, and of a list of such values: a function of "
+        "Python itself, such as sum, or MODULE_OR_FILE:NAME",
+        "the list of all results",
+    )
+
+
 @attrs.frozen
 class SubmitOptions:
-    """A job for a fleet."""
+    """A job for a fleet, or calls of a function."""
 
     address: Address = attrs.field(metadata=address_of(_ROOT))
     work: JobOptions
     security: SecurityOptions
+    calls: MapOptions | None = None
     priority: int = option(
         0,
         "N",

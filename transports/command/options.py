@@ -29,6 +29,7 @@ from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
     KeyOptions,
+    MapOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -176,8 +177,27 @@ def _check_advertised(listen: Address, advertise: Address | None) -> None:
 
 
 def _submit(named: dict[str, Any]) -> SubmitOptions:
+    calls = _calls(named)
     work = JobOptions(**taken(JobOptions, named))
-    return SubmitOptions(work=work, security=_security(named), **named)
+    return SubmitOptions(work=work, security=_security(named), calls=calls, **named)
+
+
+OF_A_JOB = ("job", "prepare", "compute", "collect", "input", "keep_going", "detach")
+
+
+def _calls(named: dict[str, Any]) -> MapOptions | None:
+    """The calls that are wanted in place of a job, if that is so."""
+    given = taken(MapOptions, named)
+    if "map" not in given:
+        if given:
+            raise BadOption(f"--{next(iter(given))} is about a --map, give that, too")
+        return None
+    if "over" not in given:
+        raise BadOption("--map calls a function for items, say which: --over N, or --over FILE")
+    if others := [name for name in OF_A_JOB if name in named]:
+        flag = others[0].replace("_", "-")
+        raise BadOption(f"--{flag} does not go with --map: leave one of the two out")
+    return MapOptions(**given)
 
 
 def _weigh(named: dict[str, Any]) -> WeighOptions:

@@ -86,9 +86,9 @@ class AsyncFleet:
         reduce: Callable[[list[Any]], Any],
     ) -> Any:
         """As `Fleet.map_reduce`."""
-        from transports.fleet.mapping import JOB, cut_to_reduce, reduced
+        from transports.fleet.mapping import JOB, cut_to_reduce, pieces, reduced
 
-        value, partitions = cut_to_reduce(function, iterables, reduce, self._partitions)
+        value, partitions = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
         return reduced(await self.run(JOB, value, partitions=partitions))
 
     async def _submit_chunks(self, value: dict[str, Any], partitions: int) -> AsyncJob:

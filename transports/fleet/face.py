@@ -279,9 +279,9 @@ class Fleet:
 
         Raises ValueError where there are no items, and else as `map` and `run` do.
         """
-        from transports.fleet.mapping import cut_to_reduce, reduced
+        from transports.fleet.mapping import cut_to_reduce, pieces, reduced
 
-        cut = cut_to_reduce(function, iterables, reduce, self._partitions)
+        cut = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
         return reduced(self._submit_chunks(*cut).result())
 
     def _submit_chunks(self, value: dict[str, Any], partitions: int) -> Job:

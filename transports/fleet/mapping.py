@@ -219,17 +219,22 @@ def cut_to_reduce(
     function: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...],
     reduce: Callable[[list[Any]], Any],
-    nodes: int | None,
+    partitions: int,
 ) -> tuple[dict[str, Any], int]:
-    """The input of the job that makes one value of all results, and its partitions. Raises as
-    `Windows` does, and ValueError where there are no items."""
+    """The input of the job that makes one value of all results, and its partitions, no more than
+    those. Raises as `Windows` does, and ValueError where there are no items."""
     setup, calls = setup_of(function, reduce, False), list(zip(*iterables, strict=False))
     if not calls:
         raise ValueError("there are no items to reduce: give at least one")
-    partitions = min(len(calls), CHUNKS_A_NODE * (nodes or NODES))
+    partitions = min(len(calls), partitions)
     cuts = [len(calls) * i // partitions for i in range(partitions + 1)]
     chunks = [packed(calls[a:b]) for a, b in pairwise(cuts)]
     return {"setup": setup, "chunks": chunks}, partitions
+
+
+def pieces(nodes: int | None) -> int:
+    """Into how many what is reduced is cut for so many nodes."""
+    return CHUNKS_A_NODE * (nodes or NODES)
 
 
 def reduced(result: dict[str, Any]) -> Any:

@@ -35,11 +35,12 @@ WITH_TOKEN = {"env": {"MILLION_NODES_TOKEN": TOKEN}}
 class OfFleet:
     """A fleet with four nodes on this machine, and commands that are about it."""
 
-    def __init__(self, run: Programs) -> None:
+    def __init__(self, run: Programs, *allowed: object) -> None:
         self.run, self.job = run, run.job(SLEEPING)
         self.address = f"127.0.0.1:{free_port()}"
         bots = ("--bots", "plugins.bots_local", "--nodes", 4, "--processes", 2)
-        more = ("--allow", self.job, "--at-once", 1)
+        allows = [word for job in (self.job, *allowed) for word in ("--allow", job)]
+        more = (*allows, "--at-once", 1)
         self.root = run.start("serve", "--listen", self.address, *bots, *more, **WITH_TOKEN)
         self.root.says("fleet at ")
         until(lambda: asking.nodes(self.address, TOKEN) == 4)
@@ -138,6 +139,59 @@ def test_a_process_whose_temporary_folder_has_gone_stays(fleet: OfFleet, tmp_pat
     assert fleet.told("submit", *primes)["result"] == 168
     stop(fleet)
     joining.ended()
+
+
+CALLS = """
+import helper, time
+
+def square(number):
+    return helper.product(number, number)
+
+def strange(text):
+    return {text} if text.isascii() else time.sleep(60)
+
+def joined(texts):
+    return "".join(texts)
+"""
+
+
+def test_a_function_is_called_for_many_items(run: Programs) -> None:
+    """It and what it imports travel; the nodes find neither."""
+    fleet = OfFleet(run, "transports.fleet.calling")
+    calls = run.job(CALLS, "calls.py")
+    run.job("def product(a, b):\n    return a * b\n", "helper.py")
+    words = run.job('["a", "\u00e9"]', "items.json")
+    squares = ("submit", "--map", f"{calls}:square", "--over")
+    assert fleet.told(*squares, 10_000, "--reduce", "sum")["result"] == 333_283_335_000
+    assert fleet.told(*squares, 5)["result"] == [0, 1, 4, 9, 16]
+    joined = ("--map", "builtins:str", "--over", words, "--reduce", f"{calls}:joined")
+    assert fleet.told("submit", *joined)["result"] == "a\u00e9"
+    failed = fleet.done("submit", "--map", "math:sqrt", "--over", words, code=1).stderr
+    assert "TypeError: must be real number, not str" in failed
+    strange = ("submit", "--map", f"{calls}:strange", "--over")
+    failed = fleet.done(*strange, run.job("one\n", "items.txt"), code=1).stderr
+    assert "the result cannot be shown: not plain data: set {'one'}: use sorted" in failed
+    sleeping = fleet.start(*strange, words)
+    until(lambda: fleet.states()[-1] == "running")
+    sleeping.signal(signal.SIGINT)
+    assert f"{PROGRAM}: job 6 is cancelled" in sleeping.ended(130).stderr
+    assert fleet.states()[-1] == "cancelled"
+    stop(fleet)
+
+
+def test_calls_that_cannot_be_made_are_refused_in_a_line(fleet: OfFleet) -> None:
+    odd = fleet.run.job("{}", "odd.json")
+    for words, line in (
+        (("--map", "math:nothing", "--over", 3), "--map: 'math' has no function 'nothing'"),
+        (("--map", "math:sqrt", "--over", 3, "--reduce", "summ"), "no function 'summ'"),
+        (("--map", "math:sqrt", "--over", "none.txt"), "--over: no file 'none.txt'"),
+        (("--map", "math:sqrt", "--over", odd), "has no list"),
+    ):
+        (said,) = fleet.done("submit", *words, code=2).stderr.splitlines()
+        assert line in said
+    refused = fleet.done("submit", "--map", "math:sqrt", "--over", 3, code=5).stderr
+    assert "--allow transports.fleet.calling" in refused
+    stop(fleet)
 
 
 def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:

@@ -14,6 +14,7 @@ from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
     KeyOptions,
+    MapOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -43,7 +44,7 @@ HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
 JOIN = f"{SECURITY} nodes cores listen advertise allow trust patience heartbeat values-max"
 JOIN += " trace sample verbose"
 STATUS = f"{SECURITY} json"
-SUBMIT = f"{JOB} {SECURITY} priority weight sign detach json"
+SUBMIT = f"{JOB} {SECURITY} priority weight sign detach json map over reduce"
 WEIGH = f"{SECURITY} priority weight json"
 RESULT = f"{SECURITY} wait json"
 ASKING = f"{SECURITY} json"
@@ -224,6 +225,17 @@ def test_a_job_for_a_fleet() -> None:
     )
 
 
+def test_calls_in_place_of_a_job() -> None:
+    words = "submit h:1 --map a/b.py:f --over 10 --reduce sum --partitions 7"
+    submitted = options.read(words.split())
+    assert isinstance(submitted, SubmitOptions)
+    assert submitted.calls == MapOptions("a/b.py:f", 10, "sum")
+    assert submitted.work == JobOptions(partitions=7)
+    other = options.read(["submit", "h:1", "--map", "math:sqrt", "--over", "items.json"])
+    assert isinstance(other, SubmitOptions)
+    assert other.calls == MapOptions("math:sqrt", Path("items.json"))
+
+
 def test_what_is_asked_of_a_fleet() -> None:
     address, security = Address("h", 1), SecurityOptions(tls_ca=Path("a"))
     found = [
@@ -304,6 +316,17 @@ def test_what_is_asked_of_a_fleet() -> None:
         ("weigh h:1 1 --weight 1001", "from 0.001 to 1000"),
         ("serve --preempt-after 0", "--preempt-after: '0'"),
         ("submit h:1 --partitions 0", "--partitions: '0'"),
+        ("submit h:1 --map my.py --over 3", "'my.py' names no function"),
+        ("submit h:1 --map :f --over 3", "':f' names no function"),
+        ("submit h:1 --map my.py:f", "say which: --over N, or --over FILE"),
+        ("submit h:1 --over 3", "--over is about a --map"),
+        ("submit h:1 --reduce sum --job a", "--reduce is about a --map"),
+        ("submit h:1 --map my.py:f --over 3 --job a", "--job does not go with --map"),
+        ("submit h:1 --map my.py:f --over 3 --keep-going", "--keep-going does not go with --map"),
+        ("submit h:1 --map my.py:f --over 3 --detach", "--detach does not go with --map"),
+        ("submit h:1 --map my.py:f --over 0", "--over: '0' is wrong"),
+        ("submit h:1 --map my.py:f --over=-1", "--over: '-1' is wrong"),
+        ("submit h:1 --map my.py:f --over 10000001", "from 1 to 10000000"),
         ("submit h:1 --tls-key f", "--tls-cert is missing"),
         ("result h:1", "N"),
         ("result h:1 0", "N: '0' is wrong"),

@@ -89,6 +89,9 @@ def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
     assert fleet.start("submit", fleet.address, *primes, "--json").report()["result"] == 25
     installed = fleet.submit("--job", "plugins.primes", "--input", 100, "--json")
     assert installed.report()["result"] == 25
+    calls = ("--map", "math:isqrt", "--over", 5, "--sign", fleet.folder / "key")
+    roots = fleet.start("submit", fleet.address, *calls, "--json")
+    assert roots.report()["result"] == [0, 1, 1, 1, 2]
     called_by_a_program(fleet)
     refused_in_a_line(fleet)
     declined = [line for line in stranger.stderr.splitlines() if "no key is trusted" in line]

@@ -1,0 +1,111 @@
+"""`submit --map`: a function of a file called for many items, as one job, for nodes that compute
+whatever anybody says (`--allow transports.fleet.calling`), or what is signed by one they trust.
+
+Rules it keeps:
+- The function travels pickled, with what its file imports from the file's own folder.
+- Results come in order, as a list, or as what `--reduce` makes of lists of them. They are read here
+  by who has submitted, and nobody else.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cloudpickle  # type: ignore[import-untyped]
+import msgspec
+
+from core.messages import Failure
+from plugins.console.options import BadOption
+from plugins.jobs.loading import of_files, resolved
+from plugins.jobs.values import plain
+from transports.command.clients_wanted import MapOptions
+from transports.fleet.asked import Asked
+from transports.fleet.mapping import JOB, cut_to_reduce, pieces, reduced
+from transports.fleet.signing import Signing
+from transports.net import wire
+
+ASKED = Asked(job=JOB)
+
+
+def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
+    """That job, of these calls. Raises JobError, and BadOption for what cannot be."""
+    function = _named("map", wanted.map)
+    reduce = _joined if wanted.reduce is None else _named("reduce", wanted.reduce)
+    items = _items(wanted.over)
+    partitions = spec.partitions or pieces(nodes)
+    if not items:
+        raise BadOption(f"--over: there are no items in {str(wanted.over)!r}, give at least one")
+    try:
+        call = function if wanted.reduce else _Listed(function)
+        value, partitions = cut_to_reduce(call, (items,), reduce, partitions)
+    except TypeError as error:
+        raise BadOption(f"--map: {error}") from None
+    return msgspec.structs.replace(spec, job=JOB, input=value, partitions=partitions)
+
+
+def read(outcome: wire.Outcome, signing: Signing | None) -> wire.Outcome:
+    """The same, with what the calls have come to as its result."""
+    if outcome.state != "done":
+        return outcome
+    result = outcome.result if signing is None else signing.answer(ASKED, outcome.result)
+    try:
+        return msgspec.structs.replace(outcome, result=plain(reduced(result)))
+    except Exception as error:  # noqa: BLE001  whatever a class that travelled does
+        why = Failure(str(outcome.number), None, f"the result cannot be shown: {error}")
+        return msgspec.structs.replace(outcome, state="failed", result=None, failure=why)
+
+
+@attrs.frozen
+class _Listed:
+    """Its results are lists of one."""
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, item: Any) -> list[Any]:
+        return [self.function(item)]
+
+
+def _joined(lists: list[list[Any]]) -> list[Any]:
+    return [one for several in lists for one in several]
+
+
+# -- what is named -------------------------------------------------------------------------
+
+
+def _named(option: str, text: str) -> Callable[..., Any]:
+    """A function of a file or of a module; without either it is a builtin one."""
+    place, _, name = text.rpartition(":")
+    home = resolved(place) if place else builtins
+    found = getattr(home, name, None)
+    if not callable(found):
+        where = f"{place!r} has" if place else "Python itself has"
+        raise BadOption(
+            f"--{option}: {where} no function {name!r}, give MODULE_OR_FILE:NAME, such as my.py:f"
+        )
+    for module in of_files():
+        cloudpickle.register_pickle_by_value(module)
+    function: Callable[..., Any] = found
+    return function
+
+
+def _items(over: int | Path) -> Sequence[Any]:
+    """Numbers from 0 on, or what a file has."""
+    if isinstance(over, int):
+        return range(over)
+    try:
+        text = over.read_text(encoding="utf-8")
+        found = json.loads(text) if over.suffix == ".json" else text.splitlines()
+    except OSError as error:
+        raise BadOption(
+            f"--over: no file {str(over)!r} ({error.strerror}), see where it is"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise BadOption(f"--over: {str(over)!r} cannot be read, mend it: {error}") from None
+    if not isinstance(found, list):
+        raise BadOption(f"--over: {str(over)!r} has no list, put what is in it between [ and ]")
+    return found
