@@ -35,7 +35,7 @@ from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, p
 CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 30.0  # for the first worker of a cluster
 LOOK_SECONDS = 0.5  # between looking whether something has ended
-CLUSTER_ENDS = (OSError, TimeoutError, RuntimeError, CancelledError)  # while we talk to it
+RUNNING, CLOSED = "running", "closed"  # a client that has its scheduler; that has given it up
 EXAMPLE = "tcp://10.0.0.1:8786"
 
 
@@ -179,22 +179,27 @@ class DaskBots:
 
     def stop(self) -> None:
         """Tell those that are left to end, wait for it, and take leave of the cluster."""
+        if self._client.status != RUNNING:
+            self._client.close(timeout=STOP_SECONDS)
+            return  # nobody is left to tell, and they see that
         if pending := [one.future for one in self._started if one.pending]:
-            with suppress(*CLUSTER_ENDS):
+            with suppress(*_ends()):
                 self._client.run(stop, self._name, on_error="ignore")
                 deadline = time.monotonic() + 2 * STOP_SECONDS
                 for future in pending:
                     future.exception(timeout=max(0.0, deadline - time.monotonic()))
-        with suppress(*CLUSTER_ENDS):
+        with suppress(*_ends()):
             self._client.cancel([one.future for one in self._started], force=True)
         self._client.close(timeout=STOP_SECONDS)
 
     def _there(self) -> list[str]:
-        """The workers that the cluster has."""
+        """The workers that the cluster has; none where it has no scheduler."""
+        if self._client.status != RUNNING:
+            return []
         try:
             return sorted(self._client.ncores())
-        except CLUSTER_ENDS:
-            return []  # no scheduler, no workers
+        except _ends():
+            return []
 
     def _look(self) -> None:
         """A task whose worker is gone would wait for the worker to come back."""
@@ -220,15 +225,18 @@ class DaskBots:
 
     def _renew(self) -> list[str]:
         """Take leave of those that have ended, start others; returns what is to be told."""
-        if self._client.status == "closed":  # it has lost the scheduler, and does not look for it
-            with suppress(BotsError):
+        if self._client.status == CLOSED and not self._started:
+            with suppress(BotsError):  # it is looked for again
                 self._client = _client(self._where)
         there = self._there()
         told = [self._parted(one, there) for one in list(self._started) if self._ended(one, there)]
-        if not there and told:
+        if told and self._client.status != RUNNING:
+            told.append(f"the Dask scheduler at {self._where} is not reached: it is looked for")
+        elif told and not there:
             told.append("no Dask worker is left: nodes come when there is one again")
-        with suppress(*CLUSTER_ENDS):  # it is tried again
-            told += self._more(there)
+        if there:
+            with suppress(*_ends()):  # it is tried again
+                told += self._more(there)
         return told
 
     def _ended(self, one: _Started, there: Sequence[str]) -> bool:
@@ -237,7 +245,7 @@ class DaskBots:
     def _parted(self, one: _Started, there: Sequence[str]) -> str:
         self._started.remove(one)
         if one.worker not in there:
-            with suppress(*CLUSTER_ENDS):
+            with suppress(*_ends()):
                 self._client.cancel([one.future], force=True)
             return f"Dask worker {one.worker} is gone, and the process with nodes on it"
         self._again_at[one.worker] = time.monotonic() + AGAIN_SECONDS
@@ -262,6 +270,13 @@ class DaskBots:
             self._submit(min(places, default=len(self._started) % self.processes), worker)
             told.append(f"a process with nodes is started on Dask worker {worker}")
         return told
+
+
+def _ends() -> tuple[type[BaseException], ...]:
+    """What a client raises where the cluster, or the client, ends while it is used."""
+    client = importlib.import_module("distributed.client")
+    closed = getattr(client, "ClosedClientError", RuntimeError)  # of newer releases
+    return OSError, TimeoutError, RuntimeError, AttributeError, CancelledError, closed
 
 
 def _line(error: object) -> str:

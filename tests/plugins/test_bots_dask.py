@@ -11,11 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import trio
 
-from plugins.bots_dask import bots
+from plugins.bots_dask import DaskBots, bots
 from plugins.launching import BotsError
 from tests import TOP
 from tests.plugins.processes import SECONDS_MAX, command, ended_kindly, holder, standing, until
@@ -178,6 +180,54 @@ async def test_for_a_root_that_stays_who_ends_is_told_and_started_again(
     assert "has ended, exit code 3: it is started again in 0 s" in told[0]
     assert told[1].startswith("a process with nodes is started on Dask worker ")
     assert "has ended, exit code 3" in told[2]
+
+
+class Client:
+    """A stand-in for that of Dask: one worker, for as long as it has its scheduler."""
+
+    def __init__(self) -> None:
+        self.status = "running"
+        self.started: list[str] = []
+        self.future = SimpleNamespace(status="pending")
+
+    def ncores(self) -> dict[str, int]:
+        return {"tcp://10.0.0.2:1": 1}
+
+    def run(self, called: object, workers: list[str], on_error: str) -> dict[str, None]:
+        return dict.fromkeys(workers)
+
+    def submit(self, *given: object, key: str, workers: list[str]) -> object:
+        self.started += workers
+        return self.future
+
+    def cancel(self, futures: object, force: bool) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'cancel'")  # as Dask's then
+
+    def close(self, timeout: float) -> None:
+        self.status = "closed"
+
+
+@needs_dask
+def test_for_a_root_that_stays_a_scheduler_that_is_gone_is_told_and_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, after = Client(), Client()
+    started = DaskBots("tcp://10.0.0.1:8786", before, None)
+    started.start(lambda i, n: ["join"], {})
+    assert started._renew() == []
+    before.future.status = "cancelled"  # as Dask has it then
+    before.status = "connecting"
+    assert started._renew() == [
+        "Dask worker tcp://10.0.0.2:1 is gone, and the process with nodes on it",
+        "the Dask scheduler at tcp://10.0.0.1:8786 is not reached: it is looked for",
+    ]
+    before.status = "closed"
+    monkeypatch.setattr("plugins.bots_dask._client", Mock(side_effect=[BotsError("no"), after]))
+    assert started._renew() == []
+    assert started._renew() == ["a process with nodes is started on Dask worker tcp://10.0.0.2:1"]
+    assert (before.started, after.started) == (["tcp://10.0.0.2:1"],) * 2
+    after.status = "closed"
+    started.stop()  # and nothing is raised
 
 
 @needs_dask
