@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import attrs
 import trio
 
 from plugins.console.telling import counted
@@ -58,7 +59,8 @@ class Trusting:
             now=time.time(),
         )
         if field := disagreement(document, said):
-            raise Untrusted(f"the {field.replace('_', ' ')} of the job is not what was signed")
+            what = {"job": "name"}.get(field, field.replace("_", " "))
+            raise Untrusted(f"the {what} of the job is not what was signed")
         return document
 
     def submitted(self, said: wire.Submit, fleet: str) -> Document:
@@ -84,7 +86,8 @@ class Trusting:
         if document.kind is not Kind.INSTALLED:
             return travelled(document, said.signed.document, said.signed.bundle)
         named = map(jobs.place, (document.job, *document.parts.values()))
-        return await described(said.job, said.parts, (*allow, *named), reserve)
+        found = await described(said.job, said.parts, (*allow, *named), reserve)
+        return attrs.evolve(found, input=document.input.hex())
 
     async def hear_hangups(
         self,

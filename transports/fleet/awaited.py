@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from transports.fleet.asked import Asked, Named, number_of
+from transports.fleet.loops import in_thread
 from transports.fleet.opened import Opened
 from transports.fleet.submitted import AsCompleted, AsyncJob
+from transports.net import wire
 
 if TYPE_CHECKING:  # what pickles functions is loaded when it is needed
     from transports.fleet.mapped import AsyncMapped
@@ -46,7 +49,7 @@ class AsyncFleet:
             options["partitions"] = self._partitions
         asked = Asked(job=job, input=input, **options)
         key = secrets.token_bytes(16)
-        spec = self._opened.spec(asked, key)
+        spec = await self._spec(asked, key)
         try:
             watched = await self._line.ask(self._line.submitting, spec, key)
         except BaseException as error:
@@ -54,6 +57,11 @@ class AsyncFleet:
                 self._line.begin(self._line.withdrawing, spec, key)
             raise
         return AsyncJob(self._fleet, self._line, watched, self._opened.answering(asked))
+
+    async def _spec(self, asked: Asked, key: bytes) -> wire.Spec:
+        """In a thread where it is signed: files are read for that, and all of the input."""
+        spec = partial(self._opened.spec, asked, key)
+        return spec() if self._opened.signing is None else await in_thread(spec, lambda: None)
 
     async def run(self, job: Named, input: Any = None, **options: Any) -> Any:
         """The result of that job: `submit`, and to await it, in one."""

@@ -57,7 +57,7 @@ def test_what_was_changed_on_its_way_is_not(trusting: Trusting) -> None:
     assert letter is not None
     changes: list[tuple[wire.Spec, str]] = [
         (replace(spec, input={"a": [1, 2]}), "the input of the job is not what was signed"),
-        (replace(spec, job="your.py"), "the job of the job is not what was signed"),
+        (replace(spec, job="your.py"), "the name of the job is not what was signed"),
         (replace(spec, parts={}), "the parts of the job is not"),
         (replace(spec, partitions=11), "the partitions of the job is not"),
         (replace(spec, fanout=None), "the fanout of the job is not"),

@@ -18,7 +18,7 @@ from core.messages import Place, Value
 from core.sessions.states import GONE, SEATED, State
 from transports.work.cores import Cores, Part
 from transports.work.functions import Work
-from transports.work.jobs import own
+from transports.work.jobs import Chosen, own
 from transports.work.starting import Started
 
 SESSION = "0-2"
@@ -137,9 +137,10 @@ async def desk(
     fetch: Callable[[Value, str], Any] = no_fetch,
     source: str = JOB,
     reserve: list[Started] | None = None,
+    chosen: Chosen | None = None,
     **more: Any,
 ) -> AsyncIterator[Desk]:
-    """Work that runs the job above, until the block is left."""
+    """Work that runs the job above, or the one that is `chosen`, until the block is left."""
     path = folder / "job.py"
     path.write_text(source)
     blobs = folder / "blobs"
@@ -152,7 +153,8 @@ async def desk(
         news[0].set()
 
     part = Cores(cores).part() if isinstance(cores, int) else cores
-    work = Work(own(str(path), {}), post, blobs, fetch, part, delay, reserve, **more)
+    chosen = chosen or own(str(path), {})
+    work = Work(chosen, post, blobs, fetch, part, delay, reserve, **more)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(work.run)
         yield Desk(work, outcomes, news)
