@@ -163,7 +163,7 @@ class Fleet(Deployment):
         network, root = self.network, self.submitter
         place = Place(str(number), (root,))
         tree = network.trees.get(place.session) or self._planted(job, place, number)
-        tree.on_outcome = partial(self._hear_outcome, job, job.begun)
+        tree.on_outcome = partial(self._hear_outcome, job)
         key = blake2b(f"{self.seed}/{number}/{job.begun}/key".encode(), digest_size=16).digest()
         tree.hosts[root] = host = Host(root, tree, tree.kind, None, key)
         host.open(root, m.Open(place, (self.clock.tick + 1,), job.shape.plain()))
@@ -175,18 +175,14 @@ class Fleet(Deployment):
         record = Record(self.nodes, job.shape, self.clock)
         return self.network.plant(self._kind, place, job.plan.work(number, self.clock), record)
 
-    def _hear_outcome(self, job: Job, begun: int, ended: m.Ended) -> None:
-        if begun != job.begun or job.over:
-            return
+    def _hear_outcome(self, job: Job, ended: m.Ended) -> None:
         job.result = values.given(ended.result)
         job.failure, job.lost = m.Failure.of(ended.failure), Lost.of(ended.lost)
         self._end(job, State.DONE if job.failure is None else State.FAILED)
 
     def _end(self, job: Job, state: State) -> None:
         """It is over, which everyone is told who may take part in it."""
-        if not self.queue.end(job, state):
-            return
-        number = job.number or 0
+        number = self.queue.end(job, state)
         tree = self.network.trees.get(str(number))
         if tree is not None:
             self._count(job, tree.record)
