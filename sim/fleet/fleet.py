@@ -7,14 +7,9 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any
 
-import attrs
-
 from core import Host
 from core import messages as m
 from core.messages import Node, Place
-from plugins.console import checks, telling
-from plugins.console.options import option
-from plugins.console.shared import whole
 from plugins.console.telling import Lost
 from plugins.jobs import values
 from sim.deployment import Deployment
@@ -22,31 +17,10 @@ from sim.faults.injection import Faults
 from sim.fleet.job import OPTIONS, Job, Plan, State
 from sim.fleet.jobs import Jobs
 from sim.fleet.members import Members, What
-from sim.fleet.report import FleetReport, row
+from sim.fleet.report import FleetReport, plain, row
 from sim.fleet.trees import TREES, EachTree, Standing, Tree
-from sim.options import WorldOptions, asked_for
+from sim.options import AT_MAX, FleetOptions, WorldOptions, asked_for
 from sim.record import Record
-
-AT_ONCE, AT_ONCE_MAX = 4, 64
-AT_MAX = 1e9  # seconds
-
-
-@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
-class Queue:
-    """How jobs share a fleet."""
-
-    at_once: int = option(
-        AT_ONCE,
-        "N",
-        checks.between(1, AT_ONCE_MAX),
-        "how many jobs run at the same time; those that wait go by priority, then in order",
-        must=whole(1, AT_ONCE_MAX),
-    )
-
-
-@attrs.frozen(slots=False, eq=False)
-class FleetOptions(Queue, WorldOptions):
-    """All that a fleet is asked for. Raises ValueError with one clear line for what cannot be."""
 
 
 class Fleet(Deployment):
@@ -241,7 +215,7 @@ class Fleet(Deployment):
         self._run(until)
         report = self.report()
         if self._tracing is not None:
-            self._tracing.conclude(telling.by_name(report))
+            self._tracing.conclude(plain(report))
         return report
 
     _ends_with_jobs = True
