@@ -146,6 +146,8 @@ class Fleet(Deployment):
 
     def _planted(self, job: Job, place: Place, number: int) -> Tree | EachTree:
         assert job.shape is not None
+        if self._tracing is not None and self.trace_error is None:
+            self._tracing.begun(job.shape)
         record = Record(self.nodes, job.shape, self.clock)
         return self.network.plant(self._kind, place, job.plan.work(number, self.clock), record)
 
