@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,12 @@ from tests.sim.search.mutants.mutant import Mutant
 from tests.sim.search.test_mutants import ended_after
 from tests.sim.search.test_seeds import first_fresh
 
-FRESH = 20
+FRESH = 12
 SECONDS_MAX = 20  # of this process's own time, for one run
 
 
-def violations(first: int, seeds: int) -> Iterator[tuple[int, Violation]]:
-    for seed in range(first, first + seeds):
+def violations(seeds: Iterable[int]) -> Iterator[tuple[int, Violation]]:
+    for seed in seeds:
         with ended_after(SECONDS_MAX):
             violation = trial.run(trial.draw(seed)).violation
         if violation is not None:
@@ -32,16 +32,22 @@ def violations(first: int, seeds: int) -> Iterator[tuple[int, Violation]]:
 
 
 def test_fresh_seeds() -> None:
-    found = list(violations(first_fresh(), FRESH))
+    found = list(violations(range(first_fresh(), first_fresh() + FRESH)))
     assert found == [], [f"python -m sim.search --fleets --seed {seed}" for seed, _ in found]
 
 
 @pytest.mark.parametrize("mutant", fleets.MUTANTS, ids=lambda mutant: mutant.wrong)
 def test_a_wrong_fleet_is_found(mutant: Mutant) -> None:
+    first = fleets.FOUND.get(mutant.wrong, 0)
     with applied(mutant):
-        _, violation = next(violations(0, mutant.within), (None, None))
+        _, violation = next(violations((first, *range(mutant.within))), (None, None))
     assert violation is not None
     assert violation.invariant in mutant.found_by
+
+
+def test_those_are_kept_that_are_right() -> None:
+    """In the fleets in which wrong ones are found."""
+    assert list(violations(sorted({*fleets.FOUND.values()}))) == []
 
 
 def test_a_seed_is_the_same_trial_and_the_same_run() -> None:
@@ -54,7 +60,7 @@ def test_a_seed_is_the_same_trial_and_the_same_run() -> None:
 def test_a_fleet_that_fails_is_told_saved_made_smaller_and_run_again(tmp_path: Path) -> None:
     (mutant,) = (m for m in fleets.MUTANTS if m.wrong == "nobody is told that a job is over")
     with applied(mutant):
-        seed, violation = next(violations(0, mutant.within))
+        seed, violation = next(violations(range(mutant.within)))
         drawn = trial.draw(seed)
         path = tmp_path / "failure.json"
         report.save(path, drawn, violation)
