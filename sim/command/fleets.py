@@ -25,6 +25,7 @@ COLUMNS = (
     "job", "name", "state", "priority", "waited", "seconds", "partitions", "right", "result",
 )  # fmt: skip
 SHORT = 60  # characters of a result in a table
+NOT_OVER = (State.PLANNED, State.QUEUED, State.RUNNING)
 NOT_RIGHT = "its result is not that of the job run by one"
 
 
@@ -166,11 +167,13 @@ def _complain(report: FleetReport) -> int:
             why = NOT_RIGHT if row.failure is None else failure_line(row.failure)
             streams.complain(PROGRAM, f"{who}: {why}")
             code = Exit.FAILED
-        elif row.state not in (State.DONE, State.CANCELLED):
-            why = f"is {row.state}, and nothing more can happen"
-            streams.complain(PROGRAM, f"{who} {why}: let there be nodes that stay, and a root")
-            code = Exit.FAILED
         elif row.lost is not None:
             streams.complain(PROGRAM, f"{who}: {row.lost.line(row.partitions or 0)}")
             code = code or Exit.INCOMPLETE
+    left = [row.state.value for row in report.jobs if row.state in NOT_OVER]
+    if left:
+        states = [f"{left.count(state)} {state}" for state in dict.fromkeys(left)]
+        why = f"jobs are not over, {' and '.join(states)}, and nothing more can happen"
+        streams.complain(PROGRAM, f"{why}: let there be nodes that stay, and a root")
+        code = Exit.FAILED
     return code

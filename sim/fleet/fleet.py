@@ -14,6 +14,7 @@ from plugins.console.telling import Lost
 from plugins.jobs import values
 from sim.deployment import Deployment
 from sim.faults.injection import Faults
+from sim.faults.plans import LEVELS
 from sim.fleet.job import OPTIONS, Job, Plan, State
 from sim.fleet.jobs import Jobs
 from sim.fleet.members import Members, What
@@ -44,6 +45,8 @@ class Fleet(Deployment):
             self.network, self.blueprint.listens, self.queue.running, self._begin_jobs
         )
         self.network.alive[self.submitter] = 1
+        # Drawn faults cost no queue: few jobs would end.
+        self._stores = isinstance(options.faults, str) and options.faults in LEVELS
         self._unheard: list[Callable[[], None]] = []  # what was said while the root was away
         self._comes = 0  # what clients are still to say
         self._ordered_before = 0  # in jobs that have ended
@@ -93,10 +96,9 @@ class Fleet(Deployment):
     def _moment(self, at: float | None) -> float:
         if at is None:
             return self.now
-        good = type(at) in (int, float) and self.now <= at < AT_MAX
-        if not good:
-            now = f"{self.now:g} seconds or more, as the time is by now"
-            raise ValueError(f"at must be {now}, not {at!r}")
+        if type(at) not in (int, float) or not self.now <= at <= AT_MAX:
+            wanted = f"seconds from {self.now:g}, as the time is by now, to {AT_MAX:g}"
+            raise ValueError(f"at must be {wanted}, not {at!r}")
         return float(at)
 
     def _at(self, moment: float, action: Callable[[], None]) -> None:
@@ -185,7 +187,7 @@ class Fleet(Deployment):
             return
         self.network.alive[node] = 1
         self.members.begin_anew()
-        for job in self.queue.begin_anew(stored=memory):
+        for job in self.queue.begin_anew(stored=memory or self._stores):
             self._end(job, State.CANCELLED if job.failure is None else State.FAILED)
         unheard, self._unheard = self._unheard, []
         for action in unheard:

@@ -102,7 +102,7 @@ def test_what_cannot_end_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path = listed(tmp_path, {**SUMS, "name": "late", "at": 30})
     report, errors = told(capsys, path, "--lifetime", "5", code=1)
     assert report["left"] == 8
-    assert "job 1 (late) is queued, and nothing more can happen" in errors
+    assert "jobs are not over, 1 queued, and nothing more can happen" in errors
 
 
 def test_faults_concern_a_fleet_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
