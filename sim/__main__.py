@@ -26,10 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str]) -> int:
     with ending.asking("interrupted before the run began"):
         wanted = options.read(arguments)
-        from sim.command import running  # the simulator, which takes a while to load
+        from sim.command import fleets, running  # the simulator, which takes a while to load
 
-        world = running.built(wanted)
-    return running.run(world, wanted)
+        if wanted.jobs is None:
+            world = running.built(wanted)
+        else:
+            fleet = fleets.built(wanted)
+    return running.run(world, wanted) if wanted.jobs is None else fleets.run(fleet, wanted)
 
 
 if __name__ == "__main__":

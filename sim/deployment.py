@@ -189,7 +189,9 @@ class Deployment:
         """Go on until it is stopped, nothing is left, or up to `until` seconds."""
         began = time.perf_counter()
         collecting = gc.isenabled()
-        if not self.collects:
+        if self.collects:
+            gc.enable()
+        else:
             gc.disable()  # views refer to each other for as long as they live: nothing to find
         try:
             with exits_caught():
@@ -200,6 +202,8 @@ class Deployment:
             self._wall_seconds += time.perf_counter() - began
             if collecting:
                 gc.enable()
+            else:
+                gc.disable()
             if self._tracing is not None:
                 self._tracing.flush()
 

@@ -29,6 +29,8 @@ FANOUT_MAX = 1000
 ARRIVAL_SECONDS = 10.0  # by default all nodes arrive within this
 SETTLING_SECONDS = 2.0  # for the last to find its place
 TICK_SECONDS_MIN, TICK_SECONDS_MAX = 1e-9, 60.0
+AT_ONCE, AT_ONCE_MAX = 4, 64  # jobs of a fleet that run
+AT_MAX = 1e9  # seconds: the latest moment for which anything is planned
 PARTS = "prepare, compute and collect, and maybe cost, the seconds that a piece takes"
 
 _RATE = checks.number(float, "a number above 0, from 1e-09 to 1e+15", lambda x: 1e-9 <= x <= 1e15)
@@ -198,6 +200,25 @@ class Trace:
 @attrs.frozen(slots=False, eq=False)
 class WorldOptions(Trace, Trouble, Times, Job, Tree):  # attrs has the last one's fields first
     """All that a world is asked for. Raises ValueError with one clear line for what cannot be."""
+
+
+@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
+class Queue:
+    """How jobs share a fleet."""
+
+    at_once: int = option(
+        AT_ONCE,
+        "N",
+        checks.between(1, AT_ONCE_MAX),
+        "with --jobs: how many of them run at the same time; those that wait go by priority, then "
+        "in order",
+        must=whole(1, AT_ONCE_MAX),
+    )
+
+
+@attrs.frozen(slots=False, eq=False)
+class FleetOptions(Queue, WorldOptions):
+    """All that a fleet is asked for. Raises ValueError with one clear line for what cannot be."""
 
 
 # -- the arguments of a class --------------------------------------------------------------

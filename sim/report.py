@@ -50,6 +50,8 @@ def _main(arguments: Sequence[str]) -> int:
         folders = named["traces"]
         _require_apart(folders)
         traces = {_name(folder, folders): tracing.read(folder) for folder in folders}
+        for name, trace in traces.items():
+            _require_one_tree(name, len(trace.run.jobs))
         _require_writable(out)
         from plugins.tracing.page import page  # loads what draws, which takes a while
 
@@ -65,6 +67,12 @@ def _main(arguments: Sequence[str]) -> int:
     return streams.answer(
         PROGRAM, f"{out}: {size:.1f} MB, in {seconds:.1f} s; open it in a browser"
     )
+
+
+def _require_one_tree(name: str, jobs: int) -> None:
+    if jobs:
+        why = "each of its jobs has a tree of its own, and pages show one tree"
+        raise BadOption(f"{name} is of a fleet: {why}; read its tables with plugins.tracing")
 
 
 def _require_apart(folders: list[str]) -> None:

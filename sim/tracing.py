@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from core import Host, Reflector, Replica, Worker
+from core import Host, Reflector, Replica, Shape, Worker
 from core.messages import Address, Place
 from plugins.tracing.recorder import Recorder
 from plugins.tracing.schema import Run, TraceError
@@ -47,6 +47,18 @@ class Tracing:
         if self.error is None:
             self._count_connections()
             self._flush(inf)
+
+    def begun(self, shape: Shape) -> None:
+        """A job of a fleet is cut like that."""
+        run, cut = self._run, (shape.partitions, shape.fanout)
+        if shape.session not in run.jobs:
+            known = {**run.jobs, shape.session: cut}
+            largest = max(partitions for partitions, _ in known.values())
+            levels, fanout = max(run.levels, shape.levels), max(fan for _, fan in known.values())
+            self._run = attrs.evolve(
+                run, jobs=known, partitions=largest, fanout=fanout, levels=levels
+            )
+            self._try(lambda: describe(self.folder, self._run))
 
     def conclude(self, summary: dict[str, Any]) -> None:
         """Say how it went."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from core.cutting import ROOT, Shape
+from core.cutting import Shape
 from plugins.tracing.schema import Run
 from plugins.tracing.written import Written
 
@@ -46,7 +46,7 @@ def sessions(trace: Written) -> pl.DataFrame:
     for more in _told(trace):
         table = table.join(more, "session", how="left")
     table = table.with_columns(pl.col("session").cast(pl.String))
-    table = table.join(_shapes(trace.shape, table["session"].to_list()), "session")
+    table = table.join(_shapes(trace.roots, table["session"].to_list()), "session")
     counts = pl.col("given", "accepted", "joined", "sent_on", "leaders").fill_null(0)
     table = table.with_columns(counts)
     full = pl.when(pl.col("given") == pl.col("slots")).then(pl.col("full"))
@@ -82,8 +82,8 @@ def _told(trace: Written) -> Iterator[pl.DataFrame]:
         yield trace.of(event).group_by("session").agg(time.min().alias(event))
 
 
-def _shapes(root: Shape, names: list[str]) -> pl.DataFrame:
-    known = {ROOT: root}
+def _shapes(roots: dict[str, Shape], names: list[str]) -> pl.DataFrame:
+    known = dict(roots)
 
     def shape(name: str) -> Shape:
         if name not in known:

@@ -125,4 +125,6 @@ class Run:
     sample: int = 1  # one in so many nodes has its events here, control nodes from when they lead
     pieces: str = ""  # what WHO begins with: of this run, where there are others in the folder
     options: dict[str, Any] = attrs.Factory(dict)  # others, as given
+    # Of a fleet, by number: partitions and fanout, of which those above are the largest.
+    jobs: dict[str, tuple[int, int]] = attrs.Factory(dict)
     summary: dict[str, Any] | None = None  # of the run, in the names of its `--json`; None: killed

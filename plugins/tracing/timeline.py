@@ -10,7 +10,6 @@ from functools import cached_property
 
 import polars as pl
 
-from core.cutting import ROOT
 from plugins.tracing.schema import in_sample
 from plugins.tracing.written import Written
 
@@ -22,7 +21,8 @@ def count_until(times: pl.Series, grid: pl.Series) -> pl.Series:
 
 def submitters(trace: Written) -> list[int]:
     """Who opened the root: it computes nothing, and is not counted as one of the nodes."""
-    opened = trace.of("opened", "recovered").filter(pl.col("session").cast(pl.String) == ROOT)
+    opened = trace.of("opened", "recovered")
+    opened = opened.filter(pl.col("session").cast(pl.String).is_in(list(trace.roots)))
     return opened["node"].unique().to_list()
 
 

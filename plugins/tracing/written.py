@@ -10,10 +10,11 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import attrs
 import msgspec
 import polars as pl
 
-from core.cutting import Shape
+from core.cutting import ROOT, Shape
 from plugins.tracing.schema import FORMAT, NEEDED, TABLES, VERSION, Run, TraceError
 from plugins.tracing.writing import RUN_FILE
 
@@ -24,7 +25,8 @@ class Written:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.run = _run(folder)  # its `summary` is None if the run was killed
-        self.shape = Shape.root(self.run.partitions, self.run.fanout)
+        cuts = self.run.jobs or {ROOT: (self.run.partitions, self.run.fanout)}
+        self.roots = {name: _root(name, *cut) for name, cut in cuts.items()}  # by their names
 
     @cached_property
     def events(self) -> pl.DataFrame:
@@ -73,6 +75,11 @@ class Written:
         return max(_latest(self.events), _latest(self.traffic))
 
 
+def _root(name: str, partitions: int, fanout: int) -> Shape:
+    shape: Shape = attrs.evolve(Shape.root(partitions, fanout), session=name)
+    return shape
+
+
 def _piece(path: Path, name: str) -> pl.DataFrame:
     """The columns that this version knows: null where whoever wrote it did not know them yet."""
     columns, there = TABLES[name], pl.read_parquet_schema(path)
@@ -118,7 +125,8 @@ def _run(folder: Path) -> Run:
     try:
         run = msgspec.convert(told, Run)
         good = type(told["version"]) is int and run.sample >= 1 and run.nodes >= 0
-        good &= Shape.root(run.partitions, run.fanout).levels == run.levels
+        good &= Shape.root(run.partitions, run.fanout).levels == run.levels or bool(run.jobs)
+        good &= all(Shape.root(*cut).levels > 0 for cut in run.jobs.values())
         good &= isinstance((run.summary or {}).get("finished_seconds", 0.0), int | float | None)
     except (msgspec.ValidationError, KeyError, TypeError, ValueError):
         good = False

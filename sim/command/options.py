@@ -16,9 +16,10 @@ from plugins.console import checks, exits, shared
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, of, one, option, taken
 from plugins.console.parser import DISTRIBUTIONS, Parser, paragraphs
+from sim.command import jobs
 from sim.faults import script
 from sim.measured import tables
-from sim.options import NODES, Job, Times, Trace, Tree, Trouble
+from sim.options import NODES, Job, Queue, Times, Trace, Tree, Trouble
 
 PROGRAM = "python -m sim"
 NOT_IDLE = [
@@ -48,6 +49,14 @@ class Options:
         "seconds it is told how they are; --fanout is 32 there unless it is said, 4 at least",
         "they compute a job",
     )
+    jobs: list[jobs.Entry] | None = option(
+        None,
+        "FILE",
+        jobs.read,
+        "a fleet: nodes stay, and compute the jobs of this file, as below; the options that say "
+        "what is computed hold for those that do not say it",
+        "one job, which the options say",
+    )
     json: bool = shared.json_report()
 
 
@@ -59,6 +68,11 @@ def read(arguments: Sequence[str]) -> Options:
     options = Options(named, **own)
     if options.idle is not None:
         _require_idle(named, options)
+    if options.jobs is None and "at_once" in named:
+        raise BadOption("--at-once is for a fleet: give its jobs with --jobs FILE")
+    for name in ("follow", "idle"):
+        if options.jobs is not None and getattr(options, name) is not None:
+            raise BadOption(f"--{name} does not go with --jobs, give one of them")
     if options.follow is not None and options.follow > (nodes := _nodes(named)):
         raise BadOption(f"--follow: there is no node {options.follow}, give one from 0 to {nodes}")
     return options
@@ -101,10 +115,12 @@ def _parser() -> Parser:
                 }
             ),
         )
+        + f"\n\n{jobs.HELP}"
         + SCRIPT,
     )
     parser.group("how many", *of(Tree))
     parser.group("what they compute", *of(Job), one(Options, "idle"))
+    parser.group("many jobs", one(Options, "jobs"), *of(Queue))
     parser.group("how long things take (simulated seconds)", *of(Times))
     parser.group("what goes wrong", *of(Trouble))
     parser.group("what is shown", one(Options, "follow"), *of(Trace), one(Options, "json"))

@@ -7,46 +7,21 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any
 
-import attrs
-
 from core import Host
 from core import messages as m
 from core.messages import Node, Place
-from plugins.console import checks, telling
-from plugins.console.options import option
-from plugins.console.shared import whole
 from plugins.console.telling import Lost
 from plugins.jobs import values
 from sim.deployment import Deployment
 from sim.faults.injection import Faults
+from sim.faults.plans import LEVELS
 from sim.fleet.job import OPTIONS, Job, Plan, State
 from sim.fleet.jobs import Jobs
 from sim.fleet.members import Members, What
-from sim.fleet.report import FleetReport, row
+from sim.fleet.report import FleetReport, plain, row
 from sim.fleet.trees import TREES, EachTree, Standing, Tree
-from sim.options import WorldOptions, asked_for
+from sim.options import AT_MAX, FleetOptions, WorldOptions, asked_for
 from sim.record import Record
-
-AT_ONCE, AT_ONCE_MAX = 4, 64
-AT_MAX = 1e9  # seconds
-
-
-@attrs.frozen(slots=False, kw_only=True, eq=False, repr=False)
-class Queue:
-    """How jobs share a fleet."""
-
-    at_once: int = option(
-        AT_ONCE,
-        "N",
-        checks.between(1, AT_ONCE_MAX),
-        "how many jobs run at the same time; those that wait go by priority, then in order",
-        must=whole(1, AT_ONCE_MAX),
-    )
-
-
-@attrs.frozen(slots=False, eq=False)
-class FleetOptions(Queue, WorldOptions):
-    """All that a fleet is asked for. Raises ValueError with one clear line for what cannot be."""
 
 
 class Fleet(Deployment):
@@ -70,6 +45,8 @@ class Fleet(Deployment):
             self.network, self.blueprint.listens, self.queue.running, self._begin_jobs
         )
         self.network.alive[self.submitter] = 1
+        # Drawn faults cost no queue: few jobs would end.
+        self._stores = isinstance(options.faults, str) and options.faults in LEVELS
         self._unheard: list[Callable[[], None]] = []  # what was said while the root was away
         self._comes = 0  # what clients are still to say
         self._ordered_before = 0  # in jobs that have ended
@@ -119,10 +96,9 @@ class Fleet(Deployment):
     def _moment(self, at: float | None) -> float:
         if at is None:
             return self.now
-        good = type(at) in (int, float) and self.now <= at < AT_MAX
-        if not good:
-            now = f"{self.now:g} seconds or more, as the time is by now"
-            raise ValueError(f"at must be {now}, not {at!r}")
+        if type(at) not in (int, float) or not self.now <= at <= AT_MAX:
+            wanted = f"seconds from {self.now:g}, as the time is by now, to {AT_MAX:g}"
+            raise ValueError(f"at must be {wanted}, not {at!r}")
         return float(at)
 
     def _at(self, moment: float, action: Callable[[], None]) -> None:
@@ -163,7 +139,7 @@ class Fleet(Deployment):
         network, root = self.network, self.submitter
         place = Place(str(number), (root,))
         tree = network.trees.get(place.session) or self._planted(job, place, number)
-        tree.on_outcome = partial(self._hear_outcome, job, job.begun)
+        tree.on_outcome = partial(self._hear_outcome, job)
         key = blake2b(f"{self.seed}/{number}/{job.begun}/key".encode(), digest_size=16).digest()
         tree.hosts[root] = host = Host(root, tree, tree.kind, None, key)
         host.open(root, m.Open(place, (self.clock.tick + 1,), job.shape.plain()))
@@ -172,21 +148,19 @@ class Fleet(Deployment):
 
     def _planted(self, job: Job, place: Place, number: int) -> Tree | EachTree:
         assert job.shape is not None
+        if self._tracing is not None and self.trace_error is None:
+            self._tracing.begun(job.shape)
         record = Record(self.nodes, job.shape, self.clock)
         return self.network.plant(self._kind, place, job.plan.work(number, self.clock), record)
 
-    def _hear_outcome(self, job: Job, begun: int, ended: m.Ended) -> None:
-        if begun != job.begun or job.over:
-            return
+    def _hear_outcome(self, job: Job, ended: m.Ended) -> None:
         job.result = values.given(ended.result)
         job.failure, job.lost = m.Failure.of(ended.failure), Lost.of(ended.lost)
         self._end(job, State.DONE if job.failure is None else State.FAILED)
 
     def _end(self, job: Job, state: State) -> None:
         """It is over, which everyone is told who may take part in it."""
-        if not self.queue.end(job, state):
-            return
-        number = job.number or 0
+        number = self.queue.end(job, state)
         tree = self.network.trees.get(str(number))
         if tree is not None:
             self._count(job, tree.record)
@@ -213,7 +187,7 @@ class Fleet(Deployment):
             return
         self.network.alive[node] = 1
         self.members.begin_anew()
-        for job in self.queue.begin_anew(stored=memory):
+        for job in self.queue.begin_anew(stored=memory or self._stores):
             self._end(job, State.CANCELLED if job.failure is None else State.FAILED)
         unheard, self._unheard = self._unheard, []
         for action in unheard:
@@ -245,7 +219,7 @@ class Fleet(Deployment):
         self._run(until)
         report = self.report()
         if self._tracing is not None:
-            self._tracing.conclude(telling.by_name(report))
+            self._tracing.conclude(plain(report))
         return report
 
     _ends_with_jobs = True

@@ -10,6 +10,7 @@ import attrs
 
 from core import Shape
 from core import messages as m
+from plugins.console import checks
 from plugins.console.distributions import parse
 from plugins.console.telling import Lost
 from plugins.fanout import choose_fanout
@@ -48,6 +49,8 @@ class Plan:
             self.input = values.plain(o.input)
         except TypeError as error:
             raise ValueError(f"input: {error}") from None
+        if o.delay is not None:
+            _check_delay(o.delay)
 
     def shape(self, number: int, nodes: int) -> Shape:
         """How it is cut where so many nodes are there: by default, a partition for each."""
@@ -62,6 +65,17 @@ class Plan:
         if o.delay is not None:
             delays = parse(o.delay).ticks(f"{o.seed}/{number}/delay", o.tick, DRAWS)
         return Work(self.loaded, clock, delays, 0.0, o.piece_timeout)
+
+
+def _check_delay(delay: Any) -> None:
+    """Raises ValueError for what are no seconds."""
+    if type(delay) not in (str, int, float):
+        wanted = "seconds or a distribution of them, such as uniform:1,6"
+        raise ValueError(f"delay must be {wanted}, not {delay!r:.60}")
+    try:
+        checks.distribution(delay)
+    except ValueError as error:
+        raise ValueError(f"delay: {error}") from None
 
 
 @attrs.define(eq=False)

@@ -48,13 +48,12 @@ class Jobs:
         job.begun += 1
         return job.number
 
-    def end(self, job: Job, state: State) -> bool:
-        """It is over. Returns whether it was not before."""
-        known = self._running.pop(job.number or 0, None) or self._queued.pop(job.number or 0, None)
-        if known is None:
-            return False
+    def end(self, job: Job, state: State) -> int:
+        """It is over, which it was not before. Returns its number."""
+        assert job.number is not None
+        del (self._queued if job.state is State.QUEUED else self._running)[job.number]
         job.state, job.ended = state, self._now()
-        return True
+        return job.number
 
     def going(self) -> list[Job]:
         """Those that have not ended, by number."""
@@ -64,10 +63,6 @@ class Jobs:
     def running(self) -> list[int]:
         """The numbers of those that run, in the order in which they began."""
         return list(self._running)
-
-    def get(self, number: int) -> Job | None:
-        """The job of that number, if it runs."""
-        return self._running.get(number)
 
     def begin_anew(self, stored: bool) -> list[Job]:
         """The root was lost, and is there again. Returns the jobs that end by that."""

@@ -15,7 +15,7 @@ from enum import Enum, auto
 from core.messages import Node
 from sim.fleet.trees import Standing
 
-AGAIN_SECONDS_MIN, AGAIN_SECONDS_MAX = 0.5, 30.0  # from one try to reach the root to the next
+AGAIN_SECONDS_MIN, AGAIN_SECONDS_MAX = 0.5, 2.0  # from one try to reach the root to the next
 
 
 class What(Enum):

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from core import messages as m
+from plugins.console import telling
 from plugins.console.telling import Lost
 from sim.fleet.job import Job, State
 
@@ -57,6 +58,12 @@ class FleetReport:
     wall_seconds: float
     peak_rss_bytes: int
     compiled: bool
+
+
+def plain(report: FleetReport) -> dict[str, Any]:
+    """Every field as plain data, but for the results, which are as they are."""
+    jobs = [telling.by_name(job) for job in report.jobs]
+    return {**attrs.asdict(report, recurse=False), "jobs": jobs}
 
 
 def row(job: Job) -> JobRow:

@@ -8,11 +8,11 @@ from functools import partial
 
 from plugins.console import ending, streams
 from sim.search import options
-from sim.search.options import LOBBIES, PROGRAM, TRIALS
+from sim.search.options import PROGRAM
 
 
-def main(arguments: Sequence[str] | None = None, trials: str = TRIALS) -> int:
-    """Search as the arguments say, with `draw` and `run` of the module `trials`.
+def main(arguments: Sequence[str] | None = None, trials: str = "") -> int:
+    """Search as the arguments say, with `draw` and `run` of the module `trials` where one is named.
 
     Returns the exit code.
     """
@@ -23,7 +23,7 @@ def _main(trials: str, arguments: Sequence[str]) -> int:
     with ending.asking("interrupted"):
         wanted = options.read(arguments)
         from sim.search import searching  # the simulator, which takes a while to load
-    return searching.searched(wanted, LOBBIES if wanted.lobby else trials)
+    return searching.searched(wanted, trials or wanted.trials)
 
 
 if __name__ == "__main__":

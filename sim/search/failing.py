@@ -65,8 +65,8 @@ class Inquiry:
     def _failure(self, result: Result, violation: Violation | None) -> Failure:
         assert violation
         seed, file = seed_of(result.source), self._wanted.replay
-        by_seed = "--lobby --seed" if self._wanted.lobby else "--seed"
-        replay = _command("--replay", file, result) if file else _command(by_seed, seed, result)
+        drawn = f"{self._wanted.kind} --seed".strip()
+        replay = _command("--replay", file, result) if file else _command(drawn, seed, result)
         return Failure(seed, violation, result.run.trial, replay)
 
     def _path(self, found: Failure) -> Path:

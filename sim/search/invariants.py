@@ -25,6 +25,12 @@ ENDS = "every run ends"
 RESULT = "the result is right"
 RELEASED = "everyone is released"
 
+# -- of a fleet, all the time ----------------------------------------------------------------
+
+KEPT = "no job is lost, and none ends twice"
+IN_TURN = "jobs run in their turn"
+NOBODY_ELSE = "nobody works for a job that is over"
+
 # -- of the run itself ---------------------------------------------------------------------
 
 BUILDABLE = "the world can be built"

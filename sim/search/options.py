@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PROGRAM = "python -m sim.search"
 TRIALS = "sim.search.trial"  # the module that draws and runs them
 LOBBIES = "sim.search.lobby.trial"  # the same, of lobbies
+FLEETS = "sim.search.fleets.trial"  # the same, of fleets
 SEEDS, SHARE_TWICE = 1000, 0.05  # of many
 ALWAYS = 1.0  # a single one is run twice
 
@@ -53,6 +54,11 @@ class Options:
     trial: Trial | None = None  # of the file to replay
     lobby: bool = switch(
         "draw lobbies, in which nodes are at home and no job is there", "worlds with a job"
+    )
+    fleets: bool = switch(
+        "draw fleets: nodes that stay, jobs that wait in a queue, run, are cancelled, and a root "
+        "that is lost and comes back; these are other trials, with seeds of their own",
+        "worlds of one job",
     )
     jobs: int = shared.jobs("how many are run at the same time, each in a process of its own")
     minutes: float | None = option(None, "M", _TIME, "start none after so many minutes", "no limit")
@@ -90,6 +96,18 @@ class Options:
     json: bool = shared.json("a report for people")
 
     @property
+    def trials(self) -> str:
+        """The module that draws and runs them."""
+        if self.lobby:
+            return LOBBIES
+        return FLEETS if self.fleets or (self.trial and self.trial.jobs) else TRIALS
+
+    @property
+    def kind(self) -> str:
+        """The option that says so."""
+        return "--lobby" * self.lobby or "--fleets" * self.fleets
+
+    @property
     def how_many(self) -> int | None:
         return 1 if self.seed is not None or self.trial else self.seeds
 
@@ -107,6 +125,10 @@ def read(arguments: Sequence[str]) -> Options:
     named = _parser().read(arguments)
     single = [name for name in ("seed", "replay") if name in named]
     several = [name for name in ("seeds", "first", "minutes") if name in named]
+    if "lobby" in named and "fleets" in named:
+        raise BadOption("--fleets does not go with --lobby, give one of them")
+    if "replay" in named and "fleets" in named:
+        raise BadOption("--fleets does not go with --replay, which knows what it was")
     if len(single) == 2 or (single and several):
         one, other = (*single, *several)[:2]
         raise BadOption(f"--{other} does not go with --{one}, give one of them")
@@ -156,7 +178,7 @@ def _parser() -> Parser:
             )
         ),
     )
-    parser.group("what is run", *of(Options, "seeds", "first", "seed", "replay", "lobby"))
+    parser.group("what is run", *of(Options, "seeds", "first", "seed", "replay", "lobby", "fleets"))
     parser.group("how", *of(Options, "jobs", "minutes", "limit", "share_twice", "hash_seeds"))
     parser.group("what is done about failures", *of(Options, "stop_after", "shrink", "out"))
     parser.group("what is shown", *of(Options, "verbose", "json"))

@@ -148,9 +148,15 @@ def _trial(trial: Trial | None) -> list[tuple[str, str]]:
         ("faults", "\n".join(lines) or "none"),
         ("faults end", f"after {trial.safety_seconds:g} s simulated"),
     ]
+    if trial.jobs:
+        rows.append(("jobs", "\n".join(map(_job, trial.jobs))))
     several = {"stay dead": trial.dead, "lie": trial.liars, "always slow": trial.slow}
     numbers = {name: ", ".join(map(str, nodes)) for name, nodes in several.items()}
     return [*rows, *((name, f"nodes {nodes}") for name, nodes in numbers.items() if nodes)]
+
+
+def _job(job: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in job.items() if value is not None)
 
 
 def _value(value: Any) -> str:

@@ -141,6 +141,22 @@ def _fewer_faults(search: _Search) -> None:
     _fewer(search.trial.faults, lambda faults: search.accepts_with(faults=faults))
 
 
+def _fewer_jobs(search: _Search) -> None:
+    """At least one of a fleet: without any it would be another kind of trial."""
+    _fewer(search.trial.jobs, lambda jobs: bool(jobs) and search.accepts_with(jobs=jobs))
+
+
+def _simpler_jobs(search: _Search) -> None:
+    """Not cancelled, of no priority, from the beginning, of one partition."""
+    for place, job in enumerate(search.trial.jobs):
+        first, _, fails = job["input"]
+        one = {"partitions": 1, "input": [first, 1, min(fails, first)]}
+        for simpler in ({"cancel": None}, {"priority": 0}, {"at": 0.0}, one):
+            jobs = list(search.trial.jobs)
+            jobs[place] = {**jobs[place], **simpler}
+            search.accepts_with(jobs=tuple(jobs))
+
+
 def _earlier_end(search: _Search) -> None:
     """Right after the last fault, or else after half the time, without what comes later."""
     trial = search.trial
@@ -281,11 +297,13 @@ def _with_fault(trial: Trial, place: int, fault: Fault) -> Trial:
 
 
 STEPS: tuple[Callable[[_Search], None], ...] = (
+    _fewer_jobs,
     _fewer_faults,
     _earlier_end,
     _fewer_nodes,
     _fewer_partitions,
     _fewer_dead,
+    _simpler_jobs,
     _simpler_options,
     _simpler_faults,
 )

@@ -47,6 +47,7 @@ class Trial:
     dead: tuple[int, ...]  # nodes that stay dead in the liveness phase, if they are dead then
     liars: tuple[int, ...] = ()  # nodes that say anything at any time
     slow: tuple[int, ...] = ()  # nodes whose functions take SLOW_FACTOR times as long, always
+    jobs: tuple[dict[str, Any], ...] = ()  # of a fleet; without any it is a world of one job
 
 
 @attrs.frozen

@@ -106,7 +106,7 @@ def to_plain(trial: Trial) -> dict[str, Any]:
 def from_plain(data: Any) -> Trial:
     """The trial of `to_plain`. Raises ValueError with one line for what is none."""
     if isinstance(data, dict):
-        data = {"liars": [], "slow": [], **data}  # one that was saved before there were any
+        data = {"liars": [], "slow": [], "jobs": [], **data}  # saved before there were any
     names = [field.name for field in attrs.fields(Trial)]
     if not isinstance(data, dict) or (missing := [name for name in names if name not in data]):
         what = f"{', '.join(missing)} missing" if isinstance(data, dict) else "no object"

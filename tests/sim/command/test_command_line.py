@@ -20,7 +20,7 @@ from tests.sim.running import ECHO, process, reported, written
 OPTIONS = """
 nodes partitions fanout listening seed replicas job prepare compute collect input
 latency service-time arrival-rate arrivals lifetime delay tick faults heartbeat follow piece-timeout
-keep-going idle trace sample json
+keep-going idle trace sample json jobs at-once
 """
 
 

@@ -85,8 +85,4 @@ def test_all_results_are_right_whatever_happens() -> None:
     there = fleet(nodes=20, at_once=3, faults="heavy", seed=3, partitions=20)
     jobs = [there.submit(job(2.0), input=i, at=5.0 * i, priority=i % 3) for i in range(12)]
     there.run()
-    failed = [one for one in jobs if one.failure is not None]
-    assert [
-        one for one in jobs if one not in failed and one.result != right(one.plan.input, 20)
-    ] == []
-    assert len(failed) < 6
+    assert [one.result for one in jobs] == [right(i, 20) for i in range(12)]

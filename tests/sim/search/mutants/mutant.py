@@ -60,7 +60,9 @@ def _owners(function: Callable[..., Any]) -> Iterator[Any]:
     if method:
         yield getattr(sys.modules[function.__module__], name)
         return
-    for module in [module for path, module in sys.modules.items() if path.startswith("core.")]:
+    for module in [
+        module for path, module in sys.modules.items() if path.startswith(("core.", "sim."))
+    ]:
         if module.__dict__.get(name) is function:
             yield module
 
