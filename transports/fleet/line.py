@@ -137,7 +137,7 @@ class Line:
 
     def log(self, number: int) -> dict[str, Any] | None:
         """What was raised and printed in that job; None: there is none. Raises FleetLost."""
-        return self._call(self._client.log, number)
+        return self._call(self.logging, number)
 
     def close(self) -> None:
         """Who still waits for something is told that the fleet is lost."""
@@ -191,6 +191,10 @@ class Line:
     ) -> wire.Weighed:
         """As `weigh`."""
         return await self._client.weigh(number, priority, weight)
+
+    async def logging(self, number: int) -> dict[str, Any] | None:
+        """As `log`."""
+        return await self._client.log(number)
 
     async def looking(self) -> dict[str, Any]:
         """As `status`."""
