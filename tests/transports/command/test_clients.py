@@ -228,9 +228,9 @@ def test_the_table_of_jobs() -> None:
         "fleet             h:1",
         "connected         1 process, 1,000 nodes",
         "",
-        " N  job                       state    from               age   took  progress",
-        " 3  ...aaaaaaaaaaaaaaaaaaaaa  done     somebody-else...  95 s  1.5 s  2 missing",
-        "12  plugins.primes            running  me@here           95 s   90 s  61 % of 2,000",
+        " N  job                    state    from               age   took  progress",
+        " 3  ...aaaaaaaaaaaaaaaaaa  done     somebody-else...  95 s  1.5 s  2 missing",
+        "12  plugins.primes         running  me@here           95 s   90 s  61 % of 2,000",
     ]
     assert clients.table(STATUS, [], 0.0).endswith("\n\nno job has been submitted yet")
 
