@@ -39,7 +39,7 @@ from plugins.jobs.loading import Job, cut, load
 from plugins.jobs.values import SCALARS
 from transports.values.files import BlobError, NoRoom, loaded, stored
 from transports.work.code import Code, job_of
-from transports.work.forking import CAME_BACK, Forks
+from transports.work.forking import Forks, came_back_line
 from transports.work.page import PAGE_BYTES as PAGE_BYTES  # for others, too
 from transports.work.page import words
 
@@ -106,7 +106,9 @@ def fault_of(error: BlobError) -> int:
 class Computing:
     """The functions, and where their values are."""
 
-    def __init__(self, job: Job, folder: Path, page: memoryview[int], forks: Forks) -> None:
+    def __init__(
+        self, job: Job, folder: Path, page: memoryview[int], forks: Forks | None = None
+    ) -> None:
         self._folder = folder
         self._forks = forks
         self._page = page
@@ -117,12 +119,15 @@ class Computing:
     def run(self, order: Order) -> Answer:
         """One call, from beginning to end."""
         forks, began = self._forks, time.perf_counter()
+        if forks is None:
+            return self._run(order)
         forks.begin()
         answer = self._run(order)
         forks.end_child(order[0])
         piece = forks.came_back(order[0])
         if piece is not None:
-            return order[0], time.perf_counter() - began, piece, CAME_BACK, OF_THE_JOB
+            text = came_back_line(_where(order, piece))
+            return order[0], time.perf_counter() - began, piece, text, OF_THE_JOB
         return answer
 
     def _run(self, order: Order) -> Answer:
@@ -137,7 +142,8 @@ class Computing:
             seconds, fault = time.perf_counter() - began, fault_of(error)
             return order[0], seconds, len(outputs), str(error), fault
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is the job's result
-            self._forks.end_child(order[0], error)
+            if self._forks is not None:
+                self._forks.end_child(order[0], error)
             seconds = time.perf_counter() - began
             fault = OF_THE_MACHINE if is_local(error) else OF_THE_JOB
             return order[0], seconds, len(outputs), told(error), fault
@@ -177,6 +183,12 @@ class Computing:
         else:
             outputs += [self._under(shape.child(i), one) for i, one in enumerate(inputs)]
         return self._collect((0, COLLECT, 0, (), outputs), [])
+
+
+def _where(order: Order, piece: int) -> str:
+    """Which piece of that call, for people."""
+    _, kind, first, slots, _ = order
+    return f"partition {first + slots[piece]}" if kind == COMPUTE else KINDS[kind]
 
 
 # -- the process ---------------------------------------------------------------------------

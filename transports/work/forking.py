@@ -15,9 +15,11 @@ from contextlib import suppress
 
 FORKED, FORKED_AT = 3, 4  # words of the page: the call that a child came back from, and the piece
 WAIT_SECONDS, LOOK_SECONDS = 0.5, 0.005
-CAME_BACK = (
-    "it forked, and the child came back from the function, too: have the child end by os._exit()"
-)
+
+
+def came_back_line(where: str) -> str:
+    """What is told of a call in which that happened, `where`: a partition, or a function."""
+    return f"{where} forked, and the child came back as well: have the child end by os._exit()"
 
 
 class Forks:

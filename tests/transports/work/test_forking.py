@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.transports.work.working import bounded, do
-from transports.work.forking import CAME_BACK
+from tests.transports.work.working import FIRST, bounded, do
+from transports.work.forking import came_back_line
 
 ENDING = (
     "pid = os.fork()\nif not pid: {}\noutput = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
@@ -24,7 +24,7 @@ async def test_a_child_that_comes_back_fails_its_piece_alone(
     async with bounded(tmp_path) as one:
         one.compute(1, 5, do(f"{comes_back}\noutput = 6"), do("output = os.getpid()"))
         told = await one.told()
-        assert told == [(1, "raised", "0-2", 1, CAME_BACK)]
+        assert told == [(1, "raised", "0-2", 1, came_back_line(f"partition {FIRST + 1}"))]
         one.compute(1, do("output = os.getpid()"))
         one.compute(2, do("output = os.getpid()"))
         pids = [_outputs(outcome) for outcome in await one.told(2)]
