@@ -11,8 +11,8 @@ In the order in which to read it:
 - `root.py` (`host`), `joining.py` (`join`), `status.py` (`status`): what each command does.
 - `keys.py` (`key`): a key that signs jobs. `trusting.py`: whose signed jobs are computed here.
 - `counting.py`, `summary.py`, `progress.py`: what the root's process counts, and tells of it.
-- `tracing.py`: what a process writes down, as a Watcher (`transports.watching`). `reporting.py`: what
-  a process with nodes tells the root of its fleet of what functions raise and print.
+- `tracing.py`: what a process writes down, as a Watcher (`transports.watching`).
+- `reporting.py`: what the root of a fleet is told of what functions raise and print elsewhere.
 
 `transports.tcp` is the only caller: it reads the options, and only then loads what runs. What is
 here calls the folders beside it (`process`, `work`, `values`, `net`); none of these knows of it.
