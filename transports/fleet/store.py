@@ -160,6 +160,8 @@ class Store:
             return False
         for failures in found.values():
             failures.stored = True
+        if not self.behind:
+            self._tell("")
         return True
 
     def load_failures(self) -> dict[int, Failures]:
