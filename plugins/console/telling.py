@@ -132,6 +132,16 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {seconds % 60:.0f} s"
 
 
+def brief(seconds: float) -> str:
+    """The same in a narrow column."""
+    if seconds < 100:
+        return f"{max(0.0, seconds):.{1 if seconds < 10 else 0}f} s"
+    for size, unit in ((60, "min"), (3600, "h")):
+        if seconds < 100 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:,.0f} d"
+
+
 class _Short(reprlib.Repr):
     """Values on one line of bounded length, numbers with their thousands separated."""
 

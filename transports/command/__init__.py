@@ -12,6 +12,7 @@ In the order in which to read it:
 - `keys.py` (`key`): a key that signs jobs. `trusting.py`: whose signed jobs are computed here.
 - `counting.py`, `summary.py`, `progress.py`: what the root's process counts, and tells of it.
 - `tracing.py`: what a process writes down, as a Watcher (`transports.watching`).
+- `reporting.py`: what the root of a fleet is told of what functions raise and print elsewhere.
 
 `transports.tcp` is the only caller: it reads the options, and only then loads what runs. What is
 here calls the folders beside it (`process`, `work`, `values`, `net`); none of these knows of it.

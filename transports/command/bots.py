@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+
+import trio
 
 from plugins.launching import HERE, PYTHON, Bots, launcher
 from transports.command.wanted import CORES, BotsOptions, SecurityOptions
@@ -14,6 +17,7 @@ from transports.process.station import Station
 from transports.work import jobs
 
 BOT_PATIENCE_SECONDS = 30.0
+AWAITED_SECONDS = 30.0  # until a fleet begins without those that are late
 
 
 def started(
@@ -43,6 +47,23 @@ def started(
     environment = {TOKEN_VARIABLE: token.decode()} if token else {}
     bots = launcher(wanted.module)
     return bots(wanted.where, wanted.processes or 0, command, environment)
+
+
+class Awaited:
+    """Bots that were started a moment ago: a job is cut for those who are there when it begins."""
+
+    def __init__(self, nodes: int, launched: Bots) -> None:
+        self._nodes = nodes
+        self._launched = launched
+        self._until = trio.current_time() + AWAITED_SECONDS
+
+    def seconds(self, nodes: int) -> float:
+        """For how long they may be waited for yet, where so many nodes are there; 0.0: not any
+        more, as all have been there, one has ended, or too long ago."""
+        left = self._until - trio.current_time()
+        if nodes >= self._nodes or self._launched.running < self._launched.processes or left <= 0:
+            self._until = -math.inf
+        return max(0.0, self._until - trio.current_time())
 
 
 def share(nodes: int, number: int, processes: int) -> int:

@@ -23,10 +23,11 @@ from core.messages import Failure
 from plugins.console import streams, telling
 from plugins.console.exits import Exit
 from plugins.console.progress import progress
-from plugins.console.telling import Lost, aligned, counted, duration, short
+from plugins.console.telling import Lost, aligned, brief, counted, duration, short
 from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
+    LogOptions,
     MapOptions,
     ResultOptions,
     StopOptions,
@@ -34,8 +35,10 @@ from transports.command.clients_wanted import (
     WeighOptions,
 )
 from transports.command.wanted import PROGRAM
+from transports.fleet.asked import user
 from transports.fleet.client import Client, News, connected
 from transports.fleet.job import unknown
+from transports.fleet.log import Log, shown
 from transports.fleet.signing import Signing, listed, signed, sources_of
 from transports.fleet.telling import progress_line
 from transports.net import wire
@@ -43,6 +46,7 @@ from transports.net.addresses import Address
 from transports.net.security import Security
 from transports.signing.keys import Key
 from transports.work.jobs import called
+from transports.work.sources import files_of
 
 CANCEL_SECONDS = 5.0  # for a root to be told of a cancelled job
 
@@ -83,12 +87,16 @@ async def submit(wanted: SubmitOptions, security: Security) -> int:
     signer = None if wanted.sign is None else Key.read(wanted.sign)
     sources = {} if signer is None else sources_of(wanted.work.job, wanted.work.parts)
     async with connected(str(wanted.address), security) as client:
+        client.user, client.on_note = user(), _note
         spec, key = _spec(wanted), secrets.token_bytes(16)
-        if signer is not None:
+        files: dict[str, str] = {}
+        if signer is None:
+            files = files_of([wanted.work.job, *wanted.work.parts.values()])
+        else:
             if sys.stderr and sys.stderr.isatty():
                 _note(f"signed and sent: {listed(sources)}")
             spec = signed(spec, sources, key, client.fleet, signer)
-        number = await client.submit(spec, key)
+        number = await client.submit(spec, key, files)
         if wanted.detach:
             said = f"job {number}; {_how_to_ask(wanted.address, number)}"
             return _answered(wanted.json, {"number": number}, said)
@@ -167,6 +175,16 @@ async def jobs(wanted: JobsOptions, security: Security) -> int:
     return _answered(wanted.json, {**known, "jobs": rows}, table(status, rows, time.time()))
 
 
+async def log(wanted: LogOptions, security: Security) -> int:
+    """Tell what happened in the job."""
+    async with connected(str(wanted.address), security) as client:
+        told = await client.log(wanted.number)
+    if told is None:
+        return _told(unknown(wanted.number), wanted.json)
+    found = Log.of(wanted.number, told)
+    return _answered(wanted.json, found.plain(), str(found))
+
+
 async def stop(wanted: StopOptions, security: Security) -> int:
     """End the fleet."""
     async with connected(str(wanted.address), security) as client:
@@ -238,10 +256,10 @@ def _told(news: News, as_json: bool) -> int:
 
 
 def _table(report: Report) -> str:
-    there = report.state == "done"
+    without = "" if report.lost is None else f" without {counted(report.lost.count, 'partition')}"
     rows = [
-        ("result", short(report.result) if there else "none"),
-        ("job", f"{report.number:,}, {report.state} after {duration(report.seconds)}"),
+        *([("result", short(report.result))] if report.state == "done" else []),
+        ("job", f"{report.number:,}, {report.state}{without} after {duration(report.seconds)}"),
         ("partitions", f"{report.accepted:,} of {report.partitions:,} accepted"),
         ("nodes", f"{report.nodes:,}"),
     ]
@@ -252,7 +270,9 @@ def _table(report: Report) -> str:
 
 # -- all of them ---------------------------------------------------------------------------
 
-JOB_WIDTH = 28  # characters of the name of a job
+WIDTH = 80  # characters of a line, if numbers are not too large
+WHO_WIDTH, JOB_WIDTH_MIN = 16, 8
+HEAD = ("N", "job", "state", "from", "age", "took", "progress")
 
 
 def table(status: dict[str, Any], rows: list[dict[str, Any]], now: float) -> str:
@@ -261,22 +281,50 @@ def table(status: dict[str, Any], rows: list[dict[str, Any]], now: float) -> str
         ("fleet", str(status["address"])),
         ("connected", f"{counted(status['processes'], 'process')}, {status['nodes']:,} nodes"),
     ]
-    lines = [_line(row, now) for row in rows]
-    return "\n".join([aligned(head), "", *(lines or ["no job has been submitted yet"])])
+    if not rows:
+        return f"{aligned(head)}\n\nno job has been submitted yet"
+    cells = [HEAD, *(_cells(row, now) for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
+    widths[1] = max(JOB_WIDTH_MIN, min(widths[1], WIDTH - sum(widths) + widths[1] - 12))
+    return "\n".join([aligned(head), "", *(_line(line, widths) for line in cells)])
 
 
-def _line(row: dict[str, Any], now: float) -> str:
-    how_far = f"behind {counted(row['ahead'], 'job')}" if row["state"] == "queued" else ""
-    if row["partitions"]:
-        how_far = f"{row['accepted']:,} of {row['partitions']:,} partitions"
+def _cells(row: dict[str, Any], now: float) -> tuple[str, ...]:
     began, ended = row["started"], row["ended"]
-    took = "" if began is None else duration(max(0.0, (ended or now) - began))
-    name = row["job"] if row["job"].isprintable() else ascii(row["job"])[1:-1]
-    name = name if len(name) <= JOB_WIDTH else f"...{name[3 - JOB_WIDTH :]}"
-    weighs = _weighing(row) if row["state"] in ("queued", "running") else ""
-    how_far = ", ".join(filter(None, (how_far, weighs)))
-    columns = f"{row['number']:>6}  {name:<{JOB_WIDTH}}  {row['state']:<10} {took:>10}  {how_far}"
-    return columns.rstrip()
+    return (
+        str(row["number"]),
+        shown(row["job"]),
+        row["state"],
+        _cut(shown(row["user"]), WHO_WIDTH),
+        brief(now - row["submitted"]),
+        "" if began is None else brief((ended or now) - began),
+        ", ".join(filter(None, (_how_far(row), _weighs_still(row)))),
+    )
+
+
+def _weighs_still(row: dict[str, Any]) -> str:
+    return _weighing(row) if row["state"] in ("queued", "running") else ""
+
+
+def _how_far(row: dict[str, Any]) -> str:
+    if row["state"] == "queued":
+        return f"behind {row['ahead']:,}"
+    if row["missing"]:
+        return f"{row['missing']:,} missing"
+    if not row["partitions"]:
+        return ""
+    return f"{100 * row['accepted'] // row['partitions']} % of {row['partitions']:,}"
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    number, job, state, who, age, took, how_far = cells
+    job = job if len(job) <= widths[1] else f"...{job[3 - widths[1] :]}"
+    left = f"{number:>{widths[0]}}  {job:<{widths[1]}}  {state:<{widths[2]}}  {who:<{widths[3]}}"
+    return f"{left}  {age:>{widths[4]}}  {took:>{widths[5]}}  {how_far}".rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _weighing(row: dict[str, Any]) -> str:

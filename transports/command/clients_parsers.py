@@ -11,6 +11,7 @@ from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
     KeyOptions,
+    LogOptions,
     MapOptions,
     ResultOptions,
     StopOptions,
@@ -126,6 +127,25 @@ def cancel() -> Parser:
     parser.apart(*of(CancelOptions, "address", "number"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(CancelOptions, "json"))
+    return parser
+
+
+def log() -> Parser:
+    """Of `log`."""
+    parser = Parser(
+        f"{PROGRAM} log",
+        "HOST:PORT N [other options]",
+        description=paragraphs(
+            "What happened in job N of the fleet at HOST:PORT, whether it runs or has ended: what "
+            "its functions raised, with tracebacks, where and how often, also where others could "
+            "do it then; and what they printed, the last 64 KB of each process that is there. "
+            "Processes keep that of their last 20 jobs."
+        ),
+        epilog=_ends(Exit.FINISHED, *REACHED, finished="the answer is there", misused=UNKNOWN),
+    )
+    parser.apart(*of(LogOptions, "address", "number"))
+    parser.group("security", *of(SecurityOptions))
+    parser.group("what is shown", *of(LogOptions, "json"))
     return parser
 
 

@@ -146,6 +146,16 @@ class CancelOptions:
 
 
 @attrs.frozen
+class LogOptions:
+    """Whoever wants to know what happened in a job."""
+
+    address: Address = attrs.field(metadata=address_of(_ROOT))
+    number: int = attrs.field(metadata={OPTION: _NUMBER})
+    security: SecurityOptions
+    json: bool = shared.json("text for people")
+
+
+@attrs.frozen
 class JobsOptions:
     """Of which fleet the jobs are to be told."""
 

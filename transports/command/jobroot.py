@@ -25,10 +25,11 @@ from transports.command.status import nodes_connected
 from transports.command.wanted import JobOptions, ServeOptions
 from transports.fleet.bulk import INLINE_BYTES, Bulk
 from transports.fleet.desk import Desk
+from transports.fleet.failures import Failures
 from transports.fleet.job import Job, State, cancelled, failed
 from transports.logs import event
 from transports.net import wire
-from transports.net.peer import Peer
+from transports.net.peer import Peer, called, joins
 from transports.process.keys import Keys
 from transports.process.process import Process
 from transports.process.station import Station
@@ -51,10 +52,12 @@ class JobRoot:
         job: Job,
         all_there_at: float,
         choose: Callable[[wire.Spec], Awaitable[jobs.Chosen]],
+        failures: Failures,
     ) -> None:
         self.job = job
         self.distrusted = ""  # why it is to end: its key is trusted no more
         self._choose = choose
+        self._failures = failures
         self._all_there_at = all_there_at
         self.declined: dict[int, str] = {}
         self._station = station
@@ -129,13 +132,14 @@ class JobRoot:
 
     def _count_declined(self, peer: Peer, reason: str) -> None:
         self.declined[peer.number] = reason
+        self._failures.decline(called(peer), reason)
         event(logging.WARNING, "declined", peer=peer.name, reason=reason)
 
     async def _watched(self, process: Process, shape: Shape, desk: Desk) -> str:
         """Wait for its end. Returns why it came, where that is not what the nodes say."""
         job = self.job
         while not process.over.is_set() and not job.cancel_asked:
-            job.nodes = sum(nodes_connected(self._station))
+            self._count_nodes()
             job.accepted = accepted(process.host, shape)
             desk.tell(job)
             self._tell_outputs(process, shape, desk)
@@ -147,6 +151,13 @@ class JobRoot:
                 await process.over.wait()
         self._tell_outputs(process, shape, desk)
         return ""
+
+    def _count_nodes(self) -> None:
+        """Who takes part, or has not declined yet, and who does not."""
+        there = [p for p in self._station.connections.peers.values() if joins(p)]
+        nodes = {peer.number: peer.hello.nodes for peer in there if peer.hello}
+        self.job.declining = sum(nodes[number] for number in nodes.keys() & self.declined.keys())
+        self.job.nodes = sum(nodes.values()) - self.job.declining
 
     def _tell_outputs(self, process: Process, shape: Shape, desk: Desk) -> None:
         """Those that nobody was told yet, to whoever wants them."""
@@ -206,11 +217,6 @@ def _result(value: m.Value, blobs: Blobs, bulk: Bulk) -> m.Value:
         bulk.take(value, blobs)
         return value
     return plain(blobs.loaded(value))
-
-
-def joins(peer: Peer) -> bool:
-    """Whether it is a process with nodes."""
-    return peer.hello is not None and peer.hello.nodes > 0
 
 
 def allowed(options: ServeOptions) -> tuple[str, ...]:

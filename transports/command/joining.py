@@ -24,6 +24,7 @@ from plugins.console.exits import Exit
 from plugins.console.telling import counted, failure_line
 from transports.command.deployment import standing
 from transports.command.leaving import signalled, stdin_ended
+from transports.command.reporting import Reporting
 from transports.command.status import status_of
 from transports.command.taking import Taking
 from transports.command.trusting import Trusting
@@ -36,9 +37,11 @@ from transports.net.security import Security
 from transports.process.process import Process
 from transports.process.station import Station
 from transports.work.cores import Weight
+from transports.work.functions import Work
 from transports.work.warm import Warm
 
 JOBS_WARM = 2  # computing processes of so many are kept, when these are over
+TOLD_MAX = 1000
 TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 2.0
 
 
@@ -72,13 +75,14 @@ class Joining:
         self.exit = Exit.FINISHED
         self.over = trio.Event()
         self._nursery = nursery
+        self._reporting = Reporting(station)
         self._takings: dict[int, Taking] = {}  # by number of the computation
         self._fleet: int | None = None  # the number of the root's process, where it is a fleet's
         self._alone = False  # and that was told
+        self._told: set[str] = set()  # why it takes no part in some job
         self._leaving = False  # the others go on
         self.trusting = Trusting(options.trust)
         self.fleet_id = ""  # as its root says
-        self._last_declined = ""  # why
         self._doubt = trio.Event()  # whether the host is the one that it was
         station.handlers |= {
             wire.Begin: self._told_begin,
@@ -99,6 +103,7 @@ class Joining:
             if self.options.while_stdin:
                 nursery.start_soon(self._hear_stdin)
             nursery.start_soon(self._reach)
+            nursery.start_soon(self._reporting.run)
             await self.over.wait()
             nursery.cancel_scope.cancel()
         last = self._takings.get(0)
@@ -141,6 +146,7 @@ class Joining:
         if self._fleet != peer.number:
             self._inform(f"{counted(self.options.nodes, 'node')} in the fleet of {peer.name}")
         self._fleet, self.fleet_id = peer.number, said.fleet
+        self._reporting.is_of(said.fleet)
         self.station.warm = self.station.warm or Warm(JOBS_WARM * self.options.cores)
 
     def _met(self, peer: Peer) -> None:
@@ -186,11 +192,13 @@ class Joining:
         if self._fleet is not None:  # one to say what the next job is, and those that compute
             self.station.restock(self.options.cores + 1)
 
-    def begun(self, begin: wire.Begin) -> None:
-        """It takes part in that."""
+    def begun(self, begin: wire.Begin, work: Work) -> None:
+        """It takes part in that, by these functions."""
         if self._fleet is None:
             nodes = counted(self.options.nodes, "node")
             self._inform(f"{nodes} for {begin.job}, from {begin.root.address}")
+        elif tree := wire.tree_of(begin):
+            self._reporting.begins(tree, begin.root.address, work)
 
     def lasts(self) -> bool:
         """Whether it goes on when a computation has ended."""
@@ -208,9 +216,9 @@ class Joining:
         self.station.connections.send_back(begin.root.address, wire.encode(declined))
         if self._fleet is None:
             self.end(Exit.REFUSED, why)
-        elif why != self._last_declined:  # a program may submit many that are alike
+        elif why not in self._told:  # as it is with each job of that name
+            self._told = {*self._told, why} if len(self._told) < TOLD_MAX else {why}
             self._inform(why)
-        self._last_declined = why
 
     def _part_with_distrusted(self) -> None:
         """Take no more part in jobs of keys that are trusted no more."""

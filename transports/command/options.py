@@ -9,6 +9,7 @@
     python -m transports.tcp result HOST:PORT N    what came of it             -> ResultOptions
     python -m transports.tcp weigh HOST:PORT N     its priority and weight     -> WeighOptions
     python -m transports.tcp cancel HOST:PORT N    its end                     -> CancelOptions
+    python -m transports.tcp log HOST:PORT N       what happened in it         -> LogOptions
     python -m transports.tcp jobs HOST:PORT        all jobs of a fleet         -> JobsOptions
     python -m transports.tcp stop HOST:PORT        its end                     -> StopOptions
     python -m transports.tcp key new [FILE]        a key that signs jobs       -> KeyOptions
@@ -29,6 +30,7 @@ from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
     KeyOptions,
+    LogOptions,
     MapOptions,
     ResultOptions,
     StopOptions,
@@ -212,11 +214,14 @@ def _asking(options: type[Asking]) -> Callable[[dict[str, Any]], Asking]:
 
 
 ForClients = (
-    SubmitOptions | ResultOptions | WeighOptions | CancelOptions | JobsOptions | StopOptions
-)
+    SubmitOptions | ResultOptions | WeighOptions | CancelOptions | LogOptions | JobsOptions
+    | StopOptions
+)  # fmt: skip
 OnSockets = HostOptions | JoinOptions | StatusOptions | ServeOptions | ForClients
 Wanted = OnSockets | KeyOptions
-Asking = TypeVar("Asking", StatusOptions, ResultOptions, CancelOptions, JobsOptions, StopOptions)
+Asking = TypeVar(
+    "Asking", StatusOptions, ResultOptions, CancelOptions, LogOptions, JobsOptions, StopOptions
+)
 COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wanted]]] = {
     "host": (parsers.host, _host),
     "join": (parsers.join, _join),
@@ -226,6 +231,7 @@ COMMANDS: dict[str, tuple[Callable[[], Parser], Callable[[dict[str, Any]], Wante
     "result": (clients_parsers.result, _asking(ResultOptions)),
     "weigh": (clients_parsers.weigh, _weigh),
     "cancel": (clients_parsers.cancel, _asking(CancelOptions)),
+    "log": (clients_parsers.log, _asking(LogOptions)),
     "jobs": (clients_parsers.jobs, _asking(JobsOptions)),
     "stop": (clients_parsers.stop, _asking(StopOptions)),
     "key": (clients_parsers.key, lambda named: KeyOptions(**named)),

@@ -28,6 +28,7 @@ from transports.command import clients, status, summary
 from transports.command.clients_wanted import (
     CancelOptions,
     JobsOptions,
+    LogOptions,
     ResultOptions,
     StopOptions,
     SubmitOptions,
@@ -49,7 +50,7 @@ from transports.command.wanted import (
     StatusOptions,
 )
 from transports.fleet.bulk import TooLarge
-from transports.fleet.errors import FleetLost, Refused
+from transports.fleet.errors import FleetLost, JobAbsent, Refused
 from transports.net.connection import ConnectError
 from transports.net.security import Security, SecurityError
 from transports.process.keys import Keys
@@ -68,6 +69,7 @@ EXITS: list[tuple[type[Exception], Exit]] = [
     (StoreError, Exit.STORE_UNUSABLE),
     (ConnectError, Exit.UNREACHED),
     (FleetLost, Exit.UNREACHED),
+    (JobAbsent, Exit.MISUSED),
     (Refused, Exit.REFUSED),
     (TooLarge, Exit.MISUSED),
     (BlobError, Exit.FAILED),
@@ -258,6 +260,8 @@ async def _use(wanted: ForClients, security: Security) -> int:
             return await clients.weigh(wanted, security)
         case CancelOptions():
             return await clients.cancel(wanted, security)
+        case LogOptions():
+            return await clients.log(wanted, security)
         case JobsOptions():
             return await clients.jobs(wanted, security)
         case StopOptions():

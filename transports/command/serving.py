@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, nullcontext
 from functools import partial
@@ -28,23 +29,26 @@ from plugins.console.exits import Exit
 from plugins.launching import Bots
 from transports.command import bots
 from transports.command.deployment import standing
-from transports.command.jobroot import JobRoot, allowed, joins
+from transports.command.jobroot import JobRoot, allowed
 from transports.command.leaving import signalled, stdin_ended
 from transports.command.status import nodes_connected, status_of
 from transports.command.trusting import Trusting, signer_of
 from transports.command.wanted import PROGRAM, ServeOptions
 from transports.fleet.bulk import Bulk
 from transports.fleet.desk import Desk
-from transports.fleet.job import cancelled
+from transports.fleet.failures import Failures
+from transports.fleet.job import Absent, cancelled
 from transports.fleet.jobs import Jobs
+from transports.fleet.logs import Logs
 from transports.fleet.store import AGAIN_SECONDS, Store, drawn_id
 from transports.logs import event
 from transports.net import wire
-from transports.net.peer import Peer
+from transports.net.peer import Peer, joins
 from transports.net.security import Security
 from transports.process.station import Station
 from transports.values.folder import values_folder
 from transports.work import jobs as installed
+from transports.work.sources import missing, others
 from transports.work.warm import Warm
 
 WARM_MAX = 2  # computing processes that have loaded a job are kept
@@ -93,10 +97,12 @@ class Serving:
         self.store = store
         self.id = drawn_id() if store is None else store.fleet  # by which it is known again
         self.desk = Desk(station, jobs, bulk, self._check, self._wake, self._halt)
+        self.logs = Logs(station, jobs)
         self.trusting = Trusting(options.trust)
         self.exit = Exit.FINISHED
         returning = RETURN_SECONDS if store is not None and jobs.going() else 0.0
         self._all_there_at = trio.current_time() + returning
+        self._awaited: bots.Awaited | None = None  # bots that have yet to come
         self._over = trio.Event()
         self._news = trio.Event()  # something may be to be done
         self._roots: dict[int, JobRoot] = {}  # of the jobs that run, by number
@@ -120,6 +126,7 @@ class Serving:
             if self.options.while_stdin:
                 nursery.start_soon(self._hear, stdin_ended, Exit.FINISHED)
             nursery.start_soon(self._compute_all)
+            nursery.start_soon(self.logs.run)
             if self.store is not None:
                 self.store.on_trouble = partial(self._tell_trouble, self.store)
                 nursery.start_soon(self._store_what_is_missing, self.store)
@@ -143,6 +150,7 @@ class Serving:
         told = bots.computing(options.allow, options.any_job, options.trust)
         given = options.bots, self.station, options.security, options.heartbeat, told
         async with bots.started(*given) as started:
+            self._awaited = bots.Awaited(options.bots.nodes, started)
             yield started
 
     def _tell_where(self) -> None:
@@ -174,6 +182,7 @@ class Serving:
         while True:
             await trio.sleep(AGAIN_SECONDS)
             store.catch_up()
+            self.jobs.store_failures()
 
     def _tell_trouble(self, store: Store, trouble: str) -> None:
         if trouble:
@@ -183,7 +192,7 @@ class Serving:
 
     def _stored(self, store: Store) -> Exit:
         """How it ended, after the last try to store what is missing."""
-        if not store.catch_up(at_once=True):
+        if not (store.catch_up(at_once=True) and self.jobs.store_failures()):
             self._note(f"{store.path} is not complete: {store.trouble}")
             return Exit.FAILED
         if self.exit is Exit.INTERRUPTED:
@@ -205,6 +214,7 @@ class Serving:
 
     def _lost(self, peer: Peer) -> None:
         self.desk.lost(peer)
+        self.logs.lost(peer)
         for root in self._roots.values():
             root.declined.pop(peer.number, None)
         self._wake()
@@ -230,38 +240,53 @@ class Serving:
     def _wake(self) -> None:
         self._news.set()
 
-    def _check(self, said: wire.Submit) -> None:
-        """Raises ValueError for what cannot be computed here, as far as that is seen at once."""
-        spec = said.spec
+    def _check(self, said: wire.Submit) -> str:
+        """What the client is to know of the job. Raises ValueError for what cannot be computed
+        here, as far as that is seen without loading it."""
+        spec, found = said.spec, list[str]()
         if spec.signed is not None:
             self.trusting.submitted(said, self.id)
         for name in (spec.job, *spec.parts.values()):
             if len(name) > NAME_LENGTH_MAX:
                 raise ValueError(f"a job's name of {len(name):,} characters: rename it")
             if spec.signed is None:
-                installed.allowed(installed.place(name), allowed(self.options))
+                here = installed.allowed(installed.place(name), allowed(self.options))
+                if why := missing(here):
+                    raise Absent(f"{why}, at the root of the fleet: see how it is called there")
+                found.append(here)
         if unknown := spec.parts.keys() - {*installed.PARTS}:
             raise ValueError(f"a job has no part {min(unknown)!r:.80}")
         if spec.delay is not None:
             parse(spec.delay)
+        if not (differ := others(said.files, found)):
+            return ""
+        return f"{', '.join(differ)} here is not what the fleet computes: its root has another one"
 
     async def _compute_all(self) -> None:
         """As many at once as may be, as long as somebody is there to compute them."""
         async with trio.open_nursery() as nursery:
             while True:
                 self._news = trio.Event()
-                while len(self._roots) < self.options.at_once and nodes_connected(self.station):
+                wait = self._seconds_to_wait()
+                while len(self._roots) < self.options.at_once and not wait:
                     job = self.jobs.upcoming()
                     if job is None:
                         break
                     self.jobs.begin(job)
+                    failures = self.jobs.failures(job.number) or Failures()
                     self._roots[job.number] = root = JobRoot(
-                        self.station, self.options, job, self._all_there_at, self._chosen
+                        self.station,
+                        self.options,
+                        job,
+                        self._all_there_at,
+                        self._chosen,
+                        failures,
                     )
                     nursery.start_soon(self._compute, root)
                 self._tell_weights()
                 self.desk.tell_all()
-                await self._news.wait()
+                with trio.move_on_after(wait or math.inf):
+                    await self._news.wait()
                 for root in self._roots.values():
                     root.hear()
 
@@ -284,6 +309,13 @@ class Serving:
         if sharing != self._told:
             self._told = sharing
             self._tell_members(sharing)
+
+    def _seconds_to_wait(self) -> float:
+        """Until a job may begin, if nobody comes meanwhile; 0.0: it may."""
+        nodes = sum(nodes_connected(self.station))
+        if not nodes:
+            return math.inf
+        return 0.0 if self._awaited is None else self._awaited.seconds(nodes)
 
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import trio
 
 from core import Host, Reflector
 from plugins.console.telling import aligned, counted
+from transports.fleet.log import shown as printable
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
 from transports.net.peer import Link
@@ -168,6 +170,8 @@ def accepted(sessions: list[dict[str, Any]]) -> int:
 # -- for people ----------------------------------------------------------------------------
 
 ROWS_MAX = 40  # sessions; those nearest to the root
+NO_JOB = "none yet, it waits for nodes"
+STATES = ("running", "queued", "done", "failed", "cancelled")
 
 
 def table(told: dict[str, Any]) -> str:
@@ -176,20 +180,40 @@ def table(told: dict[str, Any]) -> str:
         told["sessions"], key=lambda s: (s["session"].count("-"), _order(s["session"]))
     )
     shown = {s["session"] for s in sessions[:ROWS_MAX]}
-    rows = [
-        ("host", told["address"]),
-        ("job", told["job"] or "none yet, it waits for nodes"),
-        ("connected", f"{counted(told['processes'], 'process')}, {counted(told['nodes'], 'node')}"),
-    ]
-    if not sessions:
-        return aligned(rows)
-    if "-" not in (whole := sessions[0])["session"]:
-        rows.append(("partitions", f"{accepted(sessions):,} of {whole['partitions']:,} accepted"))
-    rows += [("unreached", address) for address in told["unreached"]]
     lines = [_line(s) for s in told["sessions"] if s["session"] in shown]
     if left := len(sessions) - len(lines):
         lines.append(f"... and {counted(left, 'session')} more")
-    return "\n".join([aligned(rows), "", *lines])
+    connected = f"{counted(told['processes'], 'process')}, {counted(told['nodes'], 'node')}"
+    head = [("connected", connected)]
+    if "jobs" in told:
+        head = [("fleet", told["address"]), *head, *_jobs(told["jobs"], sessions)]
+    else:
+        head = [("host", told["address"]), ("job", told["job"] or NO_JOB), *head]
+        if sessions and "-" not in (whole := sessions[0])["session"]:
+            done = f"{accepted(sessions):,} of {whole['partitions']:,} accepted"
+            head.append(("partitions", done))
+    head += [("unreached", address) for address in told["unreached"]]
+    return "\n".join([aligned(head), *(["", *lines] if lines else [])])
+
+
+def _jobs(rows: list[dict[str, Any]], sessions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """How many there are of each state, and how far each is that runs."""
+    states = Counter(row["state"] for row in rows)
+    told = ", ".join(f"{states[state]:,} {state}" for state in STATES if states[state])
+    running = [
+        (f"job {row['number']}", _running(row, sessions))
+        for row in rows
+        if row["state"] == "running"
+    ]
+    return [("jobs", told or "none yet"), *running]
+
+
+def _running(row: dict[str, Any], sessions: list[dict[str, Any]]) -> str:
+    mine = [s for s in sessions if s["session"].partition("-")[0] == f"{row['number']}"]
+    declining = f", {row['declining']:,} decline" if row["declining"] else ""
+    nodes = f"{counted(row['nodes'], 'node')} take part{declining}"
+    done = f"{max(row['accepted'], accepted(mine)):,} of {counted(row['partitions'], 'partition')}"
+    return f"{printable(row['job'])}: {done if row['partitions'] else 'begins'}, {nodes}"
 
 
 def _line(session: dict[str, Any]) -> str:

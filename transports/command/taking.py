@@ -23,6 +23,7 @@ from transports.process.station import Station
 from transports.values.blobs import Blobs
 from transports.values.files import BlobError
 from transports.work import jobs
+from transports.work.functions import Work
 
 
 class Joining(Protocol):
@@ -33,8 +34,8 @@ class Joining(Protocol):
     trusting: Trusting
     fleet_id: str
 
-    def begun(self, begin: wire.Begin) -> None:
-        """It takes part in that."""
+    def begun(self, begin: wire.Begin, work: Work) -> None:
+        """It takes part in that, by these functions."""
 
     def decline(self, begin: wire.Begin, why: str) -> None:
         """It takes no part in that."""
@@ -83,13 +84,14 @@ class Taking:
         nursery.start_soon(process.run)
         async with traced(process, None if tree else options.trace, options.sample):
             try:
-                process.begin(begin, working(process, begin, chosen))
+                work = working(process, begin, chosen)
+                process.begin(begin, work)
             except ValueError as error:  # of a delay or a shape that cannot be
                 return joining.decline(begin, str(error))
             self.process = process
             root = begin.root.address
             event(logging.INFO, "begin", job=begin.job, partitions=begin.partitions, root=root)
-            joining.begun(begin)
+            joining.begun(begin, work)
             for node in nodes_of(process.me.number, options.nodes):
                 process.enter(node, begin.root)
             await process.over.wait()

@@ -10,7 +10,8 @@ In the order in which to read it:
   which order they begin. `bulk.py`: inputs and results that are too large for a message, at either
   end.
 - `store.py`: the same in a file. `desk.py`: what clients say to the root of a fleet, and what they
-  are told of their jobs.
+  are told of their jobs. `failures.py`, `logs.py`: what has raised in a job, and what was printed;
+  `log.py`: the same as a client has it.
 - `client.py`: one who submits, on Trio. `thread.py`: a thread in which Trio runs, for programs
   that do not. `line.py`: a client in such a thread, and the jobs that it watches.
 - `face.py`, `submitted.py`: `Fleet` and `Job`, as a program sees them. `awaited.py`, `loops.py`:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import operator
 import os
+import socket
 from types import ModuleType
 from typing import Any
 
@@ -11,10 +13,12 @@ import attrs
 
 from plugins.console import shared
 from plugins.jobs.loading import is_path
+from plugins.jobs.texts import writable
 from plugins.jobs.values import plain
 from transports.fleet.errors import JobUnknown
 from transports.net import wire
 from transports.net.figures import PRIORITY_MAX, TREE_MAX, WEIGHT_MAX, WEIGHT_MIN
+from transports.net.wire import USER_LENGTH_MAX
 from transports.work.jobs import PARTS, called, place
 
 FANOUT_MAX = 2000
@@ -95,6 +99,15 @@ class Weight:
     def __attrs_post_init__(self) -> None:
         if self.priority is None and self.weight is None:
             raise ValueError("nothing is to change: give a priority, a weight, or both")
+
+
+def user() -> str:
+    """Whoever runs this program, for those who look at the jobs of a fleet."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # it has none
+        name = f"user {os.getuid()}"
+    return writable(f"{name}@{socket.gethostname()}")[:USER_LENGTH_MAX]
 
 
 def _path(named: str) -> str:

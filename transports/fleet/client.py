@@ -15,7 +15,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ import msgspec
 import trio
 
 from transports.fleet.bulk import Bulk, Said
-from transports.fleet.errors import FleetLost, Refused
+from transports.fleet.errors import FleetLost, JobAbsent, Refused
 from transports.fleet.job import unknown
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
@@ -91,6 +91,8 @@ class Client:
     ) -> None:
         self.address = address
         self.on_output: Callable[[wire.Output], None] = _ignore
+        self.on_note: Callable[[str], None] = _ignore
+        self.user = ""  # for those who look at the jobs
         self._nursery = nursery
         self._patience = patience_seconds
         self._number = -1  # of the root's process
@@ -144,20 +146,26 @@ class Client:
 
     # -- what can be asked -----------------------------------------------------------------
 
-    async def submit(self, spec: wire.Spec, key: bytes = b"") -> int:
+    async def submit(
+        self, spec: wire.Spec, key: bytes = b"", files: Mapping[str, str] | None = None
+    ) -> int:
         """The number of the job, which is the same for the same key; without one it is a new job.
+        Where `files`, digests by name, are others than the root has, `on_note` is told so.
 
         Raises Refused, TooLarge, FleetLost, BlobError; TypeError where the input is no plain data.
         """
         key = key or secrets.token_bytes(16)
         kinds = wire.Accepted, wire.Refused
         async with self._submitting, self._bulk.offered(spec.input) as said:
-            frame = wire.encode(wire.Submit(key, msgspec.structs.replace(spec, input=said)))
+            spec = msgspec.structs.replace(spec, input=said)
+            frame = wire.encode(wire.Submit(key, spec, self.user, dict(files or {})))
             answer = await self._ask(
                 frame, lambda said: isinstance(said, kinds) and said.key == key
             )
         if isinstance(answer, wire.Refused):
-            raise Refused(answer.reason)
+            raise (JobAbsent if answer.absent else Refused)(answer.reason)
+        if answer.note:
+            self.on_note(answer.note)
         return int(answer.number)
 
     async def watch(self, number: int, outputs: bool = False) -> AsyncGenerator[News, None]:
@@ -194,6 +202,15 @@ class Client:
         """How the fleet stands, as plain data; its jobs are `jobs`. Raises FleetLost."""
         answer = await self._ask(wire.encode(wire.Ask()), lambda said: isinstance(said, wire.Told))
         return dict(answer.status)
+
+    async def log(self, number: int) -> dict[str, Any] | None:
+        """What was raised and printed in that job, as plain data; None: there is no such job.
+        Raises FleetLost."""
+        answer = await self._ask(
+            wire.encode(wire.Log(number)),
+            lambda said: isinstance(said, wire.Logged) and said.number == number,
+        )
+        return None if answer.log is None else dict(answer.log)
 
     async def halt(self) -> None:
         """End the fleet. Returns when its root has parted, or after a while. Raises FleetLost."""
@@ -330,7 +347,7 @@ class Client:
             question.give_up(why)
 
 
-def _ignore(output: wire.Output) -> None:
+def _ignore(said: object) -> None:
     pass
 
 

@@ -16,7 +16,7 @@ from functools import partial
 
 from core.messages import Failure, Value
 from transports.fleet.bulk import Bulk
-from transports.fleet.job import Job, unknown
+from transports.fleet.job import Absent, Job, unknown
 from transports.fleet.jobs import Jobs
 from transports.net import wire
 from transports.net.errors import LocalProtocolError
@@ -25,16 +25,16 @@ from transports.process.station import Station
 
 
 class Desk:
-    """Of one fleet. `check` raises ValueError for what cannot be computed here; `news` is called
-    when there is something for the fleet to do: a job, one less, one of another weight; `halt`, to
-    end it."""
+    """Of one fleet. `check` raises ValueError for what cannot be computed here, and returns what a
+    client with such files is to know of it; `news` is called when there is something for the fleet
+    to do: a job, one less, one of another weight; `halt`, to end it."""
 
     def __init__(
         self,
         station: Station,
         jobs: Jobs,
         bulk: Bulk,
-        check: Callable[[wire.Submit], None],
+        check: Callable[[wire.Submit], str],
         news: Callable[[], None],
         halt: Callable[[], None],
     ) -> None:
@@ -67,16 +67,16 @@ class Desk:
 
     def _submit(self, peer: Peer, said: wire.Submit) -> None:
         try:
-            self._check(said)
-            job = self._jobs.submit(said.key, said.spec, peer.number)
+            note = self._check(said)
+            job = self._jobs.submit(said.key, said.spec, peer.number, said.user)
         except ValueError as refusal:
-            return self._refuse(peer, said, str(refusal))
-        self._say(peer.name, wire.Accepted(said.key, job.number))
+            return self._refuse(peer, said, str(refusal), isinstance(refusal, Absent))
+        self._say(peer.name, wire.Accepted(said.key, job.number, note[: wire.REASON_LENGTH_MAX]))
         self._news()
         return None
 
-    def _refuse(self, peer: Peer, said: wire.Submit, why: str) -> None:
-        self._say(peer.name, wire.Refused(said.key, why[: wire.REASON_LENGTH_MAX]))
+    def _refuse(self, peer: Peer, said: wire.Submit, why: str, absent: bool = False) -> None:
+        self._say(peer.name, wire.Refused(said.key, why[: wire.REASON_LENGTH_MAX], absent))
 
     def _watched(self, peer: Peer, said: wire.Watch, link: Link) -> None:
         job = self._jobs.get(said.number)

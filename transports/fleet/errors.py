@@ -19,6 +19,10 @@ class Refused(FleetError, ValueError):
     """The fleet does not take the job."""
 
 
+class JobAbsent(Refused):
+    """The root of the fleet has no such module or file."""
+
+
 class JobFailed(FleetError):
     """The job failed. `failure` says where and how; its traceback is a note of this."""
 

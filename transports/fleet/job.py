@@ -7,6 +7,7 @@ from enum import StrEnum
 import attrs
 
 from core.messages import Failure
+from plugins.console.telling import Lost
 from transports.net import wire
 
 
@@ -24,6 +25,10 @@ class Refusal(ValueError):
     """It is not taken. The message is one line, for whoever submits."""
 
 
+class Absent(Refusal):
+    """There is no such module or file here."""
+
+
 @attrs.define(eq=False)
 class Job:
     """One job. Times are seconds of the wall clock. Once it has ended its spec has no input."""
@@ -35,7 +40,9 @@ class Job:
     state: State = State.QUEUED
     started: float | None = None
     ended: float | None = None
-    nodes: int = 0
+    user: str = ""  # who has submitted it, for people
+    nodes: int = 0  # that take part, or have not declined yet
+    declining: int = 0  # nodes that are there and take no part
     partitions: int = 0
     accepted: int = 0
     cancel_asked: bool = False  # while it runs; whoever has it computed ends it
@@ -46,6 +53,12 @@ class Job:
     submitter: int = 0  # the number of its process
     priority: int = attrs.Factory(lambda job: job.spec.priority, takes_self=True)
     weight: float = attrs.Factory(lambda job: job.spec.weight, takes_self=True)
+
+    @property
+    def missing(self) -> int:
+        """How many partitions its result is without, as they failed for good."""
+        lost = None if self.outcome is None else Lost.of(self.outcome.lost)
+        return lost.count if lost else 0
 
     @property
     def seconds(self) -> float:

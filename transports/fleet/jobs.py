@@ -23,6 +23,7 @@ import msgspec
 
 from core.messages import Value
 from plugins.console.telling import failure_line
+from transports.fleet.failures import Failures
 from transports.fleet.job import Job, Refusal, State, cancelled, failed, unknown
 from transports.fleet.store import Store
 from transports.fleet.turns import in_turn
@@ -56,14 +57,16 @@ class Jobs:
         self._queued: dict[int, Job] = {}
         self._running: dict[int, Job] = {}
         self._ended: dict[int, Job] = {}  # in the order in which they did
+        self._failures: dict[int, Failures] = {}  # of what has raised, by number
         self._queued_bytes = self._kept_bytes = 0
         self._turns: dict[int, int] | None = None  # of those that wait, by number; None: not known
         if store is not None:
             self._go_on_with(store.load())
+            self._failures |= store.load_failures()
 
     # -- what clients ask ------------------------------------------------------------------
 
-    def submit(self, key: bytes, spec: wire.Spec, submitter: int = 0) -> Job:
+    def submit(self, key: bytes, spec: wire.Spec, submitter: int = 0, user: str = "") -> Job:
         """The job that this is. Raises Refusal."""
         data = msgspec.msgpack.encode(spec)
         said = hashlib.sha256(data).digest()
@@ -72,7 +75,8 @@ class Jobs:
                 raise Refusal(f"job {known.number} has that key already, and is another one")
             return known
         self._refuse_if_full(len(data))
-        job = Job(self.last + 1, key, spec, self._clock(), said=said, size=len(data))
+        now, number = self._clock(), self.last + 1
+        job = Job(number, key, spec, now, user=user, said=said, size=len(data))
         job.submitter = submitter
         if self._store is not None:
             self._store.add(job)
@@ -143,6 +147,10 @@ class Jobs:
         """All of them as plain data, by number."""
         return [self._row(job) for job in self._jobs.values()]
 
+    def failures(self, number: int) -> Failures | None:
+        """What has raised in that job; None where there was none or it is forgotten."""
+        return self._failures.setdefault(number, Failures()) if number in self._jobs else None
+
     # -- what the root does ----------------------------------------------------------------
 
     def upcoming(self) -> Job | None:
@@ -181,6 +189,7 @@ class Jobs:
             job.outcome = outcome = failed(job, f"what came of it cannot be told: {error}")
             job.size = _size(outcome)
         job.state = State(outcome.state)
+        job.declining = 0
         job.nodes, job.partitions, job.accepted = (
             outcome.nodes,
             outcome.partitions,
@@ -188,7 +197,13 @@ class Jobs:
         )
         job.rank = 1 + max((other.rank for other in self._ended.values()), default=0)
         self._keep(job)
+        self.store_failures()
         self.changed(job)
+
+    def store_failures(self) -> bool:
+        """Whether what has raised is stored, or need not be."""
+        news = {number: found for number, found in self._failures.items() if not found.stored}
+        return not news or self._store is None or self._store.put_failures(news)
 
     def _wait(self, job: Job) -> None:
         self._queued[job.number] = job
@@ -235,6 +250,7 @@ class Jobs:
 
     def _forget(self, job: Job) -> None:
         del self._ended[job.number], self._jobs[job.number], self._by_key[job.key]
+        self._failures.pop(job.number, None)
         self._kept_bytes -= job.size
 
     def _give_up_result(self, job: Job, why: str) -> None:
@@ -271,9 +287,12 @@ class Jobs:
             "priority": job.priority,
             "weight": job.weight,
             "ahead": self.ahead(job),
+            "user": job.user,
             "nodes": job.nodes,
+            "declining": job.declining,
             "partitions": job.partitions,
             "accepted": job.accepted,
+            "missing": job.missing,
             "submitted": job.submitted,
             "started": job.started,
             "ended": job.ended,

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import attrs
 import trio
 
+from transports.fleet.asked import user
 from transports.fleet.client import Client
 from transports.fleet.errors import FleetLost
 from transports.fleet.loops import Bell
@@ -84,7 +85,7 @@ class Line:
 
     async def _connect(self, address: str, security: Security, patience_seconds: float) -> Client:
         client = Client(address, security, self._portal.nursery, patience_seconds)
-        client.on_output = self._hear
+        client.on_output, client.user = self._hear, user()
         await client.connect()
         return client
 
@@ -133,6 +134,10 @@ class Line:
         """Have one of them done, whatever comes of it, if this is not closed."""
         with suppress(Closed):
             self._portal.begin(what, *arguments)
+
+    def log(self, number: int) -> dict[str, Any] | None:
+        """What was raised and printed in that job; None: there is none. Raises FleetLost."""
+        return self._call(self.logging, number)
 
     def close(self) -> None:
         """Who still waits for something is told that the fleet is lost."""
@@ -186,6 +191,10 @@ class Line:
     ) -> wire.Weighed:
         """As `weigh`."""
         return await self._client.weigh(number, priority, weight)
+
+    async def logging(self, number: int) -> dict[str, Any] | None:
+        """As `log`."""
+        return await self._client.log(number)
 
     async def looking(self) -> dict[str, Any]:
         """As `status`."""

@@ -9,6 +9,8 @@ Rules it keeps:
   kept, and the file holds what it knows.
 - A job that cannot be stored is not accepted. What came of one that was is told in any case, and
   stored as soon as that is possible: it is tried again every now and then.
+- What functions have raised is stored now and then, and with the end of the job: of the last second
+  before the root was killed it may be lost.
 - The number that was given last is stored with the job, and outlives it: no number is used twice.
 - The fleet has an id, drawn when the file is made. By it clients know the fleet again.
 """
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import msgspec
 
+from transports.fleet.failures import Failures
 from transports.fleet.job import Job, Refusal, State
 from transports.net import wire
 from transports.net.frames import HEADER
@@ -41,12 +44,15 @@ AGAIN_SECONDS = 1.0  # after nothing could be written
 _TABLES = (
     "CREATE TABLE fleet (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
     "CREATE TABLE jobs (number INTEGER PRIMARY KEY, job BLOB)",
+    "CREATE TABLE failures (number INTEGER PRIMARY KEY, failures BLOB)",
 )
 FORMAT = Format(FLEET_APPLICATION, 2, _TABLES, synchronous="FULL")
 
 _SET = "INSERT OR REPLACE INTO fleet VALUES (?, ?)"
 _PUT = "INSERT OR REPLACE INTO jobs VALUES (?, ?)"
 _FORGET = "DELETE FROM jobs WHERE number = ?"
+_PUT_FAILURES = "INSERT OR REPLACE INTO failures VALUES (?, ?)"
+_FORGET_FAILURES = "DELETE FROM failures WHERE number = ?"
 
 
 def drawn_id() -> str:
@@ -141,6 +147,32 @@ class Store:
                 self._tell("")
         return not self.behind
 
+    def put_failures(self, found: Mapping[int, Failures]) -> bool:
+        """Store what has raised, by number of the job; whether that was possible."""
+        try:
+            with self._file.transaction():
+                for number, failures in found.items():
+                    row = sealed(failures.packed(), "failures", number)
+                    self._file.execute(_PUT_FAILURES, (number, row))
+        except sqlite3.Error as error:
+            self._again_at = time.monotonic() + AGAIN_SECONDS
+            self._tell(reason(error))
+            return False
+        for failures in found.values():
+            failures.stored = True
+        if not self.behind:
+            self._tell("")
+        return True
+
+    def load_failures(self) -> dict[int, Failures]:
+        """What has raised, by number of the job. Raises StoreError."""
+        with self._file.explained():
+            rows = self._file.execute("SELECT number, failures FROM failures")
+            return {
+                number: Failures.of(self._file.whole(row, "failures", number))
+                for number, row in rows
+            }
+
     def load(self) -> list[Job]:
         """What is stored, by number. Raises StoreError."""
         with self._file.explained():
@@ -165,6 +197,7 @@ class Store:
             for number, job in changes.items():
                 if job is None:
                     self._file.execute(_FORGET, (number,))
+                    self._file.execute(_FORGET_FAILURES, (number,))
                 else:
                     self._file.execute(_PUT, (number, sealed(_encoded(job), number)))
             if last is not None:
@@ -184,7 +217,7 @@ def _unstored(why: str) -> Refusal:
 
 def _encoded(job: Job) -> bytes:
     row = _Row(
-        wire.encode(wire.Submit(job.key, job.spec)),
+        wire.encode(wire.Submit(job.key, job.spec, job.user)),
         None if job.outcome is None else wire.encode(job.outcome),
         job.said,
         job.state,
@@ -218,12 +251,13 @@ def _decoded(number: int, data: bytes) -> Job:
         row.state,
         row.started,
         row.ended,
-        row.nodes,
-        row.partitions,
-        row.accepted,
-        row.cancel_asked,
-        outcome,
-        row.said,
+        user=submit.user,
+        nodes=row.nodes,
+        partitions=row.partitions,
+        accepted=row.accepted,
+        cancel_asked=row.cancel_asked,
+        outcome=outcome,
+        said=row.said,
         size=len(row.outcome or b""),
         rank=row.rank,
         submitter=row.submitter,

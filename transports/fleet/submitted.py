@@ -15,6 +15,7 @@ from transports.fleet.asked import Weight
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
 from transports.fleet.job import State, unknown
 from transports.fleet.line import FORKED, Line, Watched, first_over
+from transports.fleet.log import Log
 from transports.fleet.showing import show_beside
 from transports.net import wire
 
@@ -116,6 +117,11 @@ class Submitted:
             raise JobUnknown(_failure(gone).error)
         return told.state in (State.QUEUED, State.RUNNING)
 
+    def _log(self, told: dict[str, Any] | None) -> Log:
+        if told is None:
+            raise JobUnknown(_failure(unknown(self.number)).error)
+        return Log.of(self.number, told)
+
     def _is_over(self, seconds: float) -> bool:
         """Whether it is, after so many seconds at most."""
         return bool(futures.wait([self._watched.outcome], seconds).done)
@@ -170,6 +176,11 @@ class Job(Submitted):
             self._line.cancel(self.number)
         return self._outcome(None).state == "cancelled"
 
+    def log(self) -> Log:
+        """What its functions have raised, even where others could do it then, and what they have
+        printed, as far as nodes that are there know it. Raises JobUnknown, FleetLost."""
+        return self._log(self._line.log(self.number))
+
 
 class AsyncJob(Submitted):
     """The same for who waits in a loop: `AsyncFleet.submit` makes it, and to await it is to wait
@@ -192,6 +203,10 @@ class AsyncJob(Submitted):
             await self._line.ask(self._line.cancelling, self.number)
             await self._over()
         return self._outcome(None).state == "cancelled"
+
+    async def log(self) -> Log:
+        """As `Job.log`."""
+        return self._log(await self._line.ask(self._line.logging, self.number))
 
 
 J = TypeVar("J", bound=Submitted)

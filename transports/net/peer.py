@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from core.messages import Node
+from transports.net.dialling import origin
 from transports.net.frames import Frames
 from transports.net.wire import Hello
 
@@ -98,3 +99,13 @@ class Peer:
             self.dialling.cancel()
         for link in self.links:
             link.scope.cancel()
+
+
+def joins(peer: Peer) -> bool:
+    """Whether it is a process with nodes."""
+    return peer.hello is not None and peer.hello.nodes > 0
+
+
+def called(peer: Peer) -> str:
+    """What it is called for people: where it listens, or else where it was connected from."""
+    return peer.address or (origin(peer.links[0].stream) if peer.links else peer.name)

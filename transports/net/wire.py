@@ -33,7 +33,10 @@ VERSION = 8
 NUMBER_BITS = 43  # of a process's number
 NONCE_BYTES = 32
 REASON_LENGTH_MAX = 1000
+USER_LENGTH_MAX = 200
 DIGEST_BYTES = 32  # of a key that is shown at the end
+ERROR_LENGTH_MAX = 4000  # characters, of what is told to the root of a fleet as it happens
+PRINTED_BYTES_MAX = 2**16  # of what one process tells of what was printed there
 
 _SHA = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _UNIX_SECONDS = Annotated[float, msgspec.Meta(ge=0, lt=1e11)]
@@ -153,6 +156,11 @@ class Submit(m.Data, frozen=True):
 
     key: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
     spec: Spec
+    user: Annotated[str, msgspec.Meta(max_length=USER_LENGTH_MAX)] = ""  # for people
+    # SHA-256 of the job's files that the client has, by their own names.
+    files: Annotated[dict[str, _SHA], msgspec.Meta(max_length=4)] = msgspec.field(
+        default_factory=dict
+    )
 
 
 class Accepted(m.Data, frozen=True):
@@ -160,13 +168,17 @@ class Accepted(m.Data, frozen=True):
 
     key: bytes
     number: _TREE
+    note: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)] = (
+        ""  # to be known all the same
+    )
 
 
 class Refused(m.Data, frozen=True):
-    """Root -> client: it is not."""
+    """Root -> client: it is not. `absent`: as there is no such job at the root."""
 
     key: bytes
     reason: Annotated[str, msgspec.Meta(max_length=REASON_LENGTH_MAX)]
+    absent: bool = False
 
 
 class Watch(m.Data, frozen=True):
@@ -272,6 +284,51 @@ class Full(m.Data, frozen=True):
     seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
+class Raised(m.Data, frozen=True, tag=False):
+    """A function of the job has raised that at this node, so often."""
+
+    session: str
+    partition: Annotated[int, msgspec.Meta(ge=0)] | None
+    node: Node
+    error: Annotated[str, msgspec.Meta(max_length=ERROR_LENGTH_MAX)]
+    times: Annotated[int, msgspec.Meta(ge=1, le=10**9)]
+
+
+class Reported(m.Data, frozen=True):
+    """Process with nodes -> root of its fleet: functions of that job have raised here."""
+
+    number: _TREE
+    raised: Annotated[tuple[Raised, ...], msgspec.Meta(max_length=1000)]
+
+
+class Recall(m.Data, frozen=True):
+    """Root of a fleet -> process with nodes: say what was printed there in that job, the last."""
+
+    number: _TREE
+    most: Annotated[int, msgspec.Meta(ge=0, le=PRINTED_BYTES_MAX)]  # bytes
+
+
+class Printed(m.Data, frozen=True):
+    """Process with nodes -> root of its fleet: that; so many bytes before it are missing."""
+
+    number: _TREE
+    data: Annotated[bytes, msgspec.Meta(max_length=PRINTED_BYTES_MAX)]
+    missing: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Log(m.Data, frozen=True):
+    """Client -> root of a fleet: say what was raised and printed in that job."""
+
+    number: _TREE
+
+
+class Logged(m.Data, frozen=True):
+    """Root of a fleet -> client: that, as plain data; None: there is no such job (any more)."""
+
+    number: _TREE
+    log: dict[str, Value] | None
+
+
 # -- how it stands -------------------------------------------------------------------------
 
 
@@ -363,7 +420,7 @@ class Missing(m.Data, frozen=True):
 Envelope = (
     Hello | Proof | Ping | Begin | Declined | Over | Ask | Told
     | Submit | Accepted | Refused | Watch | Progress | Output | Outcome | Cancel | Halt
-    | Weigh | Weighed | Running | Sharing | Full
+    | Weigh | Weighed | Running | Sharing | Full | Reported | Recall | Printed | Log | Logged
     | Call | Answer | Follow | Ordered | Unfollow | Fetch | Chunk | Missing
 )  # fmt: skip
 

@@ -13,9 +13,11 @@ of it between two messages. In the order in which to read it:
   **`Cores`** and **`Part`**, the same by the loop's clock.
 - `crew.py`: **`Crew`**, which computing process is given which call. `computer.py`: **`Computer`**,
   one of them, from the outside. `starting.py`, `waiting.py`: how it is started, and seen to end.
-  `page.py`: what both see. `warm.py`: those that have loaded a job, and wait for the next one.
+  `page.py`: what both see. `forking.py`: functions that fork. `printing.py`: what they print.
+  `warm.py`: those that have loaded a job, and wait for the next one.
 - `code.py`, `signed.py`: code that has come with a job, from somebody who is trusted here.
-- `describing.py`: what a job is, as one of them says that has loaded it.
+- `describing.py`: what a job is, as one of them says that has loaded it. `sources.py`: what is seen
+  of it without that.
 - `in_loop.py`: **`InLoop`**, calls that only wait.
 - `outcomes.py`: **`Outcomes`**, what views and the trace are told, and when.
 

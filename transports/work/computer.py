@@ -39,6 +39,7 @@ from transports.work.computing import (
     Order,
     framed,
 )
+from transports.work.printing import ignore, passed_on, rest
 from transports.work.shares import Hold
 from transports.work.starting import Started, start
 from transports.work.waiting import end_group, ended
@@ -54,7 +55,7 @@ _ANSWERS = msgspec.msgpack.Decoder(list[Answer])
 
 class Computer:
     """One computing process. `answered` is told what came of a call, `ended` that it has ended;
-    `begun`, where that is of interest, which call it begins with."""
+    `begun`, where that is of interest, which call it begins with; `printed`, what it prints."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Computer:
         reserve: list[Started],
         begun: Callable[[Call], None] | None = None,
         shelf: Shelf | None = None,
+        printed: Callable[[bytes], None] = ignore,
     ) -> None:
         self.calls: dict[int, Call] = {}  # that it has, by number
         self.seconds = 0.0  # that these are likely to take
@@ -81,6 +83,7 @@ class Computer:
         self._shelf = shelf
         self._answered, self._wants_more, self._ended = answered, more, ended
         self._begun = begun
+        self._printed = printed
         self._at = 0  # the number of the last call of which that was told
         self._number = 0  # of the last call
         self._done = 0  # that of the last one that was answered, whoever wanted it
@@ -157,6 +160,8 @@ class Computer:
             self.started = False
             self._ended(self, f"the computing process could not be started ({error})")
             return
+        if self._was_warm:
+            rest(started.printed)  # by what the job before has left behind
         started.page[AT] = started.page[PIECE] = 0
         started.page[DROPPED] = max(started.page[DROPPED], self._page[DROPPED])
         self._page = started.page
@@ -168,6 +173,7 @@ class Computer:
         finally:
             if not self._kept:  # else whoever takes it next goes on with that very descriptor
                 ours.close()
+                started.close()
         self._ended(self, f"the computing process ended ({_exit(code)})")
 
     def limit(self, seconds: float) -> None:
@@ -186,8 +192,18 @@ class Computer:
         return self._process is not None
 
     async def _serve(self, started: Started, stream: trio.SocketStream) -> int:
-        process = started.process
-        self._process, data = process, bytearray()
+        data = bytearray()
+        try:
+            async with passed_on(started.printed, self._printed):
+                code = await self._served(started, stream, data)
+        finally:
+            if self._kept and self._shelf is not None:  # whoever has it next reads what it prints
+                self._shelf.keep(started)
+        self._drain(stream.socket, data)
+        return code
+
+    async def _served(self, started: Started, stream: trio.SocketStream, data: bytearray) -> int:
+        process = self._process = started.process
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream)
@@ -195,7 +211,7 @@ class Computer:
                 code = await ended(process)
                 nursery.cancel_scope.cancel()
         finally:
-            self._kept = not self.abandoned and self._put_back(started)
+            self._kept = not self.abandoned and self._may_be_kept(started)
             if not self._kept:
                 with trio.CancelScope(shield=True):
                     if not self.calls:
@@ -203,15 +219,12 @@ class Computer:
                         await _let_go(process, stream, seconds)
                     end_group(process)
                     await ended(process)
-        self._drain(stream.socket, data)
         return code
 
-    def _put_back(self, started: Started) -> bool:
-        """Leave it to the next job with the same code, if it is at nothing."""
+    def _may_be_kept(self, started: Started) -> bool:
+        """Whether it is left to the next job with the same code: it is at nothing."""
         at_nothing = not self.calls and self._page[AT] == self._done and not self._sending
         idle = self.ready and at_nothing and started.process.poll() is None
-        if idle and self._shelf is not None:
-            self._shelf.keep(started)
         return idle and self._shelf is not None
 
     async def _write(self, stream: trio.SocketStream) -> None:

@@ -39,6 +39,7 @@ from plugins.jobs.loading import Job, cut, load
 from plugins.jobs.values import SCALARS
 from transports.values.files import BlobError, NoRoom, loaded, stored
 from transports.work.code import Code, job_of
+from transports.work.forking import Forks, came_back_line
 from transports.work.page import PAGE_BYTES as PAGE_BYTES  # for others, too
 from transports.work.page import words
 
@@ -105,8 +106,11 @@ def fault_of(error: BlobError) -> int:
 class Computing:
     """The functions, and where their values are."""
 
-    def __init__(self, job: Job, folder: Path, page: memoryview[int]) -> None:
+    def __init__(
+        self, job: Job, folder: Path, page: memoryview[int], forks: Forks | None = None
+    ) -> None:
         self._folder = folder
+        self._forks = forks
         self._page = page
         self.job = job
         self._by_kind: tuple[Callable[[Order, list[Value]], Value], ...]
@@ -114,6 +118,19 @@ class Computing:
 
     def run(self, order: Order) -> Answer:
         """One call, from beginning to end."""
+        forks, began = self._forks, time.perf_counter()
+        if forks is None:
+            return self._run(order)
+        forks.begin()
+        answer = self._run(order)
+        forks.end_child(order[0])
+        piece = forks.came_back(order[0])
+        if piece is not None:
+            text = came_back_line(_where(order, piece))
+            return order[0], time.perf_counter() - began, piece, text, OF_THE_JOB
+        return answer
+
+    def _run(self, order: Order) -> Answer:
         page = self._page
         page[PIECE] = 0
         page[AT] = order[0]
@@ -125,6 +142,8 @@ class Computing:
             seconds, fault = time.perf_counter() - began, fault_of(error)
             return order[0], seconds, len(outputs), str(error), fault
         except BaseException as error:  # noqa: BLE001 - whatever a job raises is the job's result
+            if self._forks is not None:
+                self._forks.end_child(order[0], error)
             seconds = time.perf_counter() - began
             fault = OF_THE_MACHINE if is_local(error) else OF_THE_JOB
             return order[0], seconds, len(outputs), told(error), fault
@@ -166,6 +185,12 @@ class Computing:
         return self._collect((0, COLLECT, 0, (), outputs), [])
 
 
+def _where(order: Order, piece: int) -> str:
+    """Which piece of that call, for people."""
+    _, kind, first, slots, _ = order
+    return f"partition {first + slots[piece]}" if kind == COMPUTE else KINDS[kind]
+
+
 # -- the process ---------------------------------------------------------------------------
 
 
@@ -178,23 +203,30 @@ def serve(fd: int, memory: int, parent: int) -> None:
     sys.argv[:] = [""]
     sys.stdout = sys.stderr = streams.dropping(2)
     connection = socket.socket(fileno=fd)
-    page = words(mmap(memory, PAGE_BYTES))
+    shared = mmap(memory, PAGE_BYTES)
+    page = words(shared)
+    forks = Forks(words(shared), page, PIECE)
     try:
         with connection.makefile("rb") as stream:
             setup = _setup(stream)
             if setup is None:
                 return
             if setup.allow is not None:
-                connection.sendall(framed(_described(setup, setup.allow)))
+                described = _described(setup, setup.allow)
+                forks.end_child()
+                connection.sendall(framed(described))
                 return
-            computing = Computing(_job(setup), Path(setup.folder), page)
+            job = _job(setup)
+            forks.end_child()
+            computing = Computing(job, Path(setup.folder), page, forks)
             begun = _around()
             connection.sendall(framed([]))  # the job is there
             while orders := _received(stream):
                 if isinstance(orders, Setup):  # another job with the same code
                     _set_back(begun)
                     job = computing.job if orders.code is None else _job(orders)
-                    computing = Computing(job, Path(orders.folder), page)
+                    forks.end_child()
+                    computing = Computing(job, Path(orders.folder), page, forks)
                     continue
                 for order in orders:
                     if order[0] > page[DROPPED]:  # at once: the next may take for ever

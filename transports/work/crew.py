@@ -167,7 +167,8 @@ class Crew:
         assert self._nursery is not None
         told = self._answered, self._fill, self._ended
         begun = None if self._outcomes.trace is None else self._outcomes.began
-        computer = Computer(self._setup, *told, self._reserve, begun, self._shelf)
+        printed = self._outcomes.printed
+        computer = Computer(self._setup, *told, self._reserve, begun, self._shelf, printed)
         self._computers.append(computer)
         self._nursery.start_soon(computer.run)
         return computer

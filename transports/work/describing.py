@@ -15,6 +15,7 @@ import trio
 from plugins.jobs.loading import JobError, loaded_apart
 from transports.work import jobs
 from transports.work.computing import HEADER_BYTES, Described, framed
+from transports.work.printing import ignore, passed_on
 from transports.work.starting import Started, start
 
 LOADING_SECONDS = 60.0
@@ -47,7 +48,8 @@ async def _described(
     started = reserve.pop() if reserve else start()
     try:
         asked = {"name": name, "parts": dict(parts), "folder": "", "allow": list(allow)}
-        found = await _answer(started, framed(asked), name)
+        async with passed_on(started.printed, ignore):
+            found = await _answer(started, framed(asked), name)
     finally:
         started.end()
     if found.error:

@@ -30,7 +30,8 @@ from transports.work.cores import Part
 from transports.work.crew import Crew
 from transports.work.in_loop import InLoop
 from transports.work.jobs import Chosen
-from transports.work.outcomes import Outcomes
+from transports.work.outcomes import Outcomes, no_report
+from transports.work.printing import ignore
 from transports.work.starting import Started
 from transports.work.warm import Shelf, Warm, loaded
 
@@ -109,6 +110,15 @@ class Work:
     @trace.setter
     def trace(self, trace: Watcher | None) -> None:
         self._outcomes.trace = trace
+
+    def report(
+        self,
+        raised: Callable[[Call, int, str], None] = no_report,
+        printed: Callable[[bytes], None] = ignore,
+    ) -> None:
+        """Have these hear what the functions raise, in which call and at which piece of it, and
+        what they print."""
+        self._outcomes.on_raised, self._outcomes.on_printed = raised, printed
 
     def _soon(self, *task: Any) -> None:
         if self._nursery is None:

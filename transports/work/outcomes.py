@@ -20,9 +20,14 @@ from transports.values.files import NoRoom
 from transports.watching import Watcher
 from transports.work.calls import Call, Whole
 from transports.work.computing import COMPUTE, NO_ROOM, PREPARE
+from transports.work.printing import ignore
 
 STEP_KEPT = 0.75  # of an estimate, from one time to the next, where less was measured
 ROOM_SECONDS = 1.0  # until what there was no room for is tried again
+
+
+def no_report(call: Call, piece: int, text: str) -> None:
+    """For whom it is enough that the view is told."""
 
 
 class Outcomes:
@@ -39,9 +44,15 @@ class Outcomes:
         self.timers = Timers()  # to be served
         self.step_seconds = 0.0  # that prepare, or collect, takes
         self.trace = trace  # None, too, when it can be written no more
+        self.on_raised: Callable[[Call, int, str], None] = no_report
+        self.on_printed: Callable[[bytes], None] = ignore
         self._post = post
         self._begin_again = again
         self._lacks = lacks
+
+    def printed(self, data: bytes) -> None:
+        """By the functions of the job."""
+        self.on_printed(data)
 
     def began(self, call: Call) -> None:
         if self.trace is not None and call.kind == COMPUTE:
@@ -66,6 +77,7 @@ class Outcomes:
         call.worker.computed(call.session, tuple(call.slots), outputs, seconds)
 
     def raised(self, call: Call, piece: int, text: str, local: bool = False) -> None:
+        self.on_raised(call, piece, text)
         if isinstance(call, Whole):
             return self._post(call.failed, call)
         told = call.worker.raised

@@ -25,7 +25,6 @@ import attrs
 from transports.work.page import PAGE_BYTES, words
 from transports.work.waiting import end_group
 
-STDERR = 2
 TOP = Path(__file__).parents[2]
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
 BOOT = (
@@ -41,12 +40,20 @@ class Started:
     process: subprocess.Popen[bytes]
     connection: socket.socket
     page: memoryview[int]
+    printed: int  # a pipe with what it prints, which does not block; -1: closed
 
     def end(self) -> None:
         """It is not needed."""
         self.connection.close()
         end_group(self.process)
         self.process.wait()
+        self.close()
+
+    def close(self) -> None:
+        """Nothing of what it prints is read any more."""
+        printed, self.printed = self.printed, -1
+        if printed >= 0:
+            os.close(printed)
 
 
 _ahead: list[Started] = []
@@ -75,11 +82,17 @@ def start() -> Started:
         page = words(mmap(memory.fileno(), PAGE_BYTES))
         ours, theirs = socket.socketpair()
         stack.callback(ours.close)
-        with theirs:
-            process = _process(theirs.fileno(), memory.fileno())
+        printed, printing = os.pipe()
+        stack.callback(os.close, printed)
+        try:
+            with theirs:
+                process = _process(theirs.fileno(), memory.fileno(), printing)
+        finally:
+            os.close(printing)
         stack.pop_all()
+    os.set_blocking(printed, False)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-    return Started(process, ours, page)
+    return Started(process, ours, page, printed)
 
 
 def _memory() -> BinaryIO:
@@ -96,7 +109,7 @@ def _memory() -> BinaryIO:
     return memory
 
 
-def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:
+def _process(fd: int, memory: int, printing: int) -> subprocess.Popen[bytes]:
     own_first = [str(TOP), *sys.path]  # a job's folder may have something that is called like ours
     options = {"fd": fd, "memory": memory, "parent": os.getpid(), "path": own_first}
     # An interruption is for this process to deal with, also while the other one starts.
@@ -105,7 +118,8 @@ def _process(fd: int, memory: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-c", BOOT, json.dumps(options)],
             stdin=subprocess.DEVNULL,
-            stdout=STDERR,
+            stdout=printing,
+            stderr=printing,
             pass_fds=(fd, memory),
             process_group=0,  # a job that sends a signal to its own does not send it to ours
         )

@@ -78,12 +78,18 @@ def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
         f"fleet             {fleet.address}",
         "connected         2 processes, 4 nodes",
     ]
-    assert table[-1].split() == ["3", "plugins.primes", "queued", "behind", "1", "job"]
+    assert table[-1].split()[:3] == ["3", "plugins.primes", "queued"]
+    assert table[-1].endswith("  behind 1")
+    status = fleet.done("status").stdout.splitlines()
+    assert status[2:4] == [
+        "jobs              1 running, 1 queued, 1 done",
+        "job 2             job.py: 0 of 4 partitions, 4 nodes take part",
+    ]
     weighs = {"number": 3, "state": "queued", "priority": 0, "weight": 2.5}
     assert fleet.told("weigh", 3, "--weight", 2.5) == weighs
     said = fleet.done("weigh", 2, "--priority", -1).stdout
     assert said == "job 2 is running, priority -1, weight 1\n"
-    assert fleet.done("jobs").stdout.splitlines()[-1].endswith("behind 1 job, weight 2.5")
+    assert fleet.done("jobs").stdout.splitlines()[-1].endswith("behind 1, weight 2.5")
     assert fleet.told("cancel", 2) == {"number": 2, "state": "cancelled"}
     assert fleet.told("result", waiting["number"])["result"] == 4
     assert fleet.told("cancel", 1, code=1) == {"number": 1, "state": "done"}
@@ -106,7 +112,7 @@ def stop(fleet: OfFleet) -> None:
 def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
     failing = ("submit", "--job", fleet.job, "--input", 0)
     failed = fleet.done(*failing, code=1)
-    assert failed.stdout.startswith("result            none\njob               1, failed after ")
+    assert failed.stdout.startswith("job               1, failed after ")
     assert "ZeroDivisionError" in failed.stderr.splitlines()[-1]
     assert failed.stderr.startswith("Traceback")
     kept = fleet.told(*failing, "--keep-going", code=7)
@@ -118,6 +124,18 @@ def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
     ]
     refused = fleet.done("submit", "--job", "a.b", code=5).stderr
     assert refused.startswith(f"{PROGRAM}: job 'a.b' is not allowed here")
+    absent = fleet.done("submit", "--job", "plugins.prime", code=2).stderr
+    assert absent.startswith(f"{PROGRAM}: there is no module 'plugins.prime' here, at the root")
+    missing = fleet.done("result", 2, code=7).stdout.splitlines()
+    assert missing[1].startswith("job               2, done without 1 partition after ")
+    assert fleet.done("jobs").stdout.endswith("  1 missing\n")
+    other = fleet.run.folder / "other"
+    other.mkdir()
+    (other / "job.py").write_text(SLEEPING + "# edited")
+    edited = fleet.done("submit", "--job", other / "job.py", "--input", 0, "--detach").stderr
+    assert edited == (
+        f"{PROGRAM}: job.py here is not what the fleet computes: its root has another one\n"
+    )
     other = fleet.run.start("jobs", fleet.address).ended(5)
     assert "token" in other.stderr
     stop(fleet)
@@ -248,20 +266,32 @@ def test_a_fleet_that_is_killed_is_lost_to_who_waits_when_another_is_there(run: 
 # -- the table -----------------------------------------------------------------------------
 
 
+ROW: dict[str, Any] = {
+    "number": 12, "job": "plugins.primes", "state": "running", "priority": 0, "weight": 1.0,
+    "ahead": 0, "user": "me@here", "nodes": 9, "declining": 0, "partitions": 2000, "accepted": 1234,
+    "missing": 0, "submitted": 5.0, "started": 10.0, "ended": None, "failure": None,
+}  # fmt: skip
+STATUS = {"address": "h:1", "processes": 1, "nodes": 1000}
+
+
 def test_the_table_of_jobs() -> None:
-    row = {
-        "number": 12, "job": "plugins.primes", "state": "running", "priority": 0, "ahead": 0,
-        "nodes": 9, "partitions": 2000, "accepted": 1234, "submitted": 5.0, "started": 10.0,
-        "ended": None, "failure": None,
-    }  # fmt: skip
-    over = row | {"number": 3, "job": "a" * 40, "state": "done", "started": 1.0, "ended": 2.5}
-    status = {"address": "h:1", "processes": 1, "nodes": 1000}
-    told = clients.table(status, [over, row], now=100.0).splitlines()
+    over = ROW | {"number": 3, "job": "a" * 40, "state": "done", "started": 1.0, "ended": 2.5}
+    over |= {"missing": 2, "user": "somebody-else@far.away"}
+    told = clients.table(STATUS, [over, ROW], now=100.0).splitlines()
     assert told == [
         "fleet             h:1",
         "connected         1 process, 1,000 nodes",
         "",
-        f"     3  ...{'a' * 25}  done           1.50 s  1,234 of 2,000 partitions",
-        "    12  plugins.primes                running    1 min 30 s  1,234 of 2,000 partitions",
+        " N  job                    state    from               age   took  progress",
+        " 3  ...aaaaaaaaaaaaaaaaaa  done     somebody-else...  95 s  1.5 s  2 missing",
+        "12  plugins.primes         running  me@here           95 s   90 s  61 % of 2,000",
     ]
-    assert clients.table(status, [], 0.0).endswith("\n\nno job has been submitted yet")
+    assert clients.table(STATUS, [], 0.0).endswith("\n\nno job has been submitted yet")
+
+
+def test_the_table_of_jobs_fits_a_terminal_and_obeys_nobody() -> None:
+    large = ROW | {"number": 10**6, "job": "j" * 99, "state": "cancelled", "user": "\x1b" * 50}
+    large |= {"partitions": 10**6, "submitted": -(10.0**6), "ended": 10.0**5}
+    told = clients.table(STATUS, [large, ROW], now=100.0)
+    assert max(map(len, told.splitlines())) <= 80
+    assert "\x1b" not in told

@@ -71,6 +71,20 @@ async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins
     nursery.cancel_scope.cancel()
 
 
+async def test_why_it_takes_no_part_is_told_once_for_each_job_file(nursery: trio.Nursery) -> None:
+    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
+    station.roots.add(HERE)
+    options, told = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1), []
+    joining = Joining(station, nursery, options, told.append)
+    peer, link = root(5)
+    await station._take(peer, wire.Running((), "fleet"), link)
+    for number, why in enumerate(("no a.py", "no b.py", "no a.py", "no a.py")):
+        place, key = Place(str(number + 1), (HERE,)), bytes(wire.DIGEST_BYTES)
+        joining.decline(wire.Begin("x", {}, "", 1, 2, None, 0, place, 0.0, key), why)
+    assert told[1:] == ["no a.py", "no b.py"]
+    nursery.cancel_scope.cancel()
+
+
 # -- what jobs weigh -----------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from tests.processes import free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command.asking import status
 from tests.transports.command.jobs_for_tests import SLEEPING
+from transports.command.status import table
 
 
 @pytest.fixture
@@ -126,3 +127,27 @@ def test_something_else_is_there(run: Programs) -> None:
     assert (done.stderr, done.stdout) == (f"{PROGRAM}: {address}: it speaks HTTP\n", "")
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(done.stdout)
+
+
+def test_of_a_fleet_it_is_told_what_its_jobs_do() -> None:
+    row = {"number": 7, "job": "a\x1b.py", "state": "running", "nodes": 3, "declining": 2}
+    begins = {**row, "number": 8, "declining": 0, "partitions": 0, "accepted": 0}
+    session = {
+        "session": "7", "address": "h:1", "done": 0, "slots": 2, "participants": 3, "spares": 0,
+        "partitions": 2000, "accepted": 0, "children": {"0": "h:2"},
+    }  # fmt: skip
+    below = {**session, "session": "7-0", "accepted": 1500, "children": {}}
+    other = {**session, "session": "8", "accepted": 9, "children": {}}
+    rows = [{"state": "done"}, {**row, "partitions": 2000, "accepted": 0}, begins]
+    told = {"address": "h:1", "processes": 3, "nodes": 5, "unreached": [], "jobs": rows}
+    lines = table({**told, "sessions": [session, below, other]}).splitlines()
+    assert lines[:5] == [
+        "fleet             h:1",
+        "connected         3 processes, 5 nodes",
+        "jobs              2 running, 1 done",
+        "job 7             a\\x1b.py: 1,500 of 2,000 partitions, 3 nodes take part, 2 decline",
+        "job 8             a\\x1b.py: begins, 3 nodes take part",
+    ]
+    assert len(lines) == 5 + 1 + 3
+    nothing = table({**told, "sessions": [], "jobs": []})
+    assert nothing.endswith("\njobs              none yet")

@@ -12,6 +12,7 @@ import trio
 
 from tests.processes import until
 from tests.transports.talking import OPEN, serve
+from transports.fleet.asked import user
 from transports.fleet.errors import FleetLost
 from transports.fleet.line import Line
 from transports.fleet.thread import Portal
@@ -137,7 +138,7 @@ def test_what_is_withdrawn_is_submitted_with_the_same_key_and_cancelled(
     spec, key = wire.Spec("plugins.demo", {}, None), b"k" * 16
     with ThreadPoolExecutor(1) as pool:
         withdrawn = pool.submit(line.withdraw, spec, key)
-        until(lambda: root.heard == [wire.Submit(key, spec)])
+        until(lambda: root.heard == [wire.Submit(key, spec, user())])
         root.say(wire.Accepted(key, 7))
         until(lambda: root.heard[1:] == [wire.Cancel(7)])
         root.say(DONE)

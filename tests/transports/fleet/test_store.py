@@ -257,6 +257,24 @@ def test_an_outcome_for_which_there_is_no_room_is_told_and_stored_later(path: Pa
     store.close()
 
 
+def test_what_has_raised_is_stored_when_there_is_room_again(path: Path) -> None:
+    troubles: list[str] = []
+    store, jobs = opened(path)
+    store.on_trouble = troubles.append
+    jobs.submit(key(1), spec())
+    failures = jobs.failures(1)
+    assert failures
+    failures.hear("x", [wire.Raised("1", i, 5, "no" * FILLING, 1) for i in range(9)])
+    leave(store, 0)
+    assert not jobs.store_failures()
+    leave(store, 100)
+    assert jobs.store_failures()
+    assert troubles == ["the disk is full", ""]
+    store, jobs = again(store)
+    assert jobs.failures(1) == failures
+    store.close()
+
+
 def test_what_is_forgotten_while_nothing_can_be_stored_is_forgotten(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
