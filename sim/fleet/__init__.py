@@ -14,8 +14,9 @@ In the order in which to read it:
 - `fleet.py`: `Fleet`, from which job begins to what came of it.
 - `trees.py`: what carries messages: a network for each job, and `Standing`, what they share.
 - `members.py`: what the root and the nodes tell each other besides: what runs, what is over.
-- `report.py`: how all that went.
+- `report.py`: how all that went. `alone.py`: what a job's result has to be.
 
 As on TCP, a job's sessions are called by its number (`7`, `7-0-3`), and every node takes part in
-every job that runs. A fault that names session `0-3` means that of the job that began first.
+every job that runs. A fault that names session `0-3` means that of the job that began first. How
+jobs share the cores of a machine is not simulated: a piece takes as long beside others as alone.
 """

@@ -57,7 +57,7 @@ def alone() -> Parser:
     parser = Parser(
         PROGRAM,
         "[--nodes N] [--processes N] [--job MODULE_OR_FILE] [--input VALUE] [other options]\n"
-        f"       {PROGRAM} host|join|status|serve|submit|result|weigh|cancel|jobs|stop|key --help",
+        f"       {PROGRAM} host|join|status|serve|submit|result|weigh|cancel|log|jobs|stop|key --help",
         description=paragraphs(
             "Computes a job on real sockets: on this machine only, with nodes in processes that "
             "are started for it and ended after it. For several machines there are commands:"
@@ -70,6 +70,7 @@ def alone() -> Parser:
         "\n  result HOST:PORT N what came of job N"
         "\n  weigh HOST:PORT N  the priority and weight of job N"
         "\n  cancel HOST:PORT N the end of job N"
+        "\n  log HOST:PORT N    what went wrong in job N, and what it printed"
         "\n  jobs HOST:PORT     which jobs wait, run and are over"
         "\n  stop HOST:PORT     the end of that fleet"
         "\n  key new|show       a key that signs jobs",
