@@ -57,6 +57,7 @@ class Taking:
     def __init__(self, joining: Joining, begin: wire.Begin) -> None:
         self.process: Process | None = None
         self.scope = trio.CancelScope()
+        self._signer: bytes | None = None  # the key that has signed it, if that counts
         self._joining = joining
         self._begin = begin
 
@@ -108,6 +109,7 @@ class Taking:
         allow = (*options.allow, *((jobs.ANY,) if options.any_job else ()))
         try:
             if wire.tree_of(begin):
+                self._signer = signer_of(begin)
                 reserve, trusting = self._joining.station.reserve, self._joining.trusting
                 chosen = await trusting.chosen(begin, self._joining.fleet_id, allow, reserve)
             else:
@@ -137,8 +139,7 @@ class Taking:
 
     def part_if_distrusted(self) -> bool:
         """Be over if the key of its job is not trusted any more; whether it is not."""
-        signer = signer_of(self._begin)
-        if signer is None or signer in self._joining.trusting.names:
+        if self._signer is None or self._signer in self._joining.trusting.names:
             return False
         self.leave()
         self._joining.decline(self._begin, "the key of the job is not trusted here any more")

@@ -5,7 +5,8 @@ Rules it keeps:
 - What is signed runs only for a key in the file of `--trust`, and only as it was signed; what the
   process allows otherwise is as it was.
 - The file is read again on SIGHUP. If it cannot be used, that is said, and all stays as it is. A
-  terminal that is closed sends the same signal: then the process ends, as any other does.
+  terminal that is closed sends the same signal: then the process ends, as any other does, unless
+  it is to outlive it (nohup).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import attrs
 import trio
 
+from plugins.console import signals
 from plugins.console.telling import counted
 from transports.command import leaving
 from transports.fleet.signing import input_sha
@@ -99,10 +101,10 @@ class Trusting:
         is told so because its terminal is closed, it has `hung_up`."""
         if self._trusted is None:
             return
-        had_terminal = leaving.has_terminal()
+        ends_with_terminal = leaving.has_terminal() and signal.SIGHUP in signals.heard()
         with trio.open_signal_receiver(signal.SIGHUP) as received:
             async for _ in received:
-                if had_terminal and not leaving.has_terminal():
+                if ends_with_terminal and not leaving.has_terminal():
                     return hung_up()
                 try:
                     self._trusted.read()
@@ -115,7 +117,7 @@ class Trusting:
 
 
 def signer_of(said: wire.Spec | wire.Begin | None) -> bytes | None:
-    """The key that it says has signed it."""
+    """The key that it says has signed it. Raises ValueError."""
     if said is None or said.signed is None:
         return None
     return decoded(said.signed.document).signer

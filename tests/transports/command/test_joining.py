@@ -85,6 +85,27 @@ async def test_why_it_takes_no_part_is_told_once_for_each_job_file(nursery: trio
     nursery.cancel_scope.cancel()
 
 
+async def test_what_a_host_calls_signed_is_looked_at_in_a_fleet_only(
+    nursery: trio.Nursery,
+) -> None:
+    """There it is declined; the host of one job has its nodes' own copy computed."""
+    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
+    station.roots.add(HERE)
+    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
+    joining = Joining(station, nursery, options, lambda line: None)
+    print_of = (await described("plugins.demo", {}, (), [])).fingerprint
+    said = "plugins.demo", {}, print_of, 1, 2, None, 0
+    key, rubbish = bytes(wire.DIGEST_BYTES), wire.Signed(b"rubbish", b"", b"")
+    peer, link = root(5)
+    for tree in ("0", "1"):
+        begin = wire.Begin(*said, Place(tree, (HERE,)), 0.0, key, signed=rubbish)
+        await station._take(peer, begin, link)
+        await settled()
+        joining._part_with_distrusted()
+        assert [*joining._takings] == [0]
+    nursery.cancel_scope.cancel()
+
+
 # -- what jobs weigh -----------------------------------------------------------------------
 
 

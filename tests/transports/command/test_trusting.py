@@ -138,6 +138,23 @@ async def test_a_terminal_that_is_closed_ends_it_and_any_other_hangup_has_the_fi
     assert [*trusting.names] == [BEN.public]
 
 
+async def test_what_is_to_outlive_its_terminal_does(
+    trusting: Trusting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminals = iter([True, False])
+    monkeypatch.setattr(leaving, "has_terminal", lambda: next(terminals, False))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        async with trio.open_nursery() as nursery:
+            done = nursery.cancel_scope.cancel
+            gone = partial(pytest.fail, "it has ended")
+            nursery.start_soon(trusting.hear_hangups, str, done, gone)
+            await trio.testing.wait_all_tasks_blocked()
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 async def test_a_node_computes_nothing_that_its_root_has_changed(trusting: Trusting) -> None:
     spec = spec_of()
     for other in ({"partitions": 11}, {"parts": {}}, {"seed": 1}, {"keep_going": True}):
