@@ -118,7 +118,7 @@ class Part:
 
     def expect(self, hold: Hold, seconds: float) -> None:
         """So long it is likely to be held from now on."""
-        hold.until = trio.current_time() + seconds
+        self._shares.expect(hold, seconds, trio.current_time())
 
     def give_back(self, hold: Hold) -> None:
         self._shares.give_back(hold, trio.current_time())

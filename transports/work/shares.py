@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import attrs
 
 SLICE_SECONDS = 0.05  # by weight, that one may be ahead of another who waits
-KEPT_SHARE, KEPT_SECONDS_MAX = 0.1, 0.1  # of what a core was held for, it is kept for its job
+KEPT_SHARE, KEPT_SECONDS_MAX = 0.1, 0.1  # of what a core was held for, or is to be held for next
 
 
 @attrs.define(eq=False)
@@ -33,6 +33,7 @@ class Claim:
     spent: float = 0.0  # without what is held now
     wants: bool = False  # a core, for what is to be begun
     waits_since: float = 0.0
+    likely: float = 0.0  # seconds that what it begins on a core takes
     holds: list[Hold] = attrs.Factory(list)
     kept: list[float] = attrs.Factory(list)  # until when, for each core that is kept
 
@@ -117,12 +118,17 @@ class Shares:
 
     def take(self, claim: Claim, likely: float, now: float) -> Hold:
         """It has one core more, likely for so many seconds."""
-        hold = Hold(claim, now, now, now + likely)
+        hold = Hold(claim, now, now, now)
         claim.holds.append(hold)
+        self.expect(hold, likely, now)
         claim.waits_since = now
         if claim.kept:
             claim.kept.pop(0)
         return hold
+
+    def expect(self, hold: Hold, seconds: float, now: float) -> None:
+        """So long it is likely to be held from now on."""
+        hold.until, hold.claim.likely = now + seconds, seconds
 
     def started(self, hold: Hold, now: float) -> None:
         """What its process took to start does not count, and is no credit: it stands with all."""
@@ -138,8 +144,10 @@ class Shares:
             claim.holds.remove(hold)
             claim.spent += (now - hold.since) / claim.weight
             claim.kept = [until for until in claim.kept if until > now]
+            first = self._first(now)
             if not claim.wants:
-                claim.kept.append(now + min(KEPT_SHARE * held, KEPT_SECONDS_MAX))
+                worth = max(held, 0.0 if first is None else first.likely)
+                claim.kept.append(now + min(KEPT_SHARE * worth, KEPT_SECONDS_MAX))
 
     def kept_until(self, now: float) -> float | None:
         """When a core is not kept any more, if others wait for it."""

@@ -23,6 +23,7 @@ class Job:
     claim: Claim
     seconds: Callable[[int], float]
     pieces: int = 10**6
+    likely: float = LIKELY
     nodes: int = 100
     absent: float = 0.0  # seconds from the end of a piece to when the next one is asked for
     begun: int = 0
@@ -75,7 +76,7 @@ class Machine:
             self.shares.want(job.claim, job.asked(), self.now)
         while (claim := self.shares.upcoming(self.now)) is not None:
             job = self.jobs[claim]
-            hold, seconds = self.shares.take(claim, LIKELY, self.now), job.seconds(job.begun)
+            hold, seconds = self.shares.take(claim, job.likely, self.now), job.seconds(job.begun)
             job.begun += 1
             self.at(self.now + seconds, lambda job=job, hold=hold: self._end(job, hold))
             self.shares.want(claim, job.asked(), self.now)
@@ -249,6 +250,17 @@ def test_who_begins_short_ones_one_after_the_other_stops_a_slice_ahead() -> None
     assert shares.goes_on(one, 2000.0)
     shares.weigh(other, 2, 1.0, 2000.0)
     assert not shares.goes_on(one, 2000.0)
+
+
+def test_a_short_piece_is_waited_for_as_long_as_a_long_one_of_others_makes_it_worth() -> None:
+    """Else who has pieces of 50 ms waits for a second after each."""
+    machine = Machine(1)
+    machine.job(1.0, likely=1.0)
+    machine.run(until=10)
+    short = machine.job(0.05, pieces=100, nodes=1, absent=0.02)
+    machine.run(until=40)
+    assert short.ended is not None
+    assert short.ended - 10 < 2 * 100 * 0.07 + 2
 
 
 def test_what_a_process_takes_to_start_counts_neither_way() -> None:
