@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 import attrs
 import trio
 
-from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, placed
+from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, again_in, placed
 
 CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 30.0  # for the first worker of a cluster
@@ -105,6 +105,7 @@ class _Started:
     worker: str
     future: Any
     lost: bool = False  # with its worker
+    began: float = attrs.Factory(time.monotonic)
 
     @property
     def pending(self) -> bool:
@@ -248,8 +249,8 @@ class DaskBots:
             with suppress(*_ends()):
                 self._client.cancel([one.future], force=True)
             return f"Dask worker {one.worker} is gone, and the process with nodes on it"
-        self._again_at[one.worker] = time.monotonic() + AGAIN_SECONDS
-        again = f"it is started again in {AGAIN_SECONDS:g} s"
+        self._again_at[one.worker] = one.began + AGAIN_SECONDS
+        again = again_in(one.began + AGAIN_SECONDS - time.monotonic())
         self.failures.clear()
         code = self._code(one)
         why = f"has ended, exit code {code}" if code is not None else "could not be started"

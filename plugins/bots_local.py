@@ -15,7 +15,7 @@ from typing import NoReturn
 import trio
 
 from plugins.console.cores import cores
-from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, placed
+from plugins.launching import AGAIN_SECONDS, STOP_SECONDS, BotsError, Command, again_in, placed
 
 HERE = "127.0.0.1"
 
@@ -38,7 +38,7 @@ class LocalBots:
         return [await process.wait() for process in self._started]
 
     async def keep(self, note: Callable[[str], None]) -> NoReturn:
-        """Start another one for each that has ended, a while later: what ends it may go on."""
+        """Start another one for each that has ended, at once where that one had lasted."""
         async with trio.open_nursery() as nursery:
             for i in range(self.processes):
                 nursery.start_soon(self._keep, i, note)
@@ -47,9 +47,11 @@ class LocalBots:
     async def _keep(self, i: int, note: Callable[[str], None]) -> None:
         which = f"process {i + 1} of {self.processes} with nodes"
         while True:
+            began = trio.current_time()
             code = await self._started[i].wait()
-            note(f"{which} has ended, exit code {code}: it is started again in {AGAIN_SECONDS:g} s")
-            await trio.sleep(AGAIN_SECONDS)
+            pause = max(0.0, began + AGAIN_SECONDS - trio.current_time())
+            note(f"{which} has ended, exit code {code}: {again_in(pause)}")
+            await trio.sleep(pause)
             with trio.CancelScope(shield=True):  # none is started that nobody knows of
                 try:
                     self._started[i] = await self._open(i)

@@ -28,7 +28,7 @@ from typing import NoReturn, Protocol, cast
 
 PYTHON, HERE = "{python}", "{here}"
 STOP_SECONDS = 5.0
-AGAIN_SECONDS = 30.0  # before another one is started where one has ended
+AGAIN_SECONDS = 30.0  # from the start of a process to that of the next in its place, at least
 
 Command = Callable[[int, int], Sequence[str]]
 
@@ -78,3 +78,8 @@ def launcher(name: str) -> Launcher:
 def placed(command: Sequence[str], python: str, here: str) -> list[str]:
     """The command for one machine."""
     return [part.replace(PYTHON, python).replace(HERE, here) for part in command]
+
+
+def again_in(seconds: float) -> str:
+    """When another one is started, in words."""
+    return f"it is started again{f' in {seconds:.0f} s' if seconds >= 1 else ''}"

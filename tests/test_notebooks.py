@@ -30,7 +30,7 @@ SAYS = {
         "cancelled: True",
         "partition 99: FileNotFoundError",
         "1 piece is missing",
-        "as before: True and 5761455 primes",
+        "as before: True and 664579 primes",
         "exit codes: 0 0 0",
         "as before: True by 300 nodes",
     ]

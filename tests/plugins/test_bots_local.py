@@ -97,8 +97,22 @@ async def test_for_a_root_that_stays_who_has_ended_is_started_again(
     assert after[0] == before[0]
     assert after[1]["arguments"] == before[1]["arguments"]
     assert after[1]["pid"] != before[1]["pid"]
-    why = "has ended, exit code -9: it is started again in 0.01 s"
+    why = "has ended, exit code -9: it is started again"
     assert told == [f"process 2 of 2 with nodes {why}"]
+
+
+async def test_for_a_root_that_stays_who_ends_at_once_is_not_started_at_once(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """By a clock that only runs while all wait for it: so the process has lasted no time."""
+    told: list[str] = []
+    async with bots("", 1, command(tmp_path, "ends"), {}) as started:
+        await started.wait()
+        with trio.move_on_after(70):
+            await started.keep(told.append)
+    why = "has ended, exit code 3: it is started again in 30 s"
+    assert set(told) == {f"process 1 of 1 with nodes {why}"}
+    assert 1 <= len(told) <= 3
 
 
 async def test_they_end_when_we_are_killed(tmp_path: Path) -> None:
