@@ -10,7 +10,7 @@ Rules they keep:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core import Host, Reflector
 from core import messages as m
@@ -26,8 +26,6 @@ from sim.record import Record
 from sim.work import Work
 
 if TYPE_CHECKING:
-    from sim.fleet.members import Members
-
     Base = Network
 else:
     Base = object
@@ -96,11 +94,25 @@ class TreePort(NetworkPort):
             tree.on_outcome(ended)
 
 
+class Company(Protocol):
+    """Who is connected to the root of a fleet, whatever is computed."""
+
+    def notice(self, node: Node, other: Node) -> None:
+        """`node` notices that its connection to the other is gone."""
+
+    def peers(self, node: Node) -> list[Node]:
+        """With whom it is connected for that."""
+        raise NotImplementedError
+
+    def forget(self, node: Node) -> None:
+        """Its process is no more."""
+
+
 class Standing(Network):
     """The processes of a fleet and their connections. `trees`: the jobs that somebody takes part
     in, by number, as text."""
 
-    members: Members
+    members: Company
 
     def __init__(
         self,
