@@ -57,7 +57,8 @@ def alone() -> Parser:
     parser = Parser(
         PROGRAM,
         "[--nodes N] [--processes N] [--job MODULE_OR_FILE] [--input VALUE] [other options]\n"
-        f"       {PROGRAM} host|join|status|serve|submit|result|weigh|cancel|log|jobs|stop|key --help",
+        f"       {PROGRAM} host|join|status|serve|submit|result|weigh|cancel|log|jobs|stop|key"
+        " --help",
         description=paragraphs(
             "Computes a job on real sockets: on this machine only, with nodes in processes that "
             "are started for it and ended after it. For several machines there are commands:"
