@@ -55,6 +55,7 @@ class JobRoot:
         failures: Failures,
     ) -> None:
         self.job = job
+        self.on_cancelled: Callable[[wire.Outcome], None] = _ignore
         self.distrusted = ""  # why it is to end: its key is trusted no more
         self._choose = choose
         self._failures = failures
@@ -100,6 +101,8 @@ class JobRoot:
                 outcome = self._outcome(process, why, desk)
                 if process.work is not None and outcome.state != State.DONE:
                     process.work.abandon()
+                if outcome.state == State.CANCELLED:
+                    self.on_cancelled(outcome)  # others need not wait for what ends here
                 nursery.cancel_scope.cancel()
         return outcome
 
@@ -201,6 +204,10 @@ class JobRoot:
             job.partitions,
             job.accepted,
         )
+
+
+def _ignore(outcome: wire.Outcome) -> None:
+    pass
 
 
 def _failure_of(partition: int, lost: Lost | None) -> m.Failure | None:

@@ -317,15 +317,20 @@ class Serving:
             return math.inf
         return 0.0 if self._awaited is None else self._awaited.seconds(nodes)
 
+    def _tell_over(self, root: JobRoot, outcome: wire.Outcome) -> None:
+        """Members take no part in it any more."""
+        self._tell_members(wire.Over(root.end_key, outcome.failure, root.job.number))
+
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""
         job = root.job
         event(logging.INFO, "job", number=job.number, job=job.spec.job)
+        root.on_cancelled = partial(self._tell_over, root)
         try:
             outcome = await root.run(self.desk)
         finally:
             del self._roots[job.number]
-        self._tell_members(wire.Over(root.end_key, outcome.failure, job.number))
+        self._tell_over(root, outcome)  # also who came meanwhile
         self.jobs.end(job, outcome)
         event(logging.INFO, "job_over", number=job.number, state=outcome.state)
         self.station.restock(2)
