@@ -23,6 +23,8 @@ from sim.fleet.trees import TREES, EachTree, Standing, Tree
 from sim.options import AT_MAX, FleetOptions, WorldOptions, asked_for
 from sim.record import Record
 
+LOST = "the root came back without its queue: restart it with memory"
+
 
 class Fleet(Deployment):
     """A simulated fleet, of the options that `sim.options` explains, each by its name. Those that
@@ -37,7 +39,7 @@ class Fleet(Deployment):
     @asked_for(FleetOptions)
     def __init__(self, options: FleetOptions) -> None:
         super().__init__(options)
-        self._usual = {name: getattr(options, name) for name in OPTIONS}
+        self._usual = {name: getattr(options, name) for name in (*OPTIONS, "seed", "tick")}
         self._kind = TREES[options.replicas]
         self.jobs: list[Job] = []  # all that were submitted, in order
         self.queue = Jobs(options.at_once, lambda: self.clock.now)
@@ -187,8 +189,10 @@ class Fleet(Deployment):
             return
         self.network.alive[node] = 1
         self.members.begin_anew()
-        for job in self.queue.begin_anew(stored=memory or self._stores):
-            self._end(job, State.CANCELLED if job.failure is None else State.FAILED)
+        waiting = self.queue.begin_anew()
+        for job in [] if memory or self._stores else waiting:
+            job.failure = m.Failure(str(job.number), None, LOST)
+            self._end(job, State.FAILED)
         unheard, self._unheard = self._unheard, []
         for action in unheard:
             action()

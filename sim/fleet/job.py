@@ -21,10 +21,10 @@ from sim.work import Work
 
 DRAWS = 2**10  # of how long its functions take: enough for what is small
 
-# What a job has of the options of a world; the rest are the fleet's.
+# What may be said of each job, of the options of a world; the rest are the fleet's.
 OPTIONS = (
     "job", "prepare", "compute", "collect", "input", "keep_going", "partitions", "fanout",
-    "delay", "piece_timeout", "seed", "tick",
+    "delay", "piece_timeout",
 )  # fmt: skip
 
 
@@ -93,7 +93,6 @@ class Job:
     started: float | None = None  # the last time, where it had to be begun again
     ended: float | None = None
     begun: int = 0  # how often
-    cancel_asked: bool = False  # while it runs
     shape: Shape | None = None  # from its first beginning on
     result: Any = attrs.field(default=None, repr=False)
     failure: m.Failure | None = attrs.field(default=None, repr=False)

@@ -4,18 +4,14 @@ Rules it keeps, as `transports/fleet/jobs.py` does:
 - A job goes from queued to running to ended, or at once from queued to cancelled. What has ended
   stays as it is.
 - Those of the highest priority go first; among these, whoever came first.
-- A root that is begun anew knows what it knew, but what ran then waits again, unless its end was
-  asked for.
+- A root that is begun anew knows what it knew, but what ran then waits again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from core import messages as m
 from sim.fleet.job import Job, State, turn
-
-LOST = "the root came back without its queue: restart it with memory"
 
 
 class Jobs:
@@ -64,12 +60,10 @@ class Jobs:
         """The numbers of those that run, in the order in which they began."""
         return list(self._running)
 
-    def begin_anew(self, stored: bool) -> list[Job]:
-        """The root was lost, and is there again. Returns the jobs that end by that."""
+    def begin_anew(self) -> list[Job]:
+        """The root was lost, and is there again with all that it knew. Returns what waits."""
         going, self._running = self.going(), {}
         self._queued = {job.number: job for job in going if job.number is not None}
         for job in going:
             job.state = State.QUEUED
-            if not stored:
-                job.failure = m.Failure(str(job.number), None, LOST)
-        return [job for job in going if job.cancel_asked or not stored]
+        return going

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sim.faults import actions as a
-from sim.fleet.fleet import Fleet
+from sim.fleet.fleet import LOST, Fleet
 from sim.fleet.job import Job, State
-from sim.fleet.jobs import LOST
 from sim.search.fleets.job import NOTHING_FAILS
 from sim.search.invariants import IN_TURN, KEPT, RESULT
 from sim.search.sound import Broken
