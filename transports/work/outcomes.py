@@ -77,7 +77,8 @@ class Outcomes:
         call.worker.computed(call.session, tuple(call.slots), outputs, seconds)
 
     def raised(self, call: Call, piece: int, text: str, local: bool = False) -> None:
-        self.on_raised(call, piece, text)
+        if not call.obsolete:  # else it may have been ended as nobody needs it
+            self.on_raised(call, piece, text)
         if isinstance(call, Whole):
             return self._post(call.failed, call)
         told = call.worker.raised

@@ -8,6 +8,7 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -53,37 +54,48 @@ class Kept:
 async def passed_on(fd: int, keep: Callable[[bytes], None]) -> AsyncIterator[None]:
     """Show what comes from the pipe `fd`, which does not block, until the block is left, and then
     what is there already; `keep` is given it, too. Also while the block is being cancelled."""
-    reading, limit = trio.CancelScope(shield=True), trio.CapacityLimiter(1)
+    passing = _Passing(fd, keep)
     raised: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_read_on, fd, keep, reading, limit)
+            nursery.start_soon(passing.run)
             try:
                 yield
             except BaseException as error:  # noqa: BLE001  raised again, but not by the nursery
                 raised = error
-            reading.cancel()
+            passing.end()
     finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_SECONDS):
-            if data := rest(fd):
-                keep(data)
-                await trio.to_thread.run_sync(show, data, abandon_on_cancel=True)
+        if data := rest(fd):
+            await passing.on(data)
     if raised is not None:
         raise raised
 
 
-async def _read_on(
-    fd: int,
-    keep: Callable[[bytes], None],
-    reading: trio.CancelScope,
-    limit: trio.CapacityLimiter,
-) -> None:
-    with reading:
-        while data := await _some(fd):
-            keep(data)
-            ready = time.monotonic() + len(data) / BYTES_SECOND
-            await trio.to_thread.run_sync(show, data, abandon_on_cancel=True, limiter=limit)
-            await trio.sleep(max(0.0, ready - time.monotonic()))
+class _Passing:
+    """From one pipe, until it is to end: what is being shown then still is, but for a while only."""
+
+    def __init__(self, fd: int, keep: Callable[[bytes], None]) -> None:
+        self._fd, self._keep = fd, keep
+        self._reading, self._showing = trio.CancelScope(shield=True), trio.CancelScope()
+        self._limit = trio.CapacityLimiter(1)
+        self._until = math.inf
+
+    async def run(self) -> None:
+        with self._reading:
+            while data := await _some(self._fd):
+                ready = time.monotonic() + len(data) / BYTES_SECOND
+                await self.on(data)
+                await trio.sleep(max(0.0, ready - time.monotonic()))
+
+    async def on(self, data: bytes) -> None:
+        """Keep it, and show it."""
+        self._keep(data)
+        with trio.CancelScope(shield=True, deadline=self._until) as self._showing:
+            await trio.to_thread.run_sync(show, data, abandon_on_cancel=True, limiter=self._limit)
+
+    def end(self) -> None:
+        self._until = self._showing.deadline = trio.current_time() + LAST_SECONDS
+        self._reading.cancel()
 
 
 async def _some(fd: int) -> bytes:

@@ -10,7 +10,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transports.work.working import bounded, do
+from tests.transports.work.working import bounded, do, gate
 from transports.work import printing
 from transports.work.printing import Kept
 
@@ -57,3 +57,16 @@ async def test_a_terminal_that_stands_still_holds_up_nobody_but_who_prints(
         assert (await one.told())[0][:2] == (2, "computed")
     os.close(reading)
     os.close(writing)
+
+
+async def test_what_is_raised_is_reported_where_somebody_needs_the_piece(tmp_path: Path) -> None:
+    raised: list[tuple[int, int]] = []
+    async with bounded(tmp_path) as one:
+        one.work.report(lambda call, piece, text: raised.append((call.worker.node, piece)))
+        async with gate() as door:
+            asker = one.compute(1, ["wait", door.port])
+            await door.begun()
+            asker.leave()
+        one.compute(2, 5, do("raise ValueError"))
+        await one.told(2)
+    assert raised == [(2, 1)]
