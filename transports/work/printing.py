@@ -72,7 +72,7 @@ async def passed_on(fd: int, keep: Callable[[bytes], None]) -> AsyncIterator[Non
 
 
 class _Passing:
-    """From one pipe, until it is to end: what is being shown then still is, but for a while only."""
+    """From one pipe, until it is to end; what is being shown then is waited for, a while."""
 
     def __init__(self, fd: int, keep: Callable[[bytes], None]) -> None:
         self._fd, self._keep = fd, keep
