@@ -315,6 +315,8 @@ def test_a_fleet_that_others_have_is_reached(run: Run, fleet: Fleet, tmp_path: P
     async def main() -> None:
         async with Fleet.connect(address, token) as other:
             assert await other.run(PRIMES, 100, partitions=1) == 25
+        with Fleet.connect(address, token) as held_up:  # as one may, in a notebook
+            assert await held_up.submit(PRIMES, 10, partitions=1) == 4
         with pytest.raises(FleetLost, match="nobody listens there"):
             async with Fleet.connect("127.0.0.1:1", token):
                 pass
@@ -340,14 +342,6 @@ def test_a_fleet_that_is_not_opened_is_not_started(
             unused.jobs()
 
     run(main)
-
-
-def test_in_a_loop_it_can_still_be_used_without_awaiting_it() -> None:
-    async def main() -> int:
-        with Fleet(nodes=1, processes=1) as fleet:
-            return await fleet.submit(PRIMES, 100)
-
-    assert on_asyncio(main) == 25
 
 
 # -- waiting -------------------------------------------------------------------------------
