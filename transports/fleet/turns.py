@@ -17,13 +17,19 @@ from transports.fleet.job import Job
 
 def in_turn(queued: Iterable[Job], running: Iterable[Job], known: Iterable[Job]) -> list[Job]:
     """Those that wait, whoever is next first. `known` are all, also those that have ended."""
-    before = Counter(job.submitter for job in running)
-    served: dict[int, float] = {}
+    before = Counter(_submitter(job) for job in running)
+    served: dict[str | int, float] = {}
     for job in known:
-        served[job.submitter] = max(served.get(job.submitter, 0.0), job.started or 0.0)
+        who = _submitter(job)
+        served[who] = max(served.get(who, 0.0), job.started or 0.0)
     turns: list[tuple[int, int, float, int, Job]] = []
     for job in sorted(queued, key=lambda job: (-job.priority, job.number)):
-        who = job.submitter
+        who = _submitter(job)
         turns.append((-job.priority, before[who], served[who], job.number, job))
         before[who] += 1
     return [job for *_, job in sorted(turns)]
+
+
+def _submitter(job: Job) -> str | int:
+    """A person, as far as that is told; else a process."""
+    return job.user or job.submitter

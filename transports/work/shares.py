@@ -139,7 +139,7 @@ class Shares:
     def give_back(self, hold: Hold, now: float) -> None:
         """That core is free again."""
         claim, held = hold.claim, now - hold.began
-        if self._claims.keys() & {claim}:
+        if claim in self._claims:
             self._reach(claim.priority, now)
             claim.holds.remove(hold)
             claim.spent += (now - hold.since) / claim.weight

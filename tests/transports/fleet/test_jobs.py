@@ -153,6 +153,13 @@ def test_one_who_comes_later_does_not_wait_for_all_of_an_earlier_one() -> None:
     assert jobs.upcoming() is late
 
 
+def test_the_jobs_of_one_user_are_those_of_one_submitter_whatever_process_it_was() -> None:
+    jobs = ticking()
+    mine = [jobs.submit(key(i), spec(), i, "ann@one") for i in range(3)]
+    other = jobs.submit(key(9), spec(), 9, "bob@one")
+    assert [jobs.ahead(job) for job in (*mine, other)] == [0, 2, 3, 1]
+
+
 def test_what_a_job_weighs_changes_its_turn_while_it_waits_and_nothing_when_it_has_ended() -> None:
     jobs, (one, other, last) = filled(3)
     assert jobs.weigh(last.number, 2, None) is last

@@ -125,3 +125,23 @@ async def test_a_process_that_dies_gives_its_core_back(tmp_path: Path) -> None:
         other.compute(0, 7)
         assert (await other.told())[0][1] == "computed"
         assert {what for _, what, *_ in await one.told(5)} == {"raised"}
+
+
+async def test_a_piece_that_is_given_back_is_computed_later_and_has_not_failed(
+    tmp_path: Path,
+) -> None:
+    cores = Cores(1)
+    cores.weigh({2: Weight(1)}, preempt_after=0.1)
+    async with gate() as door, jobs(tmp_path, cores, 3) as (one, high, equal):
+        ask(one, door, 1, 1)
+        await begun(door)
+        equal.compute(0, 8)  # for which nothing is given back
+        high.compute(0, 7)
+        assert (await high.told())[0][4] == [7]
+        cores.weigh({1: Weight(1)})
+        job, stream = await begun(door)
+        assert job == 1
+        await stream.send_all(b"!")
+        ((_, what, _, _, outputs, _),) = await one.told()
+        assert (what, outputs) == ("computed", ["!"])
+        assert (await equal.told())[0][4] == [8]
