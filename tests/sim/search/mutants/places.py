@@ -12,7 +12,7 @@ MUTANTS = (
     Mutant(
         "a leader that is lost is not replaced",
         Session._left,
-        "if self.people:",
+        "if heir is not None:",
         "if False:",
         48,
         (SOUND, ENDS),
