@@ -80,7 +80,8 @@ class Tcp(FleetThere):
         return len(list(self._folder.glob(f"begun-{value}-*")))
 
     def come(self) -> None:
-        self._start("join", self._address, "--nodes", "1", "--cores", "1")
+        cores = str(AT_ONCE)  # which the jobs that run share, as each has a piece that is held
+        self._start("join", self._address, "--nodes", "1", "--cores", cores)
 
     def until(self, condition: Callable[[], bool]) -> None:
         processes.until(condition, seconds=SECONDS_MAX)
