@@ -40,7 +40,6 @@ rights.py: if finished.lost is not None and not _may_lose(model, finished.lost, 
 rights.py: if not (0 < len(numbers) == len(finished.outputs) and 0 <= finished.seconds < SECONDS_MAX): -> return OFFENCE
 sessions/participant.py: if self.port.is_end(command.ended): -> the end
 sessions/session.py: if moved.node != self.leader: -> return
-sessions/reflector.py: elif kind is m.Vote: -> the end
 sessions/repair.py: if (state.name, state.epoch) != (before.name, before.epoch) or state.seq > before.seq: -> return
 sessions/repair.py: if state.seq != before.seq or state.people.keys() != reflector.members.keys(): -> return  # it is too old; or no replica of this session: the host knows who is here
 sessions/roles.py: if not 0 <= child < model.children or list(opening.plan) != model.child_plan(child): -> return OFFENCE
@@ -61,6 +60,11 @@ slots.py: if node not in self.idle: -> the end
 # Simulated values are in the messages, so none is lost with a process (tests/core/test_recovery.py)
 sessions/recovery.py: if arrival.past.epoch in self.lacking:  # one of each process is enough -> self.lacking[arrival.past.epoch].add(self.reflector.carrier.party(arrival.node))
 sessions/recovery.py: if state.model.facts().keys() - reflector.state.model.facts(): -> brought = self.lacking.setdefault(state.epoch, set())
+
+# Who guides those who come is asked in lobbies alone (tests/sim/search/test_lobbies.py)
+sessions/admission.py: if self.guide is not None: -> self.guide.ordered()
+sessions/admission.py: elif self.guide is not None and not arrival.observes: -> return self._guided(self.guide, link, arrival, child)
+sessions/reflector.py: elif kind is m.Vote: -> elif self.admission.guide is not None and node in self.members:
 
 # Two things at the same time, of which the first leaves nothing to do for the second
 stragglers.py: if node is None or worker is None or i in slots.helpers: -> return
