@@ -1,7 +1,7 @@
 """The keys that are trusted here: a file, a line a key.
 
     # who may have their code run here
-    ed25519 q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA= anna@lab
+    ed25519 q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA= me@here
 
 Rules it keeps:
 - A key counts from when the file was read. It is read again when that is asked for; if it cannot
