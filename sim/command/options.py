@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from core.lobby.slots import FANOUT_MIN
 from plugins.console import checks, exits, shared
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, of, one, option, taken
@@ -85,6 +84,8 @@ def _require_idle(named: dict[str, Any], options: Options) -> None:
     if pointless:
         flag = pointless[0].replace("_", "-")
         raise BadOption(f"--{flag} is about a job, and with --idle there is none: leave one out")
+    from core.lobby.slots import FANOUT_MIN  # no help needs the core
+
     if (fanout := named.get("fanout", FANOUT_MIN)) < FANOUT_MIN:
         raise BadOption(f"--fanout {fanout} is too small for --idle, give {FANOUT_MIN} or more")
 

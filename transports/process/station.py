@@ -123,8 +123,8 @@ class Station:
         """`peer` has said that. It is read on when there is room for it."""
         tree = wire.tree_of(envelope)
         member = None if tree is None else self.members.get(tree)
-        if type(envelope) is wire.Ask:  # to be answered when what was said before is done
-            member = next(iter(self.members.values()), None)
+        if type(envelope) is wire.Ask:  # of the one job of a host when what was said before is done
+            member = self.members.get(0)  # in a fleet at once: a job may be about to end
         if member is not None:
             await member.incoming.take(peer, envelope, link)
         elif tree is None or type(envelope) in (wire.Begin, wire.Over) or self._is_ours(envelope):

@@ -41,8 +41,8 @@ from transports.work.computing import (
 )
 from transports.work.printing import ignore, passed_on, rest
 from transports.work.shares import Hold
-from transports.work.starting import Started, start
-from transports.work.waiting import end_group, ended
+from transports.work.starting import Started, end_group, start
+from transports.work.waiting import ended
 from transports.work.warm import Shelf
 
 RECEIVE_BYTES = 2**18

@@ -23,7 +23,6 @@ from typing import BinaryIO
 import attrs
 
 from transports.work.page import PAGE_BYTES, words
-from transports.work.waiting import end_group
 
 TOP = Path(__file__).parents[2]
 BUFFER_BYTES = 2**20  # of calls that wait in the connection
@@ -54,6 +53,13 @@ class Started:
         printed, self.printed = self.printed, -1
         if printed >= 0:
             os.close(printed)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill it, and what it has started."""
+    if process.returncode is None:  # else its number may be another's by now
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 _ahead: list[Started] = []

@@ -5,11 +5,12 @@ whatever it has started, unless that has left its process group.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from contextlib import suppress
 
 import trio
+
+from transports.work.starting import end_group
 
 LOOK_SECONDS = 0.05  # from one look at whether it has ended to the next
 
@@ -32,13 +33,6 @@ async def ended(process: subprocess.Popen[bytes]) -> int:
                 os.close(fd)
     end_group(process)
     return process.wait()
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill it, and what it has started."""
-    if process.returncode is None:  # else its number may be another's by now
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

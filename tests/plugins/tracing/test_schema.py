@@ -242,4 +242,4 @@ def test_a_column_without_which_rows_say_nothing_is_missed_by_name(
 
 
 def test_the_shape_is_told(ran: Ran) -> None:
-    assert ran.trace.shape == Shape.root(ran.report.partitions, ran.report.fanout)
+    assert ran.trace.roots == {"0": Shape.root(ran.report.partitions, ran.report.fanout)}

@@ -18,6 +18,7 @@ from tests.transports.logged import warnings
 from tests.transports.process.intruding import EVIL
 from tests.transports.process.members import LEAF, SECONDS_MAX, connected
 from transports.net import wire
+from transports.net.peer import Peer
 from transports.process import station as stations
 from transports.process.process import nodes_of
 
@@ -44,6 +45,37 @@ async def test_two_computations_go_on_side_by_side_on_the_same_connections(tmp_p
         names = {name.partition("-")[0] for name in second.host.host.reflectors}
         assert names == {"7"}
         assert lived.host.offences == second.host.offences == 0
+
+
+class NotHearing:
+    """A computation that is about to end: what is said to it is lost."""
+
+    begun = None
+    incoming = property(lambda self: self)
+
+    async def take(self, *said: object) -> None:
+        """Nobody deals with it."""
+
+    def met(self, peer: Peer) -> None:
+        """It is connected."""
+
+    def lost(self, peer: Peer) -> None:
+        """It is not."""
+
+    def needed(self) -> None:
+        """All are."""
+
+
+async def test_whoever_asks_a_fleet_how_it_stands_is_told_though_a_job_of_it_does_nothing_more(
+    tmp_path: Path,
+) -> None:
+    async with life(tmp_path, *LEAF, seconds_max=SECONDS_MAX) as lived:
+        station, told = lived.host.station, list[object]()
+        station.members = {7: NotHearing()}  # type: ignore[dict-item]
+        station.handlers[wire.Ask] = lambda peer, said, link: told.append(said)
+        (peer, *_) = station.connections.peers.values()
+        await station._take(peer, wire.Ask(), peer.links[0])
+        assert told == [wire.Ask()]
 
 
 async def test_what_is_late_for_one_that_is_gone_harms_nobody(

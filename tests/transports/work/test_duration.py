@@ -24,7 +24,7 @@ class Quick(Computer):
     """A computing process that has done at once what it is given."""
 
     def __init__(self, setup: Any, answered: Any, more: Any, *_: Any) -> None:
-        self.calls, self.seconds, self.stuck, self.hold = {}, 0.0, False, None
+        self.calls, self.seconds, self.stuck, self.hold, self.ready = {}, 0.0, False, None, True
         self.answered, self.more, self.given = answered, more, trio.Event()
 
     def give(self, call: Call) -> None:
