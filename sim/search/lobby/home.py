@@ -181,7 +181,7 @@ class Home:
             self.probes["turned away"] += 1
             self._wait(self._refused, COUNTED, ROOM_SECONDS)
         self._wait(self._homeless, AT_HOME, 10.0)
-        self._check_replicas()
+        self._wait(self._differing, EQUAL, 10.0)
 
     def _wait(self, wrong: Callable[[], str], invariant: str, seconds: float) -> None:
         world = self.world
@@ -269,15 +269,16 @@ class Home:
         spaces = _usher(self._current()["0"]).spaces()
         return f"{away} were turned away, and there is room for {spaces}" if away and spaces else ""
 
-    def _check_replicas(self) -> None:
-        if isinstance(network := self.network, EachNetwork):
-            for reflector in self._current().values():
-                for node in reflector.members:
-                    own, its = reflector.state, network.replicas[reflector, node].state
-                    fields = differing(own.snapshot(), its.snapshot())
-                    corrupted = reflector.session in self._corrupted
-                    wrong = f"the replica of {node} differs in {fields}"
-                    self._need(corrupted or not fields, EQUAL, reflector, wrong)
+    def _differing(self) -> str:
+        """Of whom the replica is another one than the host's, with nothing on its way any more."""
+        if not isinstance(network := self.network, EachNetwork):
+            return ""
+        for name, reflector in self._current().items():
+            for node in reflector.members if name not in self._corrupted else ():
+                own, its = reflector.state, network.replicas[reflector, node].state
+                if fields := differing(own.snapshot(), its.snapshot()):
+                    return f"the replica of {node} in {name} differs in {fields}"
+        return ""
 
 
 def _usher(reflector: Reflector) -> Usher:

@@ -71,6 +71,9 @@ class Stored:
         return [row["state"] for row in asking.rows(self.address, TOKEN)]
 
     def stop(self) -> None:
+        """Who has not come back to a root that was started again would look for it for a while."""
+        there = 2 * len(self.members)
+        until(lambda: asking.nodes(self.address, TOKEN) >= there, "they are back")
         self.start("stop").ended()
         for program in (self.root, *self.members):
             program.ended()

@@ -204,10 +204,15 @@ def test_what_cannot_be_is_refused_in_a_line(
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["plugins.nothing", "not a name", "sys"])
-def test_a_job_that_cannot_be_loaded_fails(fleet: Fleet, name: str) -> None:
-    with pytest.raises(JobFailed, match=name):
-        fleet.run(name)
+@pytest.mark.parametrize("name", ["plugins.nothing", "not a name"])
+def test_a_job_that_is_not_there_is_refused(fleet: Fleet, name: str) -> None:
+    with pytest.raises(Refused, match=f"there is no module '{name}' here, at the root"):
+        fleet.submit(name)
+
+
+def test_a_job_that_is_none_fails(fleet: Fleet) -> None:
+    with pytest.raises(JobFailed, match="sys"):
+        fleet.run("sys")
 
 
 class Terminal(io.StringIO):
@@ -343,9 +348,9 @@ def test_nothing_is_left_when_it_is_closed(sleeping: Path) -> None:
 
 def test_a_fleet_whose_root_dies_is_lost(job: Path, sleeping: Path) -> None:
     with Fleet(nodes=2, processes=1) as fleet:
-        over, waiting = fleet.submit(job, 1), fleet.submit(sleeping)
-        begun(waiting)
-        over.result(SECONDS)
+        over = fleet.submit(job, 1)
+        over.result(SECONDS)  # before others have the cores
+        begun(waiting := fleet.submit(sleeping))
         assert fleet._own
         os.kill(fleet._own._root.pid, signal.SIGKILL)
         with pytest.raises(FleetLost, match="is lost"):
@@ -357,8 +362,9 @@ def test_a_fleet_whose_root_dies_is_lost(job: Path, sleeping: Path) -> None:
 
 def test_a_process_that_was_forked_has_no_part_in_it(job: Path, sleeping: Path) -> None:
     with Fleet(nodes=2, processes=1) as fleet:
-        over, waiting = fleet.submit(job, 1), fleet.submit(sleeping)
-        over.result(SECONDS)
+        over = fleet.submit(job, 1)
+        over.result(SECONDS)  # before others have the cores
+        waiting = fleet.submit(sleeping)
         pid = os.fork()
         if pid == 0:  # pragma: no cover
             os._exit(_forked(fleet, over, waiting))
