@@ -134,8 +134,7 @@ def test_the_standard_functions_work_with_it(pool: FleetExecutor) -> None:
 
 
 def test_map_stops_waiting_in_time(pool: FleetExecutor) -> None:
-    found = pool.map(time.sleep, [0.0, 8.0], timeout=5.0)
-    assert next(found) is None
+    found = pool.map(time.sleep, [2.0], timeout=0.2)
     with pytest.raises(TimeoutError):
         next(found)
 
