@@ -29,6 +29,7 @@ WINDOWS_TRIED = 2  # the same, until it is known how long a call takes
 PACE_SECONDS_MIN = 1e-7
 WINDOW_BYTES = 2**22  # of arguments, or of results
 CHUNK_BYTES = 2**20  # the same
+EMPTY_BYTES = len(packed(Done(0, [], 0.0)))  # of a chunk without results
 FUNCTION_BYTES_MAX = 2**20
 NODES = 16  # so many are thought to be there, where nobody says
 
@@ -136,7 +137,8 @@ class Windows(Generic[UnderWayT]):
             results += done.results
             seconds += done.seconds
         calls = sum(self._windows.popleft().sizes)
-        self._pace, self._result_bytes = seconds / calls, sum(map(len, outputs)) / calls
+        size = sum(len(data) - EMPTY_BYTES for data in outputs)  # else one call is as large as many
+        self._pace, self._result_bytes = seconds / calls, max(0, size) / calls
         self._results += results
 
     def _next_result(self) -> Any:

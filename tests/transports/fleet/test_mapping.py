@@ -196,6 +196,13 @@ def test_a_module_that_was_edited_is_loaded_anew(
     assert [*fleet.map(importlib.reload(module).f, range(9))] == [22] * 9
 
 
+def test_very_many_calls_are_few_jobs(fleet: Fleet) -> None:
+    assert list(fleet.map(square, range(3))) == [0, 1, 4]
+    before = fleet.jobs()[-1]["number"]
+    assert sum(fleet.map(bool, range(300_000))) == 299_999
+    assert fleet.jobs()[-1]["number"] - before <= 5
+
+
 def test_what_is_large_travels_a_little_at_a_time(fleet: Fleet) -> None:
     """All arguments, or all results, would be more than one job may have."""
     size, count = 2**19, FRAME_BYTES_MAX // 2**19 + 8
