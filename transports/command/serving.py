@@ -67,7 +67,11 @@ async def serve(options: ServeOptions, security: Security, note: Callable[[str],
     with nullcontext() if options.store is None else closing(Store(options.store)) as store:
         jobs = Jobs(store=store)
         found = standing(
-            security, options.listen, options.advertise, heartbeat_seconds=options.heartbeat
+            security,
+            options.listen,
+            options.advertise,
+            heartbeat_seconds=options.heartbeat,
+            cores=options.at_once,  # prepare and collect of one job do not wait for those of others
         )
         async with found as (station, nursery):
             folder = None if store is None else values_folder(store.path)

@@ -249,6 +249,23 @@ def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path)
     assert not waiting.cancel()  # it has ended before
 
 
+def test_what_is_prepared_for_long_at_the_root_holds_up_no_other_job(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Its cores are nobody's share: each job that runs has one there."""
+    gate, path = tmp_path / "gate", tmp_path / "gated.py"
+    waits = f"""    import os, time
+    while not os.path.exists({str(gate)!r}):
+        time.sleep(0.01)
+    return"""
+    path.write_text(JOB.format("input").replace("    return", waits, 1))
+    gated = fleet.submit(path, 1, partitions=2)
+    begun(gated)
+    assert fleet.submit(PRIMES, 100, partitions=2).result(SECONDS) == 25
+    gate.touch()
+    assert gated.result(SECONDS) == [1, 1]
+
+
 def test_a_higher_priority_has_the_cores_while_it_wants_them(fleet: Fleet, tmp_path: Path) -> None:
     path = tmp_path / "napping.py"
     path.write_text(JOB.format("__import__('time').sleep(0.03)"))
