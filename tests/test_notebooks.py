@@ -22,7 +22,6 @@ with warnings.catch_warnings():  # Python 3.13 minds what jupyter_client does wh
 
 NOTEBOOKS = sorted((TOP / "notebooks").glob("*.ipynb"))
 NODES = {"simulated_and_real": 40}  # else 300
-CELLS_MAX = {"job_of_your_own": 17}  # else 14
 ALLOWED = {"job_of_your_own": (ast.FunctionDef,)}  # it is about functions of the reader
 SAYS = {
     "job_of_your_own": [
@@ -64,7 +63,7 @@ def test_it_begins_with_what_it_is_about_and_how_large(path: Path) -> None:
     assert first.source.startswith("# ")
     assert re.search(r"\btakes?\b.*\b(minutes?|seconds)\b", first.source, re.S | re.I)
     assert re.fullmatch(r"NODES = [\d_]+  # .+", code(path)[0].source)
-    assert 8 <= len(read(path).cells) <= CELLS_MAX.get(path.stem, 14)
+    assert 8 <= len(read(path).cells) <= 14
 
 
 def test_it_only_uses_what_is_defined_elsewhere(path: Path) -> None:
