@@ -125,8 +125,6 @@ class Standing(Network):
     ) -> None:
         self.trees: dict[str, Tree | EachTree] = {}
         super().__init__(nodes, clock, lines, service_seconds, work, record)
-        self._nodes = nodes
-        self._seconds = service_seconds
         self._counts_repeated = False
 
     # -- jobs ------------------------------------------------------------------------------
@@ -135,7 +133,8 @@ class Standing(Network):
         self, kind: type[Tree] | type[EachTree], place: Place, work: Work, record: Record
     ) -> Tree | EachTree:
         """The network of a job that begins."""
-        tree = kind(self._nodes, self.clock, self.lines, self._seconds, work, record)
+        nodes = len(self.alive) - 1
+        tree = kind(nodes, self.clock, self.lines, self._service_seconds, work, record)
         tree.standing, tree.place, tree.parts = self, place, 0
         tree.alive, tree.receive = self.alive, self.receive
         tree.submitter = record.submitter = self.submitter

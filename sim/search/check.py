@@ -6,16 +6,14 @@ has not noticed yet, is wrong only if it stays so for longer than it takes to no
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from core import Computation, Reflector, Worker
 from core import messages as m
 from core.messages import Node
-from sim.faults import script
-from sim.faults.actions import Action, Fault, Restart
+from sim.faults.actions import Action, Restart
 from sim.record import connections
-from sim.search.events import Event, line
+from sim.search.events import Events
 from sim.search.failures import Failures
 from sim.search.invariants import (
     ACCUSED,
@@ -37,7 +35,6 @@ from sim.search.taint import Taint
 from sim.search.wrong import Wrong
 from sim.world import ROOT, World
 
-EVENTS_MAX = 400  # that are remembered, for what comes before a violation
 LOOK_SECONDS = 0.5  # at what may be wrong for a while; in slow worlds less often
 LOOKS = 60  # in the time in which it must be right again
 NOTICE_FACTOR = 3.0  # of the heartbeat limit: both ends notice, and come back
@@ -57,12 +54,11 @@ class Checker:
     ) -> None:
         self.world = world
         self.network = world.network
-        self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
+        self.events = Events(world.clock, tell)
         self.probes = Probes(world)
         self.taint = Taint(liars)
         self.lasting = Lasting(world, self.taint)
         self.failures = Failures(world, self.taint)
-        self._tell = tell
         self._judged = 0  # offences so far
         self._seqs: dict[Reflector, int] = {}
         self._done: dict[Reflector, list[float | None]] = {}  # the seconds of each slot done
@@ -77,16 +73,9 @@ class Checker:
 
     # -- what happens ----------------------------------------------------------------------
 
-    def _note(self, session: str, text: Callable[[], str], *nodes: Node) -> None:
-        event = Event(self.world.clock.now, session, text, nodes)
-        self.events.append(event)
-        if self._tell is not None:
-            self._tell(line(event))
-
     def acted(self, action: Action, nodes: list[Node]) -> None:
         """A fault."""
-        named = ", ".join(map(str, nodes)) or "nobody"
-        self._note("", lambda: f"{script.line(Fault(0, action))[5:]}: {named}", *nodes)
+        self.events.acted(action, nodes)
         self.probes.acted(action, nodes)
         self.failures.acted(action, nodes)
         if isinstance(action, Restart) and action.memory and self.network.submitter in nodes:
@@ -107,7 +96,7 @@ class Checker:
     def ordered(self, reflector: Reflector, message: m.Message) -> None:
         """A message was ordered, and applied to the host's own replica."""
         node = getattr(message, "node", -1)
-        self._note_ordered(reflector, message, node)
+        self.events.ordered(reflector, message, node)
         self._check_order(reflector, node)
         host = reflector.host
         if self.network.hosts.get(host.address) is not host:
@@ -128,12 +117,6 @@ class Checker:
         self._check_members(reflector, node)
         self._check_connections(reflector)
         self._check_replicas()
-
-    def _note_ordered(self, reflector: Reflector, message: m.Message, node: Node) -> None:
-        host, epoch, seq = reflector.host.address, reflector.state.epoch, reflector.state.seq
-        self._note(
-            reflector.session, lambda: f"host {host} epoch {epoch} #{seq} {message}", host, node
-        )
 
     # -- invariants ------------------------------------------------------------------------
 

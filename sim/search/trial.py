@@ -14,12 +14,13 @@ from typing import Any
 import attrs
 
 from core import Shape
+from sim.deployment import Deployment
 from sim.faults import actions as a
 from sim.faults import plans
 from sim.faults.actions import SUBMITTER, Fault
 from sim.search import job, kinds
 from sim.search.check import Checker
-from sim.search.events import involved
+from sim.search.events import Events
 from sim.search.invariants import ENDS, NO_EXCEPTION
 from sim.search.liar import Liar
 from sim.search.numbers import renumbered
@@ -208,18 +209,22 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     world = Drawn(**trial.world, faults=trial.faults)
     world.work.slow_always = dict.fromkeys(trial.slow, SLOW_FACTOR)
     checker = Checker(world, tell, [Liar(world, node) for node in trial.liars])
-    violation = None
-    try:
-        _phases(trial, world, checker, given)
-    except Broken as broken:
-        events = involved(checker.events, broken)
-        violation = Violation(broken.invariant, broken.detail, world.now, events)
-    except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
-        where = traceback.format_exc().strip().splitlines()
-        events = (*involved(checker.events, Broken("", "")), *where)
-        violation = Violation(NO_EXCEPTION, repr(error), world.now, events)
+    violation = judged(lambda: _phases(trial, world, checker, given), world, checker.events)
     messages = world.clock.entries - world.clock.timers
     return Outcome(violation, checker.probes.counts, world.record.digest(), messages)
+
+
+def judged(go: Callable[[], None], world: Deployment, events: Events) -> Violation | None:
+    """What is found to be wrong while that goes on."""
+    try:
+        go()
+    except Broken as broken:
+        return Violation(broken.invariant, broken.detail, world.now, events.involved(broken))
+    except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
+        where = traceback.format_exc().strip().splitlines()
+        told = (*events.involved(Broken("", "")), *where)
+        return Violation(NO_EXCEPTION, repr(error), world.now, told)
+    return None
 
 
 def _job_input(trial: Trial) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,25 +11,15 @@ from transports.fleet.mapping import UnderWay, Windows
 from transports.fleet.submitted import AsyncJob
 
 Submit = Callable[[dict[str, Any], int], UnderWay]
-"""Has an input computed by the job JOB of `mapping`, in so many partitions."""
 AsyncSubmit = Callable[[dict[str, Any], int], Awaitable[AsyncJob]]
 
 
-class Mapped(Windows[UnderWay], Iterator[Any]):
+class Mapped(Windows[UnderWay, Submit], Iterator[Any]):
     """The results, in order. `close` cancels what is under way. What the iterables raise is raised
     behind the results of what they gave before."""
 
-    def __init__(
-        self,
-        submit: Submit,
-        function: Callable[..., Any],
-        iterables: tuple[Iterable[Any], ...],
-        nodes: int | None,
-        goes_on: bool,
-        chunk: int | None,
-    ) -> None:
-        super().__init__(function, iterables, nodes, goes_on, chunk)
-        self._submit = submit
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
         try:
             self._fill()
         except BaseException:
@@ -61,20 +51,8 @@ class Mapped(Windows[UnderWay], Iterator[Any]):
             self._begun(self._submit(self._input(chunks), len(chunks)))
 
 
-class AsyncMapped(Windows[AsyncJob], AsyncIterator[Any]):
+class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
     """The same for a loop of Trio or asyncio. It begins when the first result is wanted."""
-
-    def __init__(
-        self,
-        submit: AsyncSubmit,
-        function: Callable[..., Any],
-        iterables: tuple[Iterable[Any], ...],
-        nodes: int | None,
-        goes_on: bool,
-        chunk: int | None,
-    ) -> None:
-        super().__init__(function, iterables, nodes, goes_on, chunk)
-        self._submit = submit
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self

@@ -61,6 +61,7 @@ class UnderWay(Protocol):
 
 
 UnderWayT = TypeVar("UnderWayT")
+SubmitT = TypeVar("SubmitT")
 
 
 @attrs.frozen
@@ -71,9 +72,10 @@ class _Window(Generic[UnderWayT]):
     sizes: list[int]
 
 
-class Windows(Generic[UnderWayT]):
+class Windows(Generic[UnderWayT, SubmitT]):
     """What is under way, what has come of it, and what is to be submitted next; who waits for all
-    of this, and how, is a subclass's.
+    of this, and how, is a subclass's. `submit` has an input computed by the job JOB, in so many
+    partitions.
 
     Raises TypeError for a function that cannot be pickled, or is too large, and where there are no
     iterables; ValueError for chunks that cannot be.
@@ -81,6 +83,7 @@ class Windows(Generic[UnderWayT]):
 
     def __init__(
         self,
+        submit: SubmitT,
         function: Callable[..., Any],
         iterables: tuple[Iterable[Any], ...],
         nodes: int | None,
@@ -91,6 +94,7 @@ class Windows(Generic[UnderWayT]):
             raise TypeError("there is nothing to call it for: give an iterable")
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be a whole number, 1 or more, not {chunk!r}")
+        self._submit = submit
         self._setup = setup_of(function, None, goes_on)
         self._goes_on = goes_on
         self._error: Exception | None = None  # of the iterables, which have ended with it

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from core import Reflector
 from core import messages as m
 from core.messages import Node
-from sim.faults import script
-from sim.faults.actions import Action, Fault
+from sim.faults.actions import Action
 from sim.fleet.fleet import Fleet
 from sim.fleet.job import Job
 from sim.fleet.members import AGAIN_SECONDS_MAX
-from sim.search.events import Event, line
+from sim.search.events import Events
 from sim.search.fleets.order import Order
 from sim.search.fleets.probes import Probes
 from sim.search.invariants import NOBODY_ELSE, RELEASED
 from sim.search.sound import Broken, check_sound, check_tried
 
-EVENTS_MAX = 400  # that are remembered, for what comes before a violation
 LOOK_SECONDS = 0.5
 HOPS = 6  # on the way from the root to a node and back, with what waits in their queues
 CALLS = 200  # in the queue of a host
@@ -46,10 +43,9 @@ class Checker:
     ) -> None:
         self.fleet = fleet
         self.network = fleet.network
-        self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
+        self.events = Events(fleet.clock, tell)
         self.probes = Probes(fleet, wanted)
         self.order = Order(fleet, wanted)
-        self._tell = tell
         self._last_fault = 0.0
         self._is_calm = False
         self._idle_seconds = idle_seconds(fleet)
@@ -62,16 +58,9 @@ class Checker:
 
     # -- what happens ----------------------------------------------------------------------
 
-    def _note(self, session: str, text: Callable[[], str], *nodes: Node) -> None:
-        event = Event(self.fleet.clock.now, session, text, nodes)
-        self.events.append(event)
-        if self._tell is not None:
-            self._tell(line(event))
-
     def acted(self, action: Action, nodes: list[Node]) -> None:
         """A fault."""
-        named = ", ".join(map(str, nodes)) or "nobody"
-        self._note("", lambda: f"{script.line(Fault(0, action))[5:]}: {named}", *nodes)
+        self.events.acted(action, nodes)
         self._last_fault = self.fleet.clock.now
         self.probes.acted(action, nodes)
         self.order.acted(action, nodes)
@@ -86,10 +75,7 @@ class Checker:
 
     def ordered(self, reflector: Reflector, message: m.Message) -> None:
         """A message was ordered, and applied to the host's own replica."""
-        host, epoch, seq = reflector.host.address, reflector.state.epoch, reflector.state.seq
-        node = getattr(message, "node", -1)
-        session = reflector.session
-        self._note(session, lambda: f"host {host} epoch {epoch} #{seq} {message}", host, node)
+        self.events.ordered(reflector, message, getattr(message, "node", -1))
         self.order.check()
         self.probes.look()
         if reflector.host not in self.network.all_hosts() or reflector.state.moved:

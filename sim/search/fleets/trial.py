@@ -6,7 +6,6 @@ the nodes stays dead, and all jobs must come to an end. After that the fleet is 
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -21,12 +20,9 @@ from sim.faults.actions import SUBMITTER, Fault
 from sim.fleet.fleet import Fleet
 from sim.fleet.job import Job
 from sim.search import kinds
-from sim.search.events import involved
 from sim.search.fleets.check import Checker, idle_seconds
 from sim.search.fleets.job import NOTHING_FAILS
-from sim.search.invariants import NO_EXCEPTION
-from sim.search.sound import Broken
-from sim.search.trial import LIVENESS_SECONDS, Outcome, Trial, Violation
+from sim.search.trial import LIVENESS_SECONDS, Outcome, Trial, judged
 
 JOB = "sim.search.fleets.job"
 SPACING = 1000  # between the numbers of one job and those of the next
@@ -119,16 +115,7 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     fleet = Fleet(**trial.world, faults=trial.faults)
     jobs = [_submitted(fleet, job) for job in trial.jobs]
     checker = Checker(fleet, trial.jobs, tell)
-    violation = None
-    try:
-        _phases(trial, fleet, jobs, checker)
-    except Broken as broken:
-        events = involved(checker.events, broken)
-        violation = Violation(broken.invariant, broken.detail, fleet.now, events)
-    except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
-        where = traceback.format_exc().strip().splitlines()
-        events = (*involved(checker.events, Broken("", "")), *where)
-        violation = Violation(NO_EXCEPTION, repr(error), fleet.now, events)
+    violation = judged(lambda: _phases(trial, fleet, jobs, checker), fleet, checker.events)
     messages = fleet.clock.entries - fleet.clock.timers
     return Outcome(violation, checker.probes.counts, fleet.report().digest, messages)
 

@@ -8,7 +8,6 @@ are where.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -17,12 +16,11 @@ from core import messages as m
 from core.lobby import Usher
 from core.messages import Node
 from core.sessions.digest import differing
-from sim.faults import script
-from sim.faults.actions import Action, Fault
+from sim.faults.actions import Action
 from sim.idle import IdleWorld
 from sim.links.each import EachNetwork
 from sim.record import connections
-from sim.search.events import Event, line
+from sim.search.events import Events
 from sim.search.invariants import (
     ACCUSED,
     AT_HOME,
@@ -35,7 +33,6 @@ from sim.search.invariants import (
 )
 from sim.search.sound import Broken
 
-EVENTS_MAX = 400
 SETTLE_FACTOR, SETTLE_SECONDS = 3.0, 30.0  # of the heartbeat limit, and besides: see `KEPT_SECONDS`
 COUNT_SECONDS = 12.0  # a level, until the one above knows of a small change
 ROOM_SECONDS = 800.0  # until all who were turned away have asked again
@@ -60,9 +57,8 @@ class Home:
     def __init__(self, world: IdleWorld, tell: Callable[[str], None] | None = None) -> None:
         self.world = world
         self.network = world.network
-        self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
+        self.events = Events(world.clock, tell)
         self.probes = dict.fromkeys(PROBES, 0)
-        self._tell = tell
         self._seqs: dict[Reflector, int] = {}
         self._corrupted: dict[str, None] = {}
         self._fanout = world.shape.fanout
@@ -72,15 +68,8 @@ class Home:
 
     # -- what happens ----------------------------------------------------------------------
 
-    def _note(self, session: str, text: Callable[[], str], *nodes: Node) -> None:
-        event = Event(self.world.clock.now, session, text, nodes)
-        self.events.append(event)
-        if self._tell is not None:
-            self._tell(line(event))
-
     def acted(self, action: Action, nodes: list[Node]) -> None:
-        named = ", ".join(map(str, nodes)) or "nobody"
-        self._note("", lambda: f"{script.line(Fault(0, action))[5:]}: {named}", *nodes)
+        self.events.acted(action, nodes)
 
     def corrupted(self, reflector: Reflector) -> None:
         self._corrupted[reflector.session] = None
@@ -98,15 +87,10 @@ class Home:
 
     def ordered(self, reflector: Reflector, message: m.Message) -> None:
         """A message was ordered, and applied to the host's own replica."""
-        state, session = reflector.state, reflector.session
-        host, node = reflector.host, getattr(message, "node", -1)
-        epoch, seq = state.epoch, state.seq
-        self._note(
-            session,
-            lambda: f"host {host.address} epoch {epoch} #{seq} {message}",
-            host.address,
-            node,
-        )
+        state, host = reflector.state, reflector.host
+        node = getattr(message, "node", -1)
+        seq = state.seq
+        self.events.ordered(reflector, message, node)
         before = self._seqs.get(reflector, 0)
         self._need(seq == before + 1, ONE_ORDER, reflector, f"message {seq} came after {before}")
         self._seqs[reflector] = seq

@@ -5,7 +5,6 @@ Its world has `lobby` among its options, which tells it from a trial of a comput
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -16,11 +15,8 @@ from sim.faults import plans
 from sim.faults.actions import SUBMITTER, Fault
 from sim.idle import IdleWorld
 from sim.search import kinds
-from sim.search.events import involved
-from sim.search.invariants import NO_EXCEPTION
 from sim.search.lobby.home import Home
-from sim.search.sound import Broken
-from sim.search.trial import Outcome, Trial, Violation
+from sim.search.trial import Outcome, Trial, judged
 
 FEW = (1, 3, 6, 12, 24, 24, 48)
 MANY = (100, 200)  # who are together only where replicas are shared
@@ -62,20 +58,15 @@ def run(trial: Trial, tell: Callable[[str], None] | None = None) -> Outcome:
     options = {name: value for name, value in trial.world.items() if name != "lobby"}
     world = IdleWorld(trial.safety_seconds, **options, faults=trial.faults)
     home = Home(world, tell)
-    violation = None
-    try:
-        world.run(until=trial.safety_seconds)
-        _recover(trial, world)
-        home.settle()
-    except Broken as broken:
-        events = involved(home.events, broken)
-        violation = Violation(broken.invariant, broken.detail, world.now, events)
-    except Exception as error:  # noqa: BLE001 - whatever the core raises is a finding
-        where = traceback.format_exc().strip().splitlines()
-        events = (*involved(home.events, Broken("", "")), *where)
-        violation = Violation(NO_EXCEPTION, repr(error), world.now, events)
+    violation = judged(lambda: _phases(trial, world, home), world, home.events)
     messages = world.clock.entries - world.clock.timers
     return Outcome(violation, home.probes, world.record.digest(), messages)
+
+
+def _phases(trial: Trial, world: IdleWorld, home: Home) -> None:
+    world.run(until=trial.safety_seconds)
+    _recover(trial, world)
+    home.settle()
 
 
 def _recover(trial: Trial, world: IdleWorld) -> None:

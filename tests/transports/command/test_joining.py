@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -44,14 +45,21 @@ def root(number: int) -> tuple[Peer, Link]:
     return Peer(HERE, Me(number, HERE).hello(token=False), links=[link]), link
 
 
+def joining_there(
+    nursery: trio.Nursery, note: Callable[[str], None] = lambda line: None
+) -> tuple[Station, Joining]:
+    """A process that joins the fleet at HERE."""
+    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
+    station.roots.add(HERE)
+    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
+    return station, Joining(station, nursery, options, note)
+
+
 async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins(
     nursery: trio.Nursery,
 ) -> None:
     """A job that has the same number in both is begun anew, however soon it is told."""
-    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
-    station.roots.add(HERE)
-    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
-    joining = Joining(station, nursery, options, lambda line: None)
+    station, joining = joining_there(nursery)
     print_of = (await described("plugins.demo", {}, (), [])).fingerprint  # known from now on
     place, key = Place("1", (HERE,)), bytes(wire.DIGEST_BYTES)
     begin = wire.Begin("plugins.demo", {}, print_of, 1, 2, None, 0, place, 0.0, key)
@@ -72,10 +80,8 @@ async def test_nothing_that_an_old_root_began_is_taken_for_what_a_new_one_begins
 
 
 async def test_why_it_takes_no_part_is_told_once_for_each_job_file(nursery: trio.Nursery) -> None:
-    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
-    station.roots.add(HERE)
-    options, told = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1), []
-    joining = Joining(station, nursery, options, told.append)
+    told: list[str] = []
+    station, joining = joining_there(nursery, told.append)
     peer, link = root(5)
     await station._take(peer, wire.Running((), "fleet"), link)
     for number, why in enumerate(("no a.py", "no b.py", "no a.py", "no a.py")):
@@ -89,10 +95,7 @@ async def test_what_a_host_calls_signed_is_looked_at_in_a_fleet_only(
     nursery: trio.Nursery,
 ) -> None:
     """There it is declined; the host of one job has its nodes' own copy computed."""
-    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
-    station.roots.add(HERE)
-    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
-    joining = Joining(station, nursery, options, lambda line: None)
+    station, joining = joining_there(nursery)
     print_of = (await described("plugins.demo", {}, (), [])).fingerprint
     said = "plugins.demo", {}, print_of, 1, 2, None, 0
     key, rubbish = bytes(wire.DIGEST_BYTES), wire.Signed(b"rubbish", b"", b"")
@@ -112,10 +115,7 @@ async def test_what_a_host_calls_signed_is_looked_at_in_a_fleet_only(
 async def test_what_a_job_weighs_is_known_when_it_begins_and_changes_while_it_runs(
     nursery: trio.Nursery,
 ) -> None:
-    station = Station(Me(wire.random_number(), None, 1), OPEN, nursery)
-    station.roots.add(HERE)
-    options = JoinOptions(addresses.parse(HERE), SecurityOptions(), nodes=1, cores=1)
-    Joining(station, nursery, options, lambda line: None)
+    station, _ = joining_there(nursery)
     peer, link = root(5)
     await station._take(peer, wire.Sharing((wire.Share(7, 3, 0.5),)), link)
     known, other = (station.cores.part(number)._claim for number in (7, 8))
