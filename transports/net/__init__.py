@@ -4,7 +4,8 @@ What an envelope means is for `transports/process` to know. On its way in, a mes
 
     bytes         reading.py   of one connection, which is read on when what came is taken
     a frame       frames.py    cut from the stream by the length that stands before it
-    an envelope   wire.py      one of all that two processes may say (forms.py: as arrays)
+    an envelope   wire.py      one of all that two processes may say (forms.py: as arrays); those
+                               of a fleet stand in fleets.py, and what a field may be in fields.py
 
 and then it is handed to whoever made the `Connections`. On its way out it is encoded by `wire.py`,
 waits with its `Peer` (`peer.py`), and is sent by `writing.py`. `connection.py` is about how a
