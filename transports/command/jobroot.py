@@ -197,13 +197,21 @@ class JobRoot:
         return wire.Outcome(
             job.number,
             (State.DONE if ended.failure is None else State.FAILED).value,
-            _result(ended.result, process.blobs, desk.bulk),
+            self._result(ended.result, process.blobs, desk.bulk),
             m.Failure.of(ended.failure),
             ended.lost,
             job.nodes,
             job.partitions,
             job.accepted,
         )
+
+    def _result(self, value: m.Value, blobs: Blobs, bulk: Bulk) -> m.Value:
+        """As it stands in the outcome. Raises BlobError."""
+        if is_handle(value) and value["size"] > INLINE_BYTES:
+            self.job.taken = value  # first: others may end, and tidy up, before this one has
+            bulk.take(value, blobs)
+            return value
+        return plain(blobs.loaded(value))
 
 
 def _ignore(outcome: wire.Outcome) -> None:
@@ -216,14 +224,6 @@ def _failure_of(partition: int, lost: Lost | None) -> m.Failure | None:
         return None
     why = "it failed for good, after so many others that its error was not kept"
     return lost.pieces[0] if lost.pieces else m.Failure("", partition, why)
-
-
-def _result(value: m.Value, blobs: Blobs, bulk: Bulk) -> m.Value:
-    """As it stands in the outcome. Raises BlobError."""
-    if is_handle(value) and value["size"] > INLINE_BYTES:
-        bulk.take(value, blobs)
-        return value
-    return plain(blobs.loaded(value))
 
 
 def allowed(options: ServeOptions) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import attrs
 
-from core.messages import Failure
+from core.messages import Failure, Value
 from plugins.console.telling import Lost
 from transports.net import wire
 
@@ -46,6 +46,7 @@ class Job:
     partitions: int = 0
     accepted: int = 0
     cancel_asked: bool = False  # while it runs; whoever has it computed ends it
+    taken: Value = None  # what came of it, where that is large, until the outcome is known
     outcome: wire.Outcome | None = None
     said: bytes = b""  # digest of the spec
     size: int = 0  # bytes: of the spec while it waits, of the outcome after that

@@ -120,6 +120,7 @@ class Jobs:
     def values(self) -> set[str]:
         """The names of the large values that the jobs have."""
         said: list[Value] = [job.spec.input for job in self._jobs.values()]
+        said += [job.taken for job in self._jobs.values()]
         said += [job.outcome.result for job in self._jobs.values() if job.outcome is not None]
         return {value[KEY] for value in said if is_handle(value)}
 
@@ -181,7 +182,7 @@ class Jobs:
             return
         self._turns = None
         job.ended = self._clock()
-        job.spec = msgspec.structs.replace(job.spec, input=None, signed=None)
+        job.spec, job.taken = msgspec.structs.replace(job.spec, input=None, signed=None), None
         outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
         try:
             job.outcome, job.size = outcome, _size(outcome)

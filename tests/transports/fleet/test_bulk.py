@@ -9,16 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
 
+from core import messages as m
+from transports.command.jobroot import JobRoot
 from transports.fleet import bulk
 from transports.fleet.bulk import INLINE_BYTES, Bulk, TooLarge
+from transports.fleet.jobs import Jobs
 from transports.net import wire
 from transports.net.frames import HEADER
 from transports.values.blobs import Blobs
-from transports.values.files import BlobError, BlobMissing
+from transports.values.files import BlobError, BlobMissing, written
 from transports.values.handles import KEY, handle, is_handle
 
 LARGE = [os.urandom(INLINE_BYTES), "and more"]
@@ -148,3 +152,22 @@ async def test_a_job_has_its_own_name_for_it(linked: bool, monkeypatch: pytest.M
             assert pair.root.has(said)
             with pytest.raises(BlobError, match="is not in"):
                 pair.client.lend(handle("0" * 64, 5), job)
+
+
+async def test_what_came_of_a_job_stays_while_others_end_before_it_is_known() -> None:
+    jobs = Jobs()
+    job = jobs.submit(bytes(16), wire.Spec("plugins.demo", {}, None))
+    jobs.begin(job)
+    nothing: Any = SimpleNamespace()
+    root = JobRoot(nothing, nothing, job, 0.0, nothing, nothing)
+    async with paired(jobs.values) as pair:
+        with Blobs() as blobs:
+            said = written(blobs.folder, msgspec.msgpack.encode(LARGE))
+            process: Any = SimpleNamespace(outcome=m.Ended(said, None), blobs=blobs)
+            outcome = root._outcome(process, "", SimpleNamespace(bulk=pair.root))  # type: ignore[arg-type]
+            pair.root.tidy_up()  # as the end of any other job has it
+        assert pair.root.has(said)
+        jobs.end(job, outcome)
+        pair.root.tidy_up()
+        assert pair.root.has(said)
+        assert jobs.values() == {said[KEY]}
