@@ -140,7 +140,7 @@ class Computation(Model):
         if held:  # else it came twice, or `node` was not connected and has other work by now
             slots.measure(node, finished.seconds / len(numbers), len(numbers))
             one_at_a_time = pace is None and not slots.claimed  # so it has no other slot
-            if one_at_a_time or not slots.holds(node):
+            if one_at_a_time or node not in slots.worker:
                 resting = not self._employ(node, now)
             else:
                 slots.claimed = True

@@ -247,10 +247,6 @@ class Slots(Room):
         if not self.leaf and i in self.helpers:
             self.rest(self.helpers.pop(i))
 
-    def holds(self, node: Node) -> bool:
-        """Whether `node` has any slot, but as a helper."""
-        return node in self.worker
-
     def rest(self, node: Node) -> None:
         """`node` is idle from now on, behind those who are already."""
         if node not in self.idle:

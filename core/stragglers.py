@@ -2,8 +2,8 @@
 
 Rules it keeps:
 - A slot is late when it is in progress for twice as long as slots take there: the median of those
-  done. Where none is done it is late after a while. Whoever is idle helps, unless its process
-  failed there, or fails just now.
+  done. Where none is done it is late after a while. Whoever is idle helps, of another process if
+  there is one, unless its process failed there, or fails just now.
 - Who is at a piece that is late, where none of the idle can help, is not counted on any more: the
   piece is others' again, and those who failed at it may try again. The same where somebody helps
   and it takes far longer.
@@ -66,9 +66,11 @@ def overdue(slots: Slots) -> tuple[float, int] | None:
 
 
 def _helper(slots: Slots, i: int) -> Node | None:
-    """Who of the idle may help with slot `i`."""
+    """Who of the idle may help with slot `i`: of another process than is at it, if there is one."""
     failed = processes_of(slots.failed.get(i, ())) | slots.backoffs.present()
-    return next((node for node in slots.idle if process_of(node) not in failed), None)
+    at_it = processes_of([node for node in slots.holders(i) if node is not None])
+    fit = [node for node in slots.idle if process_of(node) not in failed]
+    return min(fit, key=lambda node: process_of(node) in at_it, default=None)
 
 
 def helped(slots: Slots, now: float) -> Iterator[tuple[int, Node, Node]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import messages as m
 from core import stragglers
-from tests.core.byhand import Session, commands, compute, late_session
+from tests.core.byhand import Session, commands, compute, late_session, machine
 
 
 def stuck() -> Session:
@@ -184,3 +184,18 @@ def test_a_helper_that_brings_the_result_is_given_one_slot() -> None:
     told = session.finish(1, helped, at=4.0)
     assert len(commands(told, m.Lead)) == 1
     assert session.workers().count(1) == 1
+
+
+def test_who_helps_is_of_another_process_if_there_is_one() -> None:
+    (one, same), (other,) = machine(1, 0, 1), machine(2, 0)
+    session = Session(1, 2)
+    session.join(one, same, other)
+    assert session.slots.idle == [same, other]
+    assert session.order(m.Alarm(), at=30.0) == [(other, compute(0))]
+
+
+def test_it_is_of_the_same_process_where_there_is_no_other() -> None:
+    one, same = machine(1, 0, 1)
+    session = Session(1, 2)
+    session.join(one, same)
+    assert session.order(m.Alarm(), at=30.0) == [(same, compute(0))]

@@ -23,6 +23,7 @@ import trio
 from plugins.console.exits import Exit
 from plugins.console.telling import counted, failure_line
 from transports.command.deployment import standing
+from transports.command.entering import Entrance
 from transports.command.leaving import signalled, stdin_ended
 from transports.command.reporting import Reporting
 from transports.command.status import status_of
@@ -70,6 +71,7 @@ class Joining:
         note: Callable[[str], None],
     ) -> None:
         self.station = station
+        self.entrance = Entrance(station.cores)
         self.options = options
         self.note = note  # told in words what a person would want to know
         self.exit = Exit.FINISHED

@@ -14,6 +14,7 @@ from typing import Protocol
 import trio
 
 from transports.command.deployment import traced, working
+from transports.command.entering import Entrance
 from transports.command.trusting import Trusting, signer_of
 from transports.command.wanted import JoinOptions
 from transports.logs import event
@@ -30,6 +31,7 @@ class Joining(Protocol):
     """The process that joins, as one of its computations sees it."""
 
     station: Station
+    entrance: Entrance
     options: JoinOptions
     trusting: Trusting
     fleet_id: str
@@ -84,6 +86,7 @@ class Taking:
         process.on_begin, process.on_doubt = self._begun_anew, joining.ask
         nursery.start_soon(process.run)
         async with traced(process, None if tree else options.trace, options.sample):
+            process.awaits_nodes = True
             try:
                 work = working(process, begin, chosen)
                 process.begin(begin, work)
@@ -93,8 +96,12 @@ class Taking:
             root = begin.root.address
             event(logging.INFO, "begin", job=begin.job, partitions=begin.partitions, root=root)
             joining.begun(begin, work)
-            for node in nodes_of(process.me.number, options.nodes):
-                process.enter(node, begin.root)
+            nodes = nodes_of(process.me.number, options.nodes)
+            if joining.lasts():
+                nursery.start_soon(joining.entrance.enter, process, nodes, begin.root)
+            else:
+                for node in nodes:
+                    process.enter(node, begin.root)
             await process.over.wait()
             if process.failure is not None and process.work is not None:
                 process.work.abandon()

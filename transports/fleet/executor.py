@@ -4,6 +4,7 @@ Rules it keeps:
 - Calls that wait go out together, in waves: a wave is a job, a call is a partition of it. So a call
   costs what a piece costs, not what a job does. A few waves are under way at once; what is
   submitted meanwhile waits for one of them to end, and is the next.
+- As many calls are at work at once as there are cores, however many nodes there are.
 - What comes of a call is known as soon as it is done, whatever else is in its wave; but a node that
   is given several short ones at once tells of them together.
 - A call that ends its process costs nobody but itself, after a few tries.

@@ -67,6 +67,7 @@ class Process(Member):
         self.on_met: Callable[[Peer], None] = _ignore
         self.on_lost: Callable[[Peer], None] = _ignore
         self.work: Work | None = None
+        self.awaits_nodes = False  # none has entered yet, but some are to
         self.blobs = blobs
         self._participant: Any = participant
         self._nursery = nursery
@@ -163,6 +164,7 @@ class Process(Member):
 
     def enter(self, node: Node, root: Place, observes: bool = False) -> Participant:
         """Node `node` begins, and asks at the root."""
+        self.awaits_nodes = False
         if self.trace is not None:
             self.trace.arrived(self.queue.now, node, root.session)
         view: Participant = self._participant(self.port, node, self.me.address, root, observes)
@@ -178,7 +180,8 @@ class Process(Member):
 
     def _look_whether_over(self) -> None:
         """No node of this process is needed, nor is what it hosts."""
-        if self.begun and not self.views.living and not self.over.is_set():
+        none_left = not (self.views.living or self.awaits_nodes)
+        if self.begun and none_left and not self.over.is_set():
             hosted = [r for r in self.host.reflectors.values() if r.members]
             if all(r.closed or r.state.ended for r in hosted):
                 self.over.set()

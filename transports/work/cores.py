@@ -34,6 +34,11 @@ class Cores:
         self._shares = Shares(count)
         self._parts: dict[Claim, Part] = {}
 
+    @property
+    def free(self) -> int:
+        """How many nobody holds."""
+        return self._shares.free
+
     def part(self, number: int = 0) -> Part:
         """What the job of that number has of them, until it leaves."""
         weight = self._weights.get(number, Weight())

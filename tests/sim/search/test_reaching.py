@@ -75,7 +75,7 @@ sessions/recovery.py: for waiting in [*self.reflector.admission.standbys.values(
 sessions/reflector.py: if self.closed: -> del self.members[node]
 
 # Taken within 3,000 seeds, each at least once
-computation.py: if one_at_a_time or not slots.holds(node): -> slots.claimed = True
+computation.py: if one_at_a_time or node not in slots.worker: -> slots.claimed = True
 sessions/participant.py: elif way is Way.OUTSIDE: -> self.step(states.SENT_OUTSIDE)
 sessions/participant.py: if not above.place.leads_to(place.session): -> return Way.OUTSIDE
 sessions/participant.py: if self.address is not None and place.leads_to(reply.session): -> the end

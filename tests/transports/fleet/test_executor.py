@@ -13,7 +13,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import ALL_COMPLETED, Future, as_completed, wait
+from concurrent.futures import Future, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,14 @@ def waiting(path: str) -> str:
     return text
 
 
+def meeting(place: str, number: int, count: int) -> int:
+    """Once `count` calls are there at the same time."""
+    Path(place, str(number)).touch()
+    while len(os.listdir(place)) < count:
+        threading.Event().wait(0.01)
+    return number
+
+
 def test_a_call_has_arguments_of_all_kinds(pool: FleetExecutor) -> None:
     assert pool.submit(power, 3).result(SECONDS) == 9
     assert pool.submit(power, 3, 3).result(SECONDS) == 27
@@ -73,18 +81,28 @@ def test_many_calls_are_few_jobs(fleet: Fleet, pool: FleetExecutor) -> None:
     assert fleet.jobs()[-1]["number"] - before < 30
 
 
+def test_as_many_calls_are_at_work_at_once_as_there_are_cores(
+    pool: FleetExecutor, tmp_path: Path
+) -> None:
+    """In one job or in several: each waits for what is written when all others are at work."""
+    cores = min(4, os.cpu_count() or 1)
+    for number in range(10):
+        place = tmp_path / str(number)
+        place.mkdir()
+        futures = [pool.submit(meeting, str(place), n, cores) for n in range(cores)]
+        assert [future.result(SECONDS) for future in futures] == [*range(cores)]
+
+
 def test_what_is_done_is_known_while_others_of_its_wave_are_not(
     pool: FleetExecutor, tmp_path: Path
 ) -> None:
-    """All three go together, as those before them are under way; they end in another order."""
-    path = [tmp_path / str(number) for number in range(3)]
-    futures = {pool.submit(waiting, str(one)): number for number, one in enumerate(path)}
-    seen = []
-    for number in (2, 0, 1):
+    """They end in another order than they began."""
+    path = [tmp_path / str(number) for number in range(2)]
+    futures = [pool.submit(waiting, str(one)) for one in path]
+    for number in (1, 0):
         path[number].write_text(f"{number} is done")
-        done, _ = wait([one for one in futures if futures[one] == number], SECONDS, ALL_COMPLETED)
-        seen += [one.result() for one in done]
-    assert seen == ["2 is done", "0 is done", "1 is done"]
+        assert futures[number].result(SECONDS) == f"{number} is done"
+        assert futures[0].done() is (number == 0)
 
 
 def test_an_exception_is_that_of_its_call(pool: FleetExecutor) -> None:
