@@ -64,12 +64,13 @@ class AsyncFleet:
         return spec() if self._opened.signing is None else await in_thread(spec, lambda: None)
 
     async def run(self, job: Named, input: Any = None, **options: Any) -> Any:
-        """The result of that job: `submit`, and to await it, in one."""
+        """The result of that job: `submit`, and to await it, in one. If that is cancelled, or
+        interrupted, so is the job."""
         submitted = await self.submit(job, input, **options)
         try:
             return await submitted
         except BaseException as error:
-            if self._own and not isinstance(error, Exception):
+            if not isinstance(error, Exception):
                 self._line.begin(self._line.cancelling, submitted.number)
             raise
 

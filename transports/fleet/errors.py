@@ -28,9 +28,12 @@ class JobFailed(FleetError):
 
     def __init__(self, number: int, failure: Failure) -> None:
         super().__init__(f"job {number}: {failure_line(failure)}")
-        self.failure = failure
+        self.number, self.failure = number, failure
         if "\n" in (text := failure.error.strip()):
             self.add_note(text)
+
+    def __reduce__(self) -> tuple[type[JobFailed], tuple[int, Failure]]:
+        return type(self), (self.number, self.failure)
 
 
 class JobCancelled(FleetError):

@@ -8,17 +8,22 @@ Rules it keeps:
 - What comes of a call is known as soon as it is done, whatever else is in its wave; but a node that
   is given several short ones at once tells of them together.
 - A call that ends its process costs nobody but itself, after a few tries.
-- A call that is on its way cannot be cancelled by its future, as the standard has it; `abort` ends
-  all of them.
+- A call that is on its way cannot be cancelled by its future, as the standard has it. What nobody
+  waits for any more is ended all the same: calls of a `map` that is left, as one of them has
+  raised, say; and all calls where Ctrl-C leaves the `with` block, or by `abort`.
+- Whatever a result, an exception or a callback of the program's does, all other futures come to
+  their end.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
@@ -63,10 +68,15 @@ class Called(Future[Any]):
     """What comes of a call. `seconds`: that it took where it was made, once it is done there."""
 
     seconds = 0.0
+    left = False  # nobody waits for it
 
 
 Events = SimpleQueue[Callable[[], None] | None]
 Calls = dict[int, Called]  # of a wave, those that are not done, by partition
+
+
+class Unreadable(RuntimeError):
+    """What came of a call cannot be read here. Why is the cause of this."""
 
 
 class FleetExecutor(Executor):
@@ -77,7 +87,7 @@ class FleetExecutor(Executor):
         self._submit_wave = submit
         self._setup = setup_of(run_packed, None, False)
         self._waiting: deque[tuple[Called, bytes]] = deque()
-        self._under_way: dict[int, Streamed] = {}  # by number, a job for each wave
+        self._under_way: dict[int, tuple[Streamed, Calls]] = {}  # by number, a job for each wave
         self._over = False
         self._lock = threading.Lock()  # of this, and of who comes before it
         self._pid = os.getpid()
@@ -105,6 +115,34 @@ class FleetExecutor(Executor):
                 self._waiting.append((future, call))
         self._events.put(self._send)
         return future
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+    ) -> Iterator[Any]:
+        """As the standard has it; calls are sent together anyway, whatever `chunksize` is. Calls
+        whose results are not taken any more are ended."""
+        until = None if timeout is None else time.monotonic() + timeout
+        calls = deque(self.submit(fn, *arguments) for arguments in zip(*iterables, strict=False))
+        return self._results(calls, until)
+
+    def _results(self, calls: deque[Called], until: float | None) -> Iterator[Any]:
+        try:
+            while calls:
+                yield calls[0].result(None if until is None else until - time.monotonic())
+                calls.popleft()
+        finally:
+            for future in calls:
+                future.left = not future.cancel()
+            self._events.put(self._cancel_left)
+
+    def __exit__(self, kind: type[BaseException] | None, *more: Any) -> bool | None:
+        if kind is not None and not issubclass(kind, Exception):
+            self.abort()
+        return super().__exit__(kind, *more)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As the standard has it."""
@@ -135,9 +173,17 @@ class FleetExecutor(Executor):
             self._events.put(None)
 
     def _cancel_all(self) -> None:
-        for job in self._under_way.values():
-            with suppress(FleetError):  # then it is over, too
-                job.cancel()
+        for _, calls in self._under_way.values():
+            for future in calls.values():
+                future.left = True
+        self._cancel_left()
+
+    def _cancel_left(self) -> None:
+        """End what nobody waits for."""
+        for job, calls in self._under_way.values():
+            if all(future.left for future in calls.values()):
+                with suppress(FleetError):  # then it is over, too
+                    job.cancel()
 
     def _next_wave(self) -> tuple[list[Called], list[bytes]]:
         futures: list[Called] = []
@@ -163,17 +209,20 @@ class FleetExecutor(Executor):
             _end(calls, error)
         else:
             number = job.number
-            self._under_way[number] = job  # alone: what it calls then must not hold it
+            self._under_way[number] = job, calls  # alone: what it calls then must not hold it
             job.add_done_callback(lambda: self._events.put(partial(self._ended, calls, number)))
 
     def _ended(self, calls: Calls, number: int) -> None:
         """What was not heard of before is known now."""
-        job = self._under_way.pop(number)
+        job, _ = self._under_way.pop(number)
         error: Exception = RuntimeError("nothing came of it, and why is not known")
         try:
             for output in job.result():
-                done: Done = read(output)
-                _settle(calls, done.partition, done)
+                done = _read(output)
+                if isinstance(done, Unreadable):
+                    error = done  # of whichever is not known otherwise
+                else:
+                    _settle(calls, done.partition, done)
             for failure in job.failures():  # a call has ended its process, say
                 _fail(calls, failure.partition, JobFailed(number, failure))
         except Exception as raised:  # noqa: BLE001 - whatever came of it, all who wait are told
@@ -192,34 +241,50 @@ def _work(events: Events) -> None:
 def _end(calls: Calls, error: Exception) -> None:
     """That came of those that are not done."""
     while calls:
-        _, future = calls.popitem()
-        future.set_exception(error)
+        _fail(calls, next(iter(calls)), error)
 
 
 def _hear(calls: Calls, told: wire.Output) -> None:
     """What came of one of them, whatever becomes of the others."""
     if told.failure is not None:
         return _fail(calls, told.partition, JobFailed(told.number, told.failure))
-    try:
-        done: Done = read(told.output)
-    except Exception as error:  # noqa: BLE001 - of a class that cannot be read, say
-        return _fail(calls, told.partition, error)
+    done = _read(told.output)
+    if isinstance(done, Unreadable):
+        return _fail(calls, told.partition, done)
     return _settle(calls, told.partition, done)
+
+
+def _read(output: Any) -> Done | Unreadable:
+    try:
+        done: Done = read(output)
+        (_,) = done.results
+    except BaseException as error:  # noqa: BLE001 - whatever reading it does: it may exit, say
+        unreadable = Unreadable(f"what came of the call cannot be read here: {error!r}")
+        unreadable.__cause__ = error
+        return unreadable
+    return done
 
 
 def _settle(calls: Calls, partition: int, done: Done) -> None:
     """That is what it returned, or raised, unless that is known."""
-    if len(done.results) != 1:
-        return _fail(calls, partition, ValueError("a node says what is no result of one call"))
     (result,) = done.results
     if isinstance(result, Raised):
         _fail(calls, partition, as_raised(result, "raised by a node of the fleet"))
     elif future := calls.pop(partition, None):
         future.seconds = done.seconds
-        future.set_result(result)
-    return None
+        _tell(future.set_result, result)
 
 
 def _fail(calls: Calls, partition: int | None, error: BaseException) -> None:
     if partition is not None and (future := calls.pop(partition, None)):
-        future.set_exception(error)
+        _tell(future.set_exception, error)
+
+
+def _tell(tell: Callable[[Any], None], what: Any) -> None:
+    """What callbacks of the program's do then ends nothing but themselves."""
+    try:
+        tell(what)
+    except BaseException:  # noqa: BLE001 - SystemExit, say: of all else the future itself tells
+        threading.excepthook(
+            threading.ExceptHookArgs([*sys.exc_info(), threading.current_thread()])
+        )

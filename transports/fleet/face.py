@@ -227,16 +227,8 @@ class Fleet:
 
     def run(self, job: Named, input: Any = None, **options: Any) -> Any:
         """The result of that job: `submit` and `Job.result` in one. On a terminal, or in
-        a notebook, a line says how far it is. Ctrl-C cancels it in a fleet of one's own."""
-        submitted = self.submit(job, input, **options)
-        try:
-            show(submitted)
-            return submitted.result()
-        except KeyboardInterrupt:
-            if self._own is not None:
-                with suppress(FleetError):
-                    submitted.cancel()
-            raise
+        a notebook, a line says how far it is. Ctrl-C cancels it: `submit` what is to go on."""
+        return _result(self.submit(job, input, **options), shown=True)
 
     def map(
         self,
@@ -277,12 +269,13 @@ class Fleet:
         """What `reduce` makes of all results of `function`: of lists of these, in order, where they
         are computed, and then of lists of what it returned. So it is to be associative, as `sum`.
 
-        Raises ValueError where there are no items, and else as `map` and `run` do.
+        Ctrl-C cancels it. Raises ValueError where there are no items, JobFailed where a call has
+        raised, and else as `map` does.
         """
         from transports.fleet.mapping import cut_to_reduce, pieces, reduced
 
         cut = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
-        return reduced(self._submit_chunks(*cut).result())
+        return reduced(_result(self._submit_chunks(*cut)))
 
     def _submit_chunks(self, value: dict[str, Any], partitions: int) -> Job:
         from transports.fleet.mapping import JOB
@@ -338,6 +331,19 @@ class Fleet:
         """All jobs that the fleet knows, as plain data: those that wait, those that run, and the
         last that ended. Raises FleetLost."""
         return list(self._line.status()["jobs"])
+
+
+def _result(job: Job, shown: bool = False) -> Any:
+    """What comes of it. It is cancelled if that is interrupted: nobody else knows its number."""
+    try:
+        if shown:
+            show(job)
+        return job.result()
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            with suppress(FleetError):
+                job.cancel()
+        raise
 
 
 def _path(file: str | PathLike[str] | None) -> Path | None:

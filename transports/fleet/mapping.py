@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice, pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -257,10 +258,17 @@ def least_length(iterables: tuple[Iterable[Any], ...]) -> int | None:
 
 
 def as_raised(raised: Raised, where: str) -> BaseException:
-    """The exception, with where it was raised."""
-    error = raised.error
-    if error is None:
-        error = CallFailed(raised.text.strip().rpartition("\n")[2])
-    error.__cause__ = RemoteTraceback(raised.text)
-    error.add_note(where)
+    """The exception, with where it was raised; of one that does not take that on, its text."""
+    if raised.error is not None:
+        with suppress(Exception):
+            return _located(raised.error, raised.text, where)
+    last = raised.text.strip().rpartition("\n")[2]
+    return _located(CallFailed(last), raised.text, where)
+
+
+def _located(error: BaseException, text: str, where: str) -> BaseException:
+    # Its class may have attributes of its own that cannot be set: a frozen dataclass, say.
+    BaseException.__setattr__(error, "__cause__", RemoteTraceback(text))
+    notes = [*getattr(error, "__notes__", ()), where]
+    BaseException.__setattr__(error, "__notes__", notes)
     return error

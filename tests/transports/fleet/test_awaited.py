@@ -190,7 +190,7 @@ def test_who_is_cancelled_only_stops_waiting(
     run(main)
 
 
-def test_a_run_that_is_cancelled_is_ended_in_a_fleet_of_ones_own(
+def test_a_run_that_is_cancelled_is_ended(
     run: Run, there: AsyncFleet, gated: Path, tmp_path: Path
 ) -> None:
     async def main() -> None:

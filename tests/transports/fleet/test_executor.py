@@ -18,13 +18,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from core.losses import PIECES_MAX
 from tests import TOP
 from tests.processes import until
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed
-from transports.fleet.executor import CALLS_MAX, WAVE_BYTES, WAVES, FleetExecutor
+from transports.fleet.executor import CALLS_MAX, WAVE_BYTES, WAVES, FleetExecutor, Unreadable
 from transports.fleet.face import Fleet
 
 SECONDS = 120.0  # in which everything here has long come to its end
@@ -47,6 +48,12 @@ def power(base: int, exponent: int = 2) -> int:
 
 
 def raising(number: int) -> None:
+    raise LookupError(number)
+
+
+def raising_or_waiting(number: int) -> None:
+    if number:
+        time.sleep(3600.0)
     raise LookupError(number)
 
 
@@ -277,6 +284,108 @@ def test_all_that_is_under_way_can_be_ended(fleet: Fleet) -> None:
     assert not left
     assert all(one.cancelled() or isinstance(one.exception(), JobCancelled) for one in done)
     pool.shutdown()
+
+
+def test_what_a_map_has_not_given_is_ended_when_that_is_left(fleet: Fleet) -> None:
+    """By what a call has raised; nobody waits for the others, which take an hour."""
+    with pytest.raises(LookupError), fleet.executor() as pool:
+        list(pool.map(raising_or_waiting, range(6)))
+
+
+def test_all_is_ended_where_ctrl_c_leaves_the_block(fleet: Fleet) -> None:
+    futures: list[Future[None]] = []
+
+    def interrupted() -> None:
+        with fleet.executor() as pool:
+            futures.append(pool.submit(time.sleep, 3600.0))
+            until(futures[0].running)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert isinstance(futures[0].exception(0), JobCancelled)
+
+
+def test_a_map_ends_when_its_time_is_over(fleet: Fleet) -> None:
+    pool = fleet.executor()
+    found = pool.map(time.sleep, [0.0, 3600.0], timeout=2.0)
+    assert next(found) is None
+    with pytest.raises(TimeoutError):
+        next(found)
+    pool.shutdown()
+
+
+# -- whatever the program's own classes do -------------------------------------------------
+
+
+@attrs.frozen
+class Frozen(Exception):
+    number: int
+
+
+class Stubborn(Exception):
+    """Nothing can be set."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+class Noted(Exception):
+    """With notes that are no list."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.__notes__ = ("one",)
+
+
+class Leaving:
+    """Ends whatever reads it, but where it was made."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        if os.getpid() != state["pid"]:
+            sys.exit(3)
+
+
+def raising_a(kind: type[Exception]) -> None:
+    raise kind(7)
+
+
+@pytest.mark.parametrize("kind", [Frozen, Stubborn, Noted])
+def test_an_exception_of_an_odd_class_is_that_of_its_call(
+    kind: type[Exception], fleet: Fleet
+) -> None:
+    with fleet.executor() as pool:
+        error = pool.submit(raising_a, kind).exception(SECONDS)
+        assert type(error) is kind
+        assert "raise kind(7)" in str(error.__cause__)
+        assert pool.submit(power, 3).result(SECONDS) == 9
+
+
+def test_a_result_that_exits_when_it_is_read_ends_nothing_else(fleet: Fleet) -> None:
+    with fleet.executor() as pool:
+        futures = [pool.submit(Leaving), pool.submit(power, 3)]
+        with pytest.raises(Unreadable, match="SystemExit"):
+            futures[0].result(SECONDS)
+        assert futures[1].result(SECONDS) == 9
+
+
+def test_a_callback_that_exits_ends_nothing_else(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told_of: told.append(told_of.exc_type))
+    with fleet.executor() as pool:
+        future = pool.submit(power, 2)
+        future.add_done_callback(lambda _: sys.exit(3))
+        assert future.result(SECONDS) == 4
+        assert pool.submit(power, 3).result(SECONDS) == 9
+    assert told == [SystemExit]
+
+
+# -- its end -------------------------------------------------------------------------------
 
 
 def test_a_pool_that_nobody_has_ends_when_its_calls_are_over(fleet: Fleet) -> None:

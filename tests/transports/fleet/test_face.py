@@ -9,8 +9,10 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,15 @@ def sleeping(tmp_path: Path) -> Path:
     path = tmp_path / "sleeping.py"
     path.write_text(JOB.format("__import__('time').sleep(60)"))
     return path
+
+
+def reached(fleet: Fleet, folder: Path) -> Fleet:
+    """The same one, as others who know its token have it."""
+    assert fleet._own
+    token = folder / "token"
+    token.write_bytes(fleet._own.token)
+    token.chmod(0o600)
+    return Fleet.connect(fleet.address, token)
 
 
 def begun(job: transports.Job) -> None:
@@ -325,8 +336,18 @@ def test_ctrl_c_ends_the_waiting_only(fleet: Fleet, sleeping: Path) -> None:
     assert job.cancel()
 
 
+def asleep(item: int) -> int:
+    time.sleep(60)
+    return item
+
+
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_cancels_what_is_run_in_a_fleet_of_ones_own(fleet: Fleet, sleeping: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "connected"), [("run", False), ("map_reduce", False), ("map_reduce", True)]
+)
+def test_ctrl_c_cancels_what_nobody_else_can_ask_for(
+    how: str, connected: bool, fleet: Fleet, sleeping: Path, tmp_path: Path
+) -> None:
     number = fleet.submit(PRIMES, 10).number + 1
 
     def interrupt() -> None:
@@ -336,11 +357,18 @@ def test_ctrl_c_cancels_what_is_run_in_a_fleet_of_ones_own(fleet: Fleet, sleepin
         finally:  # so that nobody waits in vain where that fails
             os.kill(os.getpid(), signal.SIGINT)
 
-    with ThreadPoolExecutor(1) as pool:
+    def computed(there: Fleet) -> None:
+        if how == "run":
+            there.run(sleeping)
+        else:
+            there.map_reduce(asleep, range(4), reduce=sum)
+
+    other = reached(fleet, tmp_path) if connected else nullcontext(fleet)
+    with other as there, ThreadPoolExecutor(1) as pool:
         interrupted = pool.submit(interrupt)
         with pytest.raises(KeyboardInterrupt):
-            fleet.run(sleeping)
-    interrupted.result()
+            computed(there)
+        interrupted.result()
     assert fleet.job(number).progress().state == "cancelled"
     assert fleet.run(PRIMES, 100) == 25
 
@@ -422,12 +450,8 @@ def test_a_fleet_that_nobody_holds_ends() -> None:
 
 
 def test_others_may_connect_to_a_fleet(fleet: Fleet, tmp_path: Path) -> None:
-    assert fleet._own
-    token = tmp_path / "token"
-    token.write_bytes(fleet._own.token)
-    token.chmod(0o600)
     number = fleet.submit(PRIMES, 1000).number
-    with Fleet.connect(fleet.address, token) as other:
+    with reached(fleet, tmp_path) as other:
         assert other.job(number).result(SECONDS) == 168
         assert other.run(PRIMES, 100, partitions=3) == 25
     assert fleet.run(PRIMES, 100) == 25  # it goes on
