@@ -62,7 +62,9 @@ def is_seed(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and number in _SEEDS
 
 
-COUNT = number(int, "a whole number, 1 or more, below 10^15", lambda n: 1 <= n < 10**15)
+COUNT_MAX = 10**15 - 1
+COUNTS = "a whole number, 1 or more, below 10^15"
+COUNT = number(int, COUNTS, lambda n: 1 <= n <= COUNT_MAX)
 SEED = number(int, f"a whole number {SEEDS}", is_seed)
 SHARE = number(float, "a number from 0 to 1", lambda x: 0 <= x <= 1)
 SECONDS = number(float, f"a number from 0 to {SECONDS_MAX:g}", lambda x: 0 <= x <= SECONDS_MAX)

@@ -15,6 +15,7 @@ from plugins.console import checks
 from plugins.console.cores import cores
 from plugins.console.exits import Exit
 from plugins.console.options import BadOption, Must, option, switch
+from plugins.console.tables import SECONDS_MAX
 from plugins.fanout import CHILDREN_PREFERRED, choose_fanout
 
 JOB = "plugins.demo"  # by default
@@ -91,7 +92,7 @@ def partitions() -> Any:
         checks.COUNT,
         "how many pieces the job is cut into",
         "as many as there are nodes",
-        whole(1),
+        Must(lambda n: _is_whole(n) and 1 <= n <= checks.COUNT_MAX, checks.COUNTS),
     )
 
 
@@ -117,7 +118,10 @@ def piece_timeout() -> Any:
         "a call of a function of the job that takes longer is ended, and has failed: it is "
         "tried again, elsewhere if there is anybody else",
         "it may take for ever",
-        real("above 0 seconds", lambda x: x > 0),
+        real(
+            f"above 0 seconds, up to {SECONDS_MAX:g}",
+            lambda x: 0 < x <= SECONDS_MAX,
+        ),
     )
 
 

@@ -40,6 +40,7 @@ TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 1.0
 HALT_SECONDS = 10.0  # for a root that was told to end
 SUBMITTED_AT_ONCE = 2  # inputs may be large, and what waits to be sent has a bound
 FETCHES = 3  # of a result, each on a new connection
+CUTS_MAX, CUT_SECONDS = 5, 1.0  # times that the connection is lost so soon after that was asked
 
 News = wire.Progress | wire.Outcome
 
@@ -54,6 +55,8 @@ class _Question:
     lost: str = ""  # why there will be none
     heard: trio.Event = attrs.Factory(trio.Event)
     met: trio.Event = attrs.Factory(trio.Event)  # there was an answer since it was asked last
+    again: float | None = None  # when it was asked again, if nothing else has been since
+    cuts: int = 0  # how often the connection was lost soon after that
 
     async def read(self) -> Any:
         """The answer, or the next one. Raises FleetLost."""
@@ -67,7 +70,7 @@ class _Question:
 
     def hear(self, answer: wire.Envelope) -> None:
         """That is the answer now."""
-        self.answer = answer
+        self.answer, self.again, self.cuts = answer, None, 0
         self.heard.set()
         self.met.set()
 
@@ -285,6 +288,7 @@ class Client:
             return self._end(f"the fleet at {self.address} was told to end")
         self._seeking = True
         self._asking_again.cancel()
+        self._count_cut(peer.reason)
         self._nursery.start_soon(self._come_back, peer.reason)
 
     async def _come_back(self, why: str) -> None:
@@ -332,10 +336,21 @@ class Client:
         """Whatever has no answer, until the connection is lost again."""
         with trio.CancelScope() as self._asking_again:
             for question in list(self._questions):
-                if question in self._questions:
-                    question.met = trio.Event()
+                if question in self._questions and not question.lost:
+                    question.met, question.again = trio.Event(), trio.current_time()
                     self._send(question.frame)
                     await question.met.wait()
+                    question.again = None
+
+    def _count_cut(self, why: str) -> None:
+        """What it cannot be asked without being cut off is asked no more."""
+        for question in self._questions:
+            if question.again is not None:
+                soon = trio.current_time() <= question.again + CUT_SECONDS
+                question.again, question.cuts = None, question.cuts + 1 if soon else 0
+                if question.cuts >= CUTS_MAX:
+                    reason = f"is lost whenever it is asked that: {why}"
+                    question.give_up(f"the connection to the fleet at {self.address} {reason}")
 
     def _end(self, why: str) -> None:
         """Nothing is asked any more."""

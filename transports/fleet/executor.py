@@ -57,7 +57,7 @@ class Streamed(UnderWay, Protocol):
         """Of the calls that nothing came of, by partition."""
         raise NotImplementedError
 
-    def add_done_callback(self, call: Callable[[], None]) -> None:
+    def when_over(self, call: Callable[[], None]) -> None:
         """`call` when it is over."""
 
 
@@ -210,7 +210,7 @@ class FleetExecutor(Executor):
         else:
             number = job.number
             self._under_way[number] = job, calls  # alone: what it calls then must not hold it
-            job.add_done_callback(lambda: self._events.put(partial(self._ended, calls, number)))
+            job.when_over(lambda: self._events.put(partial(self._ended, calls, number)))
 
     def _ended(self, calls: Calls, number: int) -> None:
         """What was not heard of before is known now."""

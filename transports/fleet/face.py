@@ -62,7 +62,7 @@ class Fleet:
 
     def __init__(self, nodes: int = NODES, processes: int | None = None) -> None:
         for name, number in (("nodes", nodes), ("processes", processes)):
-            if number is not None and number < 1:
+            if number is not None and not is_count(number):
                 raise ValueError(f"{name} must be a whole number, 1 or more, not {number!r}")
         self._begin(partial(start, nodes, processes))
 
@@ -84,9 +84,11 @@ class Fleet:
         plain data then; with `trust_nodes` it is pickled, and unpickled here, so a node could have
         anything run here.
 
-        Raises SecurityError and SigningError for files that cannot be used, Refused where the
-        fleet does not take them, FleetLost where nobody answers.
+        Raises ValueError for what is no address, SecurityError and SigningError for files that
+        cannot be used, Refused where the fleet does not take them, FleetLost where nobody answers.
         """
+        if not isinstance(address, str):
+            raise ValueError(f"address must be text, HOST:PORT, not {address!r}")
         signer = None if key is None else Key.read(Path(key).expanduser())
         signing = None if signer is None else Signing(signer, trust_nodes)
         security = Security.read(_path(token_file), tls_ca=_path(tls_ca))
@@ -135,6 +137,8 @@ class Fleet:
         return f"<fleet at {self._opened.address}>" if self._opened else "<fleet>"
 
     def __enter__(self) -> Self:
+        if self._closed:
+            raise FleetLost(CLOSED)
         self._there()
         return self
 
@@ -344,6 +348,11 @@ def _result(job: Job, shown: bool = False) -> Any:
             with suppress(FleetError):
                 job.cancel()
         raise
+
+
+def is_count(value: object) -> bool:
+    """Whether it is a whole number, 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _path(file: str | PathLike[str] | None) -> Path | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from concurrent import futures
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -73,7 +75,17 @@ class Submitted:
         return Progress(now.state, now.ahead, now.nodes, now.partitions, now.accepted)
 
     def add_done_callback(self, call: Callable[[], None]) -> None:
-        """Have `call` made when it is over, whatever came of it; not in this thread."""
+        """Have `call` made when it is over, whatever came of it, in a thread of its own: it may
+        use the fleet, and take long."""
+
+        def begin() -> None:
+            with suppress(RuntimeError):  # the program ends
+                threading.Thread(target=call, name="fleet callback", daemon=True).start()
+
+        self.when_over(begin)
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """The same, in the thread of the line: it is to be short, and not to wait for the fleet."""
         self._watched.outcome.add_done_callback(lambda _: call())
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -129,7 +141,7 @@ class Submitted:
     def _outcome(self, timeout: float | None) -> wire.Outcome:
         self._insist_on_an_end()
         try:
-            return self._watched.outcome.result(timeout)
+            return self._watched.outcome.result(_seconds(timeout))
         except FleetLost as error:
             raise FleetLost(str(error)) from None  # one of its own for each who waits
         except TimeoutError:
@@ -221,7 +233,7 @@ class AsCompleted(Generic[J]):
 
     def __iter__(self) -> Iterator[J]:
         by_outcome = {job._watched.outcome: job for job in self._jobs}
-        for outcome in futures.as_completed(by_outcome, self._timeout):
+        for outcome in futures.as_completed(by_outcome, _seconds(self._timeout)):
             yield by_outcome[outcome]
 
     async def __aiter__(self) -> AsyncIterator[J]:
@@ -239,3 +251,8 @@ class AsCompleted(Generic[J]):
 
 def _failure(outcome: wire.Outcome) -> Failure:
     return outcome.failure or Failure(str(outcome.number), None, "it does not say why")
+
+
+def _seconds(timeout: float | None) -> float | None:
+    """As long as anything can be waited for, at most."""
+    return None if timeout is None else min(timeout, threading.TIMEOUT_MAX)

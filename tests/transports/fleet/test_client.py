@@ -203,6 +203,30 @@ async def test_it_asks_again_when_it_has_an_answer_to_what_was_before(
         assert root.heard[1:] == [wire.Watch(number + 1)]
 
 
+async def test_what_it_is_cut_off_for_is_asked_no_more_and_all_else_is_answered(
+    net: Net, clock: MockClock
+) -> None:
+    """Both ends may differ in what they take."""
+    root = Root(net)
+    client = await met(net)
+
+    def cutting(said: wire.Envelope) -> list[wire.Envelope]:
+        if isinstance(said, wire.Submit):
+            root.cut()
+        return [done(said.number)] if isinstance(said, wire.Watch) else []
+
+    root.answer = cutting
+    asked, other = Asked(net, client.submit, SPEC, KEY), Asked(net, watched, client, 7)
+    while not any(isinstance(said, wire.Submit) for said in root.heard):  # a thread is at it first
+        await trio.lowlevel.checkpoint()
+    await trio.sleep(60)
+    assert isinstance(asked.came, FleetLost)
+    assert "it closed the connection" in str(asked.came)
+    assert other.came == [done(7)]
+    assert 1 < len([said for said in root.heard if isinstance(said, wire.Submit)]) < 10
+    assert (await client.status())["fleet"] == "one"
+
+
 async def test_what_is_asked_meanwhile_is_asked_when_it_is_back(net: Net, clock: MockClock) -> None:
     root = Root(net)
     client = await met(net)

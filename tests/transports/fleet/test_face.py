@@ -13,7 +13,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from math import inf, nan
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import pytest
 
@@ -201,7 +204,9 @@ def test_a_job_is_found_by_its_number(fleet: Fleet) -> None:
         ({"job": "no/such/job.py"}, ValueError, "no file 'no/such/job.py' to load a job from"),
         ({"job": PRIMES, "partitions": 0}, ValueError, "partitions must be a whole number, 1"),
         ({"job": PRIMES, "fanout": 1}, ValueError, "fanout must be a whole number from 2 to 2000"),
+        ({"job": PRIMES, "partitions": 10**15}, ValueError, "1 or more, below 10^15"),
         ({"job": PRIMES, "piece_timeout": 0}, ValueError, "piece_timeout must be above 0"),
+        ({"job": PRIMES, "piece_timeout": inf}, ValueError, "above 0 seconds, up to 1e+09"),
         ({"job": PRIMES, "priority": 1001}, ValueError, "priority must be a whole number from"),
         ({"job": PRIMES, "weight": 0}, ValueError, "weight must be a number from 0.001 to 1000"),
     ],
@@ -471,10 +476,36 @@ def test_where_nobody_listens_there_is_no_fleet() -> None:
         Fleet.connect("127.0.0.1")
 
 
-@pytest.mark.parametrize(("nodes", "processes"), [(0, None), (1, 0), (-1, 1)])
-def test_a_fleet_has_nodes(nodes: int, processes: int | None) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "processes"), [(0, None), (1, 0), (-1, 1), (1.5, 1), (True, 1), ("3", 1), (1, nan)]
+)
+def test_a_fleet_has_nodes(nodes: Any, processes: Any) -> None:
     with pytest.raises(ValueError, match="must be a whole number, 1 or more"):
         Fleet(nodes, processes)
+
+
+def test_an_address_is_text() -> None:
+    with pytest.raises(ValueError, match="address must be text, HOST:PORT, not None"):
+        Fleet.connect(None)  # type: ignore[arg-type]
+
+
+def test_what_is_closed_is_not_entered() -> None:
+    fleet = Fleet(nodes=1)
+    fleet.close()
+    with pytest.raises(FleetLost, match="the fleet is closed"), fleet:
+        pass
+
+
+def test_what_is_done_when_a_job_is_over_may_use_the_fleet(fleet: Fleet) -> None:
+    job, came = fleet.submit(PRIMES, 100), Queue[Any]()
+    job.add_done_callback(lambda: came.put(fleet.run(PRIMES, 10) + job.result()))
+    assert came.get(timeout=SECONDS) == 4 + 25
+
+
+def test_a_job_may_be_waited_for_very_long(fleet: Fleet) -> None:
+    job = fleet.submit(PRIMES, 100)
+    assert job.result(timeout=1e30) == 25
+    assert [one.number for one in fleet.as_completed([job], timeout=1e30)] == [job.number]
 
 
 def test_a_fleet_that_cannot_be_started_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
