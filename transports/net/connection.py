@@ -247,14 +247,17 @@ class Connections:
                 known.append(there)
             return not known
 
-        with scope:
-            try:
+        try:
+            with scope:
                 if self._meeting.closed and not peer.parting:
                     raise ConnectError(f"{address}: this process ends")
                 greeted = await self._meeting.reached(address, meant, at_once)
-            except ConnectError as error:
-                reason, peer.final = str(error), error.final
-                level = logging.WARNING if error.final else logging.INFO
+        except ConnectError as error:
+            reason, peer.final = str(error), error.final
+            level = logging.WARNING if error.final else logging.INFO
+        except trio.Cancelled:  # with all tasks: nobody is to wait for it
+            self._forget(peer, reason)
+            raise
         if greeted is not None:
             hello, link = greeted
             peer = self._joined(self._dialled(peer, hello), hello, link)

@@ -125,6 +125,18 @@ async def test_the_end_waits_for_nobody_who_does_not_read(
     await slow.is_left_alone()
 
 
+async def test_the_end_waits_for_nobody_whose_dialling_was_cancelled(clock: MockClock) -> None:
+    """As it is where Ctrl-C ends all tasks, and one of them had begun to look for the other."""
+    async with trio.open_nursery() as nursery:
+        one = Net(nursery).party(HERE)
+        one.connections.send(THERE, said(1))
+        nursery.cancel_scope.cancel()
+    began = trio.current_time()
+    await one.connections.close()
+    assert trio.current_time() == began
+    assert one.log == [f"lost {THERE}"]
+
+
 async def test_after_the_end_nobody_is_served_or_dialled(net: Net, clock: MockClock) -> None:
     one, other = net.party(HERE), net.party(THERE)
     waiting = Stranger(net.connect(one))
