@@ -56,6 +56,7 @@ class JobRoot:
     ) -> None:
         self.job = job
         self.on_cancelled: Callable[[wire.Outcome], None] = _ignore
+        self.on_declined: Callable[[Peer, str], None] = _ignore
         self.distrusted = ""  # why it is to end: its key is trusted no more
         self._choose = choose
         self._failures = failures
@@ -136,7 +137,8 @@ class JobRoot:
     def _count_declined(self, peer: Peer, reason: str) -> None:
         self.declined[peer.number] = reason
         self._failures.decline(called(peer), reason)
-        event(logging.WARNING, "declined", peer=peer.name, reason=reason)
+        event(logging.INFO, "declined", number=self.job.number, peer=called(peer), reason=reason)
+        self.on_declined(peer, reason)
 
     async def _watched(self, process: Process, shape: Shape, desk: Desk) -> str:
         """Wait for its end. Returns why it came, where that is not what the nodes say."""
@@ -149,7 +151,7 @@ class JobRoot:
             if self.distrusted:
                 return self.distrusted
             if why := self._declined_by_all():
-                return f"no process of the fleet computes it: {why}"
+                return f"no process of the fleet computes it; {why}"
             with trio.move_on_after(LOOK_SECONDS):
                 await process.over.wait()
         self._tell_outputs(process, shape, desk)
@@ -176,12 +178,12 @@ class JobRoot:
                     desk.tell_output(self.job, i, output, failure)
 
     def _declined_by_all(self) -> str:
-        """Why, if all who are there take no part."""
+        """Who says why, if all who are there take no part."""
         peers = self._station.connections.peers.values()
-        there = [peer.number for peer in peers if joins(peer)]
+        there = [peer for peer in peers if joins(peer)]
         early = trio.current_time() < self._all_there_at  # others may be about to come back
-        if there and not early and all(number in self.declined for number in there):
-            return self.declined[there[0]]
+        if there and not early and all(peer.number in self.declined for peer in there):
+            return f"that at {called(there[0])} says: {self.declined[there[0].number]}"
         return ""
 
     # -- the end ---------------------------------------------------------------------------
@@ -214,7 +216,7 @@ class JobRoot:
         return plain(blobs.loaded(value))
 
 
-def _ignore(outcome: wire.Outcome) -> None:
+def _ignore(*said: object) -> None:
     pass
 
 

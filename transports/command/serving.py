@@ -26,6 +26,7 @@ from core import messages as m
 from plugins.console import streams
 from plugins.console.distributions import parse
 from plugins.console.exits import Exit
+from plugins.jobs.loading import JobError
 from plugins.launching import Bots
 from transports.command import bots
 from transports.command.deployment import standing
@@ -36,14 +37,15 @@ from transports.command.trusting import Trusting, signer_of
 from transports.command.wanted import PROGRAM, ServeOptions
 from transports.fleet.bulk import Bulk
 from transports.fleet.desk import Desk
-from transports.fleet.failures import Failures
-from transports.fleet.job import Absent, cancelled
+from transports.fleet.failures import DECLINED_MAX, Failures
+from transports.fleet.job import Absent, Job, cancelled
 from transports.fleet.jobs import Jobs
+from transports.fleet.log import shown
 from transports.fleet.logs import Logs
 from transports.fleet.store import AGAIN_SECONDS, Store, drawn_id
 from transports.logs import event
 from transports.net import wire
-from transports.net.peer import Peer, joins
+from transports.net.peer import Peer, called, joins
 from transports.net.security import Security
 from transports.process.station import Station
 from transports.values.folder import values_folder
@@ -111,6 +113,7 @@ class Serving:
         self._news = trio.Event()  # something may be to be done
         self._roots: dict[int, JobRoot] = {}  # of the jobs that run, by number
         self._told = wire.Sharing(())  # what members were told of these last
+        self._declined: dict[int, set[str]] = {}  # why, as was told, by number of each process
         station.warm = Warm(WARM_MAX)
         station.dials = False  # a member that is dialled would not believe what it is told
         station.keeps = lambda peer: True
@@ -221,7 +224,19 @@ class Serving:
         self.logs.lost(peer)
         for root in self._roots.values():
             root.declined.pop(peer.number, None)
+        self._declined.pop(peer.number, None)
         self._wake()
+
+    def _tell_declined(self, job: Job, peer: Peer, why: str) -> None:
+        """Say it, but once for each process and reason: as it is with each job that is alike."""
+        told = self._declined.setdefault(peer.number, set())
+        if why in told:
+            return
+        if len(told) >= DECLINED_MAX:
+            told.clear()
+        told.add(why)
+        what = f"takes no part in job {job.number}, nor in others like it"
+        self._note(f"the process at {called(peer)} {what}: {shown(why)}")
 
     def _say(self, peer: Peer, envelope: wire.Envelope) -> None:
         self.station.connections.send_back(peer.name, wire.encode(envelope))
@@ -246,7 +261,21 @@ class Serving:
 
     def _check(self, said: wire.Submit) -> str:
         """What the client is to know of the job. Raises ValueError for what cannot be computed
-        here, as far as that is seen without loading it."""
+        here, as far as that is seen without loading it; that says who refuses it."""
+        try:
+            return self._checked(said)
+        except Absent:
+            raise
+        except ValueError as error:
+            why = f"{error}{self._or_signed(said.spec, error)}"
+            raise ValueError(f"the root at {self.station.me.name} refuses it: {why}") from None
+
+    def _or_signed(self, spec: wire.Spec, error: ValueError) -> str:
+        """The other way, for what is not allowed."""
+        could = isinstance(error, JobError) and spec.signed is None and self.trusting.names
+        return "; or submit it with --sign, by a key that is trusted there" if could else ""
+
+    def _checked(self, said: wire.Submit) -> str:
         spec, found = said.spec, list[str]()
         if spec.signed is not None:
             self.trusting.submitted(said, self.id)
@@ -330,6 +359,7 @@ class Serving:
         job = root.job
         event(logging.INFO, "job", number=job.number, job=job.spec.job)
         root.on_cancelled = partial(self._tell_over, root)
+        root.on_declined = partial(self._tell_declined, job)
         try:
             outcome = await root.run(self.desk)
         finally:

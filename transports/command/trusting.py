@@ -51,7 +51,7 @@ class Trusting:
         assert signed is not None
         if self._trusted is None:
             why = "the job is signed, and no key is trusted here"
-            raise Untrusted(f"{why}: start with --trust FILE")
+            raise Untrusted(f"{why}: start 'join' (and 'serve') with --trust FILE")
         document = decided(
             signed.document,
             signed.signature,

@@ -20,9 +20,10 @@ class SigningError(ValueError):
     names it, and says what to do."""
 
 
-def read_private(path: str, what: str) -> bytes:
-    """What is in a file that only this user can read. Raises SigningError."""
-    with _opened(path, what) as (file, folder):
+def read_private(path: str, what: str, remedy: str) -> bytes:
+    """What is in a file that only this user can read; `remedy`, where there is none. Raises
+    SigningError."""
+    with _opened(path, what, remedy) as (file, folder):
         mode, name = os.fstat(file).st_mode, os.path.dirname(os.path.realpath(path))
         if mode & READABLE:
             raise SigningError(
@@ -38,9 +39,10 @@ def read_private(path: str, what: str) -> bytes:
         return os.read(file, FILE_BYTES_MAX)
 
 
-def read_own(path: str, what: str) -> bytes:
-    """What is in a file that only this user can change. Raises SigningError."""
-    with _opened(path, what) as (file, _):
+def read_own(path: str, what: str, remedy: str) -> bytes:
+    """What is in a file that only this user can change; `remedy`, where there is none. Raises
+    SigningError."""
+    with _opened(path, what, remedy) as (file, _):
         if os.fstat(file).st_mode & WRITABLE:
             raise SigningError(f"{what} {path!r} can be written by others: chmod go-w it")
         if os.fstat(file).st_size > FILE_BYTES_MAX:
@@ -49,7 +51,7 @@ def read_own(path: str, what: str) -> bytes:
 
 
 @contextmanager
-def _opened(path: str, what: str) -> Iterator[tuple[int, int]]:
+def _opened(path: str, what: str, remedy: str) -> Iterator[tuple[int, int]]:
     """The file and its folder, if the file is a plain one, of this user or the system's."""
     try:
         with _folder(path) as (folder, name):
@@ -64,7 +66,7 @@ def _opened(path: str, what: str) -> Iterator[tuple[int, int]]:
             finally:
                 os.close(file)
     except FileNotFoundError:
-        raise SigningError(f"{what} {path!r} is not there: give another, or make it") from None
+        raise SigningError(f"{what} {path!r} is not there: give another, or {remedy}") from None
     except OSError as error:
         raise SigningError(f"{what} {path!r} cannot be read: {error.strerror}") from error
 

@@ -45,7 +45,7 @@ class Key:
     def read(cls, path: Path) -> Key:
         """Raises SigningError."""
         serialization, ed25519 = _library()
-        data = read_private(str(path), WHAT)
+        data = read_private(str(path), WHAT, f"make it: 'key new {path}'")
         try:
             private = serialization.load_pem_private_key(data, None)
         except (ValueError, TypeError) as error:

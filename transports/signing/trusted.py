@@ -21,6 +21,7 @@ from transports.signing.files import SigningError, read_own
 
 WHAT = "the file of trusted keys"
 EXAMPLE = f"'{keys.KIND} KEY NAME', as 'key show' prints it"
+REMEDY = f"make it, with lines such as {EXAMPLE}"
 
 
 @attrs.define
@@ -44,7 +45,7 @@ class Trusted:
 
 def _read(path: Path) -> dict[bytes, str]:
     try:
-        lines = read_own(str(path), WHAT).decode().splitlines()
+        lines = read_own(str(path), WHAT, REMEDY).decode().splitlines()
     except UnicodeDecodeError:
         raise SigningError(f"{WHAT} {str(path)!r} is no text: give another") from None
     found: dict[bytes, str] = {}

@@ -34,6 +34,7 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _FILE = re.compile(r"[\w\- ][\w\-. ]*\.py")
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _SHOWN = 80  # characters of a name that came over the wire
+_START = "start 'join' (and 'serve') with --allow"  # whoever reads it may have typed another one
 
 
 @frozen
@@ -95,9 +96,9 @@ def allowed(name: str, allow: Sequence[str] = ()) -> str:
 def _refusal(name: str, allow: Sequence[str]) -> JobError:
     shown, those = f"{name!r:.{_SHOWN}}", ", ".join((*ALLOWED, *allow))
     if _FILE.fullmatch(name):
-        remedy = f"--allow FOLDER/{name} if you trust it, with the folder where you have it"
+        remedy = f"{_START} FOLDER/{name} if you trust it, with the folder where it is there"
     elif _DOTTED.fullmatch(name):
-        remedy = f"--allow {name} if you trust it"
+        remedy = f"{_START} {name} if you trust it"
     else:
         remedy = "a job is a dotted module name, or a file name that ends in .py"
     return JobError(f"job {shown} is not allowed here, only {those}: {remedy}")

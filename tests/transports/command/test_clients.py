@@ -123,7 +123,9 @@ def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
         f"{PROGRAM}: there is no job 7: it was never submitted here, or is forgotten\n"
     ]
     refused = fleet.done("submit", "--job", "a.b", code=5).stderr
-    assert refused.startswith(f"{PROGRAM}: job 'a.b' is not allowed here")
+    says = f"{PROGRAM}: the root at {fleet.address} refuses it: job 'a.b' is not allowed here"
+    assert refused.startswith(says)
+    assert "--sign" not in refused  # nobody is trusted
     absent = fleet.done("submit", "--job", "plugins.prime", code=2).stderr
     assert absent.startswith(f"{PROGRAM}: there is no module 'plugins.prime' here, at the root")
     missing = fleet.done("result", 2, code=7).stdout.splitlines()

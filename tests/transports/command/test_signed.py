@@ -82,7 +82,7 @@ def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
 ) -> None:
     stranger, member = fleet.join(), fleet.join("--trust", fleet.trusted)
     assert fleet.submit("--input", 0, "--json").report()["result"] == 30
-    stranger.says("the job is signed, and no key is trusted here: start with --trust FILE")
+    stranger.says("the job is signed, and no key is trusted here")
     (fleet.folder / "helper.py").write_text(HELPER.replace("2", "3"))  # it is as it is sent
     assert fleet.submit("--input", 0, "--json").report()["result"] == 45
     primes = ("--job", "plugins.primes", "--input", 100)
@@ -97,13 +97,17 @@ def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
     declined = [line for line in stranger.stderr.splitlines() if "no key is trusted" in line]
     assert len(declined) == 1  # it is said once, however many jobs are alike
     fleet.stop(stranger, member)
+    (told,) = [line for line in fleet.root.stderr.splitlines() if "no key is trusted" in line]
+    assert told.startswith(f"{PROGRAM}: the process at 127.0.0.1:")
 
 
 def refused_in_a_line(fleet: OfTrust) -> None:
     fleet.made("other")
     refused = fleet.submit("--input", 0, key="other").ended(5).stderr
-    assert refused.startswith(f"{PROGRAM}: the job is signed by ed25519 ")
+    assert refused.startswith(f"{PROGRAM}: the root at {fleet.address} refuses it: ")
     assert refused.endswith("which is not trusted here\n")
+    unsigned = fleet.start("submit", fleet.address, "--job", fleet.job).ended(5).stderr
+    assert "--sign" in unsigned  # as there is a key that is trusted
     (fleet.folder / "key").chmod(0o644)
     assert "chmod 600" in fleet.submit().ended(2).stderr
 

@@ -87,7 +87,7 @@ def test_the_folder_of_a_link_is_that_of_the_file(path: Path, tmp_path: Path) ->
 
 
 def test_what_is_no_key_is_refused_in_a_line(path: Path) -> None:
-    with pytest.raises(SigningError, match="is not there"):
+    with pytest.raises(SigningError, match=rf"is not there: .*'key new {path}'"):
         Key.read(path)
     with pytest.raises(SigningError, match="is no file"):
         Key.read(path.parent)

@@ -125,11 +125,13 @@ def test_no_name_from_elsewhere_leads_anywhere(here: Path, name: str) -> None:
 
 def test_the_line_says_what_is_allowed_and_how_to_allow_it() -> None:
     assert refusal("mine.job", allow=("my.*",)) == (
-        "job 'mine.job' is not allowed here, only plugins.*, my.*: --allow mine.job if you trust it"
+        "job 'mine.job' is not allowed here, only plugins.*, my.*: "
+        "start 'join' (and 'serve') with --allow mine.job if you trust it"
     )
     assert refusal("job.py") == (
         "job 'job.py' is not allowed here, only plugins.*: "
-        "--allow FOLDER/job.py if you trust it, with the folder where you have it"
+        "start 'join' (and 'serve') with --allow FOLDER/job.py if you trust it, "
+        "with the folder where it is there"
     )
     remedy = "a job is a dotted module name, or a file name that ends in .py"
     assert refusal("/job.py").endswith(remedy)
