@@ -13,7 +13,8 @@ import math
 import secrets
 import sys
 import time
-from contextlib import aclosing
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 import attrs
@@ -24,8 +25,10 @@ from plugins.console import streams, telling
 from plugins.console.exits import Exit
 from plugins.console.progress import progress
 from plugins.console.telling import Lost, aligned, brief, counted, duration, short
+from transports.command.clients_patience import patiently
 from transports.command.clients_wanted import (
     CancelOptions,
+    ForClients,
     JobsOptions,
     LogOptions,
     MapOptions,
@@ -43,6 +46,7 @@ from transports.fleet.signing import Signing, listed, signed, sources_of
 from transports.fleet.telling import progress_line
 from transports.net import wire
 from transports.net.addresses import Address
+from transports.net.figures import PATIENCE_SECONDS
 from transports.net.security import Security
 from transports.signing.keys import Key
 from transports.work.jobs import called
@@ -86,15 +90,14 @@ async def submit(wanted: SubmitOptions, security: Security) -> int:
         return await _called(wanted, wanted.calls, security)
     signer = None if wanted.sign is None else Key.read(wanted.sign)
     sources = {} if signer is None else sources_of(wanted.work.job, wanted.work.parts)
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         client.user, client.on_note = user(), _note
         spec, key = _spec(wanted), secrets.token_bytes(16)
         files: dict[str, str] = {}
         if signer is None:
             files = files_of([wanted.work.job, *wanted.work.parts.values()])
         else:
-            if sys.stderr and sys.stderr.isatty():
-                _note(f"signed and sent: {listed(sources)}")
+            _tell_sent({name: len(source) for name, source in sources.items()})
             spec = signed(spec, sources, key, client.fleet, signer)
         number = await client.submit(spec, key, files)
         if wanted.detach:
@@ -109,17 +112,18 @@ async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) 
     ends with the waiting."""
     from transports.command import mapping  # with what pickles, which no other command needs
 
-    address, key = str(wanted.address), secrets.token_bytes(16)
+    key = secrets.token_bytes(16)
     signing = None if wanted.sign is None else Signing(Key.read(wanted.sign), trust_nodes=False)
-    async with connected(address, security) as client:
+    async with _reached(wanted, security) as client:
         spec = mapping.mapped(calls, _spec(wanted), (await client.status())["nodes"])
         if signing is not None:
+            _tell_sent(mapping.sizes(calls, spec))
             spec = signing.signed(mapping.ASKED, spec, key, client.fleet)
         try:
             news = await _news(client, await client.submit(spec, key), wanted.json)
         except trio.Cancelled:
             with trio.CancelScope(shield=True), trio.move_on_after(CANCEL_SECONDS):
-                async with connected(address, security) as other:  # that one is cancelled, too
+                async with _reached(wanted, security) as other:  # that one is cancelled, too
                     outcome = await other.cancel(await other.submit(spec, key))  # the same job
                     _note(f"job {outcome.number} is {outcome.state}")
             raise
@@ -130,14 +134,14 @@ async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) 
 async def result(wanted: ResultOptions, security: Security) -> int:
     """Tell what came of the job, if it ends in time."""
     wait = math.inf if wanted.wait is None else wanted.wait
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         news = await _last_news(client, wanted.address, wanted.number, wanted.json, wait)
     return _told(news, wanted.json)
 
 
 async def weigh(wanted: WeighOptions, security: Security) -> int:
     """Change what the job weighs."""
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         told = await client.weigh(wanted.number, wanted.priority, wanted.weight)
     if told.state == "unknown":
         return _told(unknown(wanted.number), wanted.json)
@@ -155,7 +159,7 @@ def _weighs(told: wire.Weighed) -> str:
 
 async def cancel(wanted: CancelOptions, security: Security) -> int:
     """End the job."""
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         outcome = await client.cancel(wanted.number)
     if outcome.state == "unknown":
         return _told(outcome, wanted.json)
@@ -168,7 +172,7 @@ async def cancel(wanted: CancelOptions, security: Security) -> int:
 
 async def jobs(wanted: JobsOptions, security: Security) -> int:
     """Tell of all jobs."""
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         status = await client.status()
     known = {name: status.get(name) for name in ("address", "processes", "nodes")}
     rows = status.get("jobs", [])
@@ -177,7 +181,7 @@ async def jobs(wanted: JobsOptions, security: Security) -> int:
 
 async def log(wanted: LogOptions, security: Security) -> int:
     """Tell what happened in the job."""
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         told = await client.log(wanted.number)
     if told is None:
         return _told(unknown(wanted.number), wanted.json)
@@ -187,10 +191,16 @@ async def log(wanted: LogOptions, security: Security) -> int:
 
 async def stop(wanted: StopOptions, security: Security) -> int:
     """End the fleet."""
-    async with connected(str(wanted.address), security) as client:
+    async with _reached(wanted, security) as client:
         await client.halt()
     address = str(wanted.address)
     return _answered(wanted.json, {"address": address}, f"the fleet at {address} ends")
+
+
+def _reached(wanted: ForClients, security: Security) -> AbstractAsyncContextManager[Client]:
+    """The root, looked for as long as is wanted. Raises ConnectError."""
+    lost = PATIENCE_SECONDS if wanted.patience is None else wanted.patience
+    return connected(str(wanted.address), security, lost, patiently(wanted.patience, _note))
 
 
 # -- a job ---------------------------------------------------------------------------------
@@ -211,6 +221,12 @@ def _spec(wanted: SubmitOptions) -> wire.Spec:
         wanted.priority,
         weight=wanted.weight,
     )
+
+
+def _tell_sent(sizes: Mapping[str, int]) -> None:
+    """On a terminal: what travels, and how large it is."""
+    if sys.stderr and sys.stderr.isatty():
+        _note(f"signed and sent: {listed(sizes)}")
 
 
 async def _last_news(
@@ -238,7 +254,8 @@ async def _news(client: Client, number: int, as_json: bool, wait: float = math.i
 
 
 def _how_to_ask(address: Address, number: int) -> str:
-    return f"what comes of it: '{PROGRAM} result {address} {number}'"
+    result, cancel = (f"'{PROGRAM} {do} {address} {number}'" for do in ("result", "cancel"))
+    return f"what comes of it: {result}; to end it: {cancel}"
 
 
 def _told(news: News, as_json: bool) -> int:
@@ -249,7 +266,10 @@ def _told(news: News, as_json: bool) -> int:
         return _answered(as_json, answer, said) or Exit.UNFINISHED
     report = Report.of(news)
     if report.state == "unknown":
-        _note(report.failure.error if report.failure else "there is no such job")
+        why = report.failure.error if report.failure else "there is no such job"
+        if as_json:
+            streams.answer(PROGRAM, in_vain(why, Exit.MISUSED))
+        _note(why)
         return Exit.MISUSED
     text = telling.as_json(report) if as_json else _table(report)
     return telling.told(PROGRAM, report, text)
@@ -308,7 +328,7 @@ def _weighs_still(row: dict[str, Any]) -> str:
 
 def _how_far(row: dict[str, Any]) -> str:
     if row["state"] == "queued":
-        return f"behind {row['ahead']:,}"
+        return f"behind {row['ahead']:,}" if row["ahead"] else "next"
     if row["missing"]:
         return f"{row['missing']:,} missing"
     if not row["partitions"]:
@@ -334,6 +354,11 @@ def _weighing(row: dict[str, Any]) -> str:
         ([f"priority {priority}"] if priority else [])
         + ([f"weight {weight:g}"] if weight != 1 else [])
     )
+
+
+def in_vain(error: str, code: Exit) -> str:
+    """What a program is told in place of an answer, in JSON."""
+    return json.dumps({"error": error, "exit": int(code)})
 
 
 def _answered(as_json: bool, answer: dict[str, Any], said: str) -> int:

@@ -58,6 +58,7 @@ def submit() -> Parser:
     parser.group("or a function, called for many items", *of(MapOptions))
     parser.group("when", *of(SubmitOptions, "priority", "weight", "detach"))
     parser.group("whose code it is", *of(SubmitOptions, "sign"))
+    parser.group("how long it tries (seconds)", *of(SubmitOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(SubmitOptions, "json"))
     return parser
@@ -79,7 +80,7 @@ def result() -> Parser:
         ),
     )
     parser.apart(*of(ResultOptions, "address", "number"))
-    parser.group("how long it waits (seconds)", *of(ResultOptions, "wait"))
+    parser.group("how long it waits (seconds)", *of(ResultOptions, "wait", "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(ResultOptions, "json"))
     return parser
@@ -103,6 +104,7 @@ def weigh() -> Parser:
     )
     parser.apart(*of(WeighOptions, "address", "number"))
     parser.group("what it weighs", *of(WeighOptions, "priority", "weight"))
+    parser.group("how long it tries (seconds)", *of(WeighOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(WeighOptions, "json"))
     return parser
@@ -125,6 +127,7 @@ def cancel() -> Parser:
         ),
     )
     parser.apart(*of(CancelOptions, "address", "number"))
+    parser.group("how long it tries (seconds)", *of(CancelOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(CancelOptions, "json"))
     return parser
@@ -144,6 +147,7 @@ def log() -> Parser:
         epilog=_ends(Exit.FINISHED, *REACHED, finished="the answer is there", misused=UNKNOWN),
     )
     parser.apart(*of(LogOptions, "address", "number"))
+    parser.group("how long it tries (seconds)", *of(LogOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(LogOptions, "json"))
     return parser
@@ -161,6 +165,7 @@ def jobs() -> Parser:
         epilog=_ends(Exit.FINISHED, *REACHED, finished="the answer is there"),
     )
     parser.apart(*of(JobsOptions, "address"))
+    parser.group("how long it tries (seconds)", *of(JobsOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(JobsOptions, "json"))
     return parser
@@ -178,6 +183,7 @@ def stop() -> Parser:
         epilog=_ends(Exit.FINISHED, *REACHED, finished="it ends"),
     )
     parser.apart(*of(StopOptions, "address"))
+    parser.group("how long it tries (seconds)", *of(StopOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(StopOptions, "json"))
     return parser

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import attrs
 
-from plugins.console import checks, shared
+from plugins.console import checks
 from plugins.console.options import OPTION, Option, option, switch
-from transports.command.wanted import JobOptions, SecurityOptions, address_of
+from transports.command.wanted import (
+    JobOptions,
+    SecurityOptions,
+    address_of,
+    answered,
+    patience,
+)
 from transports.net.addresses import Address
-from transports.net.figures import PRIORITY_MAX, TREE_MAX, WEIGHT_MAX, WEIGHT_MIN
+from transports.net.figures import PATIENCE_SECONDS, PRIORITY_MAX, TREE_MAX, WEIGHT_MAX, WEIGHT_MIN
 from transports.signing.keys import default_file
 
 _ROOT = "where the root of the fleet listens, as it says when it begins"
@@ -18,6 +24,7 @@ KEY = default_file()  # of this user
 _NEW_OR_SHOW = {"choices": ("new", "show")}
 _NUMBER = Option("N", checks.between(1, TREE_MAX), "the number of the job, as 'submit' has said it")
 _AS_IT_IS = "as it is"
+_LOST = f" at first, {PATIENCE_SECONDS:g} when it is lost"
 _PRIORITY = checks.between(-PRIORITY_MAX, PRIORITY_MAX)
 _WEIGHT = checks.number(
     float,
@@ -107,7 +114,8 @@ class SubmitOptions:
         "do not wait for the result: tell the number of the job, by which it is asked for",
         "wait for it",
     )
-    json: bool = shared.json("a summary for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("a summary for people")
 
 
 @attrs.frozen
@@ -120,7 +128,8 @@ class ResultOptions:
     wait: float | None = option(
         None, "SECONDS", checks.SECONDS, "how long to wait for its end", "as long as it takes"
     )
-    json: bool = shared.json("a summary for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("a summary for people")
 
 
 @attrs.frozen
@@ -132,7 +141,8 @@ class WeighOptions:
     security: SecurityOptions
     priority: int | None = option(None, "P", _PRIORITY, "its priority, as for 'submit'", _AS_IT_IS)
     weight: float | None = option(None, "W", _WEIGHT, "its weight, as for 'submit'", _AS_IT_IS)
-    json: bool = shared.json("a line for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("a line for people")
 
 
 @attrs.frozen
@@ -142,7 +152,8 @@ class CancelOptions:
     address: Address = attrs.field(metadata=address_of(_ROOT))
     number: int = attrs.field(metadata={OPTION: _NUMBER})
     security: SecurityOptions
-    json: bool = shared.json("a line for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("a line for people")
 
 
 @attrs.frozen
@@ -152,7 +163,8 @@ class LogOptions:
     address: Address = attrs.field(metadata=address_of(_ROOT))
     number: int = attrs.field(metadata={OPTION: _NUMBER})
     security: SecurityOptions
-    json: bool = shared.json("text for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("text for people")
 
 
 @attrs.frozen
@@ -161,7 +173,8 @@ class JobsOptions:
 
     address: Address = attrs.field(metadata=address_of(_ROOT))
     security: SecurityOptions
-    json: bool = shared.json("a table for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("a table for people")
 
 
 @attrs.frozen
@@ -170,7 +183,14 @@ class StopOptions:
 
     address: Address = attrs.field(metadata=address_of(_ROOT))
     security: SecurityOptions
-    json: bool = shared.json("a line for people")
+    patience: float | None = patience("the root", _LOST)
+    json: bool = answered("a line for people")
+
+
+ForClients = (
+    SubmitOptions | ResultOptions | WeighOptions | CancelOptions | LogOptions | JobsOptions
+    | StopOptions
+)  # fmt: skip
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,17 @@ def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
     except TypeError as error:
         raise BadOption(f"--map: {error}") from None
     return msgspec.structs.replace(spec, job=JOB, input=value, partitions=partitions)
+
+
+def sizes(wanted: MapOptions, spec: wire.Spec) -> dict[str, int]:
+    """How many bytes travel of what: the functions, with what they use of job files; the items."""
+    files = sorted({os.path.basename(one.__file__) for one in of_files() if one.__file__})
+    functions = " and ".join(filter(None, (wanted.map, wanted.reduce)))
+    used = f"{functions}, with what is used of {', '.join(files)}" if files else functions
+    return {
+        used: len(spec.input["setup"]),
+        f"the items of --over {wanted.over}": sum(map(len, spec.input["chunks"])),
+    }
 
 
 def read(outcome: wire.Outcome, signing: Signing | None) -> wire.Outcome:

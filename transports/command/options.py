@@ -28,6 +28,7 @@ from plugins.console.shared import require_trace
 from transports.command import clients_parsers, parsers
 from transports.command.clients_wanted import (
     CancelOptions,
+    ForClients,
     JobsOptions,
     KeyOptions,
     LogOptions,
@@ -213,10 +214,6 @@ def _asking(options: type[Asking]) -> Callable[[dict[str, Any]], Asking]:
     return lambda named: options(security=_security(named), **named)
 
 
-ForClients = (
-    SubmitOptions | ResultOptions | WeighOptions | CancelOptions | LogOptions | JobsOptions
-    | StopOptions
-)  # fmt: skip
 OnSockets = HostOptions | JoinOptions | StatusOptions | ServeOptions | ForClients
 Wanted = OnSockets | KeyOptions
 Asking = TypeVar(

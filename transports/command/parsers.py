@@ -209,6 +209,7 @@ def status() -> Parser:
         ),
     )
     parser.apart(*of(StatusOptions, "address"))
+    parser.group("how long it tries (seconds)", *of(StatusOptions, "patience"))
     parser.group("security", *of(SecurityOptions))
     parser.group("what is shown", *of(StatusOptions, "json"))
     return parser

@@ -25,8 +25,10 @@ from plugins.jobs.loading import JobError
 from plugins.launching import BotsError
 from transports import logs
 from transports.command import clients, status, summary
+from transports.command.clients_patience import patiently
 from transports.command.clients_wanted import (
     CancelOptions,
+    ForClients,
     JobsOptions,
     LogOptions,
     ResultOptions,
@@ -36,7 +38,7 @@ from transports.command.clients_wanted import (
 )
 from transports.command.deployment import CannotListen, opened, trace_folder, traced
 from transports.command.joining import join
-from transports.command.options import ForClients, OnSockets
+from transports.command.options import OnSockets
 from transports.command.progress import teller
 from transports.command.root import Root
 from transports.command.serving import serve
@@ -87,11 +89,18 @@ def run(wanted: OnSockets) -> int:
     except BrokenPipeError:  # an OSError that is no failure
         raise
     except KeyboardInterrupt:
-        raise Ended(Exit.INTERRUPTED, "interrupted") from None
+        raise _ended(wanted, Exit.INTERRUPTED, "interrupted") from None
     except EXPECTED as error:
         code = next(code for kind, code in EXITS if isinstance(error, kind))
         refused = isinstance(error, ConnectError) and error.final
-        raise Ended(Exit.REFUSED if refused else code, _line(error)) from None
+        raise _ended(wanted, Exit.REFUSED if refused else code, _line(error)) from None
+
+
+def _ended(wanted: OnSockets, code: Exit, line: str) -> Ended:
+    """A program that waits for an answer in JSON is given one in any case."""
+    if isinstance(wanted, ForClients | StatusOptions) and wanted.json:
+        streams.answer(PROGRAM, clients.in_vain(line, code))
+    return Ended(code, line)
 
 
 def _line(error: Exception) -> str:
@@ -243,7 +252,8 @@ async def _join(wanted: JoinOptions, security: Security) -> int:
 
 async def _status(wanted: StatusOptions, security: Security) -> int:
     logs.log.setLevel(logging.ERROR)  # what is wrong is the answer
-    told = await status.tree(str(wanted.address), security)
+    dial = patiently(wanted.patience, _note)
+    told = await status.tree(str(wanted.address), security, dial)
     text = json.dumps(told) if wanted.json else status.table(told)
     return streams.answer(PROGRAM, text)
 

@@ -9,9 +9,11 @@ import trio
 
 from core import Host, Reflector
 from plugins.console.telling import aligned, counted
+from transports.command.clients_patience import Dial
 from transports.fleet.log import shown as printable
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
+from transports.net.dialling import dial
 from transports.net.peer import Link
 from transports.net.security import Security
 from transports.process.station import Station
@@ -76,9 +78,9 @@ def _session(reflector: Reflector) -> dict[str, Any]:
 class Asking:
     """Asks hosts how they stand."""
 
-    def __init__(self, security: Security, nursery: trio.Nursery) -> None:
+    def __init__(self, security: Security, nursery: trio.Nursery, dial: Dial) -> None:
         me = Me(wire.random_number(), None)
-        self.connections = Connections(me, security, nursery, self._receive, self._lost)
+        self.connections = Connections(me, security, nursery, self._receive, self._lost, dial=dial)
         self._answers: dict[str, trio.MemorySendChannel[dict[str, Any]]] = {}
 
     async def ask(self, address: str) -> dict[str, Any]:
@@ -101,14 +103,14 @@ class Asking:
             self._answers.pop(peer.name).close()
 
 
-async def tree(address: str, security: Security) -> dict[str, Any]:
+async def tree(address: str, security: Security, dial: Dial = dial) -> dict[str, Any]:
     """The whole tree: the root's own status, with all sessions that could be found below it.
 
     Raises ConnectError if the host at `address` does not answer; others that do not are named
     in `unreached`.
     """
     async with trio.open_nursery() as nursery:
-        asking = Asking(security, nursery)
+        asking = Asking(security, nursery, dial)
         status = await asking.ask(address)
         found = {s["session"]: s for s in status["sessions"]}
         asked, unreached = {status["address"]}, list[str]()

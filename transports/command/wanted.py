@@ -18,7 +18,12 @@ from plugins.console.cores import cores
 from plugins.console.options import OPTION, Option, option, switch
 from transports.net import addresses
 from transports.net.addresses import Address
-from transports.net.figures import HEARTBEAT_SECONDS, TOKEN_BYTES_MIN, TOKEN_VARIABLE
+from transports.net.figures import (
+    HEARTBEAT_SECONDS,
+    REACH_SECONDS,
+    TOKEN_BYTES_MIN,
+    TOKEN_VARIABLE,
+)
 from transports.values.figures import LARGE_BYTES, LEFT_BYTES_MAX, LEFT_SHARE, MEMORY_BYTES_MAX
 
 PROGRAM = "python -m transports.tcp"
@@ -80,6 +85,27 @@ def _advertise() -> Any:
         "by which address they are to connect, where that is another: behind a translation "
         "of addresses, or when listening on all, as with 0.0.0.0; port 0: that of --listen",
         "that of --listen",
+    )
+
+
+def patience(whom: str, lost: str = "") -> Any:
+    """Of those that ask one process; `lost`: what is said of one that was reached before."""
+    return option(
+        None,
+        "SECONDS",
+        checks.SECONDS,
+        f"how long it goes on trying to reach {whom} where nobody listens"
+        f"{', at first and whenever it is lost' if lost else ''}",
+        f"{REACH_SECONDS:g}{lost}",
+    )
+
+
+def answered(shown: str) -> Any:
+    """Of those that ask one process, for programs; `shown` is what is printed for people."""
+    return shared.json(
+        shown,
+        "; where it cannot be done, this has 'error' and 'exit', the exit code. What is wrong with "
+        "the options themselves is told on standard error alone",
     )
 
 
@@ -357,4 +383,5 @@ class StatusOptions:
         metadata=address_of("a process that listens: the host, or one that joined with --listen")
     )
     security: SecurityOptions
-    json: bool = shared.json("a table for people")
+    patience: float | None = patience("the process")
+    json: bool = answered("a table for people")

@@ -29,16 +29,17 @@ from transports.fleet.job import unknown
 from transports.net import wire
 from transports.net.connection import ConnectError, Connections, Me, Peer
 from transports.net.dialling import dial
+from transports.net.figures import PATIENCE_SECONDS as PATIENCE_SECONDS
 from transports.net.heartbeat import HEARTBEAT_SECONDS
 from transports.net.peer import Link
 from transports.net.security import Security
 from transports.values.files import BlobError
 from transports.values.handles import is_handle
 
-PATIENCE_SECONDS = 30.0  # for a connection that is lost to be there again
 TRY_SECONDS_MIN, TRY_SECONDS_MAX = 0.1, 1.0
 HALT_SECONDS = 10.0  # for a root that was told to end
 SUBMITTED_AT_ONCE = 2  # inputs may be large, and what waits to be sent has a bound
+ANSWER_SECONDS = 10.0  # for a root that was reached to say which fleet it has, at least
 FETCHES = 3  # of a result, each on a new connection
 CUTS_MAX, CUT_SECONDS = 5, 1.0  # times that the connection is lost so soon after that was asked
 
@@ -129,7 +130,7 @@ class Client:
         """Reach the root, and know which fleet it has. Raises ConnectError."""
         root = await self._connections.connect(self.address)
         self._number, self._root = root.number, root.name
-        with trio.move_on_after(self._patience):
+        with trio.move_on_after(max(self._patience, ANSWER_SECONDS)):
             try:
                 await self.status()
             except FleetLost as error:
@@ -373,12 +374,15 @@ def _is_news(number: int) -> Callable[[wire.Envelope], bool]:
 
 @asynccontextmanager
 async def connected(
-    address: str, security: Security, patience_seconds: float = PATIENCE_SECONDS
+    address: str,
+    security: Security,
+    patience_seconds: float = PATIENCE_SECONDS,
+    dial: Callable[[str], Awaitable[trio.abc.Stream]] = dial,
 ) -> AsyncIterator[Client]:
     """A client for as long as this lasts. Raises ConnectError."""
     refused: ConnectError | None = None
     async with trio.open_nursery() as nursery:
-        client = Client(address, security, nursery, patience_seconds)
+        client = Client(address, security, nursery, patience_seconds, dial=dial)
         try:
             await client.connect()
         except ConnectError as error:

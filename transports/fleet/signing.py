@@ -32,10 +32,10 @@ def sources_of(job: str, parts: Mapping[str, str]) -> dict[str, bytes]:
     return bundle.collected(files) if files else {}
 
 
-def listed(sources: Mapping[str, bytes]) -> str:
-    """For people: what travels."""
-    those = ", ".join(f"{name} ({len(source):,} B)" for name, source in sources.items())
-    return f"{those or 'no file'}; {sum(map(len, sources.values())):,} bytes in all"
+def listed(sizes: Mapping[str, int]) -> str:
+    """For people: what travels, of so many bytes each."""
+    those = ", ".join(f"{name} ({size:,} B)" for name, size in sizes.items())
+    return f"{those or 'no file'}; {sum(sizes.values()):,} bytes in all"
 
 
 @attrs.frozen

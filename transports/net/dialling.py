@@ -18,12 +18,12 @@ WAIT_SECONDS_MIN, WAIT_SECONDS_MAX = 0.1, 5.0  # after a try that failed
 class ConnectError(Exception):
     """A process was not reached. The message is one line: who, why, and what to do.
 
-    `final`: it is of no use to try again as it is.
+    `final`: it is of no use to try again as it is. `absent`: nobody listens there.
     """
 
-    def __init__(self, line: str, final: bool = False) -> None:
+    def __init__(self, line: str, final: bool = False, absent: bool = False) -> None:
         super().__init__(line)
-        self.final = final
+        self.final, self.absent = final, absent
 
 
 async def dial(address: str) -> trio.abc.Stream:
@@ -39,7 +39,11 @@ async def dial(address: str) -> trio.abc.Stream:
         why = f"unknown host ({error.strerror}): see whether the name is right"
         raise ConnectError(f"{address}: {why}") from error
     except OSError as error:
-        raise ConnectError(f"{address}: {_why(error)}") from error
+        first = _first(error)
+        if isinstance(first, ConnectionRefusedError):
+            why = "nobody listens there: see whether it runs"
+            raise ConnectError(f"{address}: {why}", absent=True) from error
+        raise ConnectError(f"{address}: not reached ({first.strerror or first})") from error
 
 
 def parsed(address: str) -> addresses.Address:
@@ -50,15 +54,12 @@ def parsed(address: str) -> addresses.Address:
         raise ConnectError(str(error), final=True) from error
 
 
-def _why(error: OSError) -> str:
+def _first(error: OSError) -> OSError:
+    """Of those that it stands for: one for each address that the name has."""
     causes = error.__cause__
-    if isinstance(causes, BaseExceptionGroup):  # one for each address that the name has
-        error = next((e for e in causes.exceptions if isinstance(e, OSError)), error)
-    elif isinstance(causes, OSError):
-        error = causes
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there: see whether it runs"
-    return f"not reached ({error.strerror or error})"
+    if isinstance(causes, BaseExceptionGroup):
+        return next((e for e in causes.exceptions if isinstance(e, OSError)), error)
+    return causes if isinstance(causes, OSError) else error
 
 
 def origin(stream: trio.abc.Stream) -> str:

@@ -1,11 +1,16 @@
-"""How a job or a fleet stands, asked by a test itself: it starts no process for each question."""
+"""How a job or a fleet stands, asked by a test itself: it starts no process for each question. And
+what commands show on a terminal."""
 
 from __future__ import annotations
 
+import os
+import pty
+import select
 from typing import Any
 
 import trio
 
+from tests.processes import SECONDS_MAX
 from transports.command.status import tree
 from transports.fleet.client import connected
 from transports.net.security import Security
@@ -34,3 +39,22 @@ async def _fleet(address: str, security: Security) -> dict[str, Any]:
 
 def _security(token: str) -> Security:
     return Security(token.encode() or None)
+
+
+class Terminal:
+    """What a program shows on one."""
+
+    def __init__(self) -> None:
+        self._ours, self.end = pty.openpty()
+        self.shown = ""
+
+    def shows(self, text: str) -> None:
+        """Wait until it has."""
+        while text not in self.shown:
+            (ready, _, _) = select.select([self._ours], [], [], SECONDS_MAX)
+            assert ready, f"{text!r} is not shown: {self.shown}"
+            self.shown += os.read(self._ours, 2**16).decode()
+
+    def close(self) -> None:
+        os.close(self._ours)
+        os.close(self.end)

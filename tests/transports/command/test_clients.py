@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import SECONDS_MAX, free_port, until
+from tests.processes import free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command import asking
 from transports.command import clients
@@ -105,7 +102,9 @@ def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
 def stop(fleet: OfFleet) -> None:
     assert fleet.told("stop") == {"address": fleet.address}
     fleet.root.ended()
-    assert f"{fleet.address}: nobody listens there" in fleet.done("jobs", code=4).stderr
+    asked = fleet.start("jobs", "--patience", 0, "--json")
+    assert asked.report(4)["exit"] == 4
+    assert f"{fleet.address}: nobody listens there" in asked.stderr
     fleet.run.see_that_none_is_left()
 
 
@@ -122,7 +121,11 @@ def test_what_goes_wrong_has_an_exit_code_and_a_line(fleet: OfFleet) -> None:
     assert unknown == 3 * [
         f"{PROGRAM}: there is no job 7: it was never submitted here, or is forgotten\n"
     ]
-    refused = fleet.done("submit", "--job", "a.b", code=5).stderr
+    assert [fleet.told(do, 7, code=2)["exit"] for do in ("result", "cancel", "log")] == [2, 2, 2]
+    told = fleet.start("submit", "--job", "a.b", "--json")
+    assert told.report(5)["exit"] == 5
+    refused = told.stderr
+    assert refused == f"{PROGRAM}: {told.report(5)['error']}\n"
     says = f"{PROGRAM}: the root at {fleet.address} refuses it: job 'a.b' is not allowed here"
     assert refused.startswith(says)
     assert "--sign" not in refused  # nobody is trusted
@@ -217,11 +220,12 @@ def test_calls_that_cannot_be_made_are_refused_in_a_line(fleet: OfFleet) -> None
 def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:
     submit = fleet.start("submit", "--job", fleet.job, "--input", 60)
     until(lambda: fleet.states() == ["running"])
-    terminal = Terminal()
+    terminal = asking.Terminal()
     result = fleet.start("result", 1, stderr=terminal.end)
     terminal.shows("of 4 partitions")  # so it waits, and submit has for long
     lines = [
-        f"{PROGRAM}: job 1 goes on; what comes of it: '{PROGRAM} result {fleet.address} 1'",
+        f"{PROGRAM}: job 1 goes on; what comes of it: '{PROGRAM} result {fleet.address} 1'; "
+        f"to end it: '{PROGRAM} cancel {fleet.address} 1'",
         f"{PROGRAM}: interrupted",
     ]
     submit.signal(signal.SIGINT)
@@ -232,25 +236,6 @@ def test_ctrl_c_leaves_the_job_as_it_is(fleet: OfFleet) -> None:
     terminal.shows("the job was cancelled")
     result.ended(1)
     terminal.close()
-
-
-class Terminal:
-    """What a program shows on one."""
-
-    def __init__(self) -> None:
-        self._ours, self.end = pty.openpty()
-        self._shown = ""
-
-    def shows(self, text: str) -> None:
-        """Wait until it has."""
-        while text not in self._shown:
-            (ready, _, _) = select.select([self._ours], [], [], SECONDS_MAX)
-            assert ready, f"{text!r} is not shown: {self._shown}"
-            self._shown += os.read(self._ours, 2**16).decode()
-
-    def close(self) -> None:
-        os.close(self._ours)
-        os.close(self.end)
 
 
 def test_a_fleet_that_is_killed_is_lost_to_who_waits_when_another_is_there(run: Programs) -> None:
@@ -288,6 +273,9 @@ def test_the_table_of_jobs() -> None:
         " 3  ...aaaaaaaaaaaaaaaaaa  done     somebody-else...  95 s  1.5 s  2 missing",
         "12  plugins.primes         running  me@here           95 s   90 s  61 % of 2,000",
     ]
+    first = ROW | {"state": "queued", "started": None}
+    assert clients.table(STATUS, [first], 100.0).endswith("next")
+    assert clients.table(STATUS, [first | {"ahead": 1}], 100.0).endswith("behind 1")
     assert clients.table(STATUS, [], 0.0).endswith("\n\nno job has been submitted yet")
 
 

@@ -43,11 +43,11 @@ ALONE = f"{JOB} nodes processes store heartbeat values-max trace sample verbose 
 HOST = f"{ALONE} {SECURITY} listen advertise wait-nodes wait-seconds bots"
 JOIN = f"{SECURITY} nodes cores listen advertise allow trust patience heartbeat values-max"
 JOIN += " trace sample verbose"
-STATUS = f"{SECURITY} json"
-SUBMIT = f"{JOB} {SECURITY} priority weight sign detach json map over reduce"
-WEIGH = f"{SECURITY} priority weight json"
-RESULT = f"{SECURITY} wait json"
-ASKING = f"{SECURITY} json"
+STATUS = f"{SECURITY} patience json"
+SUBMIT = f"{JOB} {SECURITY} priority weight sign detach patience json map over reduce"
+WEIGH = f"{SECURITY} priority weight patience json"
+RESULT = f"{SECURITY} wait patience json"
+ASKING = f"{SECURITY} patience json"
 SERVE = f"{SECURITY} listen advertise bots nodes processes allow trust at-once heartbeat"
 SERVE += " preempt-after"
 SERVE += " values-max verbose json store"
@@ -179,7 +179,7 @@ def test_a_process_that_joins() -> None:
 
 def test_status() -> None:
     found = options.read(["status", "h:1", "--json", "--tls-ca", "a"])
-    assert found == StatusOptions(Address("h", 1), SecurityOptions(tls_ca=Path("a")), True)
+    assert found == StatusOptions(Address("h", 1), SecurityOptions(tls_ca=Path("a")), json=True)
 
 
 def test_the_root_of_a_fleet() -> None:
@@ -241,14 +241,14 @@ def test_what_is_asked_of_a_fleet() -> None:
     found = [
         options.read([*words.split(), "--json", "--tls-ca", "a"])
         for words in (
-            *("result h:1 7 --wait 0", "weigh h:1 7 --weight 3", "cancel h:1 7"),
+            *("result h:1 7 --wait 0", "weigh h:1 7 --weight 3", "cancel h:1 7 --patience 0"),
             *("jobs h:1", "stop h:1"),
         )
     ]
     assert found == [
         ResultOptions(address, 7, security, wait=0, json=True),
         WeighOptions(address, 7, security, weight=3, json=True),
-        CancelOptions(address, 7, security, json=True),
+        CancelOptions(address, 7, security, patience=0, json=True),
         JobsOptions(address, security, json=True),
         StopOptions(address, security, json=True),
     ]
@@ -336,6 +336,7 @@ def test_what_is_asked_of_a_fleet() -> None:
         ("stop h:1 2", "2"),
         ("status", "HOST:PORT"),
         ("status h:1 --nodes 3", "--nodes"),
+        ("jobs h:1 --patience -1", "--patience: '-1'"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(words: str, named: str) -> None:

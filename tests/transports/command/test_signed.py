@@ -11,6 +11,7 @@ import trio
 
 from tests.processes import free_port
 from tests.running import PROGRAM, TOKEN, Program, Programs
+from tests.transports.command.asking import Terminal
 from transports import Fleet, Refused
 from transports.signing.keys import line_of, make
 
@@ -99,6 +100,23 @@ def test_a_file_travels_to_who_trusts_its_key_and_others_stay_for_other_jobs(
     fleet.stop(stranger, member)
     (told,) = [line for line in fleet.root.stderr.splitlines() if "no key is trusted" in line]
     assert told.startswith(f"{PROGRAM}: the process at 127.0.0.1:")
+
+
+def test_what_travels_is_told_on_a_terminal(fleet: OfTrust) -> None:
+    """Of a job, and of calls."""
+    member = fleet.join("--trust", fleet.trusted)
+    helper = ("--map", f"{fleet.folder / 'helper.py'}:twice", "--over", 3)
+    for words, what in ((("--job", fleet.job, "--input", 0), "job.py"), (helper, "helper.py")):
+        terminal = Terminal()
+        more = {**WITH_TOKEN, "stderr": terminal.end}
+        sign = ("--sign", fleet.folder / "key")
+        submit = fleet.run.start("submit", fleet.address, *words, *sign, **more)
+        terminal.shows("bytes in all")
+        assert "signed and sent: " in terminal.shown
+        assert what in terminal.shown
+        submit.ended()
+        terminal.close()
+    fleet.stop(member)
 
 
 def refused_in_a_line(fleet: OfTrust) -> None:
