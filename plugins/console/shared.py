@@ -68,7 +68,7 @@ def prepare() -> Any:
 
 
 def compute() -> Any:
-    return function("compute", "computes a piece")
+    return function("compute", "computes a partition")
 
 
 def collect() -> Any:
@@ -90,7 +90,7 @@ def partitions() -> Any:
         None,
         "P",
         checks.COUNT,
-        "how many pieces the job is cut into",
+        "how many partitions the job is cut into",
         "as many as there are nodes",
         Must(lambda n: _is_whole(n) and 1 <= n <= checks.COUNT_MAX, checks.COUNTS),
     )
@@ -137,7 +137,7 @@ def delay(said: str, how: str = "") -> Any:
 
 def keep_going() -> Any:
     return switch(
-        "a piece that fails for good is left out: the rest is collected, without it, what is "
+        "a partition that fails for good is left out: the rest is collected, without it, what is "
         f"missing is told, and the exit code is {Exit.INCOMPLETE}",
         "the job fails",
         TRUE_OR_FALSE,

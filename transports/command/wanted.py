@@ -359,8 +359,8 @@ class ServeOptions:
         "SECONDS",
         checks.DURATION,
         "where a job has waited so long for a core, and only jobs of a lower priority have them, "
-        "a piece of these is given back unfinished, to be computed later",
-        "every piece that has begun is computed to its end",
+        "a partition of these is given back unfinished, to be computed later",
+        "every partition that has begun is computed to its end",
     )
     any_job: bool = _any_job()
     store: Path | None = _file(
