@@ -123,7 +123,8 @@ async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) 
             news = await _news(client, await client.submit(spec, key), wanted.json)
         except trio.Cancelled:
             with trio.CancelScope(shield=True), trio.move_on_after(CANCEL_SECONDS):
-                async with _reached(wanted, security) as other:  # that one is cancelled, too
+                address = str(wanted.address)  # where a root that is away is not waited for
+                async with connected(address, security) as other:  # that one is cancelled, too
                     outcome = await other.cancel(await other.submit(spec, key))  # the same job
                     _note(f"job {outcome.number} is {outcome.state}")
             raise
