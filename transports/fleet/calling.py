@@ -11,13 +11,9 @@ others `signed_calls` runs what a key has signed that they trust.
 
 from __future__ import annotations
 
-import importlib
-import os
 import pickle
 import secrets
-import site
 import sys
-import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -28,8 +24,7 @@ import attrs
 import cloudpickle  # type: ignore[import-untyped]
 
 from plugins.jobs.failing import is_local
-
-OURS = ("core", "plugins", "sim", "transports")
+from transports.fleet.programs import Programs
 
 
 @attrs.frozen
@@ -77,9 +72,10 @@ def packed_setup(
 @lru_cache(maxsize=1)
 def _setup(data: bytes) -> Setup:
     _, path, rest = pickle.loads(data)  # noqa: S301  it is what this job is for
-    _forget_program()
-    sys.path[:] = [*_path(), *(place for place in path if place not in _path())]
+    programs = _programs()
+    programs.enter(path)
     found: Setup = pickle.loads(rest)  # noqa: S301
+    programs.note()
     return found
 
 
@@ -90,34 +86,8 @@ def run_packed(call: bytes) -> Any:
 
 
 @cache
-def _path() -> list[str]:
-    """Where modules are found before any program has said where it finds its own."""
-    return [*sys.path]
-
-
-@cache
-def _before() -> set[str]:
-    """What is loaded before any program has something loaded."""
-    return {*sys.modules}
-
-
-def _forget_program() -> None:
-    """Forget what was loaded for another program, or before it was edited: the next function may
-    be of modules with the same names. What is installed stays."""
-    for name in sys.modules.keys() - _before():
-        file = getattr(sys.modules.get(name), "__file__", None) or ""
-        ours = name.partition(".")[0] in OURS
-        if file.endswith(".py") and not ours and not file.startswith(_installed()):
-            sys.modules.pop(name, None)
-    importlib.invalidate_caches()
-
-
-@cache
-def _installed() -> tuple[str, ...]:
-    """Folders in which nobody edits a program."""
-    places = sysconfig.get_paths()
-    named = [places[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return tuple(f"{place}{os.sep}" for place in [*named, *site.getsitepackages()])
+def _programs() -> Programs:
+    return Programs()
 
 
 # -- the job -------------------------------------------------------------------------------

@@ -55,8 +55,7 @@ def raising(number: int) -> int:
 
 @pytest.fixture(autouse=True)
 def kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is no computing process: it goes on with its modules and its path."""
-    monkeypatch.setattr(calling, "_forget_program", lambda: None)
+    """This process is no computing process: it goes on with its path."""
     monkeypatch.setattr(sys, "path", [*sys.path])
 
 
@@ -194,6 +193,18 @@ def test_a_module_that_was_edited_is_loaded_anew(
     assert [*fleet.map(module.f, range(9))] == [1] * 9
     path.write_text("def f(x): return 22\n")
     assert [*fleet.map(importlib.reload(module).f, range(9))] == [22] * 9
+
+
+def test_a_module_that_can_be_loaded_once_only_is(
+    fleet: Fleet, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "import sys\nassert not hasattr(sys, 'once')\nsys.once = 1\ndef f(x): return x\n"
+    (tmp_path / "once_for_tests.py").write_text(text)
+    module = importlib.import_module("once_for_tests")
+    monkeypatch.delattr(sys, "once")
+    for _ in range(3):
+        assert [*fleet.map(module.f, range(9))] == [*range(9)]
 
 
 def test_very_many_calls_are_few_jobs(fleet: Fleet) -> None:
