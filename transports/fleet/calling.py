@@ -11,19 +11,20 @@ others `signed_calls` runs what a key has signed that they trust.
 
 from __future__ import annotations
 
+import os
 import pickle
 import secrets
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 import attrs
 import cloudpickle  # type: ignore[import-untyped]
 
-from plugins.jobs.failing import is_local
+from plugins.jobs.failing import is_local, summary
 from transports.fleet.programs import Programs
 
 
@@ -47,8 +48,8 @@ class Raised:
 
 @attrs.frozen
 class Done:
-    """What came of the calls of one chunk; where one has raised those after it are missing, unless
-    they were to go on. `seconds`: that all of them took."""
+    """What came of the calls of one chunk, of the first ones at least. `seconds`: that all of them
+    took."""
 
     partition: int  # which chunk
     results: list[Any]
@@ -115,21 +116,38 @@ def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
     return packed_done(Done(index, results, time.perf_counter() - began))
 
 
-def called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """What came of each call."""
+def called(setup: Setup, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What came of each call. The last that is there has raised, unless they go on then; or the
+    next did for want of what another machine may have. Raises that where it is the only call."""
     results: list[Any] = []
-    function = setup.function
+    function, me = setup.function, os.getpid()
     for arguments in calls:
         try:
             results.append(function(*arguments))
-        except Exception as error:
-            if is_local(error):
-                raise  # another machine may do better
-            text = "".join(traceback.format_exception(error)[1:])  # from where it entered ours
-            results.append(Raised(error.with_traceback(None), text))
+        except BaseException as error:
+            if os.getpid() != me:
+                raise  # a child of this process, which is not to go on here
+            if is_local(error) and not setup.goes_on:
+                if len(calls) == 1:
+                    raise
+                break  # whoever takes the results has this one called by itself
+            results.append(raised(error))
             if not setup.goes_on:
                 break
     return results
+
+
+def raised(error: BaseException) -> Raised:
+    """What would end who takes the results, or look like their end, is told of only."""
+    try:
+        text = "".join(traceback.format_exception(error)[1:])  # from where it entered ours
+    except Exception:  # noqa: BLE001  whatever it does where it is to be shown
+        text = summary(error)
+    if isinstance(error, StopIteration | StopAsyncIteration):  # as in a generator, PEP 479
+        return Raised(RuntimeError(f"the call raised {summary(error)}"), text)
+    if not isinstance(error, Exception):
+        return Raised(None, text)
+    return Raised(error.with_traceback(None), text)
 
 
 def packed_done(done: Done) -> bytes:

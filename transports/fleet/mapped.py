@@ -1,20 +1,35 @@
-"""What `map` returns: the results, in order, as somebody takes them, in a thread or in a loop."""
+"""What `map` returns: the results, in order, as somebody takes them, in a thread or in a loop.
+
+If anything is interrupted, or cancelled, it can be asked for again, and nothing is missing then.
+Where it takes long to get items, results that are known are given before more is taken.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
-from transports.fleet.errors import FleetLost
-from transports.fleet.mapping import UnderWay, Windows
+from transports.fleet.errors import FleetLost, JobFailed
+from transports.fleet.mapping import MayBeOver, UnderWay, Windows
 from transports.fleet.submitted import AsyncJob
 
-Submit = Callable[[dict[str, Any], int], UnderWay]
+SOON_SECONDS = 0.1  # so long results are waited for, rather than items
+
+
+ENDS = (StopIteration, StopAsyncIteration)
+NO_END = "what is no end of the results was raised as if it were"  # PEP 479
+
+
+class Timed(UnderWay, MayBeOver, Protocol):
+    """A job whose end can be waited for, for a while."""
+
+
+Submit = Callable[[dict[str, Any], int], Timed]
 AsyncSubmit = Callable[[dict[str, Any], int], Awaitable[AsyncJob]]
 
 
-class Mapped(Windows[UnderWay, Submit], Iterator[Any]):
+class Mapped(Windows[Timed, Submit], Iterator[Any]):
     """The results, in order. `close` cancels what is under way. What the iterables raise is raised
     behind the results of what they gave before."""
 
@@ -31,14 +46,14 @@ class Mapped(Windows[UnderWay, Submit], Iterator[Any]):
 
     def __next__(self) -> Any:
         try:
-            while not self._results:
-                self._fill()  # if any of this is interrupted it can be asked for again
-                self._take(self._first(StopIteration).result())
-                self._fill()
-            return self._next_result()
-        except Exception:
+            if self._results or self._has_more():
+                return self._next_result()
+        except Exception as error:
             self.close()
+            if isinstance(error, ENDS):
+                raise RuntimeError(NO_END) from error
             raise
+        raise StopIteration
 
     def close(self) -> None:
         """Nothing more is wanted."""
@@ -46,8 +61,24 @@ class Mapped(Windows[UnderWay, Submit], Iterator[Any]):
             for job in self._end():
                 job.cancel()
 
+    def _has_more(self) -> bool:
+        """Whether there are more results, of which the next ones are known then."""
+        while not self._results:
+            self._fill()
+            job = self._first()
+            if job is None:
+                return False
+            try:
+                self._take(job.result())
+            except JobFailed as error:
+                self._name(error)
+                raise
+            if not self._source.is_late:
+                self._fill()
+        return True
+
     def _fill(self) -> None:
-        while chunks := self._wanted():
+        while not self._gives_first(SOON_SECONDS) and (chunks := self._wanted()):
             self._begun(self._submit(self._input(chunks), len(chunks)))
 
 
@@ -59,14 +90,14 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
 
     async def __anext__(self) -> Any:
         try:
-            while not self._results:
-                await self._fill()  # if any of this is cancelled it can be asked for again
-                self._take(await self._first(StopAsyncIteration))
-                await self._fill()
-            return self._next_result()
-        except Exception:
+            if self._results or await self._has_more():
+                return self._next_result()
+        except Exception as error:
             await self.aclose()
+            if isinstance(error, ENDS):
+                raise RuntimeError(NO_END) from error
             raise
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Nothing more is wanted."""
@@ -74,6 +105,21 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
             for job in self._end():
                 await job.cancel()
 
+    async def _has_more(self) -> bool:
+        while not self._results:
+            await self._fill()
+            job = self._first()
+            if job is None:
+                return False
+            try:
+                self._take(await job)
+            except JobFailed as error:
+                self._name(error)
+                raise
+            if not self._source.is_late:
+                await self._fill()
+        return True
+
     async def _fill(self) -> None:
-        while chunks := self._wanted():
+        while not self._gives_first(0) and (chunks := self._wanted()):
             self._begun(await self._submit(self._input(chunks), len(chunks)))

@@ -11,16 +11,19 @@ Rules it keeps:
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
 from transports.fleet.answers import Plain, read
-from transports.fleet.calling import Done, Raised, packed, packed_setup
+from transports.fleet.calling import Done, Raised, packed, packed_setup, raised
+from transports.fleet.errors import JobFailed
+from transports.fleet.source import Source, least_length
 
 JOB = "transports.fleet.calling"
 CHUNK_SECONDS_MIN, CHUNK_SECONDS = 0.02, 0.1
@@ -61,16 +64,44 @@ class UnderWay(Protocol):
         raise NotImplementedError
 
 
-UnderWayT = TypeVar("UnderWayT")
+class MayBeOver(Protocol):
+    """A job that has ended, or not."""
+
+    def _is_over(self, seconds: float) -> bool:
+        """Whether it has, after so many seconds at most."""
+        raise NotImplementedError
+
+
+UnderWayT = TypeVar("UnderWayT", bound=MayBeOver)
 SubmitT = TypeVar("SubmitT")
 
 
 @attrs.frozen
-class _Window(Generic[UnderWayT]):
-    """One job; `sizes` has how many calls each of its chunks is."""
+class Chunk:
+    """Some calls, pickled, and how many they are."""
 
+    data: bytes
+    calls: int
+
+
+@attrs.frozen
+class Cut:
+    """The chunks of a job. `before` has results that are known already, by which chunk they are
+    before; the job has then what was missing between them."""
+
+    chunks: list[Chunk]
+    before: dict[int, list[Any]] = attrs.Factory(dict)
+
+    def index(self, partition: int) -> int:
+        """Of the first item of that chunk, from the first of all these."""
+        known = sum(len(self.before.get(i, ())) for i in range(partition + 1))
+        return known + sum(chunk.calls for chunk in self.chunks[:partition])
+
+
+@attrs.frozen
+class _Window(Generic[UnderWayT]):
     job: UnderWayT
-    sizes: list[int]
+    cut: Cut
 
 
 class Windows(Generic[UnderWayT, SubmitT]):
@@ -98,96 +129,138 @@ class Windows(Generic[UnderWayT, SubmitT]):
         self._submit = submit
         self._setup = setup_of(function, None, goes_on)
         self._goes_on = goes_on
-        self._error: Exception | None = None  # of the iterables, which have ended with it
-        self._items = self._given(zip(*iterables, strict=False))  # until the shortest ends
+        self._source = Source(iterables)
         self._left = least_length(iterables)
         self._nodes = nodes or NODES
         self._chunk = chunk
         self._pace: float | None = None  # seconds a call
         self._argument_bytes = self._result_bytes = 0.0  # a call, lately
-        self._cut: tuple[list[bytes], list[int]] | None = None  # a window, not submitted yet
-        self._windows: deque[_Window[UnderWayT]] = deque()
+        self._chunks: list[Chunk] = []  # of the window that is being cut
+        self._cut: Cut | None = None  # a window, not submitted yet
+        self._again: Cut | None = None  # what is missing of the first window, the same
+        self._windows: list[_Window[UnderWayT]] = []
         self._results: deque[Any] = deque()
         self._index = 0  # of the item whose result is next
+
+    # Each change of what is kept for the next call is one assignment, as an interruption comes
+    # between two calls of functions, but not there.
 
     def _wanted(self) -> list[bytes]:
         """The chunks of the job that is to be submitted next, the same ones until it has `_begun`:
         whoever submits may be interrupted. Empty: enough are under way, or no items are left."""
-        if len(self._windows) >= (WINDOWS_TRIED if self._pace is None else WINDOWS):
-            return []
-        if self._cut is None:
-            self._cut = self._next_window()
-        return self._cut[0]
+        if self._again is None:
+            if len(self._windows) >= (WINDOWS_TRIED if self._pace is None else WINDOWS):
+                return []
+            if self._cut is None:
+                self._cut_next()
+        cut = self._again or self._cut
+        return [] if cut is None else [chunk.data for chunk in cut.chunks]
+
+    def _gives_first(self, seconds: float) -> bool:
+        """Whether the next results are known, and to be given before more is taken, as that takes
+        long; where it does for a single item they may become known in so many seconds."""
+        source = self._source
+        if self._again is not None or not (self._windows and source.is_late):
+            return False
+        return self._windows[0].job._is_over(seconds if source.is_slow else 0)
 
     def _input(self, chunks: list[bytes]) -> dict[str, Any]:
         return {"setup": self._setup, "chunks": chunks}
 
     def _begun(self, job: UnderWayT) -> None:
-        assert self._cut is not None
-        self._windows.append(_Window(job, self._cut[1]))
-        self._cut = None
+        if self._again is not None:
+            windows = [_Window(job, self._again), *self._windows]
+            self._windows, self._again = windows, None
+        elif self._cut is not None:
+            windows = [*self._windows, _Window(job, self._cut)]
+            self._windows, self._cut = windows, None
 
-    def _first(self, stop: type[Exception]) -> UnderWayT:
-        """The job whose results are next. Raises what the iterables have raised, and `stop`."""
-        if not self._windows:
-            given, self._error = self._error, None
-            raise given or stop
-        return self._windows[0].job
+    def _first(self) -> UnderWayT | None:
+        """The job whose results are next; None: there are no more. Raises what the iterables have
+        raised."""
+        if self._windows:
+            return self._windows[0].job
+        if self._source.error is not None:
+            raise self._source.error
+        return None
 
-    def _take(self, outputs: list[bytes] | list[Plain]) -> None:
-        """That came of the first."""
-        results, seconds = [], 0.0
-        for data in outputs:
-            done: Done = read(data)
-            results += done.results
-            seconds += done.seconds
-        calls = sum(self._windows.popleft().sizes)
+    def _take(self, outputs: Sequence[bytes | Plain]) -> None:
+        """That came of the first. Calls of which nothing can be read here, or of which only another
+        machine may know something, are called again, each by itself."""
+        cut = self._windows[0].cut
+        results: list[Any] = []
+        again: list[Chunk] = []
+        before: dict[int, list[Any]] = {}
+        seconds, calls = 0.0, 0
+        for i, (chunk, output) in enumerate(zip(cut.chunks, outputs, strict=True)):
+            results += cut.before.get(i, ())
+            found, took = _found(chunk, output)
+            results += found
+            seconds, calls = seconds + took, calls + len(found)
+            if len(found) < chunk.calls and (self._goes_on or not _has_raised(found)):
+                before[len(again)], results = results, []
+                again += _singles(chunk, len(found))
+        results += cut.before.get(len(cut.chunks), ())
         size = sum(len(data) - EMPTY_BYTES for data in outputs)  # else one call is as large as many
-        self._pace, self._result_bytes = seconds / calls, max(0, size) / calls
-        self._results += results
+        if calls:
+            self._pace, self._result_bytes = seconds / calls, max(0, size) / calls
+        missing: Cut | None = None
+        if again:
+            before[len(again)] = results
+            results, missing = before.pop(0), Cut(again, before)
+        known, windows = deque(results), self._windows[1:]
+        self._windows, self._results, self._again = windows, known, missing
 
     def _next_result(self) -> Any:
         """Raises what the call has raised, unless it goes on then."""
-        result = self._results.popleft()
+        result = self._results[0]
+        if isinstance(result, Raised):
+            result = as_raised(result, f"item {self._index}")
+            if not self._goes_on:
+                raise result
+        del self._results[0]
         self._index += 1
-        if not isinstance(result, Raised):
-            return result
-        error = as_raised(result, f"item {self._index - 1}")
-        if self._goes_on:
-            return error
-        raise error
+        return result
+
+    def _name(self, error: JobFailed) -> None:
+        """Note at that of the first job of which items it is."""
+        partition, cut = error.failure.partition, self._windows[0].cut
+        if partition is not None and 0 <= partition < len(cut.chunks):
+            first, calls = self._index + cut.index(partition), cut.chunks[partition].calls
+            last = first + calls - 1
+            error.add_note(f"item {first}" if calls == 1 else f"one of the items {first} to {last}")
 
     def _end(self) -> list[UnderWayT]:
         """Nothing more is wanted. Returns what is under way."""
-        self._items, windows = iter(()), [*self._windows]
-        self._error = self._cut = None
-        self._windows.clear()
+        windows, self._windows = self._windows, []
+        self._source.end()
+        self._chunks, self._cut, self._again = [], None, None
         self._results.clear()
         return [window.job for window in windows]
 
-    def _given(self, items: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from items
-        except Exception as error:  # noqa: BLE001  it is for whoever takes the results
-            self._error = error
-
-    def _next_window(self) -> tuple[list[bytes], list[int]]:
-        """The chunks of it, and how many calls each is."""
+    def _cut_next(self) -> None:
+        """The window that is to be submitted next, unless no items are left."""
         most = self._nodes * (1 if self._pace is None else CHUNKS_A_NODE)
-        so_far = 0.0
-        chunks: list[bytes] = []
-        sizes: list[int] = []
-        while len(chunks) < most and so_far < WINDOW_BYTES:
-            calls = list(islice(self._items, self._chunk_size()))
-            if not calls:
+        source, calls = self._source, sum(chunk.calls for chunk in self._chunks)
+        so_far = sum(map(self._bytes, self._chunks))
+        while len(self._chunks) < most and so_far < WINDOW_BYTES:
+            size = self._chunk_size()
+            taken = source.take(size, max(CHUNK_SECONDS, size * (self._pace or 0.0)))
+            if not taken:
                 break
-            chunks.append(packed(calls))
-            sizes.append(len(calls))
-            self._argument_bytes = len(chunks[-1]) / len(calls)
-            so_far += max(len(chunks[-1]), self._result_bytes * len(calls))
-        if self._left is not None:
-            self._left -= sum(sizes)
-        return chunks, sizes
+            chunk = Chunk(packed(taken), len(taken))
+            self._chunks, source.taken = [*self._chunks, chunk], []
+            calls += chunk.calls
+            self._argument_bytes = len(chunk.data) / chunk.calls
+            so_far += self._bytes(chunk)
+        source.begin()
+        if self._chunks:
+            left = None if self._left is None else self._left - calls
+            self._left, self._cut, self._chunks = left, Cut(self._chunks), []
+
+    def _bytes(self, chunk: Chunk) -> float:
+        """Of its arguments, or of its results."""
+        return max(len(chunk.data), self._result_bytes * chunk.calls)
 
     def _chunk_size(self) -> int:
         if self._chunk is not None:
@@ -202,6 +275,30 @@ class Windows(Generic[UnderWayT, SubmitT]):
             likely = max(least, min(likely, self._left // (CHUNKS_A_NODE * self._nodes)))
         call_bytes = max(1.0, self._argument_bytes, self._result_bytes)
         return max(1, min(likely, int(CHUNK_BYTES / call_bytes)))
+
+
+def _found(chunk: Chunk, output: bytes | Plain) -> tuple[list[Any], float]:
+    """The results that are known of it, and how many seconds it took. Of a single call what cannot
+    be read is what it has raised."""
+    try:
+        done: Done = read(output)
+        if done.results or chunk.calls > 1:
+            return done.results[: chunk.calls], done.seconds
+        raise ValueError("a node says what is no result of one call")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever its class does: it may exit, say
+        return ([raised(error)] if chunk.calls == 1 else []), 0.0
+
+
+def _has_raised(results: list[Any]) -> bool:
+    return bool(results) and isinstance(results[-1], Raised)
+
+
+def _singles(chunk: Chunk, known: int) -> list[Chunk]:
+    """Its calls but for the first `known`, each by itself. Raises what unpickling raises."""
+    calls = pickle.loads(chunk.data)[known:]  # noqa: S301  what was pickled here
+    return [Chunk(packed([call]), 1) for call in calls]
 
 
 def setup_of(
@@ -247,14 +344,6 @@ def pieces(nodes: int | None) -> int:
 def reduced(result: dict[str, Any]) -> Any:
     """The value, of what came of that job."""
     return read(result["value"])
-
-
-def least_length(iterables: tuple[Iterable[Any], ...]) -> int | None:
-    """Of the shortest; None where that is not known of all."""
-    try:
-        return min(len(one) for one in iterables)  # type: ignore[arg-type]
-    except TypeError:
-        return None
 
 
 def as_raised(raised: Raised, where: str) -> BaseException:

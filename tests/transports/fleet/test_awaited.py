@@ -252,6 +252,39 @@ def test_an_exception_comes_in_place_of_its_result(run: Run, there: AsyncFleet) 
     run(main)
 
 
+def test_what_looks_like_an_end_is_none(run: Run, there: AsyncFleet) -> None:
+    def some(number: int) -> int:
+        if number == 3:
+            raise StopAsyncIteration
+        return number
+
+    def ending() -> Iterator[int]:
+        yield 1
+        raise StopAsyncIteration
+
+    async def main() -> None:
+        found = [one async for one in there.map(some, range(6), return_exceptions=True)]
+        assert [type(one) for one in found] == [int, int, int, RuntimeError, int, int]
+        for results in (there.map(some, range(6)), there.map(square, ending())):
+            with pytest.raises(RuntimeError):
+                [one async for one in results]
+
+    run(main)
+
+
+def test_what_ends_its_process_is_told_with_its_items(run: Run, there: AsyncFleet) -> None:
+    def some(number: int) -> int:
+        return os._exit(3) if number == 5 else number
+
+    async def main() -> None:
+        results = there.map(some, range(40), chunk=4)
+        with pytest.raises(JobFailed, match="exit code 3") as raised:
+            [one async for one in results]
+        assert "one of the items 4 to 7" in raised.value.__notes__
+
+    run(main)
+
+
 def test_nothing_is_missing_after_somebody_has_stopped_waiting(
     run: Run, there: AsyncFleet, tmp_path: Path
 ) -> None:

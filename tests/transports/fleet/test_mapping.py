@@ -7,7 +7,9 @@ import itertools
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
+from asyncio import CancelledError
+from collections.abc import Callable, Iterator
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ import pytest
 from transports.fleet import calling
 from transports.fleet.bulk import TooLarge
 from transports.fleet.calling import Done, Raised, packed, packed_setup
+from transports.fleet.errors import JobFailed
 from transports.fleet.face import Fleet
 from transports.fleet.mapping import (
     CHUNKS_A_NODE,
     FUNCTION_BYTES_MAX,
     WINDOWS,
+    CallFailed,
     RemoteTraceback,
 )
 from transports.net.limits import FRAME_BYTES_MAX
@@ -83,13 +87,57 @@ def test_a_chunk_ends_with_the_first_call_that_raises_unless_it_is_to_go_on() ->
     assert nine.text.rstrip().endswith("Odd: 9 and 1")
 
 
-def test_what_may_be_better_elsewhere_is_not_caught() -> None:
-    def full(number: int) -> int:
-        raise MemoryError
+def called(function: Callable[..., Any], count: int, goes_on: bool) -> list[Any]:
+    return calling.called(calling.Setup(function, None, goes_on, ()), [(n,) for n in range(count)])
 
-    part = {"setup": packed_setup(full, None, True), "chunks": [packed([(1,)])]}
-    with pytest.raises(MemoryError):
-        calling.compute(part, 0)
+
+@pytest.mark.parametrize("error", [MemoryError(), ModuleNotFoundError("x"), OSError(ENOSPC, "x")])
+def test_what_may_be_better_elsewhere_is_raised_by_a_call_alone(error: Exception) -> None:
+    def some(number: int) -> int:
+        if number % 2 == 0:
+            raise error
+        return number
+
+    with pytest.raises(type(error)):
+        called(some, 1, False)
+    assert called(some, 4, False) == []  # it is to be called alone
+    assert [one for one in called(some, 4, True) if isinstance(one, int)] == [1, 3]
+    assert called(some, 1, True)[0].error is error
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), CancelledError(), GeneratorExit()]
+)
+def test_what_would_end_whoever_takes_it_is_told_of_only(error: BaseException) -> None:
+    def some(number: int) -> int:
+        if number == 1:
+            raise error
+        return number
+
+    one, ended, three = called(some, 3, True)
+    assert (one, three) == (0, 2)
+    assert ended.error is None
+    assert type(error).__name__ in ended.text
+    assert [type(one) for one in called(some, 3, False)] == [int, Raised]
+
+
+def test_an_exception_that_cannot_be_shown_is_one() -> None:
+    class Unshown(Exception):
+        @property
+        def __notes__(self) -> Any:
+            raise KeyError
+
+    def some(number: int) -> int:
+        raise Unshown
+
+    assert isinstance(called(some, 1, True)[0].error, Unshown)
+
+
+def test_a_child_of_a_call_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = itertools.count()
+    monkeypatch.setattr(calling.os, "getpid", lambda: next(pids))
+    with pytest.raises(SystemExit):
+        called(sys.exit, 2, True)
 
 
 @pytest.mark.parametrize("sizes", [[1], [2, 1], [1, 1, 1], [3, 0, 2]])
@@ -165,6 +213,71 @@ def test_exceptions_may_be_results(fleet: Fleet) -> None:
         "CallFailed",
     ]
     assert found[8] == 8
+
+
+class Unreadable:
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+def without_room(number: int) -> int:
+    raise MemoryError("no room")
+
+
+def without_module(number: int) -> Any:
+    import no_such_module  # type: ignore[import-not-found]
+
+    return no_such_module
+
+
+def cancelling(number: int) -> None:
+    raise CancelledError
+
+
+def first_of_none(number: int) -> Any:
+    return next(iter(()))
+
+
+def unreadable(number: int) -> Unreadable:
+    return Unreadable()
+
+
+FAILING = {
+    without_room: ("MemoryError", JobFailed),
+    without_module: ("ModuleNotFoundError", JobFailed),
+    sys.exit: ("CallFailed", CallFailed),
+    cancelling: ("CallFailed", CallFailed),
+    first_of_none: ("RuntimeError", RuntimeError),
+    unreadable: ("ValueError", ValueError),
+}
+
+
+@pytest.mark.parametrize(("function", "kinds"), FAILING.items())
+def test_whatever_a_call_raises_the_others_go_on(
+    fleet: Fleet, function: Callable[..., Any], kinds: tuple[str, type[Exception]]
+) -> None:
+    def some(number: int) -> Any:
+        return function(number) if number == 50 else number
+
+    found = [*fleet.map(some, range(100), return_exceptions=True)]
+    error = found.pop(50)
+    assert found == [*range(50), *range(51, 100)]
+    assert type(error).__name__ == kinds[0]
+    assert error.__notes__ == ["item 50"]
+
+
+@pytest.mark.parametrize(("function", "kinds"), FAILING.items())
+def test_or_it_is_known_which_one_it_was(
+    fleet: Fleet, function: Callable[..., Any], kinds: tuple[str, type[Exception]]
+) -> None:
+    def some(number: int) -> Any:
+        return function(number) if number == 25 else number
+
+    results = fleet.map(some, range(100), chunk=10)
+    assert [*itertools.islice(results, 25)] == [*range(25)]
+    with pytest.raises(kinds[1]) as raised:
+        list(results)
+    assert "item 25" in raised.value.__notes__
 
 
 def test_results_are_reduced_where_they_are(fleet: Fleet) -> None:
