@@ -16,7 +16,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-AT_ONCE = 16  # items, between two looks at the clock
+AT_ONCE = 32  # items, between two looks at the clock
+NEVER_SLOW = (range, list, tuple, str, bytes)  # they are not looked at
 SLOW_SECONDS = 0.1  # for those
 FAST_SECONDS = 2e-6  # an item: what is as fast as that is waited for, even on a busy machine
 
@@ -34,6 +35,7 @@ class Source:
     def __init__(self, iterables: tuple[Iterable[Any], ...]) -> None:
         self._items: Iterator[Item]
         self._items = zip(iterables[0]) if len(iterables) == 1 else Together(iterables)
+        self._may_be_slow = any(type(one) not in NEVER_SLOW for one in iterables)
         self._is_broken = False
         self._seconds, self._count = 0.0, 0  # since it began
         self.taken: list[Item] = []
@@ -47,41 +49,46 @@ class Source:
     def take(self, count: int, seconds: float) -> list[Item]:
         """`taken`, as it grows to so many; fewer where there are no more, or where taking has taken
         so long since it began. Raises what interrupts it."""
-        bite = 1
-        while (wanted := count - len(self.taken)) > 0:
-            self.is_late = self._seconds >= max(seconds, FAST_SECONDS * self._count)
-            if self.is_late:
-                break
-            if not self._bite(min(bite, wanted)):
-                break
-            bite = min(2 * bite, AT_ONCE)
+        before = len(self.taken)
+        try:
+            is_over = self._grow(count, seconds)
+        except Exception as error:  # noqa: BLE001  it is for whoever takes the results
+            is_over, self.error = True, error
+        except BaseException as error:
+            self._is_broken = _has_ended_a_generator(error.__traceback__)
+            raise
+        if len(self.taken) > before:
+            self._is_broken = False
+        if is_over:
+            self._items = iter(())
+        if is_over and self._is_broken and self.error is None:
+            self.error = RuntimeError(
+                "an iterable was interrupted and gives no more: what it would have given is missing"
+            )
         return self.taken
 
     def end(self) -> None:
         """There are no more."""
         self._items, self.taken, self.error = iter(()), [], None
 
-    def _bite(self, count: int) -> bool:
-        """Take so many; whether they were there."""
-        taken, before, began = self.taken, len(self.taken), time.monotonic()
-        try:
-            taken.extend(islice(self._items, count))
-        except Exception as error:  # noqa: BLE001  it is for whoever takes the results
-            self._items, self.error = iter(()), error
-        except BaseException as error:
-            self._is_broken = _has_ended_a_generator(error.__traceback__)
-            raise
-        took = time.monotonic() - began
-        self._seconds, self.is_slow = self._seconds + took, took >= SLOW_SECONDS
-        self._count += len(taken) - before
-        if len(taken) == before + count:
-            self._is_broken = False
-            return True
-        self._items = iter(())
-        if self._is_broken and self.error is None and len(taken) == before:
-            self.error = RuntimeError(
-                "an iterable was interrupted and gives no more: what it would have given is missing"
-            )
+    def _grow(self, count: int, seconds: float) -> bool:
+        """Whether there are no more."""
+        taken, items, clock = self.taken, self._items, time.monotonic
+        size, now = len(taken), clock()
+        bite = 1 if self._may_be_slow else count
+        while size < count:
+            self.is_late = self._seconds >= max(seconds, FAST_SECONDS * self._count)
+            if self.is_late:
+                return False
+            bite, before, began = min(bite, count - size), size, now
+            taken.extend(islice(items, bite))
+            size, now = len(taken), clock()
+            self._seconds += now - began
+            self._count += size - before
+            self.is_slow = now - began >= SLOW_SECONDS
+            if size < before + bite:
+                return True
+            bite = min(2 * bite, AT_ONCE)
         return False
 
 
