@@ -16,6 +16,7 @@ from core.messages import Failure
 from transports.fleet import calling, source
 from transports.fleet.errors import JobFailed
 from transports.fleet.mapped import Mapped
+from transports.fleet.mapping import CallFailed
 
 JOBS: list[list[int]] = []  # how many calls the chunks of each have
 
@@ -83,7 +84,15 @@ class Ending:
         return next, (iter(()),)
 
 
-@pytest.mark.parametrize(("kind", "error"), [(Unreadable, ValueError), (Ending, RuntimeError)])
+class Exiting:
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
+KINDS = [(Unreadable, ValueError), (Ending, RuntimeError), (Exiting, CallFailed)]
+
+
+@pytest.mark.parametrize(("kind", "error"), KINDS)
 @pytest.mark.parametrize("chunk", [None, 1, 10])
 def test_what_cannot_be_read_here_takes_no_others_with_it(
     kind: Any, error: type[Exception], chunk: int | None
