@@ -100,10 +100,12 @@ class AsyncFleet:
         value, partitions = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
         return reduced(await self.run(JOB, value, partitions=partitions))
 
-    async def _submit_chunks(self, value: dict[str, Any], partitions: int) -> AsyncJob:
+    async def _submit_chunks(
+        self, value: dict[str, Any], partitions: int, keep_going: bool = False
+    ) -> AsyncJob:
         from transports.fleet.mapping import JOB
 
-        return await self.submit(JOB, value, partitions=partitions)
+        return await self.submit(JOB, value, partitions=partitions, keep_going=keep_going)
 
     @staticmethod
     def as_completed(jobs: Iterable[AsyncJob]) -> AsCompleted[AsyncJob]:

@@ -281,10 +281,12 @@ class Fleet:
         cut = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
         return reduced(_result(self._submit_chunks(*cut)))
 
-    def _submit_chunks(self, value: dict[str, Any], partitions: int) -> Job:
+    def _submit_chunks(
+        self, value: dict[str, Any], partitions: int, keep_going: bool = False
+    ) -> Job:
         from transports.fleet.mapping import JOB
 
-        return self.submit(JOB, value, partitions=partitions)
+        return self.submit(JOB, value, partitions=partitions, keep_going=keep_going)
 
     def executor(self) -> FleetExecutor:
         """An executor of `concurrent.futures` whose calls this fleet computes: for libraries that

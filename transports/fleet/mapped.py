@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
+from core.messages import Failure
 from transports.fleet.errors import FleetLost, JobFailed
 from transports.fleet.mapping import MayBeOver, UnderWay, Windows
 from transports.fleet.submitted import AsyncJob
@@ -24,9 +25,13 @@ NO_END = "what is no end of the results was raised as if it were"  # PEP 479
 class Timed(UnderWay, MayBeOver, Protocol):
     """A job whose end can be waited for, for a while."""
 
+    def failures(self) -> list[Failure]:
+        """What is missing from its result."""
+        raise NotImplementedError
 
-Submit = Callable[[dict[str, Any], int], Timed]
-AsyncSubmit = Callable[[dict[str, Any], int], Awaitable[AsyncJob]]
+
+Submit = Callable[[dict[str, Any], int, bool], Timed]
+AsyncSubmit = Callable[[dict[str, Any], int, bool], Awaitable[AsyncJob]]
 
 
 class Mapped(Windows[Timed, Submit], Iterator[Any]):
@@ -69,17 +74,20 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
             if job is None:
                 return False
             try:
-                self._take(job.result())
+                outputs = job.result()
             except JobFailed as error:
                 self._name(error)
-                raise
+                if not self._goes_on:
+                    raise
+                outputs = []
+            self._take(outputs, job.failures() if self._goes_on else ())
             if not self._source.is_late:
                 self._fill()
         return True
 
     def _fill(self) -> None:
         while not self._gives_first(SOON_SECONDS) and (chunks := self._wanted()):
-            self._begun(self._submit(self._input(chunks), len(chunks)))
+            self._begun(self._submit(self._input(chunks), len(chunks), self._goes_on))
 
 
 class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
@@ -112,14 +120,17 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
             if job is None:
                 return False
             try:
-                self._take(await job)
+                outputs = await job
             except JobFailed as error:
                 self._name(error)
-                raise
+                if not self._goes_on:
+                    raise
+                outputs = []
+            self._take(outputs, await job.failures() if self._goes_on else ())
             if not self._source.is_late:
                 await self._fill()
         return True
 
     async def _fill(self) -> None:
         while not self._gives_first(0) and (chunks := self._wanted()):
-            self._begun(await self._submit(self._input(chunks), len(chunks)))
+            self._begun(await self._submit(self._input(chunks), len(chunks), self._goes_on))

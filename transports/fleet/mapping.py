@@ -20,6 +20,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from core.messages import Failure
 from transports.fleet.answers import Plain, read
 from transports.fleet.calling import Done, Raised, packed, packed_setup, raised
 from transports.fleet.errors import JobFailed
@@ -35,6 +36,7 @@ WINDOW_BYTES = 2**22  # of arguments, or of results
 CHUNK_BYTES = 2**20  # the same
 EMPTY_BYTES = len(packed(Done(0, [], 0.0)))  # of a chunk without results
 FUNCTION_BYTES_MAX = 2**20
+NOT_TOLD = Failure("0", None, "nothing came of it, and why is not told")
 NODES = 16  # so many are thought to be there, where nobody says
 
 
@@ -74,6 +76,9 @@ class MayBeOver(Protocol):
 
 UnderWayT = TypeVar("UnderWayT", bound=MayBeOver)
 SubmitT = TypeVar("SubmitT")
+
+
+Output = bytes | Plain
 
 
 @attrs.frozen
@@ -184,15 +189,17 @@ class Windows(Generic[UnderWayT, SubmitT]):
             raise self._source.error
         return None
 
-    def _take(self, outputs: Sequence[bytes | Plain]) -> None:
-        """That came of the first. Calls of which nothing can be read here, or of which only another
-        machine may know something, are called again, each by itself."""
+    def _take(self, outputs: Sequence[Output], failures: Sequence[Failure] = ()) -> None:
+        """That came of the first, and by what the rest has failed. Calls of which nothing is there,
+        or can be read, or only another machine may know something, are called again, each by
+        itself."""
         cut = self._windows[0].cut
         results: list[Any] = []
         again: list[Chunk] = []
         before: dict[int, list[Any]] = {}
         seconds, calls = 0.0, 0
-        for i, (chunk, output) in enumerate(zip(cut.chunks, outputs, strict=True)):
+        found_by_chunk = _in_place(len(cut.chunks), outputs, failures)
+        for i, (chunk, output) in enumerate(zip(cut.chunks, found_by_chunk, strict=True)):
             results += cut.before.get(i, ())
             found, took = _found(chunk, output)
             results += found
@@ -277,9 +284,38 @@ class Windows(Generic[UnderWayT, SubmitT]):
         return max(1, min(likely, int(CHUNK_BYTES / call_bytes)))
 
 
-def _found(chunk: Chunk, output: bytes | Plain) -> tuple[list[Any], float]:
+def _in_place(
+    chunks: int, outputs: Sequence[Output], failures: Sequence[Failure]
+) -> list[Output | Failure]:
+    """What came of each chunk, or why nothing did."""
+    lost = {one.partition: one for one in failures if one.partition is not None}
+    found: list[Output | Failure] = [lost.get(i, NOT_TOLD) for i in range(chunks)]
+    if len(outputs) + len(lost) == chunks:
+        places = [i for i in range(chunks) if i not in lost]
+    else:  # not all that failed are told
+        places = [_partition(output) for output in outputs]
+    for place, output in zip(places, outputs, strict=True):
+        if place in range(chunks):
+            found[place] = output
+    return found
+
+
+def _partition(output: Output) -> int:
+    """Of which this came; -1: that cannot be read."""
+    try:
+        done: Done = read(output)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  whatever its class does
+        return -1
+    return done.partition
+
+
+def _found(chunk: Chunk, output: Output | Failure) -> tuple[list[Any], float]:
     """The results that are known of it, and how many seconds it took. Of a single call what cannot
-    be read is what it has raised."""
+    be read, or has failed, is what it has raised."""
+    if isinstance(output, Failure):
+        return ([Raised(None, output.error)] if chunk.calls == 1 else []), 0.0
     try:
         done: Done = read(output)
         if done.results or chunk.calls > 1:

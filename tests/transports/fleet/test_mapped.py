@@ -21,25 +21,34 @@ from transports.fleet.mapping import CallFailed
 JOBS: list[list[int]] = []  # how many calls the chunks of each have
 
 
+TOLD = 2  # failures, of each
+
+
 class Here:
     """A job that was computed here."""
 
-    def __init__(self, value: dict[str, Any], partitions: int) -> None:
+    def __init__(self, value: dict[str, Any], partitions: int, keep_going: bool) -> None:
         parts = calling.prepare(value, [1] * partitions)
         JOBS.append([len(pickle.loads(chunk)) for chunk in value["chunks"]])  # noqa: S301
         self._outputs: list[Any] = []
         self._error: JobFailed | None = None
+        self._failures: list[Failure] = []
         for index, part in enumerate(parts):
             try:
                 self._outputs.append(calling.compute(part, index))
             except Exception as error:  # noqa: BLE001  whatever a job raises
                 failure = Failure("0", index, f"Traceback\n{type(error).__name__}")
-                self._error = self._error or JobFailed(1, failure)
+                self._failures.append(failure)
+        if self._failures and not (keep_going and self._outputs):
+            self._error = JobFailed(1, self._failures[0])
 
     def result(self) -> Any:
         if self._error is not None:
             raise self._error
         return self._outputs
+
+    def failures(self) -> list[Failure]:
+        return self._failures[:TOLD]
 
     def cancel(self) -> bool:
         return False
@@ -143,6 +152,31 @@ def test_of_what_fails_as_a_whole_it_is_said_which_items_it_has(
     with pytest.raises(JobFailed) as raised:
         next(results)
     assert "one of the items 60 to 69" in raised.value.__notes__
+
+
+class Lost(MemoryError):
+    """In place of what ends the process that computes it."""
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 10])
+@pytest.mark.parametrize("lost", [[5], [5, 6, 50], [*range(0, 99, 7)], [*range(40, 100)]])
+def test_calls_that_are_lost_take_no_others_with_them(
+    chunk: int, lost: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ending(setup: Any, calls: list[tuple[int]]) -> list[Any]:
+        if {*lost} & {number for (number,) in calls}:
+            raise Lost
+        return [Unreadable() if number == 8 else number for (number,) in calls]
+
+    monkeypatch.setattr(calling, "called", ending)
+    found = [*mapped(same, range(100), goes_on=True, chunk=chunk)]
+    missing = {*lost, 8}
+    assert [one for one in found if isinstance(one, int)] == [
+        number for number in range(100) if number not in missing
+    ]
+    for at in missing:
+        assert isinstance(found[at], CallFailed | ValueError)
+        assert found[at].__notes__ == [f"item {at}"]
 
 
 # -- what would look like the end ----------------------------------------------------------

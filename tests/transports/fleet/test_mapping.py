@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import os
 import pickle
 import sys
 import threading
@@ -278,6 +279,18 @@ def test_or_it_is_known_which_one_it_was(
     with pytest.raises(kinds[1]) as raised:
         list(results)
     assert "item 25" in raised.value.__notes__
+
+
+def test_a_call_that_ends_its_process_is_an_error_among_results(fleet: Fleet) -> None:
+    def some(number: int) -> int:
+        return os._exit(3) if number == 25 else number
+
+    found = [*fleet.map(some, range(100), chunk=10, return_exceptions=True)]
+    error = found.pop(25)
+    assert found == [*range(25), *range(26, 100)]
+    assert isinstance(error, CallFailed)
+    assert "exit code 3" in str(error)
+    assert error.__notes__ == ["item 25"]
 
 
 def test_results_are_reduced_where_they_are(fleet: Fleet) -> None:
