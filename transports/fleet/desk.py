@@ -46,7 +46,7 @@ class Desk:
         self._halt = halt
         self._watching: dict[int, dict[str, wire.Progress | None]] = {}  # by job, what each knows
         self._outputs: dict[int, set[str]] = {}  # by job, who is told each output
-        jobs.changed = self.tell
+        jobs.changed, jobs.is_awaited = self.tell, self._is_watched
         station.handlers |= {
             wire.Fetch: bulk.said,
             wire.Chunk: bulk.said,
@@ -116,12 +116,16 @@ class Desk:
             self.bulk.tidy_up()
             for name in self._watching.pop(job.number, ()):
                 self._say(name, job.outcome)
+                self._jobs.note_told(job)
             return
         progress = self._progress(job)
         for name, known in watching.items():
             if known != progress:
                 watching[name] = progress
                 self._say(name, progress)
+
+    def _is_watched(self, job: Job) -> bool:
+        return bool(self._watching.get(job.number))
 
     def wants_outputs(self, job: Job) -> bool:
         """Whether anybody is to be told each output of that job."""

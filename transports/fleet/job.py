@@ -10,6 +10,8 @@ from core.messages import Failure, Value
 from plugins.console.telling import Lost
 from transports.net import wire
 
+CALLS = "transports.fleet.calling"  # the job of functions of a program
+
 
 class State(StrEnum):
     """Of a job."""
@@ -52,8 +54,14 @@ class Job:
     size: int = 0  # bytes: of the spec while it waits, of the outcome after that
     rank: int = 0  # the how-manyth it was to end
     submitter: int = 0  # the number of its process
+    told: bool = False  # somebody knows its outcome: who submitted it, or who has asked for it
     priority: int = attrs.Factory(lambda job: job.spec.priority, takes_self=True)
     weight: float = attrs.Factory(lambda job: job.spec.weight, takes_self=True)
+
+    @property
+    def is_calls(self) -> bool:
+        """Whether it is functions of a program that are called."""
+        return self.spec.job == CALLS
 
     @property
     def missing(self) -> int:

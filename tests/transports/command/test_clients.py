@@ -11,7 +11,9 @@ import pytest
 from tests.processes import free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command import asking
+from transports import Fleet
 from transports.command import clients
+from transports.fleet.jobs import KEPT, KEPT_CALLS
 
 SLEEPING = """
 import time
@@ -162,6 +164,19 @@ def test_a_process_whose_temporary_folder_has_gone_stays(fleet: OfFleet, tmp_pat
     assert fleet.told("submit", *primes)["result"] == 168
     stop(fleet)
     joining.ended()
+
+
+def test_calls_push_out_no_result_that_is_to_be_asked_for(run: Programs) -> None:
+    fleet = OfFleet(run, "transports.fleet.calling")
+    primes = ("submit", "--job", "plugins.primes", "--input", 1000)
+    fleet.done(*primes, "--detach")
+    until(lambda: fleet.states() == ["done"])
+    token = run.job(TOKEN, "token")
+    with Fleet.connect(fleet.address, token) as connected, connected.executor() as pool:
+        assert [pool.submit(pow, i, 2).result() for i in range(KEPT + KEPT_CALLS)][-1] == 119**2
+    assert len(fleet.states()) == 1 + KEPT_CALLS
+    assert fleet.told("result", 1)["result"] == 168
+    stop(fleet)
 
 
 CALLS = """
