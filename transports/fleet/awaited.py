@@ -113,7 +113,7 @@ class AsyncFleet:
     async def job(self, number: int) -> AsyncJob:
         """As `Fleet.job`."""
         watched = await self._line.ask(self._line.watching, number_of(number))
-        job = AsyncJob(self._fleet, self._line, watched)
+        job = AsyncJob(self._fleet, self._line, watched, by_number=True)
         job.insist_on_known()
         return job
 

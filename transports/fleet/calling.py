@@ -2,7 +2,8 @@
 
 An input is a dict: `setup`, the pickled `Setup`, and `chunks`, each the pickled arguments of some
 calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or, where there is a
-`reduce`, what that made of it.
+`reduce`, what that made of it. Where the input has `plain` this is plain data instead, which
+anybody can read, not the program alone.
 
 This runs whatever is pickled there. So it is none of the jobs that a node computes unless it was
 told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`. Of
@@ -125,9 +126,9 @@ def _installed() -> tuple[str, ...]:
 
 def prepare(input: dict[str, Any], sizes: Sequence[int]) -> list[dict[str, Any]]:
     """The chunks of each slot."""
-    setup, chunks, first, found = input["setup"], input["chunks"], 0, []
+    chunks, first, found = input["chunks"], 0, []
     for size in sizes:
-        found.append({"setup": setup, "chunks": chunks[first : first + size]})
+        found.append({**input, "chunks": chunks[first : first + size]})
         first += size
     return found
 
@@ -138,8 +139,7 @@ def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
     (chunk,) = input["chunks"]
     calls = pickle.loads(chunk)  # noqa: S301
     if setup.reduce is not None:
-        value = setup.reduce([setup.function(*arguments) for arguments in calls])
-        return {"setup": input["setup"], "value": packed(value)}
+        return _made(input, setup.reduce([setup.function(*arguments) for arguments in calls]))
     began = time.perf_counter()
     results = called(setup, calls)
     return packed_done(Done(index, results, time.perf_counter() - began))
@@ -206,5 +206,14 @@ def collect_chunks(outputs: Sequence[Any]) -> list[Any]:
 def _reduced(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     reduce = _setup(outputs[0]["setup"]).reduce
     assert reduce is not None
-    values = [pickle.loads(output["value"]) for output in outputs]  # noqa: S301
-    return {"setup": outputs[0]["setup"], "value": packed(reduce(values))}
+    values = [
+        output["plain"] if "plain" in output else pickle.loads(output["value"])  # noqa: S301
+        for output in outputs
+    ]
+    return _made(outputs[0], reduce(values))
+
+
+def _made(like: dict[str, Any], value: Any) -> dict[str, Any]:
+    """What `reduce` has made, as it travels."""
+    said = {"plain": value} if "plain" in like else {"value": packed(value)}
+    return {"setup": like["setup"], **said}

@@ -326,8 +326,9 @@ class Fleet:
         return AsCompleted(jobs, timeout)
 
     def job(self, number: int) -> Job:
-        """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost."""
-        job = Job(self, self._line, self._line.watched(number_of(number)))
+        """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost. So does
+        its `result` where it is pickled: that is for the program alone that submitted it."""
+        job = Job(self, self._line, self._line.watched(number_of(number)), by_number=True)
         job.insist_on_known()
         return job
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 import attrs
+import msgspec
 
 from core.messages import Failure, Value
 from plugins.console.telling import Lost
@@ -94,6 +95,21 @@ def failed(job: Job, why: str) -> wire.Outcome:
 def cancelled(job: Job) -> wire.Outcome:
     """Of one that somebody has cancelled."""
     return _outcome(job, State.CANCELLED, "the job was cancelled")
+
+
+def readable(outcome: wire.Outcome) -> wire.Outcome:
+    """The same for whoever cannot know who submitted the job: nothing is unpickled that comes from
+    others, who could have anything run by that. So of calls there is a result where it is plain."""
+    if outcome.state != State.DONE or not outcome.is_calls:
+        return outcome
+    if isinstance(outcome.result, dict) and "plain" in outcome.result:
+        return msgspec.structs.replace(outcome, result=outcome.result["plain"])
+    why = (
+        f"job {outcome.number} is done, but its results are pickled, for the program alone that "
+        "submitted it, as reading them runs what others put there: take them in that program, or "
+        "submit the function with 'submit --map'"
+    )
+    return unknown(outcome.number, why)
 
 
 def _outcome(job: Job, state: State, why: str) -> wire.Outcome:

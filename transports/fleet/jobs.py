@@ -202,7 +202,7 @@ class Jobs:
         self._turns = None
         job.ended = self._clock()
         job.spec, job.taken = msgspec.structs.replace(job.spec, input=None, signed=None), None
-        outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
+        outcome = msgspec.structs.replace(outcome, seconds=job.seconds, is_calls=job.is_calls)
         try:
             job.outcome, job.size = outcome, _size(outcome)
         except LocalProtocolError as error:

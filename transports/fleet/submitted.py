@@ -15,7 +15,7 @@ from plugins.console.telling import Lost
 from plugins.jobs.values import given
 from transports.fleet.asked import Weight
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
-from transports.fleet.job import State, unknown
+from transports.fleet.job import State, readable, unknown
 from transports.fleet.line import FORKED, Line, Watched, first_over
 from transports.fleet.log import Log
 from transports.fleet.showing import show_beside
@@ -46,11 +46,13 @@ class Submitted:
         line: Line,
         watched: Watched,
         answer: Callable[[Any], Any] | None = None,
+        by_number: bool = False,
     ) -> None:
         self._fleet = fleet  # which is there for as long as it has jobs
         self._line = line
         self._watched = watched
         self._answer = answer  # what makes of a result what this one's caller reads
+        self._by_number = by_number  # it was asked for so: anybody may have submitted it
 
     def __repr__(self) -> str:
         return f"<job {self.number} of {self._fleet!r}>"
@@ -103,6 +105,8 @@ class Submitted:
 
     def _result(self, timeout: float | None) -> Any:
         outcome = self._outcome(timeout)
+        if self._by_number:
+            outcome = readable(outcome)
         match outcome.state:
             case "done":
                 result = given(outcome.result)

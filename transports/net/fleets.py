@@ -121,6 +121,7 @@ class Outcome(m.Data, frozen=True):
     partitions: int = 0
     accepted: int = 0
     seconds: float = 0.0  # from its beginning to its end
+    is_calls: bool = False  # of functions of a program; results that are pickled are for that alone
 
 
 class Cancel(m.Data, frozen=True):

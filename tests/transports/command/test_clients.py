@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.processes import free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command import asking
-from transports import Fleet
+from transports import Fleet, JobUnknown
 from transports.command import clients
 from transports.fleet.jobs import KEPT, KEPT_CALLS
 
@@ -208,13 +209,47 @@ def test_a_function_is_called_for_many_items(run: Programs) -> None:
     assert "TypeError: must be real number, not str" in failed
     strange = ("submit", "--map", f"{calls}:strange", "--over")
     failed = fleet.done(*strange, run.job("one\n", "items.txt"), code=1).stderr
-    assert "the result cannot be shown: not plain data: set {'one'}: use sorted" in failed
+    assert "not plain data: set {'one'}: use sorted" in failed
     sleeping = fleet.start(*strange, words)
     until(lambda: fleet.states()[-1] == "running")
     sleeping.signal(signal.SIGINT)
-    assert f"{PROGRAM}: job 6 is cancelled" in sleeping.ended(130).stderr
-    assert fleet.states()[-1] == "cancelled"
+    assert f"what comes of it: '{PROGRAM} result" in sleeping.ended(130).stderr
+    assert fleet.states()[-1] == "running"
+    fleet.done("cancel", 6)
     stop(fleet)
+
+
+def test_what_came_of_calls_is_read_by_whoever_asks_where_it_is_plain(run: Programs) -> None:
+    """What is pickled, by whomever, is unpickled by nobody who asks for it by its number."""
+    fleet = OfFleet(run, "transports.fleet.calling")
+    roots = ("submit", "--map", "math:isqrt", "--over")
+    assert fleet.told(*roots, 5, "--detach") == {"number": 1}
+    assert fleet.told("result", 1)["result"] == [0, 1, 1, 1, 2]
+    large = fleet.told(*roots, 300_000)["result"]  # more than is told in a message
+    assert fleet.told("result", 2)["result"] == large
+    token, ran = run.job(TOKEN, "token"), run.folder / "ran"
+    with Fleet.connect(fleet.address, token) as connected:
+        assert connected.job(1).result() == [0, 1, 1, 1, 2]
+        assert [*connected.map(lambda _: Evil(str(ran)), [1])]  # as this one knows who made it
+        assert ran.is_dir()
+        ran.rmdir()
+        assert connected.map_reduce(abs, [-1, 2], reduce=sum) == 3
+        for number in (3, 4):
+            with pytest.raises(JobUnknown, match="pickled"):
+                connected.job(number).result()
+            assert "pickled" in fleet.done("result", number, code=2).stderr
+    assert not ran.exists()
+    stop(fleet)
+
+
+class Evil:
+    """Whoever unpickles it makes that folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return partial(os.makedirs, exist_ok=True), (self.folder,)
 
 
 def test_calls_that_cannot_be_made_are_refused_in_a_line(fleet: OfFleet) -> None:

@@ -72,9 +72,9 @@ def test_what_is_reduced_is_plain_from_node_to_node() -> None:
     value = input_of([2, 4], [6], reduce=sum)
     signed = job(hashes_of(value, True))
     parts = outputs(signed, value)
-    assert [part["value"] for part in parts] == [3.0, 3.0]
+    assert [part["plain"] for part in parts] == [3.0, 3.0]
     both = plain(signed.collect(parts))
-    assert plain(signed.collect([both, parts[0]]))["value"] == 9.0
+    assert plain(signed.collect([both, parts[0]]))["plain"] == 9.0
 
 
 def changed(value: dict[str, Any]) -> Iterable[dict[str, Any]]:
