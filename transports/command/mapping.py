@@ -23,9 +23,10 @@ import msgspec
 from plugins.console.options import BadOption
 from plugins.jobs.loading import of_files, resolved
 from transports.command.clients_wanted import MapOptions
-from transports.fleet.asked import Asked
+from transports.fleet.asked import Asked, titled
 from transports.fleet.mapping import JOB, cut_to_reduce, pieces
 from transports.net import wire
+from transports.work.jobs import called
 
 ASKED = Asked(job=JOB)
 
@@ -44,7 +45,8 @@ def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
     except TypeError as error:
         raise BadOption(f"--map: {error}") from None
     value["plain"] = True
-    return msgspec.structs.replace(spec, job=JOB, input=value, partitions=partitions)
+    cut = {"input": value, "partitions": partitions}
+    return msgspec.structs.replace(spec, job=JOB, **cut, title=titled(called(wanted.map)))
 
 
 def sizes(wanted: MapOptions, spec: wire.Spec) -> dict[str, int]:

@@ -95,15 +95,16 @@ class AsyncFleet:
         reduce: Callable[[list[Any]], Any],
     ) -> Any:
         """As `Fleet.map_reduce`."""
-        from transports.fleet.mapping import JOB, cut_to_reduce, pieces, reduced
+        from transports.fleet.mapping import JOB, cut_to_reduce, name_of, pieces, reduced
 
         value, partitions = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
-        return reduced(await self.run(JOB, value, partitions=partitions))
+        named = {"partitions": partitions, "title": name_of(function)}
+        return reduced(await self.run(JOB, value, **named))
 
-    async def _submit_chunks(self, value: dict[str, Any], partitions: int) -> AsyncJob:
+    async def _submit_chunks(self, value: dict[str, Any], partitions: int, title: str) -> AsyncJob:
         from transports.fleet.mapping import JOB
 
-        return await self.submit(JOB, value, partitions=partitions)
+        return await self.submit(JOB, value, partitions=partitions, title=title)
 
     @staticmethod
     def as_completed(jobs: Iterable[AsyncJob]) -> AsCompleted[AsyncJob]:

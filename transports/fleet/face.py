@@ -276,15 +276,15 @@ class Fleet:
         Ctrl-C cancels it. Raises ValueError where there are no items, JobFailed where a call has
         raised, and else as `map` does.
         """
-        from transports.fleet.mapping import cut_to_reduce, pieces, reduced
+        from transports.fleet.mapping import cut_to_reduce, name_of, pieces, reduced
 
         cut = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
-        return reduced(_result(self._submit_chunks(*cut)))
+        return reduced(_result(self._submit_chunks(*cut, name_of(function))))
 
-    def _submit_chunks(self, value: dict[str, Any], partitions: int) -> Job:
+    def _submit_chunks(self, value: dict[str, Any], partitions: int, title: str) -> Job:
         from transports.fleet.mapping import JOB
 
-        return self.submit(JOB, value, partitions=partitions)
+        return self._submitted(Asked(job=JOB, input=value, partitions=partitions, title=title))
 
     def executor(self) -> FleetExecutor:
         """An executor of `concurrent.futures` whose calls this fleet computes: for libraries that
@@ -311,11 +311,20 @@ class Fleet:
         FleetLost."""
         return self._partitions or int(self._line.status()["nodes"])
 
-    def _submit_heard(self, value: dict[str, Any], partitions: int, heard: Heard) -> Job:
+    def _submit_heard(
+        self, value: dict[str, Any], partitions: int, title: str, heard: Heard
+    ) -> Job:
         from transports.fleet.mapping import JOB
 
         fanout = max(2, partitions)  # one session, of which each output is heard
-        asked = Asked(job=JOB, input=value, partitions=partitions, fanout=fanout, keep_going=True)
+        asked = Asked(
+            job=JOB,
+            input=value,
+            partitions=partitions,
+            fanout=fanout,
+            keep_going=True,
+            title=title,
+        )
         signing = self._there().signing
         return self._submitted(asked, heard if signing is None else signing.hearing(heard))
 

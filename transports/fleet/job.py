@@ -60,6 +60,11 @@ class Job:
     weight: float = attrs.Factory(lambda job: job.spec.weight, takes_self=True)
 
     @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.spec.title or self.spec.job
+
+    @property
     def is_calls(self) -> bool:
         """Whether it is functions of a program that are called."""
         return self.spec.job == CALLS

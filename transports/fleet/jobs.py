@@ -310,7 +310,7 @@ class Jobs:
         failure = job.outcome.failure if job.outcome else None
         return {
             "number": job.number,
-            "job": job.spec.job,
+            "job": job.name,
             "state": job.state.value,
             "priority": job.priority,
             "weight": job.weight,

@@ -10,8 +10,8 @@ from transports.fleet.errors import FleetLost
 from transports.fleet.mapping import UnderWay, Windows
 from transports.fleet.submitted import AsyncJob
 
-Submit = Callable[[dict[str, Any], int], UnderWay]
-AsyncSubmit = Callable[[dict[str, Any], int], Awaitable[AsyncJob]]
+Submit = Callable[[dict[str, Any], int, str], UnderWay]
+AsyncSubmit = Callable[[dict[str, Any], int, str], Awaitable[AsyncJob]]
 
 
 class Mapped(Windows[UnderWay, Submit], Iterator[Any]):
@@ -48,7 +48,7 @@ class Mapped(Windows[UnderWay, Submit], Iterator[Any]):
 
     def _fill(self) -> None:
         while chunks := self._wanted():
-            self._begun(self._submit(self._input(chunks), len(chunks)))
+            self._begun(self._submit(self._input(chunks), len(chunks), self._title))
 
 
 class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
@@ -76,4 +76,4 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
 
     async def _fill(self) -> None:
         while chunks := self._wanted():
-            self._begun(await self._submit(self._input(chunks), len(chunks)))
+            self._begun(await self._submit(self._input(chunks), len(chunks), self._title))

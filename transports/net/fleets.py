@@ -17,6 +17,7 @@ from transports.net.fields import (
     REASON_LENGTH_MAX,
     SHA,
     TIMEOUT,
+    TITLE_LENGTH_MAX,
     TREE,
     USER_LENGTH_MAX,
     WEIGHT,
@@ -47,6 +48,8 @@ class Spec(m.Data, frozen=True, tag=False):
     priority: PRIORITY = 0  # higher ones go first
     signed: Signed | None = None
     weight: WEIGHT = 1.0  # of those with the same priority each has a share in proportion
+    # For people: of calls, what is called; else nothing.
+    title: Annotated[str, msgspec.Meta(max_length=TITLE_LENGTH_MAX)] = ""
 
 
 class Submit(m.Data, frozen=True):

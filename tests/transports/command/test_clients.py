@@ -14,6 +14,7 @@ from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command import asking
 from transports import Fleet, JobUnknown
 from transports.command import clients
+from transports.fleet.asked import user
 from transports.fleet.jobs import KEPT, KEPT_CALLS
 
 SLEEPING = """
@@ -175,7 +176,8 @@ def test_calls_push_out_no_result_that_is_to_be_asked_for(run: Programs) -> None
     token = run.job(TOKEN, "token")
     with Fleet.connect(fleet.address, token) as connected, connected.executor() as pool:
         assert [pool.submit(pow, i, 2).result() for i in range(KEPT + KEPT_CALLS)][-1] == 119**2
-    assert len(fleet.states()) == 1 + KEPT_CALLS
+    names = [row["job"] for row in asking.rows(fleet.address, TOKEN)]
+    assert names == ["plugins.primes", *KEPT_CALLS * ["pow"]]
     assert fleet.told("result", 1)["result"] == 168
     stop(fleet)
 
@@ -215,6 +217,7 @@ def test_a_function_is_called_for_many_items(run: Programs) -> None:
     sleeping.signal(signal.SIGINT)
     assert f"what comes of it: '{PROGRAM} result" in sleeping.ended(130).stderr
     assert fleet.states()[-1] == "running"
+    assert "calls.py:strange" in fleet.done("jobs").stdout.splitlines()[-1]
     fleet.done("cancel", 6)
     stop(fleet)
 
@@ -239,6 +242,9 @@ def test_what_came_of_calls_is_read_by_whoever_asks_where_it_is_plain(run: Progr
                 connected.job(number).result()
             assert "pickled" in fleet.done("result", number, code=2).stderr
     assert not ran.exists()
+    rows = fleet.told("jobs")["jobs"]
+    assert [row["job"] for row in rows] == ["math:isqrt", "math:isqrt", "<lambda>", "abs"]
+    assert {row["user"] for row in rows} == {user()}
     stop(fleet)
 
 

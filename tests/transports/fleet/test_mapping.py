@@ -8,6 +8,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from transports.fleet.mapping import (
     WINDOWS,
     RemoteTraceback,
 )
+from transports.net.fields import TITLE_LENGTH_MAX
 from transports.net.limits import FRAME_BYTES_MAX
 from transports.values import files
 
@@ -233,3 +235,25 @@ def test_jobs_are_told_as_they_end(fleet: Fleet) -> None:
     ended = list(fleet.as_completed(jobs, timeout=60))
     assert {*ended} == {*jobs}
     assert [job.result() for job in jobs] == [4, 25]
+
+
+class Named:
+    """A function that is an object."""
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+def test_jobs_of_calls_have_the_name_of_what_is_called(fleet: Fleet) -> None:
+    (odd := Named()).__dict__["__name__"] = "\ud800" + "x" * 1000
+    for function, name in (
+        (square, "square"),
+        (partial(partial(square)), "square"),
+        (Named(), "Named"),
+        (odd, "\\ud800" + "x" * TITLE_LENGTH_MAX),
+    ):
+        assert list(fleet.map(function, [1])) == [1]
+        assert fleet.map_reduce(function, [1], reduce=sum) == 1
+        with fleet.executor() as pool:
+            assert pool.submit(function, 1).result() == 1
+        assert [row["job"] for row in fleet.jobs()[-3:]] == 3 * [name[:TITLE_LENGTH_MAX]]
