@@ -22,6 +22,7 @@ import msgspec
 
 from plugins.console.options import BadOption
 from plugins.jobs.loading import of_files, resolved
+from plugins.jobs.values import plain
 from transports.command.clients_wanted import MapOptions
 from transports.fleet.asked import Asked, titled
 from transports.fleet.mapping import JOB, cut_to_reduce, pieces
@@ -67,7 +68,7 @@ class _Listed:
     function: Callable[[Any], Any]
 
     def __call__(self, item: Any) -> list[Any]:
-        return [self.function(item)]
+        return [plain(self.function(item))]  # it is the item's fault where it is not
 
 
 def _joined(lists: list[list[Any]]) -> list[Any]:

@@ -1,9 +1,9 @@
 """The job behind `Fleet.map` and `Fleet.map_reduce`: a function of a program, called for each item.
 
 An input is a dict: `setup`, the pickled `Setup`, and `chunks`, each the pickled arguments of some
-calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or, where there is a
-`reduce`, what that made of it. Where the input has `plain` this is plain data instead, which
-anybody can read, not the program alone.
+calls, with the number of the first item where there is a `reduce`; a partition is a chunk. What
+comes of a chunk is pickled, too: `Done`, or, where there is a `reduce`, what that made of it. Where
+the input has `plain` this is plain data instead, which anybody can read, not the program alone.
 
 This runs whatever is pickled there. So it is none of the jobs that a node computes unless it was
 told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`. Of
@@ -13,6 +13,7 @@ others `signed_calls` runs what a key has signed that they trust.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import pickle
 import secrets
@@ -21,9 +22,12 @@ import sys
 import sysconfig
 import time
 import traceback
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
-from typing import Any
+from types import CodeType
+from typing import Any, ClassVar
 
 import attrs
 import cloudpickle  # type: ignore[import-untyped]
@@ -63,7 +67,28 @@ class Done:
 
 def packed(value: Any) -> bytes:
     """Pickled, with functions and classes that cannot be imported elsewhere."""
-    return bytes(cloudpickle.dumps(value))
+    with io.BytesIO() as file:
+        _Pickler(file).dump(value)
+        return file.getvalue()
+
+
+def _reduced_code(code: CodeType) -> tuple[Any, ...]:
+    _, fields = _TABLE[CodeType](code)
+    return _code_in, (code.co_filename, *fields)
+
+
+def _code_in(file: str, *fields: Any) -> CodeType:
+    return CodeType(*fields).replace(co_filename=file)
+
+
+_TABLE = cloudpickle.CloudPickler.dispatch_table
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+    """With the file of each function, which cloudpickle leaves out: tracebacks name it, and show
+    its lines where it is."""
+
+    dispatch_table: ClassVar[Any] = ChainMap({CodeType: _reduced_code}, _TABLE)
 
 
 def packed_setup(
@@ -139,7 +164,7 @@ def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
     (chunk,) = input["chunks"]
     calls = pickle.loads(chunk)  # noqa: S301
     if setup.reduce is not None:
-        return _made(input, setup.reduce([setup.function(*arguments) for arguments in calls]))
+        return _made(input, setup.reduce(numbered(setup, *calls)))
     began = time.perf_counter()
     results = called(setup, calls)
     return packed_done(Done(index, results, time.perf_counter() - began))
@@ -159,6 +184,20 @@ def called(setup: Setup, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
             results.append(Raised(error.with_traceback(None), text))
             if not setup.goes_on:
                 break
+    return results
+
+
+def numbered(setup: Setup, first: int, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """The same where all of them are to be reduced, from the `first` item on. Raises what one has
+    raised, which says of which item it is."""
+    results: list[Any] = []
+    for item, arguments in enumerate(calls, first):
+        try:
+            results.append(setup.function(*arguments))
+        except Exception as error:
+            with suppress(Exception):  # its class may have no notes
+                error.add_note(f"item {item}")
+            raise
     return results
 
 

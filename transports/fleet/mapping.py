@@ -243,7 +243,7 @@ def cut_to_reduce(
         raise ValueError("there are no items to reduce: give at least one")
     partitions = min(len(calls), partitions)
     cuts = [len(calls) * i // partitions for i in range(partitions + 1)]
-    chunks = [packed(calls[a:b]) for a, b in pairwise(cuts)]
+    chunks = [packed((a, calls[a:b])) for a, b in pairwise(cuts)]
     return {"setup": setup, "chunks": chunks}, partitions
 
 

@@ -27,6 +27,7 @@ from transports.fleet.calling import (
     Setup,
     called,
     collect_chunks,
+    numbered,
     packed_done,
     prepare,
 )
@@ -60,8 +61,7 @@ def _compute(hashes: Hashes, input: dict[str, Any], index: int) -> Any:
         raise ValueError(f"the calls of partition {index} are not those that were signed")
     calls = pickle.loads(chunk)  # noqa: S301  whose hash was signed
     if setup.reduce is not None:
-        results = [setup.function(*arguments) for arguments in calls]
-        return {"setup": input["setup"], "plain": setup.reduce(results)}
+        return {"setup": input["setup"], "plain": setup.reduce(numbered(setup, *calls))}
     began = time.perf_counter()
     results = called(setup, calls)
     seconds = time.perf_counter() - began

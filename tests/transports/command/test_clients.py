@@ -94,6 +94,7 @@ def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
     assert fleet.told("cancel", 2) == {"number": 2, "state": "cancelled"}
     assert fleet.told("result", waiting["number"])["result"] == 4
     assert fleet.told("cancel", 1, code=1) == {"number": 1, "state": "done"}
+    assert fleet.told("cancel", 2, code=1) == {"number": 2, "state": "cancelled"}
     said = fleet.done("weigh", 1, "--weight", 2, code=1).stdout
     assert said == "job 1 is done, it was over before\n"
     cancelled = fleet.done("result", 2, code=1)
@@ -193,6 +194,9 @@ def strange(text):
 
 def joined(texts):
     return "".join(texts)
+
+def bad(number):
+    return 1 // (number - 37)
 """
 
 
@@ -212,13 +216,17 @@ def test_a_function_is_called_for_many_items(run: Programs) -> None:
     strange = ("submit", "--map", f"{calls}:strange", "--over")
     failed = fleet.done(*strange, run.job("one\n", "items.txt"), code=1).stderr
     assert "not plain data: set {'one'}: use sorted" in failed
+    assert "(item 0)" in failed
+    failed = fleet.done("submit", "--map", f"{calls}:bad", "--over", 50, code=1).stderr
+    assert f'File "{calls}", line 14, in bad\n    return 1 // (number - 37)' in failed
+    assert failed.splitlines()[-1].endswith("(item 37)")
     sleeping = fleet.start(*strange, words)
     until(lambda: fleet.states()[-1] == "running")
     sleeping.signal(signal.SIGINT)
     assert f"what comes of it: '{PROGRAM} result" in sleeping.ended(130).stderr
     assert fleet.states()[-1] == "running"
     assert "calls.py:strange" in fleet.done("jobs").stdout.splitlines()[-1]
-    fleet.done("cancel", 6)
+    fleet.done("cancel", 7)
     stop(fleet)
 
 

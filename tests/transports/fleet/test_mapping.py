@@ -17,6 +17,7 @@ import pytest
 from transports.fleet import calling
 from transports.fleet.bulk import TooLarge
 from transports.fleet.calling import Done, Raised, packed, packed_setup
+from transports.fleet.errors import JobFailed
 from transports.fleet.face import Fleet
 from transports.fleet.mapping import (
     CHUNKS_A_NODE,
@@ -176,6 +177,23 @@ def test_results_are_reduced_where_they_are(fleet: Fleet) -> None:
     assert fleet.map_reduce(str.upper, words, reduce="".join) == "ABC" * 7
     with pytest.raises(ValueError, match="no items"):
         fleet.map_reduce(square, [], reduce=sum)
+
+
+def test_what_a_call_raises_says_which_item_it_was_and_in_which_line(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Also of a function of which nobody else knows where it is from."""
+    file, names = tmp_path / "strange.py", dict[str, Any]()
+    file.write_text("\ndef f(x):\n    return 1 // (x - 37)\n")
+    exec(compile(file.read_text(), str(file), "exec"), names)  # noqa: S102
+    line = f'File "{file}", line 3, in f\n    return 1 // (x - 37)'
+    with pytest.raises(JobFailed, match=r"ZeroDivisionError: .* [(]item 37[)]$") as failed:
+        fleet.map_reduce(names["f"], range(100), reduce=sum)
+    assert line in failed.value.failure.error
+    with pytest.raises(ZeroDivisionError) as raised:
+        list(fleet.map(names["f"], range(100)))
+    assert line in str(raised.value.__cause__)
+    assert raised.value.__notes__ == ["item 37"]
 
 
 def test_a_module_of_the_program_is_found(fleet: Fleet, tmp_path: Path, monkeypatch: Any) -> None:

@@ -43,7 +43,8 @@ def input_of(
     reduce: Callable[[list[Any]], Any] | None = None,
     goes_on: bool = False,
 ) -> dict[str, Any]:
-    calls = [packed([(number,) for number in chunk]) for chunk in chunks]
+    numbers = [[(number,) for number in chunk] for chunk in chunks]
+    calls = [packed(one if reduce is None else (0, one)) for one in numbers]
     return {"setup": setup_of(function, reduce, goes_on), "chunks": calls}
 
 
