@@ -148,10 +148,12 @@ def _weighs(told: wire.Weighed) -> str:
 async def cancel(wanted: CancelOptions, security: Security) -> int:
     """End the job."""
     async with _reached(wanted, security) as client:
-        outcome = await client.cancel(wanted.number)
+        before = await client.latest(wanted.number)
+        was_over = isinstance(before, wire.Outcome)
+        outcome = before if was_over else await client.cancel(wanted.number)
     if outcome.state == "unknown":
         return _told(outcome, wanted.json)
-    is_cancelled = outcome.state == "cancelled"
+    is_cancelled = outcome.state == "cancelled" and not was_over
     line = f"job {wanted.number} is {outcome.state}"
     said = line if is_cancelled else f"{line}, it was over before"
     answer = {"number": wanted.number, "state": outcome.state}

@@ -187,10 +187,11 @@ class Job(Submitted):
         return self._weighed(self._line.weigh(self.number, wanted.priority, wanted.weight))
 
     def cancel(self) -> bool:
-        """End it; whether that has ended it. Raises FleetLost."""
-        if not self._watched.outcome.done():
+        """End it; whether that has ended it: not if it was over before. Raises FleetLost."""
+        was_over = self._watched.outcome.done()
+        if not was_over:
             self._line.cancel(self.number)
-        return self._outcome(None).state == "cancelled"
+        return self._outcome(None).state == "cancelled" and not was_over
 
     def log(self) -> Log:
         """What its functions have raised, even where others could do it then, and what they have
@@ -215,10 +216,11 @@ class AsyncJob(Submitted):
 
     async def cancel(self) -> bool:
         """As `Job.cancel`."""
-        if not self._watched.outcome.done():
+        was_over = self._watched.outcome.done()
+        if not was_over:
             await self._line.ask(self._line.cancelling, self.number)
             await self._over()
-        return self._outcome(None).state == "cancelled"
+        return self._outcome(None).state == "cancelled" and not was_over
 
     async def log(self) -> Log:
         """As `Job.log`."""

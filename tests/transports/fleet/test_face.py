@@ -258,6 +258,8 @@ def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path)
     begun(job)
     assert waiting.progress() == Progress("queued", AT_ONCE, 0, 0, 0)
     assert job.cancel()
+    assert not job.cancel()  # it was over before
+    assert not fleet.job(job.number).cancel()
     with pytest.raises(JobCancelled, match=rf"^job {job.number} was cancelled$"):
         job.result()
     assert all(other.cancel() for other in others)  # or they would have the cores for a minute
