@@ -94,8 +94,9 @@ def _kind(error: BaseException) -> str:
 
 
 def _notes(error: BaseException) -> list[str]:
-    notes = getattr(error, "__notes__", ())
-    return [note for note in notes if isinstance(note, str) and len(note.splitlines()) == 1]
+    notes = getattr(error, "__notes__", None)  # whatever somebody has put there
+    given = notes if isinstance(notes, list) else []
+    return [note for note in given if isinstance(note, str) and len(note.splitlines()) == 1]
 
 
 def _one_line(text: str) -> str:
