@@ -249,7 +249,7 @@ def test_what_has_ended_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("result", "why"),
     [
-        (bytes(2**24), "what came of it cannot be told: Outcome of 16777250 bytes, above"),
+        (bytes(2**24), "what came of it cannot be told: Outcome of 167772"),
         (2**70, "what came of it cannot be told: Outcome: "),
     ],
 )
