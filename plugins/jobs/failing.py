@@ -47,10 +47,12 @@ def is_local(error: BaseException) -> bool:
 
 
 def summary(error: BaseException) -> str:
-    """What it is, in one line: its type and its text, of a group those of what is in it."""
+    """What it is, in one line: its type and its text, with notes that are a line; of a group those
+    of what is in it."""
     try:
         text = _one_line(str(error))
         line = f"{_kind(error)}: {text}" if text else _kind(error)
+        line += "".join(f" ({note})" for note in _notes(error))
         if isinstance(error, BaseExceptionGroup):
             leaves = list(_leaves(error))
             told = [_one_line(summary(leaf)) for leaf in leaves[:LEAVES_MAX]]
@@ -89,6 +91,12 @@ def _kind(error: BaseException) -> str:
     """Its type, as a traceback calls it; of a job file's own without the file."""
     module, name = type(error).__module__, type(error).__qualname__
     return name if module in ("builtins", "__main__") or _FILE(module) else f"{module}.{name}"
+
+
+def _notes(error: BaseException) -> list[str]:
+    notes = getattr(error, "__notes__", None)  # whatever somebody has put there
+    given = notes if isinstance(notes, list) else []
+    return [note for note in given if isinstance(note, str) and len(note.splitlines()) == 1]
 
 
 def _one_line(text: str) -> str:

@@ -36,6 +36,11 @@ def deep(n):
 def many(errors):
     raise BaseExceptionGroup("many", errors)
 
+def noted(notes):
+    error = KeyError(4)
+    error.__notes__ = notes
+    raise error
+
 def what(input):
     if input["do"] == "raise KeyboardInterrupt":
         raise KeyboardInterrupt  # after one in exec() Python ends as if by Ctrl-C
@@ -77,6 +82,8 @@ DONE = {  # what is done, and how the last line begins
     "many([KeyError(2), ExceptionGroup('in', [OSError(3)] * 9)])": (
         "ExceptionGroup: many (2 sub-exceptions): KeyError: 2; OSError: 3; OSError: 3; 7 more"
     ),
+    "noted(['item 3', 'two\\nlines', 5])": "KeyError: 4 (item 3)",
+    "noted(5)": "KeyError: 4",
     "a = = b": "SyntaxError: invalid syntax (<string>, line 1)",
     "import no_such": "ModuleNotFoundError: No module named 'no_such'",
 }

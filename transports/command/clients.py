@@ -40,7 +40,7 @@ from transports.command.clients_wanted import (
 from transports.command.wanted import PROGRAM
 from transports.fleet.asked import user
 from transports.fleet.client import Client, News, connected
-from transports.fleet.job import unknown
+from transports.fleet.job import readable, unknown
 from transports.fleet.log import Log, shown
 from transports.fleet.signing import Signing, listed, signed, sources_of
 from transports.fleet.telling import progress_line
@@ -51,8 +51,6 @@ from transports.net.security import Security
 from transports.signing.keys import Key
 from transports.work.jobs import called
 from transports.work.sources import files_of
-
-CANCEL_SECONDS = 5.0  # for a root to be told of a cancelled job
 
 
 @attrs.frozen
@@ -86,15 +84,16 @@ class Report:
 
 async def submit(wanted: SubmitOptions, security: Security) -> int:
     """Have the job computed, and tell the result, or its number."""
-    if wanted.calls is not None:
-        return await _called(wanted, wanted.calls, security)
-    signer = None if wanted.sign is None else Key.read(wanted.sign)
-    sources = {} if signer is None else sources_of(wanted.work.job, wanted.work.parts)
+    calls, signer = wanted.calls, None if wanted.sign is None else Key.read(wanted.sign)
+    travels = signer is not None and calls is None
+    sources = sources_of(wanted.work.job, wanted.work.parts) if travels else {}
     async with _reached(wanted, security) as client:
         client.user, client.on_note = user(), _note
         spec, key = _spec(wanted), secrets.token_bytes(16)
         files: dict[str, str] = {}
-        if signer is None:
+        if calls is not None:
+            spec = await _of_calls(client, calls, spec, key, signer)
+        elif signer is None:
             files = files_of([wanted.work.job, *wanted.work.parts.values()])
         else:
             _tell_sent({name: len(source) for name, source in sources.items()})
@@ -107,29 +106,17 @@ async def submit(wanted: SubmitOptions, security: Security) -> int:
     return _told(outcome, wanted.json)
 
 
-async def _called(wanted: SubmitOptions, calls: MapOptions, security: Security) -> int:
-    """Have the calls made, and tell what has come of them. Nobody else could read that, so the job
-    ends with the waiting."""
+async def _of_calls(
+    client: Client, calls: MapOptions, spec: wire.Spec, key: bytes, signer: Key | None
+) -> wire.Spec:
+    """The job that is these calls, as it travels."""
     from transports.command import mapping  # with what pickles, which no other command needs
 
-    key = secrets.token_bytes(16)
-    signing = None if wanted.sign is None else Signing(Key.read(wanted.sign), trust_nodes=False)
-    async with _reached(wanted, security) as client:
-        spec = mapping.mapped(calls, _spec(wanted), (await client.status())["nodes"])
-        if signing is not None:
-            _tell_sent(mapping.sizes(calls, spec))
-            spec = signing.signed(mapping.ASKED, spec, key, client.fleet)
-        try:
-            news = await _news(client, await client.submit(spec, key), wanted.json)
-        except trio.Cancelled:
-            with trio.CancelScope(shield=True), trio.move_on_after(CANCEL_SECONDS):
-                address = str(wanted.address)  # where a root that is away is not waited for
-                async with connected(address, security) as other:  # that one is cancelled, too
-                    outcome = await other.cancel(await other.submit(spec, key))  # the same job
-                    _note(f"job {outcome.number} is {outcome.state}")
-            raise
-    assert isinstance(news, wire.Outcome)
-    return _told(mapping.read(news, signing), wanted.json)
+    spec = mapping.mapped(calls, spec, (await client.status())["nodes"])
+    if signer is None:
+        return spec
+    _tell_sent(mapping.sizes(calls, spec))
+    return Signing(signer, trust_nodes=False).signed(mapping.ASKED, spec, key, client.fleet)
 
 
 async def result(wanted: ResultOptions, security: Security) -> int:
@@ -161,10 +148,12 @@ def _weighs(told: wire.Weighed) -> str:
 async def cancel(wanted: CancelOptions, security: Security) -> int:
     """End the job."""
     async with _reached(wanted, security) as client:
-        outcome = await client.cancel(wanted.number)
+        before = await client.latest(wanted.number)
+        was_over = isinstance(before, wire.Outcome)
+        outcome = before if was_over else await client.cancel(wanted.number)
     if outcome.state == "unknown":
         return _told(outcome, wanted.json)
-    is_cancelled = outcome.state == "cancelled"
+    is_cancelled = outcome.state == "cancelled" and not was_over
     line = f"job {wanted.number} is {outcome.state}"
     said = line if is_cancelled else f"{line}, it was over before"
     answer = {"number": wanted.number, "state": outcome.state}
@@ -265,7 +254,7 @@ def _told(news: News, as_json: bool) -> int:
         answer = {"number": news.number, "state": news.state}
         said = f"job {news.number} is not over yet, it is {news.state}"
         return _answered(as_json, answer, said) or Exit.UNFINISHED
-    report = Report.of(news)
+    report = Report.of(readable(news))
     if report.state == "unknown":
         why = report.failure.error if report.failure else "there is no such job"
         if as_json:

@@ -3,8 +3,8 @@ whatever anybody says (`--allow transports.fleet.calling`), or what is signed by
 
 Rules it keeps:
 - The function travels pickled, with what its file imports from the file's own folder.
-- Results come in order, as a list, or as what `--reduce` makes of lists of them. They are read here
-  by who has submitted, and nobody else.
+- Results come in order, as a list, or as what `--reduce` makes of lists of them. They are plain
+  data, which anybody can read later: nothing that others made is unpickled for that.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ import attrs
 import cloudpickle  # type: ignore[import-untyped]
 import msgspec
 
-from core.messages import Failure
 from plugins.console.options import BadOption
 from plugins.jobs.loading import of_files, resolved
 from plugins.jobs.values import plain
 from transports.command.clients_wanted import MapOptions
-from transports.fleet.asked import Asked
-from transports.fleet.mapping import JOB, cut_to_reduce, pieces, reduced
-from transports.fleet.signing import Signing
+from transports.fleet.asked import Asked, titled
+from transports.fleet.mapping import JOB, cut_to_reduce, pieces
 from transports.net import wire
+from transports.work.jobs import called
 
 ASKED = Asked(job=JOB)
 
@@ -46,7 +45,9 @@ def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
         value, partitions = cut_to_reduce(call, (items,), reduce, partitions)
     except TypeError as error:
         raise BadOption(f"--map: {error}") from None
-    return msgspec.structs.replace(spec, job=JOB, input=value, partitions=partitions)
+    value["plain"] = True
+    cut = {"input": value, "partitions": partitions}
+    return msgspec.structs.replace(spec, job=JOB, **cut, title=titled(called(wanted.map)))
 
 
 def sizes(wanted: MapOptions, spec: wire.Spec) -> dict[str, int]:
@@ -60,18 +61,6 @@ def sizes(wanted: MapOptions, spec: wire.Spec) -> dict[str, int]:
     }
 
 
-def read(outcome: wire.Outcome, signing: Signing | None) -> wire.Outcome:
-    """The same, with what the calls have come to as its result."""
-    if outcome.state != "done":
-        return outcome
-    result = outcome.result if signing is None else signing.answer(ASKED, outcome.result)
-    try:
-        return msgspec.structs.replace(outcome, result=plain(reduced(result)))
-    except Exception as error:  # noqa: BLE001  whatever a class that travelled does
-        why = Failure(str(outcome.number), None, f"the result cannot be shown: {error}")
-        return msgspec.structs.replace(outcome, state="failed", result=None, failure=why)
-
-
 @attrs.frozen
 class _Listed:
     """Its results are lists of one."""
@@ -79,7 +68,7 @@ class _Listed:
     function: Callable[[Any], Any]
 
     def __call__(self, item: Any) -> list[Any]:
-        return [self.function(item)]
+        return [plain(self.function(item))]  # it is the item's fault where it is not
 
 
 def _joined(lists: list[list[Any]]) -> list[Any]:

@@ -185,7 +185,7 @@ def _submit(named: dict[str, Any]) -> SubmitOptions:
     return SubmitOptions(work=work, security=_security(named), calls=calls, **named)
 
 
-OF_A_JOB = ("job", "prepare", "compute", "collect", "input", "keep_going", "detach")
+OF_A_JOB = ("job", "prepare", "compute", "collect", "input", "keep_going")
 
 
 def _calls(named: dict[str, Any]) -> MapOptions | None:

@@ -357,7 +357,7 @@ class Serving:
     async def _compute(self, root: JobRoot) -> None:
         """From its beginning to its end."""
         job = root.job
-        event(logging.INFO, "job", number=job.number, job=job.spec.job)
+        event(logging.INFO, "job", number=job.number, job=job.name)
         root.on_cancelled = partial(self._tell_over, root)
         root.on_declined = partial(self._tell_declined, job)
         try:

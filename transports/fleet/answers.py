@@ -49,7 +49,7 @@ def _known(module: str, name: str) -> Any:
 def of_signed(result: Any, pickled: bool) -> Any:
     """What came of a job of calls that are signed, as it is to be read."""
     if isinstance(result, dict):
-        return {"value": Plain(result.get("value"), reduced=True)}
+        return {"value": Plain(result.get("plain"), reduced=True)}
     return result if pickled else [Plain(output) for output in result]
 
 

@@ -17,6 +17,7 @@ from plugins.jobs.texts import writable
 from plugins.jobs.values import plain
 from transports.fleet.errors import JobUnknown
 from transports.net import wire
+from transports.net.fields import TITLE_LENGTH_MAX
 from transports.net.figures import PRIORITY_MAX, TREE_MAX, WEIGHT_MAX, WEIGHT_MIN
 from transports.net.wire import USER_LENGTH_MAX
 from transports.work.jobs import PARTS, called, place
@@ -27,6 +28,12 @@ PRIORITY = shared.whole(-PRIORITY_MAX, PRIORITY_MAX)
 WEIGHT = shared.real(
     f"a number from {WEIGHT_MIN:g} to {WEIGHT_MAX:g}", lambda x: WEIGHT_MIN <= x <= WEIGHT_MAX
 )
+
+
+def titled(text: str) -> str:
+    """As a title may be."""
+    return writable(text)[:TITLE_LENGTH_MAX]
+
 
 Named = str | os.PathLike[str] | ModuleType
 
@@ -56,6 +63,7 @@ class Asked:
     keep_going: bool = shared.keep_going()
     priority: int = attrs.field(default=0, validator=PRIORITY)
     weight: float = attrs.field(default=1.0, validator=WEIGHT)
+    title: str = attrs.field(default="", converter=titled)  # for people, in place of its name
 
     @property
     def parts(self) -> dict[str, str]:
@@ -78,6 +86,7 @@ class Asked:
             self.keep_going,
             self.priority,
             weight=float(self.weight),
+            title=self.title,
         )
 
 

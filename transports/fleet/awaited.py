@@ -95,17 +95,19 @@ class AsyncFleet:
         reduce: Callable[[list[Any]], Any],
     ) -> Any:
         """As `Fleet.map_reduce`."""
-        from transports.fleet.mapping import JOB, cut_to_reduce, pieces, reduced
+        from transports.fleet.mapping import JOB, cut_to_reduce, name_of, pieces, reduced
 
         value, partitions = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
-        return reduced(await self.run(JOB, value, partitions=partitions))
+        named = {"partitions": partitions, "title": name_of(function)}
+        return reduced(await self.run(JOB, value, **named))
 
     async def _submit_chunks(
-        self, value: dict[str, Any], partitions: int, keep_going: bool = False
+        self, value: dict[str, Any], partitions: int, title: str, keep_going: bool = False
     ) -> AsyncJob:
         from transports.fleet.mapping import JOB
 
-        return await self.submit(JOB, value, partitions=partitions, keep_going=keep_going)
+        more = {"title": title, "keep_going": keep_going}
+        return await self.submit(JOB, value, partitions=partitions, **more)
 
     @staticmethod
     def as_completed(jobs: Iterable[AsyncJob]) -> AsCompleted[AsyncJob]:
@@ -115,7 +117,7 @@ class AsyncFleet:
     async def job(self, number: int) -> AsyncJob:
         """As `Fleet.job`."""
         watched = await self._line.ask(self._line.watching, number_of(number))
-        job = AsyncJob(self._fleet, self._line, watched)
+        job = AsyncJob(self._fleet, self._line, watched, by_number=True)
         job.insist_on_known()
         return job
 

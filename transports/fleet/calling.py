@@ -1,8 +1,9 @@
 """The job behind `Fleet.map` and `Fleet.map_reduce`: a function of a program, called for each item.
 
 An input is a dict: `setup`, the pickled `Setup`, and `chunks`, each the pickled arguments of some
-calls; a partition is a chunk. What comes of a chunk is pickled, too: `Done`, or, where there is a
-`reduce`, what that made of it.
+calls, with the number of the first item where there is a `reduce`; a partition is a chunk. What
+comes of a chunk is pickled, too: `Done`, or, where there is a `reduce`, what that made of it. Where
+the input has `plain` this is plain data instead, which anybody can read, not the program alone.
 
 This runs whatever is pickled there. So it is none of the jobs that a node computes unless it was
 told to: nodes of a fleet of one's own are, others by `--allow transports.fleet.calling`. Of
@@ -11,15 +12,19 @@ others `signed_calls` runs what a key has signed that they trust.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import secrets
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
-from typing import Any
+from types import CodeType
+from typing import Any, ClassVar
 
 import attrs
 import cloudpickle  # type: ignore[import-untyped]
@@ -58,7 +63,28 @@ class Done:
 
 def packed(value: Any) -> bytes:
     """Pickled, with functions and classes that cannot be imported elsewhere."""
-    return bytes(cloudpickle.dumps(value))
+    with io.BytesIO() as file:
+        _Pickler(file).dump(value)
+        return file.getvalue()
+
+
+def _reduced_code(code: CodeType) -> tuple[Any, ...]:
+    _, fields = _TABLE[CodeType](code)
+    return _code_in, (code.co_filename, *fields)
+
+
+def _code_in(file: str, *fields: Any) -> CodeType:
+    return CodeType(*fields).replace(co_filename=file)
+
+
+_TABLE = cloudpickle.CloudPickler.dispatch_table
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+    """With the file of each function, which cloudpickle leaves out: tracebacks name it, and show
+    its lines where it is."""
+
+    dispatch_table: ClassVar[Any] = ChainMap({CodeType: _reduced_code}, _TABLE)
 
 
 def packed_setup(
@@ -96,9 +122,9 @@ def _programs() -> Programs:
 
 def prepare(input: dict[str, Any], sizes: Sequence[int]) -> list[dict[str, Any]]:
     """The chunks of each slot."""
-    setup, chunks, first, found = input["setup"], input["chunks"], 0, []
+    chunks, first, found = input["chunks"], 0, []
     for size in sizes:
-        found.append({"setup": setup, "chunks": chunks[first : first + size]})
+        found.append({**input, "chunks": chunks[first : first + size]})
         first += size
     return found
 
@@ -109,8 +135,7 @@ def compute(input: dict[str, Any], index: int) -> bytes | dict[str, Any]:
     (chunk,) = input["chunks"]
     calls = pickle.loads(chunk)  # noqa: S301
     if setup.reduce is not None:
-        value = setup.reduce([setup.function(*arguments) for arguments in calls])
-        return {"setup": input["setup"], "value": packed(value)}
+        return _made(input, setup.reduce(numbered(setup, *calls)))
     began = time.perf_counter()
     results = called(setup, calls)
     return packed_done(Done(index, results, time.perf_counter() - began))
@@ -148,6 +173,20 @@ def raised(error: BaseException) -> Raised:
     if not isinstance(error, Exception):
         return Raised(None, text)
     return Raised(error.with_traceback(None), text)
+
+
+def numbered(setup: Setup, first: int, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """The same where all of them are to be reduced, from the `first` item on. Raises what one has
+    raised, which says of which item it is."""
+    results: list[Any] = []
+    for item, arguments in enumerate(calls, first):
+        try:
+            results.append(setup.function(*arguments))
+        except Exception as error:
+            with suppress(Exception):  # its class may have no notes
+                error.add_note(f"item {item}")
+            raise
+    return results
 
 
 def packed_done(done: Done) -> bytes:
@@ -194,5 +233,14 @@ def collect_chunks(outputs: Sequence[Any]) -> list[Any]:
 def _reduced(outputs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     reduce = _setup(outputs[0]["setup"]).reduce
     assert reduce is not None
-    values = [pickle.loads(output["value"]) for output in outputs]  # noqa: S301
-    return {"setup": outputs[0]["setup"], "value": packed(reduce(values))}
+    values = [
+        output["plain"] if "plain" in output else pickle.loads(output["value"])  # noqa: S301
+        for output in outputs
+    ]
+    return _made(outputs[0], reduce(values))
+
+
+def _made(like: dict[str, Any], value: Any) -> dict[str, Any]:
+    """What `reduce` has made, as it travels."""
+    said = {"plain": value} if "plain" in like else {"value": packed(value)}
+    return {"setup": like["setup"], **said}

@@ -182,6 +182,11 @@ class Client:
                 news = await question.read()
                 yield await self._whole(news)
 
+    async def latest(self, number: int) -> News:
+        """How that job stands, at once; a large result stays where it is. Raises FleetLost."""
+        news: News = await self._ask(wire.encode(wire.Watch(number)), _is_news(number))
+        return news
+
     async def cancel(self, number: int) -> wire.Outcome:
         """End that job; its outcome, which is another one where it has ended before. Raises
         FleetLost."""

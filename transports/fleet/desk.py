@@ -42,11 +42,11 @@ class Desk:
         self._station = station
         self._jobs = jobs
         self._check = check
-        self._news = news
+        self._wake = news
         self._halt = halt
         self._watching: dict[int, dict[str, wire.Progress | None]] = {}  # by job, what each knows
         self._outputs: dict[int, set[str]] = {}  # by job, who is told each output
-        jobs.changed = self.tell
+        jobs.changed, jobs.is_awaited = self.tell, self._is_watched
         station.handlers |= {
             wire.Fetch: bulk.said,
             wire.Chunk: bulk.said,
@@ -103,6 +103,11 @@ class Desk:
     def _halted(self, peer: Peer, said: wire.Halt, link: Link) -> None:
         self._halt()
 
+    def _news(self) -> None:
+        """A job is another than it was, for whoever asks next, too."""
+        self._station.status_changed()
+        self._wake()
+
     def _say(self, name: str, envelope: wire.Envelope) -> None:
         self._station.connections.send_back(name, wire.encode(envelope))
 
@@ -112,16 +117,21 @@ class Desk:
         """Tell those who watch it what they do not know yet."""
         watching = self._watching.get(job.number, {})
         if job.outcome is not None:
+            self._station.status_changed()
             self._outputs.pop(job.number, None)
             self.bulk.tidy_up()
             for name in self._watching.pop(job.number, ()):
                 self._say(name, job.outcome)
+                self._jobs.note_told(job)
             return
         progress = self._progress(job)
         for name, known in watching.items():
             if known != progress:
                 watching[name] = progress
                 self._say(name, progress)
+
+    def _is_watched(self, job: Job) -> bool:
+        return bool(self._watching.get(job.number))
 
     def wants_outputs(self, job: Job) -> bool:
         """Whether anybody is to be told each output of that job."""

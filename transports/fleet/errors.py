@@ -41,4 +41,5 @@ class JobCancelled(FleetError):
 
 
 class JobUnknown(FleetError, LookupError):
-    """The fleet knows no such job, or not any more, or not any more what came of it."""
+    """The fleet knows no such job, or not any more, or not any more what came of it; or that is
+    only for the program that submitted it."""

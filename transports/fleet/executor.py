@@ -35,7 +35,7 @@ from transports.fleet.answers import read
 from transports.fleet.calling import Done, Raised, packed, run_packed
 from transports.fleet.errors import FleetError, FleetLost, JobFailed
 from transports.fleet.line import FORKED
-from transports.fleet.mapping import UnderWay, as_raised, setup_of
+from transports.fleet.mapping import UnderWay, as_raised, name_of, setup_of
 from transports.net import wire
 
 WAVES = 4  # under way at once
@@ -61,7 +61,7 @@ class Streamed(UnderWay, Protocol):
         """`call` when it is over."""
 
 
-Submit = Callable[[dict[str, Any], int, Heard], Streamed]
+Submit = Callable[[dict[str, Any], int, str, Heard], Streamed]
 
 
 class Called(Future[Any]):
@@ -69,6 +69,7 @@ class Called(Future[Any]):
 
     seconds = 0.0
     left = False  # nobody waits for it
+    name = ""  # what is called
 
 
 Events = SimpleQueue[Callable[[], None] | None]
@@ -104,6 +105,7 @@ class FleetExecutor(Executor):
         if os.getpid() != self._pid:
             raise FleetLost(FORKED)
         future, call = Called(), b""
+        future.name = name_of(fn)
         try:
             call = packed((fn, args, kwargs))
         except Exception as error:  # noqa: BLE001 - whatever pickling raises
@@ -204,7 +206,9 @@ class FleetExecutor(Executor):
             self._events.put(partial(_hear, calls, told))
 
         try:
-            job = self._submit_wave({"setup": self._setup, "chunks": chunks}, len(chunks), heard)
+            value = {"setup": self._setup, "chunks": chunks}
+            title = ", ".join(dict.fromkeys(future.name for future in calls.values()))
+            job = self._submit_wave(value, len(chunks), title, heard)
         except Exception as error:  # noqa: BLE001 - the fleet is lost, say
             _end(calls, error)
         else:

@@ -276,17 +276,20 @@ class Fleet:
         Ctrl-C cancels it. Raises ValueError where there are no items, JobFailed where a call has
         raised, and else as `map` does.
         """
-        from transports.fleet.mapping import cut_to_reduce, pieces, reduced
+        from transports.fleet.mapping import cut_to_reduce, name_of, pieces, reduced
 
         cut = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
-        return reduced(_result(self._submit_chunks(*cut)))
+        return reduced(_result(self._submit_chunks(*cut, name_of(function))))
 
     def _submit_chunks(
-        self, value: dict[str, Any], partitions: int, keep_going: bool = False
+        self, value: dict[str, Any], partitions: int, title: str, keep_going: bool = False
     ) -> Job:
         from transports.fleet.mapping import JOB
 
-        return self.submit(JOB, value, partitions=partitions, keep_going=keep_going)
+        asked = Asked(
+            job=JOB, input=value, partitions=partitions, title=title, keep_going=keep_going
+        )
+        return self._submitted(asked)
 
     def executor(self) -> FleetExecutor:
         """An executor of `concurrent.futures` whose calls this fleet computes: for libraries that
@@ -313,11 +316,20 @@ class Fleet:
         FleetLost."""
         return self._partitions or int(self._line.status()["nodes"])
 
-    def _submit_heard(self, value: dict[str, Any], partitions: int, heard: Heard) -> Job:
+    def _submit_heard(
+        self, value: dict[str, Any], partitions: int, title: str, heard: Heard
+    ) -> Job:
         from transports.fleet.mapping import JOB
 
         fanout = max(2, partitions)  # one session, of which each output is heard
-        asked = Asked(job=JOB, input=value, partitions=partitions, fanout=fanout, keep_going=True)
+        asked = Asked(
+            job=JOB,
+            input=value,
+            partitions=partitions,
+            fanout=fanout,
+            keep_going=True,
+            title=title,
+        )
         signing = self._there().signing
         return self._submitted(asked, heard if signing is None else signing.hearing(heard))
 
@@ -328,8 +340,9 @@ class Fleet:
         return AsCompleted(jobs, timeout)
 
     def job(self, number: int) -> Job:
-        """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost."""
-        job = Job(self, self._line, self._line.watched(number_of(number)))
+        """The job of that number, whoever has submitted it. Raises JobUnknown, FleetLost. So does
+        its `result` where it is pickled: that is for the program alone that submitted it."""
+        job = Job(self, self._line, self._line.watched(number_of(number)), by_number=True)
         job.insist_on_known()
         return job
 

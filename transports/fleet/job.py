@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 
 import attrs
+import msgspec
 
 from core.messages import Failure, Value
 from plugins.console.telling import Lost
 from transports.net import wire
+
+CALLS = "transports.fleet.calling"  # the job of functions of a program
 
 
 class State(StrEnum):
@@ -52,8 +55,19 @@ class Job:
     size: int = 0  # bytes: of the spec while it waits, of the outcome after that
     rank: int = 0  # the how-manyth it was to end
     submitter: int = 0  # the number of its process
+    told: bool = False  # somebody knows its outcome: who submitted it, or who has asked for it
     priority: int = attrs.Factory(lambda job: job.spec.priority, takes_self=True)
     weight: float = attrs.Factory(lambda job: job.spec.weight, takes_self=True)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.spec.title or self.spec.job
+
+    @property
+    def is_calls(self) -> bool:
+        """Whether it is functions of a program that are called."""
+        return self.spec.job == CALLS
 
     @property
     def missing(self) -> int:
@@ -86,6 +100,21 @@ def failed(job: Job, why: str) -> wire.Outcome:
 def cancelled(job: Job) -> wire.Outcome:
     """Of one that somebody has cancelled."""
     return _outcome(job, State.CANCELLED, "the job was cancelled")
+
+
+def readable(outcome: wire.Outcome) -> wire.Outcome:
+    """The same for whoever cannot know who submitted the job: nothing is unpickled that comes from
+    others, who could have anything run by that. So of calls there is a result where it is plain."""
+    if outcome.state != State.DONE or not outcome.is_calls:
+        return outcome
+    if isinstance(outcome.result, dict) and "plain" in outcome.result:
+        return msgspec.structs.replace(outcome, result=outcome.result["plain"])
+    why = (
+        f"job {outcome.number} is done, but its results are pickled, for the program alone that "
+        "submitted it, as reading them runs what others put there: take them in that program, or "
+        "submit the function with 'submit --map'"
+    )
+    return unknown(outcome.number, why)
 
 
 def _outcome(job: Job, state: State, why: str) -> wire.Outcome:

@@ -8,6 +8,11 @@ Rules it keeps:
 - Who is next is said in `turns.py`. What a job weighs may change for as long as it has not ended.
 - Whatever is kept is bounded: the jobs that wait and their inputs, the jobs that have ended and
   their results. A result that had to go leaves an outcome that says so.
+- Of the jobs that have ended the last 100 are kept whose outcome nobody was told, and apart from
+  these the last 100 whose outcome somebody was: one that is known to whoever submitted it forgets
+  none that is still to be asked for. Calls of a program, which may be very many, are counted apart
+  from all others in the same way, and only the last 20 that somebody was told of are kept.
+- Of large results those go first that somebody was told.
 - With a store it knows what it knew before it was started again, but what ran then waits again; and
   whatever others are told of a job is in the store before.
 """
@@ -33,7 +38,8 @@ from transports.values.handles import KEY, is_handle
 
 QUEUED_MAX = 1000
 QUEUED_BYTES_MAX = 2**28  # of their specs, with the inputs
-KEPT = 100  # jobs that have ended
+KEPT = 100  # jobs that have ended, of each kind
+KEPT_CALLS = 20  # of calls, where somebody knows what came of them
 KEPT_BYTES_MAX = 2**30  # of their outcomes
 MADE_ROOM = f"it made room for later results, which may take {KEPT_BYTES_MAX >> 20} MB together"
 LINE_MAX = 300  # characters of a failure, in a table
@@ -43,12 +49,18 @@ def _ignore(job: Job) -> None:
     pass
 
 
+def _by_nobody(job: Job) -> bool:
+    return False
+
+
 class Jobs:
-    """All jobs of a fleet that are known. `changed` is given each whose state is another. Raises
-    StoreError where what is stored cannot be read."""
+    """All jobs of a fleet that are known. `changed` is given each whose state is another;
+    `is_awaited` says whether somebody is told then. Raises StoreError where what is stored cannot
+    be read."""
 
     def __init__(self, clock: Callable[[], float] = time.time, store: Store | None = None) -> None:
         self.changed: Callable[[Job], None] = _ignore
+        self.is_awaited: Callable[[Job], bool] = _by_nobody
         self.last = 0 if store is None else store.last  # the number that was given last
         self._clock = clock
         self._store = store
@@ -134,6 +146,13 @@ class Jobs:
                 self._give_up_result(job, "it is not there any more")
                 self._put([job])
 
+    def note_told(self, job: Job) -> None:
+        """Somebody was told what came of it."""
+        if not job.told:
+            job.told = True
+            if self._store is not None:
+                self._store.note(job)
+
     def going(self) -> list[Job]:
         """Those that have not ended, by number."""
         return [job for job in self._jobs.values() if job.outcome is None]
@@ -183,13 +202,14 @@ class Jobs:
         self._turns = None
         job.ended = self._clock()
         job.spec, job.taken = msgspec.structs.replace(job.spec, input=None, signed=None), None
-        outcome = msgspec.structs.replace(outcome, seconds=job.seconds)
+        outcome = msgspec.structs.replace(outcome, seconds=job.seconds, is_calls=job.is_calls)
         try:
             job.outcome, job.size = outcome, _size(outcome)
         except LocalProtocolError as error:
             job.outcome = outcome = failed(job, f"what came of it cannot be told: {error}")
             job.size = _size(outcome)
         job.state = State(outcome.state)
+        job.told = self.is_awaited(job)
         job.declining = 0
         job.nodes, job.partitions, job.accepted = (
             outcome.nodes,
@@ -233,17 +253,24 @@ class Jobs:
         """This one that has ended, and of those before it as many as there is room for."""
         self._ended[job.number] = job
         self._kept_bytes += job.size
-        forgotten, changed = [], [job]
-        while len(self._ended) > KEPT:
-            forgotten.append(oldest := next(iter(self._ended.values())))
-            self._forget(oldest)
-        for old in list(self._ended.values()):
+        forgotten, changed = self._too_many(), [job]
+        for old in forgotten:
+            self._forget(old)
+        for old in sorted(self._ended.values(), key=lambda old: not old.told):
             if self._kept_bytes <= KEPT_BYTES_MAX:
                 break
             if old is not job:
                 self._give_up_result(old, MADE_ROOM)
                 changed.append(old)
         self._put(changed, forgotten)
+
+    def _too_many(self) -> list[Job]:
+        """Of each kind those that ended first."""
+        kinds: dict[tuple[bool, bool], list[Job]] = {}
+        for job in self._ended.values():
+            kinds.setdefault((job.is_calls, job.told), []).append(job)
+        kept = {kind: KEPT_CALLS if all(kind) else KEPT for kind in kinds}
+        return [job for kind, jobs in kinds.items() for job in jobs[: -kept[kind]]]
 
     def _put(self, changed: list[Job], forgotten: Iterable[Job] = ()) -> None:
         if self._store is not None:
@@ -283,7 +310,7 @@ class Jobs:
         failure = job.outcome.failure if job.outcome else None
         return {
             "number": job.number,
-            "job": job.spec.job,
+            "job": job.name,
             "state": job.state.value,
             "priority": job.priority,
             "weight": job.weight,

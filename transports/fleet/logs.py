@@ -103,7 +103,7 @@ class Logs:
         if job is not None and failures is not None:
             failure = job.outcome.failure if job.outcome else None
             log = {
-                "job": job.spec.job,
+                "job": job.name,
                 "state": job.state.value,
                 "failed_by": failure.plain() if failure else None,
                 "missing": job.missing,

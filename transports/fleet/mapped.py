@@ -30,8 +30,8 @@ class Timed(UnderWay, MayBeOver, Protocol):
         raise NotImplementedError
 
 
-Submit = Callable[[dict[str, Any], int, bool], Timed]
-AsyncSubmit = Callable[[dict[str, Any], int, bool], Awaitable[AsyncJob]]
+Submit = Callable[[dict[str, Any], int, str, bool], Timed]
+AsyncSubmit = Callable[[dict[str, Any], int, str, bool], Awaitable[AsyncJob]]
 
 
 class Mapped(Windows[Timed, Submit], Iterator[Any]):
@@ -87,7 +87,8 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
 
     def _fill(self) -> None:
         while not self._gives_first(SOON_SECONDS) and (chunks := self._wanted()):
-            self._begun(self._submit(self._input(chunks), len(chunks), self._goes_on))
+            given = self._input(chunks), len(chunks), self._title, self._goes_on
+            self._begun(self._submit(*given))
 
 
 class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
@@ -133,4 +134,5 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
 
     async def _fill(self) -> None:
         while not self._gives_first(0) and (chunks := self._wanted()):
-            self._begun(await self._submit(self._input(chunks), len(chunks), self._goes_on))
+            given = self._input(chunks), len(chunks), self._title, self._goes_on
+            self._begun(await self._submit(*given))

@@ -15,6 +15,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -112,7 +113,7 @@ class _Window(Generic[UnderWayT]):
 class Windows(Generic[UnderWayT, SubmitT]):
     """What is under way, what has come of it, and what is to be submitted next; who waits for all
     of this, and how, is a subclass's. `submit` has an input computed by the job JOB, in so many
-    partitions.
+    partitions, under a title.
 
     Raises TypeError for a function that cannot be pickled, or is too large, and where there are no
     iterables; ValueError for chunks that cannot be.
@@ -131,7 +132,7 @@ class Windows(Generic[UnderWayT, SubmitT]):
             raise TypeError("there is nothing to call it for: give an iterable")
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be a whole number, 1 or more, not {chunk!r}")
-        self._submit = submit
+        self._submit, self._title = submit, name_of(function)
         self._setup = setup_of(function, None, goes_on)
         self._goes_on = goes_on
         self._source = Source(iterables)
@@ -355,6 +356,13 @@ def setup_of(
     return setup
 
 
+def name_of(function: Any) -> str:
+    """What people call it."""
+    while isinstance(function, partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def cut_to_reduce(
     function: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...],
@@ -368,7 +376,7 @@ def cut_to_reduce(
         raise ValueError("there are no items to reduce: give at least one")
     partitions = min(len(calls), partitions)
     cuts = [len(calls) * i // partitions for i in range(partitions + 1)]
-    chunks = [packed(calls[a:b]) for a, b in pairwise(cuts)]
+    chunks = [packed((a, calls[a:b])) for a, b in pairwise(cuts)]
     return {"setup": setup, "chunks": chunks}, partitions
 
 

@@ -27,6 +27,7 @@ from transports.fleet.calling import (
     Setup,
     called,
     collect_chunks,
+    numbered,
     packed_done,
     prepare,
 )
@@ -60,8 +61,7 @@ def _compute(hashes: Hashes, input: dict[str, Any], index: int) -> Any:
         raise ValueError(f"the calls of partition {index} are not those that were signed")
     calls = pickle.loads(chunk)  # noqa: S301  whose hash was signed
     if setup.reduce is not None:
-        results = [setup.function(*arguments) for arguments in calls]
-        return {"setup": input["setup"], "value": setup.reduce(results)}
+        return {"setup": input["setup"], "plain": setup.reduce(numbered(setup, *calls))}
     began = time.perf_counter()
     results = called(setup, calls)
     seconds = time.perf_counter() - began
@@ -74,8 +74,8 @@ def _collect(hashes: Hashes, outputs: Sequence[Any]) -> Any:
     reduce = _setup(hashes, outputs[0]["setup"]).reduce if _is_reduced(outputs[0]) else None
     if reduce is None:
         return collect_chunks(outputs)
-    value = reduce([output["value"] for output in outputs])
-    return {"setup": outputs[0]["setup"], "value": value}
+    value = reduce([output["plain"] for output in outputs])
+    return {"setup": outputs[0]["setup"], "plain": value}
 
 
 def _is_reduced(output: Any) -> bool:

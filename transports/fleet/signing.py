@@ -13,6 +13,7 @@ import msgspec
 
 from core.messages import Value
 from transports.fleet.asked import Asked
+from transports.fleet.job import CALLS
 from transports.fleet.line import Heard
 from transports.net import wire
 from transports.signing import bundle
@@ -21,7 +22,6 @@ from transports.signing.keys import Key
 from transports.values.handles import KEY, is_handle
 from transports.work.jobs import place
 
-CALLS = "transports.fleet.calling"  # the job of functions of a program
 VALID_SECONDS = 7 * 86_400  # for nodes that are to begin with it
 
 

@@ -11,6 +11,7 @@ Rules it keeps:
   stored as soon as that is possible: it is tried again every now and then.
 - What functions have raised is stored now and then, and with the end of the job: of the last second
   before the root was killed it may be lost.
+- That somebody was told what came of a job is stored with whatever is next, or a moment later.
 - The number that was given last is stored with the job, and outlives it: no number is used twice.
 - The fleet has an id, drawn when the file is made. By it clients know the fleet again.
 """
@@ -78,6 +79,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     submitter: int
     priority: int
     weight: float
+    told: bool = False
 
 
 class _File(SealedFile):
@@ -106,6 +108,7 @@ class Store:
         self.path = path
         self.behind: dict[int, Job | None] = {}  # what is to be stored, None: forgotten
         self.trouble = ""  # why that is
+        self._noted: dict[int, Job] = {}  # to be stored with whatever is next
         self.on_trouble: Callable[[str], None] = _ignore  # told that, and "" when all is stored
         self._again_at = 0.0  # by the monotonic clock
         self._file = file = _File(path, FORMAT)
@@ -120,7 +123,7 @@ class Store:
 
     def add(self, job: Job) -> None:
         """It is stored when this returns. Raises Refusal."""
-        if not self.catch_up():
+        if self.behind and not self.catch_up():
             raise _unstored(self.trouble)
         try:
             self._write({job.number: job}, last=job.number)
@@ -134,9 +137,13 @@ class Store:
         self.behind |= dict.fromkeys((job.number for job in forgotten), None)
         self.catch_up(at_once)
 
+    def note(self, job: Job) -> None:
+        """Store it as it is with whatever is stored next, or when `catch_up` is called."""
+        self._noted[job.number] = job
+
     def catch_up(self, at_once: bool = False) -> bool:
         """Store what is missing, if it is time to try again. Says whether nothing is missing."""
-        if self.behind and (at_once or time.monotonic() >= self._again_at):
+        if (self.behind or self._noted) and (at_once or time.monotonic() >= self._again_at):
             try:
                 self._write(self.behind)
             except sqlite3.Error as error:
@@ -194,7 +201,7 @@ class Store:
     def _write(self, changes: Mapping[int, Job | None], last: int | None = None) -> None:
         """All of them, or nothing. Raises sqlite3.Error."""
         with self._file.transaction():
-            for number, job in changes.items():
+            for number, job in {**self._noted, **changes}.items():
                 if job is None:
                     self._file.execute(_FORGET, (number,))
                     self._file.execute(_FORGET_FAILURES, (number,))
@@ -202,6 +209,7 @@ class Store:
                     self._file.execute(_PUT, (number, sealed(_encoded(job), number)))
             if last is not None:
                 self._file.set("last", last)
+        self._noted = {}
 
 
 def _ignore(trouble: str) -> None:
@@ -232,6 +240,7 @@ def _encoded(job: Job) -> bytes:
         job.submitter,
         job.priority,
         job.weight,
+        job.told,
     )
     return msgspec.msgpack.encode(row)
 
@@ -263,4 +272,5 @@ def _decoded(number: int, data: bytes) -> Job:
         submitter=row.submitter,
         priority=row.priority,
         weight=row.weight,
+        told=row.told,
     )

@@ -15,7 +15,7 @@ from plugins.console.telling import Lost
 from plugins.jobs.values import given
 from transports.fleet.asked import Weight
 from transports.fleet.errors import FleetLost, JobCancelled, JobFailed, JobUnknown
-from transports.fleet.job import State, unknown
+from transports.fleet.job import State, readable, unknown
 from transports.fleet.line import FORKED, Line, Watched, first_over
 from transports.fleet.log import Log
 from transports.fleet.showing import show_beside
@@ -46,11 +46,13 @@ class Submitted:
         line: Line,
         watched: Watched,
         answer: Callable[[Any], Any] | None = None,
+        by_number: bool = False,
     ) -> None:
         self._fleet = fleet  # which is there for as long as it has jobs
         self._line = line
         self._watched = watched
         self._answer = answer  # what makes of a result what this one's caller reads
+        self._by_number = by_number  # it was asked for so: anybody may have submitted it
 
     def __repr__(self) -> str:
         return f"<job {self.number} of {self._fleet!r}>"
@@ -103,6 +105,8 @@ class Submitted:
 
     def _result(self, timeout: float | None) -> Any:
         outcome = self._outcome(timeout)
+        if self._by_number:
+            outcome = readable(outcome)
         match outcome.state:
             case "done":
                 result = given(outcome.result)
@@ -183,10 +187,11 @@ class Job(Submitted):
         return self._weighed(self._line.weigh(self.number, wanted.priority, wanted.weight))
 
     def cancel(self) -> bool:
-        """End it; whether that has ended it. Raises FleetLost."""
-        if not self._watched.outcome.done():
+        """End it; whether that has ended it: not if it was over before. Raises FleetLost."""
+        was_over = self._watched.outcome.done()
+        if not was_over:
             self._line.cancel(self.number)
-        return self._outcome(None).state == "cancelled"
+        return self._outcome(None).state == "cancelled" and not was_over
 
     def log(self) -> Log:
         """What its functions have raised, even where others could do it then, and what they have
@@ -211,10 +216,11 @@ class AsyncJob(Submitted):
 
     async def cancel(self) -> bool:
         """As `Job.cancel`."""
-        if not self._watched.outcome.done():
+        was_over = self._watched.outcome.done()
+        if not was_over:
             await self._line.ask(self._line.cancelling, self.number)
             await self._over()
-        return self._outcome(None).state == "cancelled"
+        return self._outcome(None).state == "cancelled" and not was_over
 
     async def log(self) -> Log:
         """As `Job.log`."""

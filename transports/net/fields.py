@@ -17,6 +17,7 @@ NUMBER_BITS = 43  # of a process's number
 NONCE_BYTES = 32
 REASON_LENGTH_MAX = 1000
 USER_LENGTH_MAX = 200
+TITLE_LENGTH_MAX = 200  # characters, of what a client calls a job
 DIGEST_BYTES = 32  # of a key that is shown at the end
 ERROR_LENGTH_MAX = 4000  # characters, of what is told to the root of a fleet as it happens
 PRINTED_BYTES_MAX = 2**16  # of what one process tells of what was printed there

@@ -17,6 +17,7 @@ from transports.net.fields import (
     REASON_LENGTH_MAX,
     SHA,
     TIMEOUT,
+    TITLE_LENGTH_MAX,
     TREE,
     USER_LENGTH_MAX,
     WEIGHT,
@@ -47,6 +48,8 @@ class Spec(m.Data, frozen=True, tag=False):
     priority: PRIORITY = 0  # higher ones go first
     signed: Signed | None = None
     weight: WEIGHT = 1.0  # of those with the same priority each has a share in proportion
+    # For people: of calls, what is called; else nothing.
+    title: Annotated[str, msgspec.Meta(max_length=TITLE_LENGTH_MAX)] = ""
 
 
 class Submit(m.Data, frozen=True):
@@ -121,6 +124,7 @@ class Outcome(m.Data, frozen=True):
     partitions: int = 0
     accepted: int = 0
     seconds: float = 0.0  # from its beginning to its end
+    is_calls: bool = False  # of functions of a program; results that are pickled are for that alone
 
 
 class Cancel(m.Data, frozen=True):

@@ -62,7 +62,7 @@ from transports.net.fleets import (
 )
 # isort: on
 
-VERSION = 8
+VERSION = 9
 
 
 def random_number() -> int:

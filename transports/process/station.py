@@ -179,6 +179,10 @@ class Station:
         if any(member.has_asked_at(peer.name) for member in self.members.values()):
             self.root_was_there(seconds)
 
+    def status_changed(self) -> None:
+        """Whoever asks from now on is told anew."""
+        self._told = None
+
     # -- who comes and goes ----------------------------------------------------------------
 
     def _met(self, peer: Peer) -> None:

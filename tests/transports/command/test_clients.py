@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 from tests.processes import free_port, until
 from tests.running import PROGRAM, TOKEN, Program, Programs
 from tests.transports.command import asking
+from transports import Fleet, JobUnknown
 from transports.command import clients
+from transports.fleet.asked import user
+from transports.fleet.jobs import KEPT, KEPT_CALLS
 
 SLEEPING = """
 import time
@@ -90,6 +95,7 @@ def test_jobs_are_submitted_asked_for_and_cancelled(fleet: OfFleet) -> None:
     assert fleet.told("cancel", 2) == {"number": 2, "state": "cancelled"}
     assert fleet.told("result", waiting["number"])["result"] == 4
     assert fleet.told("cancel", 1, code=1) == {"number": 1, "state": "done"}
+    assert fleet.told("cancel", 2, code=1) == {"number": 2, "state": "cancelled"}
     said = fleet.done("weigh", 1, "--weight", 2, code=1).stdout
     assert said == "job 1 is done, it was over before\n"
     cancelled = fleet.done("result", 2, code=1)
@@ -164,6 +170,20 @@ def test_a_process_whose_temporary_folder_has_gone_stays(fleet: OfFleet, tmp_pat
     joining.ended()
 
 
+def test_calls_push_out_no_result_that_is_to_be_asked_for(run: Programs) -> None:
+    fleet = OfFleet(run, "transports.fleet.calling")
+    primes = ("submit", "--job", "plugins.primes", "--input", 1000)
+    fleet.done(*primes, "--detach")
+    until(lambda: fleet.states() == ["done"])
+    token = run.job(TOKEN, "token")
+    with Fleet.connect(fleet.address, token) as connected, connected.executor() as pool:
+        assert [pool.submit(pow, i, 2).result() for i in range(KEPT + KEPT_CALLS)][-1] == 119**2
+    names = [row["job"] for row in asking.rows(fleet.address, TOKEN)]
+    assert names == ["plugins.primes", *KEPT_CALLS * ["pow"]]
+    assert fleet.told("result", 1)["result"] == 168
+    stop(fleet)
+
+
 CALLS = """
 import helper, time
 
@@ -175,6 +195,9 @@ def strange(text):
 
 def joined(texts):
     return "".join(texts)
+
+def bad(number):
+    return 1 // (number - 37)
 """
 
 
@@ -193,13 +216,55 @@ def test_a_function_is_called_for_many_items(run: Programs) -> None:
     assert "TypeError: must be real number, not str" in failed
     strange = ("submit", "--map", f"{calls}:strange", "--over")
     failed = fleet.done(*strange, run.job("one\n", "items.txt"), code=1).stderr
-    assert "the result cannot be shown: not plain data: set {'one'}: use sorted" in failed
+    assert "not plain data: set {'one'}: use sorted" in failed
+    assert "(item 0)" in failed
+    failed = fleet.done("submit", "--map", f"{calls}:bad", "--over", 50, code=1).stderr
+    assert f'File "{calls}", line 14, in bad\n    return 1 // (number - 37)' in failed
+    assert failed.splitlines()[-1].endswith("(item 37)")
     sleeping = fleet.start(*strange, words)
     until(lambda: fleet.states()[-1] == "running")
     sleeping.signal(signal.SIGINT)
-    assert f"{PROGRAM}: job 6 is cancelled" in sleeping.ended(130).stderr
-    assert fleet.states()[-1] == "cancelled"
+    assert f"what comes of it: '{PROGRAM} result" in sleeping.ended(130).stderr
+    assert fleet.states()[-1] == "running"
+    assert "calls.py:strange" in fleet.done("jobs").stdout.splitlines()[-1]
+    fleet.done("cancel", 7)
     stop(fleet)
+
+
+def test_what_came_of_calls_is_read_by_whoever_asks_where_it_is_plain(run: Programs) -> None:
+    """What is pickled, by whomever, is unpickled by nobody who asks for it by its number."""
+    fleet = OfFleet(run, "transports.fleet.calling")
+    roots = ("submit", "--map", "math:isqrt", "--over")
+    assert fleet.told(*roots, 5, "--detach") == {"number": 1}
+    assert fleet.told("result", 1)["result"] == [0, 1, 1, 1, 2]
+    large = fleet.told(*roots, 300_000)["result"]  # more than is told in a message
+    assert fleet.told("result", 2)["result"] == large
+    token, ran = run.job(TOKEN, "token"), run.folder / "ran"
+    with Fleet.connect(fleet.address, token) as connected:
+        assert connected.job(1).result() == [0, 1, 1, 1, 2]
+        assert [*connected.map(lambda _: Evil(str(ran)), [1])]  # as this one knows who made it
+        assert ran.is_dir()
+        ran.rmdir()
+        assert connected.map_reduce(abs, [-1, 2], reduce=sum) == 3
+        for number in (3, 4):
+            with pytest.raises(JobUnknown, match="pickled"):
+                connected.job(number).result()
+            assert "pickled" in fleet.done("result", number, code=2).stderr
+    assert not ran.exists()
+    rows = fleet.told("jobs")["jobs"]
+    assert [row["job"] for row in rows] == ["math:isqrt", "math:isqrt", "<lambda>", "abs"]
+    assert {row["user"] for row in rows} == {user()}
+    stop(fleet)
+
+
+class Evil:
+    """Whoever unpickles it makes that folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return partial(os.makedirs, exist_ok=True), (self.folder,)
 
 
 def test_calls_that_cannot_be_made_are_refused_in_a_line(fleet: OfFleet) -> None:

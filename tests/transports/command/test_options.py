@@ -323,7 +323,6 @@ def test_what_is_asked_of_a_fleet() -> None:
         ("submit h:1 --reduce sum --job a", "--reduce is about a --map"),
         ("submit h:1 --map my.py:f --over 3 --job a", "--job does not go with --map"),
         ("submit h:1 --map my.py:f --over 3 --keep-going", "--keep-going does not go with --map"),
-        ("submit h:1 --map my.py:f --over 3 --detach", "--detach does not go with --map"),
         ("submit h:1 --map my.py:f --over 0", "--over: '0' is wrong"),
         ("submit h:1 --map my.py:f --over=-1", "--over: '-1' is wrong"),
         ("submit h:1 --map my.py:f --over 10000001", "from 1 to 10000000"),

@@ -206,6 +206,7 @@ def test_a_job_is_cancelled(run: Run, there: AsyncFleet, gated: Path, tmp_path: 
     async def main() -> None:
         job = await there.submit(gated, str(tmp_path / "never"))
         assert await job.cancel()
+        assert not await job.cancel()  # it was over before
         with pytest.raises(JobCancelled):
             await job
 

@@ -201,7 +201,7 @@ def test_what_is_large_goes_alone() -> None:
     """They wait together, as the one before them is on its way."""
     gate = threading.Event()
 
-    def refuse(value: dict[str, Any], partitions: int, heard: object) -> Any:
+    def refuse(value: dict[str, Any], partitions: int, *more: object) -> Any:
         assert gate.wait(SECONDS)
         raise ValueError(partitions)
 

@@ -258,6 +258,8 @@ def test_a_job_is_cancelled_in_the_midst_of_a_call(fleet: Fleet, sleeping: Path)
     begun(job)
     assert waiting.progress() == Progress("queued", AT_ONCE, 0, 0, 0)
     assert job.cancel()
+    assert not job.cancel()  # it was over before
+    assert not fleet.job(job.number).cancel()
     with pytest.raises(JobCancelled, match=rf"^job {job.number} was cancelled$"):
         job.result()
     assert all(other.cancel() for other in others)  # or they would have the cores for a minute
@@ -487,6 +489,13 @@ def test_a_fleet_has_nodes(nodes: Any, processes: Any) -> None:
 def test_an_address_is_text() -> None:
     with pytest.raises(ValueError, match="address must be text, HOST:PORT, not None"):
         Fleet.connect(None)  # type: ignore[arg-type]
+
+
+def test_a_job_stands_among_the_jobs_as_soon_as_it_is_accepted(fleet: Fleet) -> None:
+    for _ in range(3):
+        before = {row["number"] for row in fleet.jobs()}
+        number = fleet.submit(PRIMES, 10).number
+        assert {row["number"] for row in fleet.jobs()} - before == {number}
 
 
 def test_what_is_closed_is_not_entered() -> None:

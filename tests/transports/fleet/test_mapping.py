@@ -11,6 +11,7 @@ import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from transports.fleet.mapping import (
     CallFailed,
     RemoteTraceback,
 )
+from transports.net.fields import TITLE_LENGTH_MAX
 from transports.net.limits import FRAME_BYTES_MAX
 from transports.values import files
 
@@ -301,6 +303,23 @@ def test_results_are_reduced_where_they_are(fleet: Fleet) -> None:
         fleet.map_reduce(square, [], reduce=sum)
 
 
+def test_what_a_call_raises_says_which_item_it_was_and_in_which_line(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Also of a function of which nobody else knows where it is from."""
+    file, names = tmp_path / "strange.py", dict[str, Any]()
+    file.write_text("\ndef f(x):\n    return 1 // (x - 37)\n")
+    exec(compile(file.read_text(), str(file), "exec"), names)  # noqa: S102
+    line = f'File "{file}", line 3, in f\n    return 1 // (x - 37)'
+    with pytest.raises(JobFailed, match=r"ZeroDivisionError: .* [(]item 37[)]$") as failed:
+        fleet.map_reduce(names["f"], range(100), reduce=sum)
+    assert line in failed.value.failure.error
+    with pytest.raises(ZeroDivisionError) as raised:
+        list(fleet.map(names["f"], range(100)))
+    assert line in str(raised.value.__cause__)
+    assert raised.value.__notes__ == ["item 37"]
+
+
 def test_a_module_of_the_program_is_found(fleet: Fleet, tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "helper_of_a_program.py").write_text("def twice(x):\n    return 2 * x\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -370,3 +389,25 @@ def test_jobs_are_told_as_they_end(fleet: Fleet) -> None:
     ended = list(fleet.as_completed(jobs, timeout=60))
     assert {*ended} == {*jobs}
     assert [job.result() for job in jobs] == [4, 25]
+
+
+class Named:
+    """A function that is an object."""
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+def test_jobs_of_calls_have_the_name_of_what_is_called(fleet: Fleet) -> None:
+    (odd := Named()).__dict__["__name__"] = "\ud800" + "x" * 1000
+    for function, name in (
+        (square, "square"),
+        (partial(partial(square)), "square"),
+        (Named(), "Named"),
+        (odd, "\\ud800" + "x" * TITLE_LENGTH_MAX),
+    ):
+        assert list(fleet.map(function, [1])) == [1]
+        assert fleet.map_reduce(function, [1], reduce=sum) == 1
+        with fleet.executor() as pool:
+            assert pool.submit(function, 1).result() == 1
+        assert [row["job"] for row in fleet.jobs()[-3:]] == 3 * [name[:TITLE_LENGTH_MAX]]

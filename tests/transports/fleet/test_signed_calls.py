@@ -43,7 +43,8 @@ def input_of(
     reduce: Callable[[list[Any]], Any] | None = None,
     goes_on: bool = False,
 ) -> dict[str, Any]:
-    calls = [packed([(number,) for number in chunk]) for chunk in chunks]
+    numbers = [[(number,) for number in chunk] for chunk in chunks]
+    calls = [packed(one if reduce is None else (0, one)) for one in numbers]
     return {"setup": setup_of(function, reduce, goes_on), "chunks": calls}
 
 
@@ -72,9 +73,9 @@ def test_what_is_reduced_is_plain_from_node_to_node() -> None:
     value = input_of([2, 4], [6], reduce=sum)
     signed = job(hashes_of(value, True))
     parts = outputs(signed, value)
-    assert [part["value"] for part in parts] == [3.0, 3.0]
+    assert [part["plain"] for part in parts] == [3.0, 3.0]
     both = plain(signed.collect(parts))
-    assert plain(signed.collect([both, parts[0]]))["value"] == 9.0
+    assert plain(signed.collect([both, parts[0]]))["plain"] == 9.0
 
 
 def changed(value: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -21,7 +21,8 @@ from transports.fleet.store import Store
 from transports.net import wire
 
 QUEUED_MAX, KEPT = 4, 3  # so that both are reached
-SUBMITS, OTHERS = ["submit"] * 4, ["begin", "done", "failed", "cancel", "die", "full", "room"]
+SUBMITS = ["submit"] * 4
+OTHERS = ["begin", "done", "failed", "cancel", "tell", "die", "full", "room"]
 
 steps = st.lists(
     st.tuples(st.sampled_from(SUBMITS + 2 * OTHERS), st.integers(0, 15), st.integers(-2, 2)),
@@ -39,6 +40,7 @@ class Modelled:
     state: str = "queued"
     asked: bool = False  # for its end
     result: wire.Value = None
+    told: bool = False
 
 
 class Model:
@@ -66,8 +68,11 @@ class Model:
     def end(self, number: int, state: str, result: wire.Value = None) -> None:
         self.jobs[number].state, self.jobs[number].result = state, result
         self.ended.append(number)
-        if len(self.ended) > KEPT:
-            del self.jobs[self.ended.pop(0)]
+        for told in (False, True):
+            those = [number for number in self.ended if self.jobs[number].told == told]
+            for number in those[:-KEPT]:
+                del self.jobs[number]
+                self.ended.remove(number)
 
     def cancel(self, number: int) -> None:
         match self.jobs[number].state:
@@ -106,9 +111,8 @@ class Real:
 
     def die(self) -> None:
         """At this moment: what the next one finds is the files as they are."""
-        if self.store.behind:  # what could not be stored is lost, and is not what this is about
-            self.leave(10_000)
-            assert self.store.catch_up(at_once=True)
+        self.leave(10_000)  # what could not be stored is lost, and is not what this is about
+        assert self.store.catch_up(at_once=True)
         before, self.path = self.path.parent, next(self.folders) / self.path.name
         shutil.copytree(before, self.path.parent)
         self.store.close()
@@ -170,6 +174,10 @@ def _step(model: Model, real: Real, what: str, i: int, priority: int) -> None:
             number = [*model.jobs][i % len(model.jobs)]
             real.jobs.cancel(number)
             model.cancel(number)
+        case "tell" if model.ended:
+            number = model.ended[i % len(model.ended)]
+            real.jobs.note_told(_job(real, number))
+            model.jobs[number].told = True
         case "die":
             real.die()
             model.die()
