@@ -127,3 +127,8 @@ def _path(named: str) -> str:
     if not os.path.isfile(file):
         raise ValueError(f"no file {file!r} to load a job from: see where it is")
     return os.path.abspath(file) + named.removeprefix(file)
+
+
+def is_count(value: object) -> bool:
+    """Whether it is a whole number, 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -71,7 +71,7 @@ class AsyncFleet:
             return await submitted
         except BaseException as error:
             if not isinstance(error, Exception):
-                self._line.begin(self._line.cancelling, submitted.number)
+                submitted.cancel_soon()
             raise
 
     def map(

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from transports.fleet.asked import Asked, Named, number_of
+from transports.fleet.asked import Asked, Named, is_count, number_of
 from transports.fleet.awaited import AsyncFleet
 from transports.fleet.client import PATIENCE_SECONDS
 from transports.fleet.errors import FleetError, FleetLost
@@ -363,11 +363,6 @@ def _result(job: Job, shown: bool = False) -> Any:
             with suppress(FleetError):
                 job.cancel()
         raise
-
-
-def is_count(value: object) -> bool:
-    """Whether it is a whole number, 1 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _path(file: str | PathLike[str] | None) -> Path | None:

@@ -6,6 +6,7 @@ Where it takes long to get items, results that are known are given before more i
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
@@ -35,10 +36,14 @@ AsyncSubmit = Callable[[dict[str, Any], int, str, bool], Awaitable[AsyncJob]]
 
 
 class Mapped(Windows[Timed, Submit], Iterator[Any]):
-    """The results, in order. `close` cancels what is under way. What the iterables raise is raised
-    behind the results of what they gave before."""
+    """The results, in order. `close` cancels what is under way, and so does it when nobody has this
+    any more. What the iterables raise is raised behind the results of what they gave before.
+
+    Several threads may take results: each comes once.
+    """
 
     def __init__(self, *given: Any) -> None:
+        self._taking = threading.RLock()
         super().__init__(*given)
         try:
             self._fill()
@@ -50,15 +55,16 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
         return self
 
     def __next__(self) -> Any:
-        try:
-            if self._results or self._has_more():
-                return self._next_result()
-        except Exception as error:
-            self.close()
-            if isinstance(error, ENDS):
-                raise RuntimeError(NO_END) from error
-            raise
-        raise StopIteration
+        with self._taking:
+            try:
+                if self._results or self._has_more():
+                    return self._next_result()
+            except Exception as error:
+                self.close()
+                if isinstance(error, ENDS):
+                    raise RuntimeError(NO_END) from error
+                raise
+            raise StopIteration
 
     def close(self) -> None:
         """Nothing more is wanted."""
@@ -92,12 +98,18 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
 
 
 class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
-    """The same for a loop of Trio or asyncio. It begins when the first result is wanted."""
+    """The same for a loop of Trio or asyncio. It begins when the first result is wanted. One task
+    at a time takes results: RuntimeError for another one."""
+
+    _taking = False
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
+        if self._taking:
+            raise RuntimeError("another task takes results of this map: take them in one task")
+        self._taking = True
         try:
             if self._results or await self._has_more():
                 return self._next_result()
@@ -106,6 +118,8 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
             if isinstance(error, ENDS):
                 raise RuntimeError(NO_END) from error
             raise
+        finally:
+            self._taking = False
         raise StopAsyncIteration
 
     async def aclose(self) -> None:

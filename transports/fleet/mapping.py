@@ -23,6 +23,7 @@ import attrs
 
 from core.messages import Failure
 from transports.fleet.answers import Plain, read
+from transports.fleet.asked import is_count
 from transports.fleet.calling import Done, Raised, packed, packed_setup, raised
 from transports.fleet.errors import JobFailed
 from transports.fleet.source import Source, least_length
@@ -72,6 +73,10 @@ class MayBeOver(Protocol):
 
     def _is_over(self, seconds: float) -> bool:
         """Whether it has, after so many seconds at most."""
+        raise NotImplementedError
+
+    def cancel_soon(self) -> None:
+        """End it, without waiting for that."""
         raise NotImplementedError
 
 
@@ -130,7 +135,7 @@ class Windows(Generic[UnderWayT, SubmitT]):
     ) -> None:
         if not iterables:
             raise TypeError("there is nothing to call it for: give an iterable")
-        if chunk is not None and chunk < 1:
+        if chunk is not None and not is_count(chunk):
             raise ValueError(f"chunk must be a whole number, 1 or more, not {chunk!r}")
         self._submit, self._title = submit, name_of(function)
         self._setup = setup_of(function, None, goes_on)
@@ -169,6 +174,10 @@ class Windows(Generic[UnderWayT, SubmitT]):
         if self._again is not None or not (self._windows and source.is_late):
             return False
         return self._windows[0].job._is_over(seconds if source.is_slow else 0)
+
+    def __del__(self) -> None:
+        for window in getattr(self, "_windows", ()):  # there are none where it was not made
+            window.job.cancel_soon()
 
     def _input(self, chunks: list[bytes]) -> dict[str, Any]:
         return {"setup": self._setup, "chunks": chunks}

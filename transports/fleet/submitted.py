@@ -90,6 +90,11 @@ class Submitted:
         """The same, in the thread of the line: it is to be short, and not to wait for the fleet."""
         self._watched.outcome.add_done_callback(lambda _: call())
 
+    def cancel_soon(self) -> None:
+        """End it, without waiting for that, if it is not over."""
+        if not self._watched.outcome.done():
+            self._line.begin(self._line.cancelling, self.number)
+
     def __await__(self) -> Generator[Any, Any, Any]:
         return self._awaited().__await__()
 

@@ -407,3 +407,15 @@ def test_another_loop_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sniffio, "current_async_library", lambda: "curio")
     with pytest.raises(RuntimeError, match="not awaited in curio: use Trio or asyncio"):
         Bell()
+
+
+def test_one_task_at_a_time_takes_results_of_a_map(there: AsyncFleet) -> None:
+    async def main() -> tuple[list[Any], list[int]]:
+        found = there.map(square, range(30))
+        first = await asyncio.gather(anext(found), anext(found), return_exceptions=True)
+        return first, [number async for number in found]
+
+    (first, refused), others = asyncio.run(main())
+    assert [first, *others] == [number**2 for number in range(30)]
+    assert isinstance(refused, RuntimeError)
+    assert "another task takes results" in str(refused)

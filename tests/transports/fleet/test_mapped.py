@@ -55,6 +55,9 @@ class Here:
     def cancel(self) -> bool:
         return False
 
+    def cancel_soon(self) -> None:
+        pass
+
     def _is_over(self, seconds: float) -> bool:
         return True
 

@@ -8,8 +8,10 @@ import os
 import pickle
 import sys
 import threading
+import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from errno import ENOSPC
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import until
 from transports.fleet import calling
 from transports.fleet.bulk import TooLarge
 from transports.fleet.calling import Done, Raised, packed, packed_setup
@@ -368,9 +371,32 @@ def test_what_is_large_travels_a_little_at_a_time(fleet: Fleet) -> None:
     assert [len(result) for result in results] == [size] * count
 
 
-def test_there_is_a_chunk_and_something_to_call_it_for(fleet: Fleet) -> None:
-    with pytest.raises(ValueError, match="chunk must be a whole number, 1 or more, not 0"):
-        fleet.map(square, range(9), chunk=0)
+def waiting_from_the_eighth(number: int) -> int:
+    if number >= 8:
+        time.sleep(3600)
+    return number
+
+
+def test_what_nobody_takes_results_of_any_more_is_ended(fleet: Fleet) -> None:
+    for _ in fleet.map(waiting_from_the_eighth, range(40), chunk=1):
+        break
+    until(lambda: not any(row["state"] in ("queued", "running") for row in fleet.jobs()))
+
+
+def test_threads_share_the_results_of_a_map(fleet: Fleet) -> None:
+    found = fleet.map(square, range(3000))
+    with ThreadPoolExecutor(4) as pool:
+        taken = [*pool.map(lambda _: [*found], range(4))]
+    assert sorted(number for some in taken for number in some) == [n**2 for n in range(3000)]
+
+
+@pytest.mark.parametrize("chunk", [0, 1.5, True, "2"])
+def test_a_chunk_is_a_whole_number(chunk: Any, fleet: Fleet) -> None:
+    with pytest.raises(ValueError, match="chunk must be a whole number, 1 or more, not "):
+        fleet.map(square, range(9), chunk=chunk)
+
+
+def test_there_is_something_to_call_it_for(fleet: Fleet) -> None:
     with pytest.raises(TypeError, match="there is nothing to call it for: give an iterable"):
         fleet.map(square)
 
