@@ -222,7 +222,7 @@ def test_the_same_seed_gives_the_same_run_whatever_the_replicas_are() -> None:
             "at must be seconds from 0, .*, not nan",
         ),
         ({"at": "soon"}, "at must be seconds from 0, .*, not 'soon'"),
-        ({"partitions": 0}, "partitions must be a whole number, 1 or more, not 0"),
+        ({"partitions": 0}, "partitions must be a whole number, 1 or more, below 10.15, not 0"),
         ({"nodes": 3}, "a job has no option 'nodes'"),
         ({"input": object}, "input: "),
         ({"job": "no.such.job"}, "no.such.job"),

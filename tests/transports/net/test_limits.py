@@ -33,7 +33,8 @@ from transports.net.limits import (
     made_bytes,
 )
 
-SECONDS_MAX = 2.0  # for a frame of 16 MB, where two others are at work; it takes 0.3
+SECONDS_MAX = 2.0  # for a frame of 16 MB, where two others are at work
+TIMES_MAX = 5  # as long as a million short lists take on this machine now
 
 
 SMALL_HOST = """
@@ -49,9 +50,13 @@ took = {}
 for kind, made in HOSTILE.items():
     frame = framed(GIVEN + made(FRAME_BYTES_MAX - 100))
     began = time.process_time()
+    lists = [[number] for number in range(2**20)]
+    usual = time.process_time() - began
+    del lists
+    began = time.process_time()
     with suppress(RemoteProtocolError):
         list(fed(Frames(), frame))
-    took[kind] = time.process_time() - began
+    took[kind] = time.process_time() - began, usual
 print(json.dumps(took))
 """
 
@@ -62,7 +67,8 @@ def test_a_long_frame_is_heard_or_refused_in_no_time_and_in_512_megabytes() -> N
     assert done.returncode == 0, done.stderr
     took = json.loads(done.stdout)
     assert took.keys() == HOSTILE.keys()
-    assert {kind: seconds for kind, seconds in took.items() if seconds >= SECONDS_MAX} == {}
+    for kind, (seconds, usual) in took.items():
+        assert seconds < max(SECONDS_MAX, TIMES_MAX * usual), kind
 
 
 PLAIN = st.recursive(
