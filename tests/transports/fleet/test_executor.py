@@ -93,7 +93,7 @@ def test_as_many_calls_are_at_work_at_once_as_there_are_cores(
 ) -> None:
     """In one job or in several: each waits for what is written when all others are at work."""
     cores = min(4, os.cpu_count() or 1)
-    for number in range(10):
+    for number in range(3):
         place = tmp_path / str(number)
         place.mkdir()
         futures = [pool.submit(meeting, str(place), n, cores) for n in range(cores)]
