@@ -26,10 +26,11 @@ JOB = "plugins.demo"  # by default
 def whole(low: int, high: float = inf) -> Must:
     """A whole number from `low` to `high`."""
     wanted = f", {low} or more" if high == inf else f" from {low} to {high}"
-    return Must(lambda n: _is_whole(n) and low <= n <= high, f"a whole number{wanted}")
+    return Must(lambda n: is_whole(n) and low <= n <= high, f"a whole number{wanted}")
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
+    """Whether it is one that Python may give: True is none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -92,7 +93,7 @@ def partitions() -> Any:
         checks.COUNT,
         "how many partitions the job is cut into",
         "as many as there are nodes",
-        Must(lambda n: _is_whole(n) and 1 <= n <= checks.COUNT_MAX, checks.COUNTS),
+        Must(lambda n: is_whole(n) and 1 <= n <= checks.COUNT_MAX, checks.COUNTS),
     )
 
 

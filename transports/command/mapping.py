@@ -25,11 +25,12 @@ from plugins.jobs.loading import of_files, resolved
 from plugins.jobs.values import plain
 from transports.command.clients_wanted import MapOptions
 from transports.fleet.asked import Asked, titled
-from transports.fleet.mapping import JOB, cut_to_reduce, pieces
+from transports.fleet.job import CALLS
+from transports.fleet.mapping import cut_to_reduce, pieces
 from transports.net import wire
 from transports.work.jobs import called
 
-ASKED = Asked(job=JOB)
+ASKED = Asked(job=CALLS)
 
 
 def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
@@ -47,7 +48,7 @@ def mapped(wanted: MapOptions, spec: wire.Spec, nodes: int) -> wire.Spec:
         raise BadOption(f"--map: {error}") from None
     value["plain"] = True
     cut = {"input": value, "partitions": partitions}
-    return msgspec.structs.replace(spec, job=JOB, **cut, title=titled(called(wanted.map)))
+    return msgspec.structs.replace(spec, job=CALLS, **cut, title=titled(called(wanted.map)))
 
 
 def sizes(wanted: MapOptions, spec: wire.Spec) -> dict[str, int]:

@@ -129,6 +129,6 @@ def _path(named: str) -> str:
     return os.path.abspath(file) + named.removeprefix(file)
 
 
-def is_count(value: object) -> bool:
+def is_count(value: Any) -> bool:
     """Whether it is a whole number, 1 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return shared.is_whole(value) and value >= 1

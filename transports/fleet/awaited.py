@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from transports.fleet.asked import Asked, Named, number_of
+from transports.fleet.job import CALLS
 from transports.fleet.loops import in_thread
 from transports.fleet.opened import Opened
 from transports.fleet.submitted import AsCompleted, AsyncJob
@@ -95,19 +96,17 @@ class AsyncFleet:
         reduce: Callable[[list[Any]], Any],
     ) -> Any:
         """As `Fleet.map_reduce`."""
-        from transports.fleet.mapping import JOB, cut_to_reduce, name_of, pieces, reduced
+        from transports.fleet.mapping import cut_to_reduce, name_of, pieces, reduced
 
         value, partitions = cut_to_reduce(function, iterables, reduce, pieces(self._partitions))
         named = {"partitions": partitions, "title": name_of(function)}
-        return reduced(await self.run(JOB, value, **named))
+        return reduced(await self.run(CALLS, value, **named))
 
     async def _submit_chunks(
         self, value: dict[str, Any], partitions: int, title: str, keep_going: bool = False
     ) -> AsyncJob:
-        from transports.fleet.mapping import JOB
-
         more = {"title": title, "keep_going": keep_going}
-        return await self.submit(JOB, value, partitions=partitions, **more)
+        return await self.submit(CALLS, value, partitions=partitions, **more)
 
     @staticmethod
     def as_completed(jobs: Iterable[AsyncJob]) -> AsCompleted[AsyncJob]:

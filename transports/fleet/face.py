@@ -33,6 +33,7 @@ from transports.fleet.asked import Asked, Named, is_count, number_of
 from transports.fleet.awaited import AsyncFleet
 from transports.fleet.client import PATIENCE_SECONDS
 from transports.fleet.errors import FleetError, FleetLost
+from transports.fleet.job import CALLS
 from transports.fleet.line import CLOSED, Heard, Line
 from transports.fleet.loops import in_thread, in_thread_for_good, is_in_loop
 from transports.fleet.opened import Opened, reach, start
@@ -284,10 +285,8 @@ class Fleet:
     def _submit_chunks(
         self, value: dict[str, Any], partitions: int, title: str, keep_going: bool = False
     ) -> Job:
-        from transports.fleet.mapping import JOB
-
         asked = Asked(
-            job=JOB, input=value, partitions=partitions, title=title, keep_going=keep_going
+            job=CALLS, input=value, partitions=partitions, title=title, keep_going=keep_going
         )
         return self._submitted(asked)
 
@@ -319,11 +318,9 @@ class Fleet:
     def _submit_heard(
         self, value: dict[str, Any], partitions: int, title: str, heard: Heard
     ) -> Job:
-        from transports.fleet.mapping import JOB
-
         fanout = max(2, partitions)  # one session, of which each output is heard
         asked = Asked(
-            job=JOB,
+            job=CALLS,
             input=value,
             partitions=partitions,
             fanout=fanout,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from core.messages import Failure
 from transports.fleet.errors import FleetLost, JobFailed
-from transports.fleet.mapping import MayBeOver, UnderWay, Windows
+from transports.fleet.mapping import NOTHING, MayBeOver, UnderWay, Windows
 from transports.fleet.submitted import AsyncJob
 
 SOON_SECONDS = 0.1  # so long results are waited for, rather than items
@@ -55,16 +55,18 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
         return self
 
     def __next__(self) -> Any:
-        with self._taking:
-            try:
-                if self._results or self._has_more():
-                    return self._next_result()
-            except Exception as error:
-                self.close()
-                if isinstance(error, ENDS):
-                    raise RuntimeError(NO_END) from error
-                raise
+        try:
+            while (result := self._next_result()) is NOTHING:
+                if not self._has_more():
+                    break
+        except Exception as error:
+            self.close()
+            if isinstance(error, ENDS):
+                raise RuntimeError(NO_END) from error
+            raise
+        if result is NOTHING:
             raise StopIteration
+        return result
 
     def close(self) -> None:
         """Nothing more is wanted."""
@@ -74,22 +76,23 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
 
     def _has_more(self) -> bool:
         """Whether there are more results, of which the next ones are known then."""
-        while not self._results:
-            self._fill()
-            job = self._first()
-            if job is None:
-                return False
-            try:
-                outputs = job.result()
-            except JobFailed as error:
-                self._name(error)
-                if not self._goes_on:
-                    raise
-                outputs = []
-            self._take(outputs, job.failures() if self._goes_on else ())
-            if not self._source.is_late:
+        with self._taking:
+            while not self._results:
                 self._fill()
-        return True
+                job = self._first()
+                if job is None:
+                    return False
+                try:
+                    outputs = job.result()
+                except JobFailed as error:
+                    self._name(error)
+                    if not self._goes_on:
+                        raise
+                    outputs = []
+                self._take(outputs, job.failures() if self._goes_on else ())
+                if not self._source.is_late:
+                    self._fill()
+            return True
 
     def _fill(self) -> None:
         while not self._gives_first(SOON_SECONDS) and (chunks := self._wanted()):
@@ -112,7 +115,7 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
         self._taking = True
         try:
             if self._results or await self._has_more():
-                return self._next_result()
+                return self._next_result()  # no other task takes it
         except Exception as error:
             await self.aclose()
             if isinstance(error, ENDS):

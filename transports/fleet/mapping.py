@@ -28,7 +28,6 @@ from transports.fleet.calling import Done, Raised, packed, packed_setup, raised
 from transports.fleet.errors import JobFailed
 from transports.fleet.source import Source, least_length
 
-JOB = "transports.fleet.calling"
 CHUNK_SECONDS_MIN, CHUNK_SECONDS = 0.02, 0.1
 CHUNKS_A_NODE = 4  # of what is left
 WINDOWS = 3  # under way at once
@@ -109,6 +108,19 @@ class Cut:
         return known + sum(chunk.calls for chunk in self.chunks[:partition])
 
 
+class Known(deque[Any]):
+    """Results that nobody has taken yet. `end`: the index of the item behind them; `raises`:
+    whether a call has raised among them."""
+
+    def __init__(self, results: Sequence[Any] = (), end: int = 0) -> None:
+        super().__init__(results)
+        self.end = end
+        self.raises = Raised in set(map(type, results))
+
+
+NOTHING = object()  # in place of a result: none is known
+
+
 @attrs.frozen
 class _Window(Generic[UnderWayT]):
     job: UnderWayT
@@ -117,7 +129,7 @@ class _Window(Generic[UnderWayT]):
 
 class Windows(Generic[UnderWayT, SubmitT]):
     """What is under way, what has come of it, and what is to be submitted next; who waits for all
-    of this, and how, is a subclass's. `submit` has an input computed by the job JOB, in so many
+    of this, and how, is a subclass's. `submit` has an input computed by the job CALLS, in so many
     partitions, under a title.
 
     Raises TypeError for a function that cannot be pickled, or is too large, and where there are no
@@ -150,11 +162,10 @@ class Windows(Generic[UnderWayT, SubmitT]):
         self._cut: Cut | None = None  # a window, not submitted yet
         self._again: Cut | None = None  # what is missing of the first window, the same
         self._windows: list[_Window[UnderWayT]] = []
-        self._results: deque[Any] = deque()
-        self._index = 0  # of the item whose result is next
+        self._results = Known()
 
     # Each change of what is kept for the next call is one assignment, as an interruption comes
-    # between two calls of functions, but not there.
+    # between two calls of functions, but not there; nor does another thread.
 
     def _wanted(self) -> list[bytes]:
         """The chunks of the job that is to be submitted next, the same ones until it has `_begun`:
@@ -225,25 +236,34 @@ class Windows(Generic[UnderWayT, SubmitT]):
         if again:
             before[len(again)] = results
             results, missing = before.pop(0), Cut(again, before)
-        known, windows = deque(results), self._windows[1:]
+        known, windows = Known(results, self._results.end + len(results)), self._windows[1:]
         self._windows, self._results, self._again = windows, known, missing
 
     def _next_result(self) -> Any:
-        """Raises what the call has raised, unless it goes on then."""
-        result = self._results[0]
-        if isinstance(result, Raised):
-            result = as_raised(result, f"item {self._index}")
-            if not self._goes_on:
-                raise result
-        del self._results[0]
-        self._index += 1
-        return result
+        """NOTHING where none is known. Raises what the call has raised, unless it goes on then."""
+        while results := self._results:
+            result = given = results[0]
+            if results.raises:
+                given = self._given(result, results.end - len(results))
+                if not results or results[0] is not result:
+                    continue  # another thread has taken it meanwhile
+            del results[0]
+            return given
+        return NOTHING
+
+    def _given(self, result: Any, item: int) -> Any:
+        if not isinstance(result, Raised):
+            return result
+        error = as_raised(result, f"item {item}")
+        if self._goes_on:
+            return error
+        raise error
 
     def _name(self, error: JobFailed) -> None:
         """Note at that of the first job of which items it is."""
         partition, cut = error.failure.partition, self._windows[0].cut
         if partition is not None and 0 <= partition < len(cut.chunks):
-            first, calls = self._index + cut.index(partition), cut.chunks[partition].calls
+            first, calls = self._results.end + cut.index(partition), cut.chunks[partition].calls
             last = first + calls - 1
             error.add_note(f"item {first}" if calls == 1 else f"one of the items {first} to {last}")
 

@@ -40,7 +40,8 @@ class Portal:
         self._ready: Future[None] = Future()
         self._open: set[Future[Any]] = set()  # answers that are waited for
         self._closed = False
-        self._lock = threading.Lock()  # of these two
+        # Of these two. What is collected as garbage may ask for something wherever that comes.
+        self._lock = threading.RLock()
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self._thread.start()

@@ -7,6 +7,7 @@ import itertools
 import pickle
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -272,3 +273,19 @@ def test_known_results_are_given_before_more_is_taken_where_that_takes_long(
 def test_what_is_fast_is_as_few_jobs_as_nodes_need() -> None:
     assert [*mapped(same, (number for number in range(100)), chunk=5)] == [*range(100)]
     assert JOBS == [[5] * 4, [5] * 4, [5] * 12]
+
+
+def test_threads_are_given_each_result_once_and_errors_with_their_items() -> None:
+    def some(number: int) -> int:
+        if number % 7 == 3:
+            raise LookupError(number)
+        return number
+
+    results = mapped(some, range(2000), goes_on=True, chunk=50)
+    with ThreadPoolExecutor(4) as pool:
+        taken = [one for found in pool.map(lambda _: [*results], range(4)) for one in found]
+    errors = {one.args[0]: one.__notes__ for one in taken if isinstance(one, LookupError)}
+    assert errors == {number: [f"item {number}"] for number in range(3, 2000, 7)}
+    numbers = sorted(one for one in taken if isinstance(one, int))
+    assert numbers == [number for number in range(2000) if number % 7 != 3]
+    assert len(taken) == 2000
