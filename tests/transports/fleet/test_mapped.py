@@ -275,6 +275,16 @@ def test_what_is_fast_is_as_few_jobs_as_nodes_need() -> None:
     assert JOBS == [[5] * 4, [5] * 4, [5] * 12]
 
 
+@pytest.fixture
+def taking_turns() -> Iterator[None]:
+    """Threads, after hardly anything."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("taking_turns")
 def test_threads_are_given_each_result_once_and_errors_with_their_items() -> None:
     def some(number: int) -> int:
         if number % 7 == 3:
