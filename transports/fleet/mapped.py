@@ -77,7 +77,7 @@ class Mapped(Windows[Timed, Submit], Iterator[Any]):
     def _has_more(self) -> bool:
         """Whether there are more results, of which the next ones are known then."""
         with self._taking:
-            while not self._results:
+            while self._results.is_empty:
                 self._fill()
                 job = self._first()
                 if job is None:
@@ -114,8 +114,9 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
             raise RuntimeError("another task takes results of this map: take them in one task")
         self._taking = True
         try:
-            if self._results or await self._has_more():
-                return self._next_result()  # no other task takes it
+            while (result := self._next_result()) is NOTHING:
+                if not await self._has_more():
+                    break
         except Exception as error:
             await self.aclose()
             if isinstance(error, ENDS):
@@ -123,7 +124,9 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
             raise
         finally:
             self._taking = False
-        raise StopAsyncIteration
+        if result is NOTHING:
+            raise StopAsyncIteration
+        return result
 
     async def aclose(self) -> None:
         """Nothing more is wanted."""
@@ -132,7 +135,7 @@ class AsyncMapped(Windows[AsyncJob, AsyncSubmit], AsyncIterator[Any]):
                 await job.cancel()
 
     async def _has_more(self) -> bool:
-        while not self._results:
+        while self._results.is_empty:
             await self._fill()
             job = self._first()
             if job is None:

@@ -109,13 +109,19 @@ class Cut:
 
 
 class Known(deque[Any]):
-    """Results that nobody has taken yet. `end`: the index of the item behind them; `raises`:
-    whether a call has raised among them."""
+    """Results that nobody has taken yet. `end`: the index of the item behind them. `error`: it is
+    raised behind them."""
 
-    def __init__(self, results: Sequence[Any] = (), end: int = 0) -> None:
+    def __init__(
+        self, results: Iterable[Any] = (), end: int = 0, error: BaseException | None = None
+    ) -> None:
         super().__init__(results)
         self.end = end
-        self.raises = Raised in set(map(type, results))
+        self.error = error
+
+    @property
+    def is_empty(self) -> bool:
+        return not self and self.error is None
 
 
 NOTHING = object()  # in place of a result: none is known
@@ -236,28 +242,34 @@ class Windows(Generic[UnderWayT, SubmitT]):
         if again:
             before[len(again)] = results
             results, missing = before.pop(0), Cut(again, before)
-        known, windows = Known(results, self._results.end + len(results)), self._windows[1:]
+        known, windows = self._as_known(results), self._windows[1:]
         self._windows, self._results, self._again = windows, known, missing
+
+    def _as_known(self, results: list[Any]) -> Known:
+        """The next ones, with what calls have raised in place of what says so, or behind them."""
+        first, end = self._results.end, self._results.end + len(results)
+        if Raised not in set(map(type, results)):  # most are so
+            return Known(results, end)
+        given: list[Any] = []
+        for item, result in enumerate(results, first):
+            if not isinstance(result, Raised):
+                given.append(result)
+            elif self._goes_on:
+                given.append(as_raised(result, f"item {item}"))
+            else:
+                return Known(given, end, as_raised(result, f"item {item}"))
+        return Known(given, end)
 
     def _next_result(self) -> Any:
         """NOTHING where none is known. Raises what the call has raised, unless it goes on then."""
-        while results := self._results:
-            result = given = results[0]
-            if results.raises:
-                given = self._given(result, results.end - len(results))
-                if not results or results[0] is not result:
-                    continue  # another thread has taken it meanwhile
+        results = self._results
+        if results:
+            result = results[0]
             del results[0]
-            return given
-        return NOTHING
-
-    def _given(self, result: Any, item: int) -> Any:
-        if not isinstance(result, Raised):
             return result
-        error = as_raised(result, f"item {item}")
-        if self._goes_on:
-            return error
-        raise error
+        if results.error is not None:
+            raise results.error
+        return NOTHING
 
     def _name(self, error: JobFailed) -> None:
         """Note at that of the first job of which items it is."""
@@ -272,7 +284,7 @@ class Windows(Generic[UnderWayT, SubmitT]):
         windows, self._windows = self._windows, []
         self._source.end()
         self._chunks, self._cut, self._again = [], None, None
-        self._results.clear()
+        self._results = Known(end=self._results.end)
         return [window.job for window in windows]
 
     def _cut_next(self) -> None:
